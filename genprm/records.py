@@ -1,0 +1,279 @@
+"""The nouns of the method, one frozen dataclass each, and the table schema that follows from it.
+
+A table is a Parquet file with one row per record; its columns are the record's fields in order. Lists of
+steps, scores and labels are list columns. Nothing that differs between two runs of the same work (seconds,
+host names, dates) is a field: the content of a table identifies it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+NO_ERROR = -1
+"""Index that stands for "no step is wrong", as in ProcessBench."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation: `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question with its reference answer."""
+
+    id: str
+    problem: str
+    answer: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampledProblem:
+    """What sampling the policy on one problem gave (paper 4.2): all paths, kept or not.
+
+    `outcome` is kept, easy (no incorrect valid path) or hard (no correct valid path); only kept problems go on.
+    `invalid` paths (truncated, one step, misnumbered) count as incorrect for `pass_at_1`.
+    """
+
+    problem_id: str
+    samples: int
+    correct: int
+    invalid: int
+    pass_at_1: float
+    outcome: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One kept path of the policy. `pass_at_1` is that of its problem and serves as MC(s_1)."""
+
+    id: str
+    problem_id: str
+    problem: str
+    answer: str
+    steps: list[str]
+    final_answer: str | None
+    correct: bool
+    pass_at_1: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """Monte-Carlo scores of one solution: `mc[t]` is MC(s_t, a_t), the share of rollouts after step t that
+    reach the answer; `rollouts[t]` of them were drawn (0 for the last step and after the first zero)."""
+
+    solution_id: str
+    problem_id: str
+    pass_at_1: float
+    mc: list[float]
+    rollouts: list[int]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepLabels:
+    """Step labels of one solution under one estimator. `first_error` is the first 0-based index with label 0."""
+
+    solution_id: str
+    estimator: str
+    epsilon: float
+    progress: list[float]
+    labels: list[int]
+    first_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepVerification:
+    """The judgement of one step on one path.
+
+    `text` is the whole assistant turn. `reward` is P(Yes) / (P(Yes) + P(No)) at the verdict, in [0, 1]; 0.5 and
+    `verdict` "none" when no verdict could be had. `forced` says that the verdict was asked for because rounds or
+    tokens ran out. `executions` holds the sandbox status of every block that was run.
+    """
+
+    text: str
+    analysis: str
+    code: str
+    output: str
+    reward: float
+    verdict: str
+    forced: bool
+    executions: list[str]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One path over the steps of one solution. Shorter than the solution when it stopped at the first error."""
+
+    id: str
+    path: int
+    mode: str
+    steps: list[StepVerification]
+    prompt_tokens: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rationale:
+    """The rationale model's verification of a solution, with the solution it judges."""
+
+    solution_id: str
+    problem: str
+    steps: list[str]
+    judged_first_error: int
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class FilterDecision:
+    """What consensus filtering decided for one solution; `reason` is "agree" for the kept ones."""
+
+    solution_id: str
+    kept: bool
+    reason: str
+    label_first_error: int
+    judged_first_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """One conversation in TRL's conversational format."""
+
+    id: str
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkCase:
+    """A ProcessBench row: `label` is the 0-based index of the first wrong step, -1 if there is none."""
+
+    id: str
+    subset: str
+    generator: str
+    problem: str
+    steps: list[str]
+    final_answer_correct: bool
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A benchmark case with what a model made of it: the released fields, then `prediction` and `rewards`.
+
+    `path_rewards` holds the rewards of each verification path; `rewards` is their mean (Maj@N, paper eq. 7).
+    """
+
+    id: str
+    subset: str
+    generator: str
+    problem: str
+    steps: list[str]
+    final_answer_correct: bool
+    label: int
+    prediction: int
+    rewards: list[float]
+    path_rewards: list[list[float]]
+    tokens: int
+    prompt_tokens: int
+
+
+R = TypeVar("R")
+
+_SCALARS: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
+
+
+def _arrow_type(annotation: Any) -> pa.DataType:
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    origin = typing.get_origin(annotation)
+    if origin is list:
+        return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
+    if origin is types.UnionType:
+        (inner,) = (a for a in typing.get_args(annotation) if a is not type(None))
+        return _arrow_type(inner)
+    if dataclasses.is_dataclass(annotation):
+        return pa.struct(list(schema_of(typing.cast(type, annotation))))
+    raise TypeError(f"no column type for {annotation!r}")
+
+
+@functools.cache
+def schema_of(record: Hashable) -> pa.Schema:
+    """The Arrow schema of a record type: its fields in order.
+
+    >>> schema_of(Problem).names
+    ['id', 'problem', 'answer', 'source']
+    """
+    kind = typing.cast(Any, record)
+    hints = typing.get_type_hints(kind)
+    return pa.schema([(f.name, _arrow_type(hints[f.name])) for f in dataclasses.fields(kind)])
+
+
+def to_table(record: type[R], rows: Iterable[R]) -> pa.Table:
+    """Rows of one record type as an Arrow table with exactly that type's schema."""
+    dicts = [dataclasses.asdict(typing.cast(Any, row)) for row in rows]
+    return pa.Table.from_pylist(dicts, schema=schema_of(record))
+
+
+def _from_value(annotation: Any, value: Any) -> Any:
+    if value is None or annotation in _SCALARS:
+        return value
+    if typing.get_origin(annotation) is list:
+        inner = typing.get_args(annotation)[0]
+        return [_from_value(inner, item) for item in value]
+    if dataclasses.is_dataclass(annotation):
+        return _from_dict(typing.cast(type, annotation), value)
+    return value
+
+
+def _from_dict(record: type[R], row: dict[str, Any]) -> R:
+    hints = typing.get_type_hints(record)
+    return record(**{name: _from_value(hints[name], row[name]) for name in hints})
+
+
+def from_table(record: type[R], table: pa.Table) -> list[R]:
+    """The rows of a table as records.
+
+    Raises:
+        ValueError: a column is missing or of another type; the message names the record.
+    """
+    expected = schema_of(record)
+    if table.schema.remove_metadata() != expected:
+        raise ValueError(
+            f"table is not a table of {record.__name__}: found columns {table.schema.names}, "
+            f"expected {expected.names} (or the column types differ)"
+        )
+    return [_from_dict(record, row) for row in table.to_pylist()]
+
+
+def read_rows(record: type[R], path: Path) -> list[R]:
+    """Read a Parquet file written by `write_rows`."""
+    return from_table(record, pq.read_table(path))
+
+
+def write_rows(record: type[R], rows: Sequence[R], path: Path) -> None:
+    """Write rows to a Parquet file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    pq.write_table(to_table(record, rows), part)
+    part.replace(path)

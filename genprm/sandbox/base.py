@@ -1,0 +1,57 @@
+"""How model-written code is run: one small interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Status = Literal[
+    "ok",
+    "error",
+    "exit",
+    "timeout",
+    "killed_timeout",
+    "killed_output",
+    "died",
+    "protocol_violation",
+    "sandbox_setup_failed",
+]
+
+
+class SandboxError(RuntimeError):
+    """The isolation asked for is not available, or the sandbox itself failed (never the script's fault)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The result of one block. `output` is what the model sees: stdout, then the error line if there is one."""
+
+    status: Status
+    output: str
+    seconds: float
+    state: Literal["kept", "lost", "replayed"] = "kept"
+
+
+class Session(Protocol):
+    """The interpreter state of one verification path: names persist from block to block, never across paths."""
+
+    async def run(self, code: str) -> Execution:
+        """Run one block. Never raises for what the code does."""
+        ...
+
+    async def close(self) -> None:
+        """Kill the session's processes."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A source of sessions at one isolation level (see DESIGN: 1 strongest; 0 is none)."""
+
+    @property
+    def level(self) -> int: ...
+
+    def session(self) -> Session: ...
+
+    async def close(self) -> None:
+        """Kill every session."""
+        ...

@@ -1,0 +1,388 @@
+"""Everything that can be tuned, written down once: one typed section per artifact, defaults from the paper.
+
+A profile is a YAML file that states what differs from these defaults. `load_profile` reads one, applies
+`section.key=value` overrides, and refuses unknown keys, wrong types and impossible values by name. Each section
+has a fingerprint; the artifacts that depend on a section are those whose result may change when it changes.
+Sections named in `OPERATIONAL` say how work is done, not what comes out: they have no say in staleness.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Mode = Literal["full", "cot", "code", "text", "direct"]
+"""How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
+written but not run, or the verdict alone."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Key = Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
+
+
+class SettingsError(ValueError):
+    """A profile or an override is wrong; the message names the key, the value and what is allowed."""
+
+
+class Section(BaseModel):
+    """A frozen group of settings. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change exactly when a value changes."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class SamplingSettings(Section):
+    """Decoding of one kind of request."""
+
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 0.7
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """0 means no limit."""
+    max_tokens: Annotated[int, Field(ge=1)] = 2048
+
+
+class ProblemSettings(Section):
+    """The problems that solutions are sampled for (paper 4.2: MATH train, 7.5K)."""
+
+    source: Literal["miniature", "math-train"] = "math-train"
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Use the first `limit` problems; all when empty."""
+    seed: int = 0
+    """Which miniature problems are drawn."""
+    shards: Annotated[int, Field(ge=1, le=64)] = 16
+    """Partitions by hash of the problem id. At most 64: above 99 Dagster drops staleness without a word."""
+
+
+class SolutionSettings(Section):
+    """Solution generation with step forcing (paper 4.2)."""
+
+    model: str = "Qwen/Qwen2.5-7B-Instruct"
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    prompt: str = "{problem}"
+    prefill: str = "Step 1:"
+    sampling: SamplingSettings = SamplingSettings()
+    wanted_correct: Annotated[int, Field(ge=1)] = 2
+    """Distinct correct paths kept per problem."""
+    wanted_incorrect: Annotated[int, Field(ge=1)] = 2
+    """Distinct incorrect paths kept per problem."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Paths asked for at a time, until both kinds are complete."""
+    max_samples: Annotated[int, Field(ge=1)] = 2048
+    seed: int = 0
+
+
+class RolloutTier(Section):
+    """`rollouts` per step for problems whose MC(s_1) is below `below` (and not below an earlier tier's)."""
+
+    below: Annotated[float, Field(gt=0.0)]
+    rollouts: Annotated[int, Field(ge=1)]
+
+
+class MonteCarloSettings(Section):
+    """Monte-Carlo estimation (paper 4.2) with dynamic K (eq. 9)."""
+
+    model: str = "Qwen/Qwen2.5-Math-7B-Instruct"
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    prompt: str = "{problem}"
+    sampling: SamplingSettings = SamplingSettings()
+    tiers: tuple[RolloutTier, ...] = (
+        RolloutTier(below=0.1, rollouts=128),
+        RolloutTier(below=0.9, rollouts=64),
+    )
+    rollouts_otherwise: Annotated[int, Field(ge=1)] = 32
+    """K when MC(s_1) is in no tier (0.9 <= MC(s_1) <= 1 in the paper)."""
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _tiers_ascend(self) -> MonteCarloSettings:
+        bounds = [tier.below for tier in self.tiers]
+        if bounds != sorted(set(bounds)):
+            raise ValueError(f"tiers must ascend by `below`, got {bounds}")
+        return self
+
+
+Estimator = Literal["ratio", "difference", "hard"]
+
+
+class LabelVariant(Section):
+    """An estimator of step labels and its threshold (paper 4.2 and table 3)."""
+
+    estimator: Estimator = "ratio"
+    epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
+    """Label 1 iff progress >= epsilon (ratio, difference); `hard` ignores it (label 1 iff MC > 0)."""
+
+
+MAIN_VARIANT = "main"
+
+
+class LabelSettings(LabelVariant):
+    """Relative progress estimation. The section's own estimator is the variant `main`; `variants` adds more."""
+
+    variants: dict[Key, LabelVariant] = {}
+
+    @model_validator(mode="after")
+    def _main_is_taken(self) -> LabelSettings:
+        if MAIN_VARIANT in self.variants:
+            raise ValueError(f"variant name {MAIN_VARIANT!r} is the section's own estimator; choose another name")
+        return self
+
+    def variant(self, name: str) -> LabelVariant:
+        """The estimator called `name`."""
+        if name == MAIN_VARIANT:
+            return LabelVariant(estimator=self.estimator, epsilon=self.epsilon)
+        return self.variants[name]
+
+    def variant_names(self) -> list[str]:
+        """`main` first, then the others as written."""
+        return [MAIN_VARIANT, *self.variants]
+
+
+class TurnFormat(Section):
+    """The wording around one judged step. The tags themselves are fixed (`genprm.conversation`)."""
+
+    system: str | None = None
+    direct_system: str | None = None
+    """System message of direct mode, where it differs."""
+    question: str = "Question: {problem}\n\n{step}"
+    """First user turn; later ones are the step alone."""
+    analyze_lead: str = "Let's analyze the Paragraph {number} step by step: "
+    verify_lead: str = "Let's use python code to find any potential error:\n"
+
+
+class VerifierSettings(Section):
+    """The analyse / verify / execute / judge loop (paper 4.2 and 4.3; DESIGN section 9)."""
+
+    sampling: SamplingSettings = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20)
+    """`max_tokens` is the budget of a whole step, code output included."""
+    rounds: Annotated[int, Field(ge=1)] = 3
+    """Code blocks per step before a verdict is forced."""
+    format: TurnFormat = TurnFormat()
+    seed: int = 0
+
+
+class RationaleSettings(Section):
+    """Code-verified rationales (paper 4.2)."""
+
+    model: str = "Qwen/QwQ-32B"
+    mode: Mode = "full"
+    verifier: VerifierSettings = VerifierSettings()
+
+
+class FilterSettings(Section):
+    """Consensus filtering and the training set made from what it keeps (paper 4.2)."""
+
+    balance: bool = False
+    """Keep as many conversations without an error as with one (the surplus is dropped by hash of the id)."""
+    mask_code_output: bool = False
+    """Leave the executed output out of the loss."""
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the kept conversations that is used (paper table 8)."""
+
+
+class TrainingSettings(Section):
+    """Supervised fine-tuning (paper 5.1: batch 64, learning rate 2e-6, DeepSeek-R1-Distill bases)."""
+
+    base: dict[Key, str] = {"r1-distill-7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}
+    modes: tuple[Mode, ...] = ("full", "cot", "direct")
+    variants: tuple[Key, ...] = (MAIN_VARIANT,)
+    """Label variants that checkpoints are trained on."""
+    epochs: Annotated[float, Field(gt=0.0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-6
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    device_batch_size: Annotated[int, Field(ge=1)] = 1
+    max_length: Annotated[int, Field(ge=16)] = 8192
+    warmup_ratio: Share = 0.0
+    scheduler: Literal["linear", "cosine", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    seed: int = 0
+
+
+class EvaluationSettings(Section):
+    """ProcessBench (paper 5.2) and test-time scaling of the reward model."""
+
+    source: Literal["miniature", "processbench"] = "processbench"
+    subsets: tuple[Key, ...] = ("gsm8k", "math", "olympiadbench", "omnimath")
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Cases per subset; all when empty."""
+    votes: Annotated[int, Field(ge=1)] = 8
+    """Verification paths per case: Pass@1 is their mean, Maj@N their vote."""
+    threshold: Share = 0.5
+    """A step is wrong when its reward is below this."""
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """Resamples behind each 95 % interval."""
+    verifier: VerifierSettings = VerifierSettings()
+    seed: int = 0
+
+
+class EngineSettings(Section):
+    """How text is generated."""
+
+    backend: Literal["transformers", "vllm", "openai"] = "vllm"
+    url: str | None = None
+    """Address of the completions server (backend openai)."""
+    max_in_flight: Annotated[int, Field(ge=1)] = 256
+    max_batch: Annotated[int, Field(ge=1)] = 256
+    """Rows decoded together (backend transformers)."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    max_context: Annotated[int, Field(ge=64)] = 16384
+
+
+class SandboxSettings(Section):
+    """How model-written code is run."""
+
+    level: Annotated[int, Field(ge=0, le=3)] | None = None
+    """Isolation level asked for; the best that the machine has when empty. 3 and 0 only when asked for."""
+    seconds: Annotated[float, Field(gt=0.0)] = 5.0
+    memory_mb: Annotated[int, Field(ge=64)] = 1024
+    output_bytes: Annotated[int, Field(ge=64)] = 65536
+    workers: Annotated[int, Field(ge=1)] = 2
+
+
+class TrackingSettings(Section):
+    """Where runs are recorded. Empty means SQLite under the project's home directory."""
+
+    uri: str | None = None
+    experiment: str = "genprm"
+
+
+OPERATIONAL = frozenset({"engine", "sandbox", "tracking"})
+
+
+class Profile(Section):
+    """One run, completely described."""
+
+    name: Key
+    problems: ProblemSettings = ProblemSettings()
+    solutions: SolutionSettings = SolutionSettings()
+    monte_carlo: MonteCarloSettings = MonteCarloSettings()
+    labels: LabelSettings = LabelSettings()
+    rationales: RationaleSettings = RationaleSettings()
+    consensus: FilterSettings = FilterSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    engine: EngineSettings = EngineSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+    @model_validator(mode="after")
+    def _variants_exist(self) -> Profile:
+        known = self.labels.variant_names()
+        missing = [name for name in self.training.variants if name not in known]
+        if missing:
+            raise ValueError(f"training.variants names {missing}, labels has {known}")
+        return self
+
+    def section(self, name: str) -> Section:
+        """The section called `name`."""
+        value = getattr(self, name)
+        assert isinstance(value, Section)
+        return value
+
+
+def section_names() -> list[str]:
+    """Every section of a profile, in pipeline order."""
+    return [name for name in Profile.model_fields if name != "name"]
+
+
+def shipped_profiles() -> list[str]:
+    """Names of the profiles that come with the package."""
+    folder = importlib.resources.files("genprm") / "profiles"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _profile_text(name_or_path: str) -> tuple[str, str]:
+    if name_or_path in shipped_profiles():
+        folder = importlib.resources.files("genprm") / "profiles"
+        return name_or_path, (folder / f"{name_or_path}.yaml").read_text()
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise SettingsError(
+            f"profile {name_or_path!r} is neither a shipped profile ({', '.join(shipped_profiles())}) nor a file"
+        )
+    return path.stem.lower(), path.read_text()
+
+
+def _override(values: dict[str, Any], assignment: str) -> None:
+    key, separator, text = assignment.partition("=")
+    parts = key.strip().split(".")
+    if not separator or len(parts) < 2 or not all(parts):
+        raise SettingsError(f"override {assignment!r} is not of the form section.key=value")
+    target = values
+    for part in parts[:-1]:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise SettingsError(f"override {assignment!r}: {part!r} is a value, not a section")
+    target[parts[-1]] = yaml.safe_load(text)
+
+
+def _allowed(location: tuple[int | str, ...]) -> str:
+    model: Any = Profile
+    for part in location[:-1]:
+        is_section = isinstance(model, type) and issubclass(model, BaseModel)
+        field = model.model_fields.get(str(part)) if is_section else None
+        model = field.annotation if field is not None else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return f" (allowed: {', '.join(model.model_fields)})"
+    return ""
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "profile"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'])}")
+        else:
+            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}, got {item['input']!r}")
+    return "; ".join(lines)
+
+
+def build_profile(values: Mapping[str, Any]) -> Profile:
+    """A profile from plain values.
+
+    Raises:
+        SettingsError: an unknown key, a wrong type or an impossible value.
+    """
+    try:
+        return Profile.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ()) -> Profile:
+    """The profile that decides a run.
+
+    `name_or_path` is a shipped profile or a YAML file; empty means `GENPRM_PROFILE`, then `miniature`.
+    Overrides are those of `GENPRM_SET` (separated by spaces) and then `overrides`, each `section.key=value`.
+
+    Raises:
+        SettingsError: no such profile, not YAML, or a key or value that is not allowed.
+    """
+    name, text = _profile_text(name_or_path or os.environ.get("GENPRM_PROFILE") or "miniature")
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"profile {name!r} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"profile {name!r} must be a mapping of sections, got {type(values).__name__}")
+    values.setdefault("name", name)
+    for assignment in [*os.environ.get("GENPRM_SET", "").split(), *overrides]:
+        _override(values, assignment)
+    return build_profile(values)
+
+
+def home() -> Path:
+    """Everything a run makes lives here: `GENPRM_HOME`, or `.genprm` in the current directory."""
+    return Path(os.environ.get("GENPRM_HOME") or ".genprm").resolve()
