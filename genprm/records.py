@@ -8,10 +8,9 @@ host names, dates) is a field: the content of a table identifies it.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -217,16 +216,14 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     raise TypeError(f"no column type for {annotation!r}")
 
 
-@functools.cache
-def schema_of(record: Hashable) -> pa.Schema:
+def schema_of(record: type) -> pa.Schema:
     """The Arrow schema of a record type: its fields in order.
 
     >>> schema_of(Problem).names
     ['id', 'problem', 'answer', 'source']
     """
-    kind = typing.cast(Any, record)
-    hints = typing.get_type_hints(kind)
-    return pa.schema([(f.name, _arrow_type(hints[f.name])) for f in dataclasses.fields(kind)])
+    hints = typing.get_type_hints(record)
+    return pa.schema([(f.name, _arrow_type(hints[f.name])) for f in dataclasses.fields(record)])
 
 
 def to_table(record: type[R], rows: Iterable[R]) -> pa.Table:
