@@ -1,0 +1,41 @@
+# Everything runs inside .venv; every target creates it when it is missing or out of date.
+PYTHON3 ?= python3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# uv does not look where pip finds extra wheels (such as a CPU build of torch) unless told to.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# More threads than one a process only make small models slower on shared cores.
+export OMP_NUM_THREADS ?= 1
+export GENPRM_HOME ?= $(CURDIR)/.genprm
+
+.PHONY: demo test test-slow lint ui install clean
+
+demo: install
+	$(VENV)/bin/genprm run --profile miniature
+
+test: install
+	$(PYTHON) -m pytest
+
+test-slow: install
+	$(PYTHON) -m pytest -m slow
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+ui: install
+	$(PYTHON) -m orchestration.ui
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON3) is another (set PYTHON3=...)" >&2; exit 2; }
+	$(PYTHON3) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable ".[dev,docker]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .genprm

@@ -1,0 +1,62 @@
+"""Records survive the trip through Parquet, and a foreign table is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genprm.records import (
+    Problem,
+    Rationale,
+    Solution,
+    StepVerification,
+    Verification,
+    read_rows,
+    schema_of,
+    to_table,
+    write_rows,
+)
+
+
+def nested_row() -> Rationale:
+    step = StepVerification("turn", "why", "print(1)", "1", 0.25, "No", False, ["ok", "error"], 9)
+    path = Verification("v", 0, "full", [step, step], 40, 18)
+    return Rationale("s-1", "What is 1 + 1?", ["Step 1: a", "Step 2: b"], 1, path)
+
+
+def test_nested_rows_come_back_equal(tmp_path: Path) -> None:
+    write_rows(Rationale, [nested_row()], tmp_path / "deep" / "rows.parquet")
+    assert read_rows(Rationale, tmp_path / "deep" / "rows.parquet") == [nested_row()]
+
+
+def test_an_empty_table_keeps_its_schema(tmp_path: Path) -> None:
+    write_rows(Solution, [], tmp_path / "none.parquet")
+    assert pq.read_schema(tmp_path / "none.parquet").remove_metadata() == schema_of(Solution)
+    assert read_rows(Solution, tmp_path / "none.parquet") == []
+
+
+def test_steps_are_a_list_column_and_an_optional_field_is_its_own_type() -> None:
+    schema = schema_of(Solution)
+    assert schema.field("steps").type == pa.list_(pa.string())
+    assert schema.field("final_answer").type == pa.string()
+
+
+def test_a_table_of_another_record_is_refused(tmp_path: Path) -> None:
+    write_rows(Rationale, [nested_row()], tmp_path / "rows.parquet")
+    with pytest.raises(ValueError, match="not a table of Problem"):
+        read_rows(Problem, tmp_path / "rows.parquet")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    write_rows(Problem, [Problem("1", "q", "2", "test")], path)
+    with pytest.raises((pa.ArrowTypeError, pa.ArrowInvalid)):
+        write_rows(Problem, [Problem("1", ["not", "text"], "2", "test")], path)  # type: ignore[arg-type]
+    assert read_rows(Problem, path) == [Problem("1", "q", "2", "test")]
+
+
+def test_tables_are_equal_whenever_the_rows_are() -> None:
+    assert to_table(Rationale, [nested_row()]).equals(to_table(Rationale, [nested_row()]))
