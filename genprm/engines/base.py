@@ -13,6 +13,10 @@ class EngineError(RuntimeError):
     """The engine cannot serve a request (it died, the prompt is too long, the model is missing)."""
 
 
+class ContextFull(EngineError):
+    """The prompt leaves no room in the context: a fact about this conversation, not about the engine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How one request is sampled.
@@ -68,7 +72,8 @@ class Engine(Protocol):
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
 
         Raises:
-            EngineError: the prompt leaves no room in the context, or the engine is closed or dead.
+            ContextFull: the prompt leaves no room in the context.
+            EngineError: the engine is closed or dead.
         """
         ...
 
