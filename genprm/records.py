@@ -192,6 +192,24 @@ class Prediction:
     prompt_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of the leaderboard with its 95 % interval where it has one (`low`, `high`).
+
+    `group` is the table it stands in, `subject` the row (a model, a label variant, a stage) and `name` the column;
+    `unit` is "%", "points" or "count". `count` is how many items it was measured on.
+    """
+
+    group: str
+    subject: str
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    count: int
+
+
 R = TypeVar("R")
 
 _SCALARS: dict[Any, pa.DataType] = {
@@ -239,11 +257,12 @@ def _from_value(annotation: Any, value: Any) -> Any:
         inner = typing.get_args(annotation)[0]
         return [_from_value(inner, item) for item in value]
     if dataclasses.is_dataclass(annotation):
-        return _from_dict(typing.cast(type, annotation), value)
+        return from_dict(typing.cast(type, annotation), value)
     return value
 
 
-def _from_dict(record: type[R], row: dict[str, Any]) -> R:
+def from_dict(record: type[R], row: dict[str, Any]) -> R:
+    """A record from what `dataclasses.asdict` made of it (or from the same as JSON)."""
     hints = typing.get_type_hints(record)
     return record(**{name: _from_value(hints[name], row[name]) for name in hints})
 
@@ -260,7 +279,7 @@ def from_table(record: type[R], table: pa.Table) -> list[R]:
             f"table is not a table of {record.__name__}: found columns {table.schema.names}, "
             f"expected {expected.names} (or the column types differ)"
         )
-    return [_from_dict(record, row) for row in table.to_pylist()]
+    return [from_dict(record, row) for row in table.to_pylist()]
 
 
 def read_rows(record: type[R], path: Path) -> list[R]:

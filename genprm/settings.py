@@ -257,7 +257,14 @@ class TrackingSettings(Section):
     experiment: str = "genprm"
 
 
-OPERATIONAL = frozenset({"engine", "sandbox", "tracking"})
+class RunnerSettings(Section):
+    """How `genprm run` spreads work over this machine."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that materialize partitions at the same time; each opens its own engine."""
+
+
+OPERATIONAL = frozenset({"engine", "sandbox", "tracking", "runner"})
 
 
 class Profile(Section):
@@ -275,6 +282,7 @@ class Profile(Section):
     engine: EngineSettings = EngineSettings()
     sandbox: SandboxSettings = SandboxSettings()
     tracking: TrackingSettings = TrackingSettings()
+    runner: RunnerSettings = RunnerSettings()
 
     @model_validator(mode="after")
     def _variants_exist(self) -> Profile:
