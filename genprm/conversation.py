@@ -1,0 +1,267 @@
+r"""The turn format of GenPRM (paper 4.2, 4.3): rendered, parsed, and converted from mode to mode.
+
+A judged solution is a chat. Each user turn is a step (the first one with the problem before it), each assistant
+turn is the judgement of that step:
+
+    <analyze>
+    {lead}{analysis}
+    </analyze>
+    <verify>
+    {verify_lead}```python
+    {code}
+    ```
+    [Code Output]
+
+    ```
+    {output}
+    ```
+    </verify>
+    <output>
+    **Judgement**: $\boxed{Yes}$
+    </output>
+
+The verdict is whatever the last `<output>` block boxes; "Yes" and "No" anywhere else mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from genprm.records import Message
+from genprm.settings import Mode, TurnFormat
+
+Verdict = Literal["Yes", "No", "none"]
+
+ANALYZE_OPEN = "<analyze>\n"
+ANALYZE_CLOSE = "</analyze>"
+VERIFY_OPEN = "<verify>\n"
+VERIFY_CLOSE = "</verify>"
+OUTPUT_CLOSE = "</output>"
+CODE_OPEN = "```python\n"
+CODE_CLOSE = "\n```\n"
+VERDICT_LEAD = "<output>\n**Judgement**: $\\boxed{"
+"""Everything of the output block up to the verdict: the next token is Yes or No."""
+VERDICT_TAIL = "}$\n</output>\n"
+
+_ANALYZE = re.compile(r"<analyze>\n(?P<analysis>.*?)</analyze>\n?", re.DOTALL)
+_VERIFY_PARTS = re.compile(
+    r"```python\n(?P<code>(?:[^\n]*\n)*?)```(?:\n|$)"
+    r"|\[Code Output\]\n\n```\n(?P<output>(?:[^\n]*\n)*?)```(?:\n|$)"
+    r"|(?P<end></verify>\n?|^(?=<output>))",
+    re.MULTILINE,
+)
+_BOXED = re.compile(r"\\boxed\{\s*(Yes|No)\s*\}")
+_OUTPUT_FENCE = re.compile(r"^```", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRound:
+    """One block of code and what running it printed."""
+
+    code: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTurn:
+    """The parts of an assistant turn; a part that is missing is empty, a missing verdict is "none".
+
+    `analysis` begins with the lead-in of the turn format. Several code blocks (and outputs) are joined by newlines.
+    """
+
+    analysis: str
+    code: str
+    output: str
+    verdict: Verdict
+
+
+def user_turn(settings: TurnFormat, problem: str, steps: Sequence[str], index: int) -> str:
+    """The user turn of the 0-based step `index`: the first one carries the problem."""
+    step = steps[index]
+    return settings.question.format(problem=problem, step=step) if index == 0 else step
+
+
+def conversation_messages(
+    settings: TurnFormat, problem: str, steps: Sequence[str], turns: Sequence[str], mode: Mode
+) -> list[Message]:
+    """The chat in which `turns` judge the first `len(turns)` steps.
+
+    When a step is left to judge, its user turn comes last.
+
+    Raises:
+        ValueError: more turns than steps.
+    """
+    if len(turns) > len(steps):
+        raise ValueError(f"{len(turns)} assistant turns for {len(steps)} steps; each turn judges one step")
+    system = settings.direct_system if mode == "direct" and settings.direct_system else settings.system
+    messages = [Message("system", system)] if system else []
+    for index, turn in enumerate(turns):
+        messages += [
+            Message("user", user_turn(settings, problem, steps, index)),
+            Message("assistant", turn),
+        ]
+    if len(turns) < len(steps):
+        messages.append(Message("user", user_turn(settings, problem, steps, len(turns))))
+    return messages
+
+
+def analyze_prefill(settings: TurnFormat, number: int) -> str:
+    """What an analysis begins with; `number` is the 1-based number of the step."""
+    return ANALYZE_OPEN + settings.analyze_lead.format(number=number)
+
+
+def verify_prefill(settings: TurnFormat) -> str:
+    """What a verification begins with: an open Python fence."""
+    return VERIFY_OPEN + settings.verify_lead + CODE_OPEN
+
+
+def output_block(output: str) -> str:
+    """What is put after a code block that was run.
+
+    >>> print(output_block("42"), end="")
+    [Code Output]
+    <BLANKLINE>
+    ```
+    42
+    ```
+    """
+    # A printed fence would end the block early, and what follows it could pose as the model's own verdict.
+    body = _OUTPUT_FENCE.sub(" ```", output.rstrip("\n"))
+    return f"[Code Output]\n\n```\n{body}\n```\n"
+
+
+def closed_analysis(text: str) -> str:
+    """An analysis that begins with its tag, cut or closed at `</analyze>`, with one newline after it."""
+    body, closed, _ = text.partition(ANALYZE_CLOSE)
+    separator = "" if closed or body.endswith("\n") else "\n"
+    return f"{body}{separator}{ANALYZE_CLOSE}\n"
+
+
+def compose_turn(
+    settings: TurnFormat, number: int, analysis: str, rounds: Sequence[CodeRound], verdict: Verdict
+) -> str:
+    """A finished turn in full mode from its parts: the inverse of `parse_turn`.
+
+    `number` is the 1-based number of the step. Without rounds there is no verify block.
+    """
+    text = f"{analyze_prefill(settings, number)}{analysis}\n{ANALYZE_CLOSE}\n"
+    if rounds:
+        blocks = [f"{CODE_OPEN}{part.code}{CODE_CLOSE}{output_block(part.output)}" for part in rounds]
+        text += f"{VERIFY_OPEN}{settings.verify_lead}{''.join(blocks)}{VERIFY_CLOSE}\n"
+    return text + verdict_block(verdict)
+
+
+def verdict_block(verdict: Verdict) -> str:
+    """The output block. Without a verdict the box is empty."""
+    return f"{VERDICT_LEAD}{'' if verdict == 'none' else verdict}{VERDICT_TAIL}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the blocks of a turn lie: [0, analysis_end), [analysis_end, verify_end), [verify_end, len)."""
+
+    analysis: str
+    analysis_end: int
+    verify_end: int
+    codes: list[str]
+    outputs: list[str]
+    output_spans: list[tuple[int, int]]
+    last_code_end: int
+
+
+def _layout(text: str) -> _Layout:
+    analysis, analysis_end = "", 0
+    if text.startswith(ANALYZE_OPEN):
+        match = _ANALYZE.match(text)
+        analysis = match["analysis"] if match else text.removeprefix(ANALYZE_OPEN)
+        analysis_end = match.end() if match else len(text)
+    codes: list[str] = []
+    outputs: list[str] = []
+    spans: list[tuple[int, int]] = []
+    verify_end, last_code_end = analysis_end, -1
+    if text.startswith(VERIFY_OPEN, analysis_end):
+        verify_end = len(text)
+        for part in _VERIFY_PARTS.finditer(text, analysis_end):
+            if part["code"] is not None:
+                codes.append(part["code"].removesuffix("\n"))
+                last_code_end = part.end()
+            elif part["output"] is not None:
+                outputs.append(part["output"].removesuffix("\n"))
+                spans.append(part.span())
+            else:
+                verify_end = part.end()
+                break
+    return _Layout(analysis, analysis_end, verify_end, codes, outputs, spans, last_code_end)
+
+
+def verdict_of(output: str) -> Verdict:
+    """The verdict of text that follows analysis and verification: boxed in the last `<output>` block, closed."""
+    _, opened, block = output.rpartition("<output>")
+    body, closed, _ = block.partition(OUTPUT_CLOSE)
+    boxed = _BOXED.findall(body) if opened and closed else []
+    if not boxed:
+        return "none"
+    return "Yes" if boxed[-1] == "Yes" else "No"
+
+
+def parse_turn(text: str) -> ParsedTurn:
+    r"""The parts of one assistant turn of any mode.
+
+    >>> parse_turn("<analyze>\nNo, \\boxed{No}?\n</analyze>\n<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n")
+    ParsedTurn(analysis='No, \\boxed{No}?', code='', output='', verdict='Yes')
+    """
+    layout = _layout(text)
+    return ParsedTurn(
+        analysis=layout.analysis.strip(),
+        code="\n".join(layout.codes),
+        output="\n".join(layout.outputs),
+        verdict=verdict_of(text[layout.verify_end :]),
+    )
+
+
+def pending_code(text: str) -> str | None:
+    """The code of the Python block that `text` ends with, i.e. that waits to be run; None if there is none."""
+    layout = _layout(text)
+    return layout.codes[-1] if layout.codes and layout.last_code_end == len(text) else None
+
+
+def verdict_start(text: str) -> int | None:
+    r"""Offset just after the last `\boxed{` of the output block of an unfinished turn; None without one."""
+    start = _layout(text).verify_end
+    block = text.rfind("<output>", start)
+    boxed = text.rfind("\\boxed{", block) if block >= 0 else -1
+    return None if boxed < 0 else boxed + len("\\boxed{")
+
+
+def code_output_spans(text: str) -> list[tuple[int, int]]:
+    """The [start, end) character spans that the system wrote into a turn: each whole `[Code Output]` block."""
+    return _layout(text).output_spans
+
+
+def turn_for_mode(text: str, mode: Mode) -> str:
+    """What a finished turn of full mode looks like in `mode`, so that all modes are trained on the same rationales.
+
+    cot is analysis and verdict, code is verification and verdict, direct is the verdict alone; text (code written
+    but not run) reads like full.
+
+    Raises:
+        ValueError: the turn lacks a block that the mode consists of.
+    """
+    layout = _layout(text)
+    analysis = text[: layout.analysis_end]
+    verification = text[layout.analysis_end : layout.verify_end]
+    if not analysis and mode in ("full", "text", "cot"):
+        raise ValueError(f"a turn for mode {mode!r} needs an <analyze> block, got {text[:80]!r}")
+    if not verification and mode in ("full", "text", "code"):
+        raise ValueError(f"a turn for mode {mode!r} needs a <verify> block, got {text[:80]!r}")
+    verdict = text[layout.verify_end :]
+    return {
+        "full": text,
+        "text": text,
+        "cot": analysis + verdict,
+        "code": verification + verdict,
+        "direct": verdict,
+    }[mode]
