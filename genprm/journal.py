@@ -1,0 +1,161 @@
+"""Finished work on disk, so that nothing finished is done twice (DESIGN section 6).
+
+A journal is a file of JSON lines `{"key", "value"}`. The key is a hash of everything that decides the value
+(inputs, parameters, model, sample index), so that a changed parameter finds nothing and an unchanged one finds
+everything, in whatever order and however often the work is started. A line counts once it is on disk; a line torn
+by a crash is dropped, and its row is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+SYNC_ROWS = 64
+SYNC_SECONDS = 1.0
+"""Rows are forced to disk after this many, or this long: the most that a power cut can cost."""
+
+T = TypeVar("T")
+
+
+class JournalError(RuntimeError):
+    """The journal is in use by another process, or a line other than the last is damaged."""
+
+
+def row_key(*parts: Any) -> str:
+    """A key that changes exactly when one of the JSON-like parts changes.
+
+    >>> row_key("a", {"x": 1, "y": 2}) == row_key("a", {"y": 2, "x": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Journal:
+    """An open journal: `get` what is there, `put` what was finished. One process at a time.
+
+    Raises:
+        JournalError: on opening, see there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = path.open("ab+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise JournalError(f"journal {path} is in use by another process") from None
+        self._values: dict[str, Any] = {}
+        self._unsynced = 0
+        self._synced_at = time.monotonic()
+        self._load()
+
+    def _load(self) -> None:
+        self._file.seek(0)
+        good = 0
+        for number, line in enumerate(self._file, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                row = json.loads(line)
+                self._values[row["key"]] = row["value"]
+            except (ValueError, KeyError, TypeError):
+                if self._file.read(1):
+                    self._file.close()
+                    raise JournalError(f"journal {self._path}, line {number}: not a journal row") from None
+                break
+            good += len(line)
+        self._file.truncate(good)
+        self._file.seek(good)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def get(self, key: str) -> Any:
+        """The value put under `key`.
+
+        Raises:
+            KeyError: nothing was.
+        """
+        return self._values[key]
+
+    def put(self, key: str, value: Any) -> None:
+        """Append a JSON-like value; on disk at the next sync."""
+        self._file.write(json.dumps({"key": key, "value": value}).encode() + b"\n")
+        self._values[key] = value
+        self._unsynced += 1
+        if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Force every row put so far to disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._unsynced = 0
+        self._synced_at = time.monotonic()
+
+    def close(self) -> None:
+        """Sync and let another process open the journal."""
+        if not self._file.closed:
+            self.sync()
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def finish(
+    journal: Journal,
+    keys: Sequence[str],
+    work: Callable[[int], Awaitable[T]],
+    encode: Callable[[T], Any],
+    decode: Callable[[Any], T],
+    done: Callable[[int, int], None] = lambda finished, total: None,
+    in_flight: int = 1024,
+) -> list[T]:
+    """The result of every item, in the order of `keys`: from the journal where it is there, else by `work(index)`.
+
+    At most `in_flight` items are worked on at a time. Results pass through `encode` and `decode` in both cases, so
+    that a resumed run returns exactly what an undisturbed one does. The first failure ends the rest; what was
+    finished before stays in the journal.
+    """
+    gate = asyncio.Semaphore(in_flight)
+    finished = sum(key in journal for key in keys)
+    done(finished, len(keys))
+
+    async def one(index: int) -> None:
+        nonlocal finished
+        async with gate:
+            value = await work(index)
+        journal.put(keys[index], encode(value))
+        finished += 1
+        done(finished, len(keys))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for index, key in enumerate(keys):
+                if key not in journal:
+                    group.create_task(one(index))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    finally:
+        journal.sync()
+    return [decode(journal.get(key)) for key in keys]

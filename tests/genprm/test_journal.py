@@ -1,0 +1,99 @@
+"""What a journal promises: nothing finished is lost or done twice, whatever happened in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genprm.journal import Journal, JournalError, finish, row_key
+
+
+def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        journal.put("a", {"mc": [0.1, 1 / 3], "answer": None})
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        assert journal.get("a") == {"mc": [0.1, 1 / 3], "answer": None}
+        assert "b" not in journal
+
+
+@pytest.mark.parametrize("torn", [b'{"key": "c", "val', b'{"key": "c", "value": 3}', b'{"key": "c", "va\n'])
+def test_a_torn_last_line_is_dropped_and_later_rows_are_readable(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "rows.jsonl"
+    with Journal(path) as journal:
+        journal.put("a", 1)
+        journal.put("b", 2)
+    path.write_bytes(path.read_bytes() + torn)
+    with Journal(path) as journal:
+        assert len(journal) == 2
+        journal.put("d", 4)
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["a", "b", "d"]
+
+
+def test_damage_in_the_middle_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"key": "a", "value": 1}\nnot json\n{"key": "b", "value": 2}\n')
+    with pytest.raises(JournalError, match=r"rows\.jsonl, line 2"):
+        Journal(path)
+    assert "not json" in path.read_text()
+
+
+def test_two_processes_cannot_write_the_same_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / "rows.jsonl"), pytest.raises(JournalError, match="in use"):
+        Journal(tmp_path / "rows.jsonl")
+
+
+def test_keys_see_values_and_not_their_order() -> None:
+    assert row_key("s", 1, {"a": 1, "b": [2]}) == row_key("s", 1, {"b": [2], "a": 1})
+    assert len({row_key("s", 1), row_key("s", 2), row_key("t", 1), row_key("s", "1"), row_key("s", [1])}) == 5
+
+
+async def test_only_unfinished_items_are_worked_on_and_results_keep_their_order(tmp_path: Path) -> None:
+    worked: list[int] = []
+
+    async def square(index: int) -> int:
+        worked.append(index)
+        return index * index
+
+    async def run(indices: list[int]) -> list[int]:
+        with Journal(tmp_path / "rows.jsonl") as journal:
+
+            async def work(position: int) -> int:
+                return await square(indices[position])
+
+            return await finish(journal, [row_key(i) for i in indices], work, lambda v: v, int)
+
+    assert await run([3, 1]) == [9, 1]
+    assert await run([1, 2, 3]) == [1, 4, 9]
+    assert sorted(worked) == [1, 2, 3]
+
+
+async def test_a_failure_keeps_what_was_finished_before(tmp_path: Path) -> None:
+    async def work(index: int) -> int:
+        if index == 2:
+            raise ValueError("no answer")
+        return index
+
+    with Journal(tmp_path / "rows.jsonl") as journal, pytest.raises(ValueError, match="no answer"):
+        await finish(journal, ["0", "1", "2"], work, lambda v: v, int, in_flight=1)
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        assert [key in journal for key in "012"] == [True, True, False]
+
+
+def test_synced_rows_survive_a_kill(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path; from genprm.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "for n in range(100): journal.put(str(n), n)\n"
+        "journal.sync(); journal.put('late', 1); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "rows.jsonl"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], env={**os.environ}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with Journal(path) as journal:
+        assert all(str(n) in journal for n in range(100))
