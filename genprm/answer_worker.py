@@ -1,0 +1,73 @@
+"""The process that compares answers with math-verify: one JSON pair per input line, one word per output line.
+
+Each request may use a given CPU time; the kernel ends the process when it is spent, whatever code is running.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+
+from math_verify import LatexExtractionConfig, parse, verify
+
+from genprm.answer_forms import Leaf, leaves_equal, parse_form, same_form
+
+MEMORY_BYTES = 2 << 30
+RELATIVE = 1e-6
+"""Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
+
+
+def _expressions(text: str) -> list[object]:
+    return list(parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None))
+
+
+def _close(first: object, second: object) -> bool:
+    """False when both are numbers and differ by more than rounding."""
+    if not (getattr(first, "is_number", False) and getattr(second, "is_number", False)):
+        return True
+    a, b = (complex(value) for value in (first, second))  # type: ignore[call-overload]
+    if not (math.isfinite(abs(a)) and math.isfinite(abs(b))):
+        return True
+    return bool(abs(a - b) <= RELATIVE * max(abs(a), abs(b)))
+
+
+def algebra_equal(reference: Leaf, given: Leaf) -> bool:
+    """math-verify's decision on two expressions or equations."""
+    first, second = _expressions(reference.text), _expressions(given.text)
+    if not verify(first, second, strict=True, timeout_seconds=None):
+        return False
+    return _close(first[0], second[0]) if first and second else True
+
+
+def decide(reference: str, given: str) -> bool:
+    """Whether two answers mean the same."""
+    return same_form(parse_form(reference), parse_form(given), lambda a, b: leaves_equal(a, b, algebra_equal))
+
+
+def _allow(seconds: float) -> None:
+    """Give the process this much CPU time from now on; beyond, SIGXCPU ends it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
+
+
+def main() -> None:
+    seconds = float(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    decide(r"\frac{\sqrt{3}}{2}", r"\sqrt{3}/2")
+    print("ready", flush=True)
+    for line in sys.stdin:
+        reference, given = json.loads(line)
+        _allow(seconds)
+        try:
+            word = "equal" if decide(reference, given) else "different"
+        except Exception:  # whatever sympy raises on odd input: what cannot be compared is not shown to be equal
+            word = "different"
+        print(word, flush=True)
+
+
+if __name__ == "__main__":
+    main()
