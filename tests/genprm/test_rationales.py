@@ -1,0 +1,69 @@
+"""Rationales of the policy's solutions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from genprm.engines.base import EngineError
+from genprm.engines.scripted import ScriptedEngine
+from genprm.rationales import judge_solution
+from genprm.records import Solution
+from genprm.settings import VerifierSettings
+from genprm.verifier import Verifier
+
+SOLUTION = Solution(
+    id="p1-s0",
+    problem_id="p1",
+    problem="What is 3 + 4 - 2?",
+    answer="5",
+    steps=["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6", "Step 3: The answer is \\boxed{6}."],
+    final_answer="6",
+    correct=False,
+    pass_at_1=0.5,
+)
+
+
+def judge_of(*yes: float) -> ScriptedEngine:
+    """A model whose P(Yes) for step t is `yes[t]`."""
+
+    def logprobs(prompt: str) -> Mapping[str, float]:
+        p = yes[prompt.count("<|user|>") - 1]
+        return {"Yes": math.log(p), "No": math.log(1 - p)}
+
+    return ScriptedEngine(
+        lambda prompt: "Yes" if prompt.endswith("boxed{") else "Let me see.\n</analyze>\n", logprobs
+    )
+
+
+@pytest.mark.parametrize(
+    ("yes", "first_error", "judged"),
+    [((0.9, 0.2, 0.9), 1, 2), ((0.4, 0.2, 0.9), 0, 1), ((0.9, 0.5, 0.6), -1, 3), ((0.9, 0.9, 0.1), 2, 3)],
+)
+async def test_a_rationale_goes_as_far_as_the_first_error(
+    yes: tuple[float, ...], first_error: int, judged: int
+) -> None:
+    rationale = await judge_solution(SOLUTION, Verifier(judge_of(*yes), None, VerifierSettings()), "cot")
+    assert rationale.judged_first_error == first_error
+    assert len(rationale.verification.steps) == judged
+    assert (rationale.solution_id, rationale.problem, rationale.steps) == (
+        "p1-s0",
+        SOLUTION.problem,
+        SOLUTION.steps,
+    )
+
+
+async def test_the_judge_does_not_see_the_reference_answer() -> None:
+    engine = judge_of(0.9, 0.9, 0.9)
+    secret = Solution(**{name: getattr(SOLUTION, name) for name in SOLUTION.__slots__} | {"answer": "reference-5"})
+    await judge_solution(secret, Verifier(engine, None, VerifierSettings()), "cot")
+    assert not any("reference-5" in prompt for prompt, _ in engine.requests)
+
+
+async def test_a_dead_engine_names_the_solution() -> None:
+    engine = judge_of(0.9)
+    await engine.close()
+    with pytest.raises(EngineError, match="p1-s0"):
+        await judge_solution(SOLUTION, Verifier(engine, None, VerifierSettings()), "cot")
