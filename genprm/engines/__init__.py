@@ -1,0 +1,50 @@
+"""How text is generated: one small interface (`genprm.engines.base`), one module per backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genprm.engines.base import Engine, EngineError
+from genprm.settings import EngineSettings
+
+MINIATURE = "miniature/"
+"""Prefix of the models that are shipped with the package."""
+
+_WANTED = ("config.json", "tokenizer.json")
+
+
+def resolve_model(name: str) -> str:
+    """The directory or hub id behind a model name; `miniature/<name>` is a model shipped with the package.
+
+    Raises:
+        EngineError: a directory without the files of a model, or no such shipped model.
+    """
+    path = Path(name)
+    if name.startswith(MINIATURE) and not path.exists():
+        weights = Path(__file__).parent.parent / "miniature" / "weights"
+        path = weights / name.removeprefix(MINIATURE)
+        if not path.is_dir():
+            known = sorted(MINIATURE + entry.name for entry in weights.glob("*") if entry.is_dir())
+            raise EngineError(f"model {name!r} is not shipped (shipped: {', '.join(known) or 'none'})")
+    if path.is_dir():
+        missing = [file for file in _WANTED if not (path / file).is_file()]
+        if missing or not any(path.glob("*.safetensors")):
+            lacks = ", ".join(missing) or "*.safetensors"
+            raise EngineError(f"model {name!r}: directory {path} lacks {lacks}")
+        return str(path)
+    if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+        raise EngineError(f"model {name!r}: no such directory")
+    return name
+
+
+def open_engine(model: str, settings: EngineSettings) -> Engine:
+    """The engine of `settings.backend` with `model` (a directory, a hub id or `miniature/<name>`) loaded.
+
+    Raises:
+        EngineError: the backend is not available or the model cannot be loaded.
+    """
+    if settings.backend != "transformers":
+        raise EngineError(f"engine.backend {settings.backend!r} is not available (available: transformers)")
+    from genprm.engines.transformers import TransformersEngine
+
+    return TransformersEngine(resolve_model(model), settings)

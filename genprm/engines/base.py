@@ -13,7 +13,7 @@ class EngineError(RuntimeError):
     """The engine cannot serve a request (it died, the prompt is too long, the model is missing)."""
 
 
-class ContextFull(EngineError):
+class ContextFull(EngineError):  # noqa: N818
     """The prompt leaves no room in the context: a fact about this conversation, not about the engine."""
 
 

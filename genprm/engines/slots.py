@@ -1,0 +1,174 @@
+"""Keys and values of the sequences being decoded: one slot a sequence, tokens from column 0 on, any lengths.
+
+transformers' own caches hold one rectangle that every row fills at the same column, so rows that come and go need
+padding, shifting and copying. Here each row writes at its own column: joining the batch is a prefill into a free
+slot, leaving it is one move, and nothing is copied from step to step. The attention function is registered with
+transformers (as serving engines do) and gets its `Extension` through the model's keyword arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from genprm.engines.base import EngineError
+
+ATTENTION = "genprm_slots"
+"""Name under which the attention function is registered."""
+
+_COLUMNS = 64
+"""Buffers are this many columns wide, or a multiple."""
+
+
+class Slots:
+    """Key and value buffers, per layer of shape (slots, key-value heads, columns, head size).
+
+    Buffers are read whole, so they are kept about as wide as the longest sequence: on a CPU the matrix product of
+    a contiguous buffer is twice as fast as that of a slice.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[int, torch.Tensor] = {}
+        self.values: dict[int, torch.Tensor] = {}
+        self.columns = 0
+        self._slots = 0
+
+    def fit(self, slots: int, columns: int) -> None:
+        """Make room for `slots` sequences of `columns` tokens; buffers much wider than that are narrowed."""
+        wanted = -(-columns // _COLUMNS) * _COLUMNS
+        if slots <= self._slots and wanted <= self.columns <= wanted + max(_COLUMNS, wanted // 4):
+            return
+        if slots > self._slots:
+            self._slots = max(slots, 2 * self._slots)
+        self.columns = wanted
+        for buffers in (self.keys, self.values):
+            for layer, buffer in buffers.items():
+                buffers[layer] = self._resized(buffer)
+
+    def _resized(self, buffer: torch.Tensor) -> torch.Tensor:
+        slots, heads, columns, size = buffer.shape
+        resized = buffer.new_zeros(self._slots, heads, self.columns, size)
+        kept = min(columns, self.columns)
+        resized[:slots, :, :kept] = buffer[:, :, :kept]
+        return resized
+
+    def write(self, layer: int, extension: Extension, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Store new keys and values, each (rows, key-value heads, new tokens, head size)."""
+        for buffers, new in ((self.keys, key), (self.values, value)):
+            buffer = buffers.get(layer)
+            if buffer is None:
+                buffer = buffers[layer] = new.new_zeros(self._slots, new.shape[1], self.columns, new.shape[3])
+            if extension.fresh:
+                buffer[extension.slots, :, : new.shape[2]] = new
+            else:
+                buffer[extension.slots[:, None], :, extension.columns] = new.transpose(1, 2)
+
+    def copy(self, source: int, targets: list[int], length: int) -> None:
+        """Give `targets` the first `length` tokens of `source`."""
+        for buffers in (self.keys, self.values):
+            for buffer in buffers.values():
+                buffer[targets, :, :length] = buffer[source, :, :length]
+
+    def move(self, sources: list[int], targets: list[int], length: int) -> None:
+        """Move the first `length` tokens of each of `sources` to the slot in `targets` at the same place."""
+        for buffers in (self.keys, self.values):
+            for buffer in buffers.values():
+                buffer[targets, :, :length] = buffer[sources, :, :length]
+
+
+@dataclass
+class Extension:
+    """New tokens for some slots: row i adds `tokens` tokens to slot `slots[i]` from column `starts[i]` on.
+
+    Rows shorter than `tokens` are padded on the right; what padding writes lies beyond the row's length and is
+    overwritten before it is ever visible. `fresh` says that every start is 0; `leading` that the slots are
+    0, 1, 2, ..., so that the buffers can be read without gathering.
+    """
+
+    store: Slots
+    slots: torch.Tensor
+    starts: torch.Tensor
+    tokens: int
+    fresh: bool = False
+    leading: bool = False
+    _masks: dict[int | None, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        offsets = torch.arange(self.tokens, device=self.starts.device)
+        self.columns = self.starts[:, None] + offsets
+        """Column (and position) of every new token, (rows, tokens)."""
+
+    def mask(self, window: int | None, dtype: torch.dtype) -> torch.Tensor:
+        """Additive mask (rows, 1, tokens, columns): a token sees itself and what came before, within `window`."""
+        mask = self._masks.get(window)
+        if mask is None:
+            seen = torch.arange(self.store.columns, device=self.starts.device)
+            visible = seen <= self.columns[:, :, None]
+            if window is not None:
+                visible &= seen > self.columns[:, :, None] - window
+            mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+            mask = mask.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
+            self._masks[window] = mask
+        return mask
+
+    def read(self, buffer: torch.Tensor) -> torch.Tensor:
+        """The keys or values of these rows, (rows, key-value heads, columns, head size)."""
+        return buffer[: len(self.slots)] if self.leading else buffer[self.slots]
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    extension: Extension,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    unknown = [name for name in ("softcap", "s_aux", "position_bias") if options.get(name) is not None]
+    if unknown:
+        raise EngineError(
+            f"backend transformers: this model's attention needs {', '.join(unknown)}; use backend vllm"
+        )
+    layer = module.layer_idx
+    assert isinstance(layer, int)
+    extension.store.write(layer, extension, key, value)
+    rows, heads, tokens, size = query.shape
+    groups = heads // key.shape[1]
+    if extension.fresh and (sliding_window is None or tokens <= sliding_window):
+        result = scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling, enable_gqa=groups > 1
+        )
+        return result.transpose(1, 2).contiguous(), None
+    keys = extension.read(extension.store.keys[layer])
+    values = extension.read(extension.store.values[layer])
+    mask = extension.mask(sliding_window, query.dtype)
+    if tokens == 1:
+        # One new token: the query heads that share a key-value head stand in for the token dimension.
+        grouped = query.view(rows, key.shape[1], groups, size)
+        result = _attend_once(grouped, keys, values, mask, size**-0.5 if scaling is None else scaling)
+        return result.reshape(rows, 1, heads, size), None
+    if groups > 1:
+        keys, values = keys.repeat_interleave(groups, 1), values.repeat_interleave(groups, 1)
+    result = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scaling)
+    return result.transpose(1, 2).contiguous(), None
+
+
+def _attend_once(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, scale: float
+) -> torch.Tensor:
+    if query.device.type != "cpu":
+        return scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale)
+    # For a single token the fused kernel of the CPU takes about 1.6 times as long as two plain products.
+    weights = torch.matmul(query * scale, keys.transpose(2, 3)).add_(mask).softmax(-1)
+    return torch.matmul(weights, values)
+
+
+AttentionInterface.register(ATTENTION, _attend)
