@@ -315,8 +315,6 @@ class _Turn:
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
         while self._budget.left() > 0:
             completion = await self._continue(stops)
-            if completion.finish_reason == "length":
-                return False
             if completion.stop != CODE_CLOSE:
                 return self._cut_at_verdict()
             code = pending_code(self._text)
