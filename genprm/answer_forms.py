@@ -72,7 +72,7 @@ _REPLACED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r",\s*\\!\s*(?=\d{3})|\{,\}(?=\d{3})", ""),
         (r"(?<=\d)\s*\\[,;:]\s*(?=\d{3}(?!\d))", ""),
         (r"\\(?:left|right|bigl|bigr|big|Big|displaystyle|textstyle|limits|mathopen|mathclose)(?![a-zA-Z])", ""),
-        (r"\\(?:[,;:!>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|\s)|~|&nbsp;", " "),
+        (r"(?<!\\)\\(?:[,;:!>]|quad(?![a-zA-Z])|qquad(?![a-zA-Z])|\s)|~|&nbsp;", " "),
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         (r"\\(?:mbox|textrm|textbf|textit|textnormal|mathrm|mathbf|rm|hbox|operatorname)(?=\s*\{)", r"\\text"),
         (r"\\lbrace(?![a-zA-Z])", r"\\{"),

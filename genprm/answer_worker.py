@@ -12,6 +12,7 @@ import sys
 import time
 
 from math_verify import LatexExtractionConfig, parse, verify
+from sympy import Expr, N
 
 from genprm.answer_forms import Leaf, leaves_equal, parse_form, same_form
 
@@ -26,12 +27,12 @@ def _expressions(text: str) -> list[object]:
 
 def _close(first: object, second: object) -> bool:
     """False when both are numbers and differ by more than rounding."""
-    if not (getattr(first, "is_number", False) and getattr(second, "is_number", False)):
+    if not (isinstance(first, Expr) and isinstance(second, Expr) and first.is_number and second.is_number):
         return True
-    a, b = (complex(value) for value in (first, second))  # type: ignore[call-overload]
-    if not (math.isfinite(abs(a)) and math.isfinite(abs(b))):
-        return True
-    return bool(abs(a - b) <= RELATIVE * max(abs(a), abs(b)))
+    if first == second or second.is_zero:
+        return bool(first == second or first.is_zero)
+    # The quotient, not the difference: 1/2004! and 5/2004! are both 0 as floats.
+    return bool(abs(complex(N(first / second)) - 1) <= RELATIVE)
 
 
 def algebra_equal(reference: Leaf, given: Leaf) -> bool:

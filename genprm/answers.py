@@ -63,6 +63,15 @@ def _boxes(text: str) -> Iterator[str]:
             yield content.strip()
 
 
+def boxed_answer(text: str) -> str | None:
+    """The content of the last box that is closed and not empty, None if there is none.
+
+    >>> boxed_answer(r"\\boxed{1}, no: \\fbox{2}, or \\boxed{")
+    '2'
+    """
+    return next(_boxes(text), None)
+
+
 def extract_answer(text: str) -> str | None:
     """The final answer that a text states: its last closed box, else after "answer is", else its last number.
 
@@ -76,8 +85,9 @@ def extract_answer(text: str) -> str | None:
     >>> extract_answer("She pays 3 dollars and 25 cents")
     '25'
     """
-    for content in _boxes(text):
-        return content
+    boxed = boxed_answer(text)
+    if boxed is not None:
+        return boxed
     announced = list(_ANSWER_IS.finditer(text))
     if announced:
         rest = text[announced[-1].end() :]
