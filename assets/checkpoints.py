@@ -1,0 +1,201 @@
+"""Fine-tuned reward models, and the references they are compared with (paper 5.1)."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.parameters import directory_version, parameter_key, recipe, weights_version
+from assets.pipeline import Model, Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
+from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
+from assets.training_set import part
+from genprm.engines import resolve_model
+from genprm.manifest import MANIFEST_FILE, read_manifest
+from genprm.records import TrainingExample
+from genprm.training import run_training
+
+LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
+WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
+LOSSES_FILE = "losses.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the weights of a model are, what they are, and the tracked run that belongs to it."""
+
+    model: str
+    mode: str
+    weights: str
+    version: str
+    run_id: str
+
+    def write(self, store: Store) -> None:
+        """Remember it under the model's key."""
+        path = _card(store, self.model)
+        part_file = path.with_name(f".{path.name}.part")
+        part_file.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+        part_file.replace(path)
+
+
+def _card(store: Store, model: str) -> Path:
+    return store.folder("checkpoints", model) / "checkpoint.json"
+
+
+def read_checkpoint(store: Store, model: str) -> Checkpoint:
+    """The checkpoint of a model.
+
+    Raises:
+        dagster.Failure: there is none yet.
+    """
+    path = _card(store, model)
+    if not path.is_file():
+        raise dg.Failure(f"checkpoints {model!r} is not there: materialize it first")
+    return Checkpoint(**json.loads(path.read_text()))
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    profile = pipeline.profile
+
+    @dg.asset(
+        partitions_def=pipeline.checkpoints,
+        deps=[
+            dg.AssetDep("training_set", partition_mapping=dg.StaticPartitionMapping(pipeline.trained_on())),
+            dg.AssetDep(parameter_key("training"), partition_mapping=dg.IdentityPartitionMapping()),
+        ],
+        group_name="training",
+        kinds={"huggingface", "mlflow"},
+        owners=OWNERS,
+        code_version="1",
+        pool="engine",
+        check_specs=[check.spec("checkpoints") for check in (WHOLE, LEARNED)],
+    )
+    def checkpoints(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        tracking: dg.ResourceParam[Tracking],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """One model per base, label variant and mode of judging, fine-tuned with TRL in a process of its own.
+        `<base>.untrained` and `rationale` are references: no training, only the weights that are compared. A
+        checkpoint whose recipe (training set, settings, base weights) was trained before is taken from disk.
+        """
+        clock = Clock()
+        model = pipeline.model(context.partition_key)
+        settings = recipe(profile, model).values
+        with tracking.run(context, model.key, {"model": model.key, **settings}) as run:
+            if not model.trained:
+                made = Checkpoint(model.key, model.mode, model.weights, weights_version(model.weights), run.id)
+                made.write(store)
+                facts: dict[str, Any] = {"weights": model.weights}
+                checks = [WHOLE.result(True), LEARNED.result(True)]
+            else:
+                directory, facts = _trained(context, pipeline, model, store, machines, run, progress)
+                made = Checkpoint(model.key, model.mode, str(directory), directory_version(directory), run.id)
+                checks = [
+                    WHOLE.result(_complete(directory)),
+                    LEARNED.result(facts["last loss"] < facts["first loss"]),
+                ]
+                yield from stop_if_broken(context, checks)
+                run.model(model.key, directory, directory.name)
+                made.write(store)
+        metadata = {
+            "seconds": clock.seconds(),
+            "mode": model.mode,
+            "weights": made.weights,
+            "dagster/uri": made.weights,
+            "MLflow run": dg.MetadataValue.url(run.url),
+            **facts,
+        }
+        yield announce(context, store, made.version, checks, metadata)
+
+    return checkpoints
+
+
+def _trained(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    model: Model,
+    store: Store,
+    machines: Machines,
+    run: TrackedRun,
+    progress: Progress,
+) -> tuple[Path, dict[str, Any]]:
+    """The directory of the trained weights and what to tell about them."""
+    profile = pipeline.profile
+    table = part(str(model.variant), model.mode)
+    examples = store.read(TrainingExample, "training_set", table)
+    data = hashlib.sha256(repr(examples).encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
+    directory = store.folder("checkpoints", model.key) / name
+    run.dataset("training_set", data, store.path("training_set", table), "training")
+    reused = (directory / MANIFEST_FILE).is_file()
+    if not reused:
+        machines.release()
+        total = _steps(len(examples), profile.training.epochs, profile.training.batch_size)
+        run_training(
+            examples,
+            profile.training,
+            resolve_model(model.weights),
+            profile.consensus.mask_code_output,
+            directory,
+            run.environment(),
+            _log(context, progress.of(context), total),
+            {
+                "inference_mode": model.mode,
+                "verifier": profile.rationales.verifier.model_dump(mode="json"),
+                "model": model.key,
+                "recipe": name,
+            },
+        )
+    manifest = read_manifest(directory)
+    assert manifest is not None
+    losses = [point["loss"] for point in json.loads((directory / LOSSES_FILE).read_text())]
+    facts = {
+        "recipe": name,
+        "taken from disk": reused,
+        "conversations": len(examples),
+        "tokens": manifest.tokens or 0,
+        "tokens with loss": manifest.loss_tokens or 0,
+        "too long": manifest.dropped or 0,
+        "updates": len(losses),
+        "first loss": losses[0],
+        "last loss": losses[-1],
+        "loss": plot(lambda axes: _draw(axes, losses)),
+    }
+    if reused:
+        run.series("loss", losses)
+    run.metrics({"train/conversations": len(examples), "train/tokens": manifest.tokens or 0})
+    return directory, facts
+
+
+def _steps(examples: int, epochs: float, batch: int) -> int:
+    return max(1, round(epochs * -(-examples // batch)))
+
+
+def _log(context: dg.AssetExecutionContext, progress: Any, total: int) -> Any:
+    done = 0
+
+    def line(text: str) -> None:
+        nonlocal done
+        context.log.info(text)
+        if "loss" in text:
+            done += 1
+            progress(min(done, total), total)
+
+    return line
+
+
+def _complete(directory: Path) -> bool:
+    wanted = ("config.json", "tokenizer.json", MANIFEST_FILE)
+    return all((directory / name).is_file() for name in wanted) and any(directory.glob("*.safetensors"))
+
+
+def _draw(axes: Any, losses: list[float]) -> None:
+    axes.plot(range(1, len(losses) + 1), losses, color="#3b6ea5")
+    axes.set(xlabel="update", ylabel="loss")

@@ -1,0 +1,120 @@
+"""How good the labels of each variant are, and what the filter makes of them."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from assets.pipeline import Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
+from assets.surroundings import Store
+from genprm.consensus import count_reasons
+from genprm.miniature.judge import judge
+from genprm.records import NO_ERROR, FilterDecision, Measure, Solution, StepLabels
+
+COMPLETE = Check("complete", "Every solution has labels and a decision under this variant.")
+GROUP = "labels"
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    by_variant = dg.MultiToSingleDimensionPartitionMapping("variant")
+    shards = pipeline.shards.get_partition_keys()
+    truth_known = pipeline.profile.problems.source == "miniature"
+
+    @dg.asset(
+        partitions_def=pipeline.variants,
+        deps=[
+            dg.AssetDep("solutions", partition_mapping=dg.AllPartitionMapping()),
+            dg.AssetDep("rpe_labels", partition_mapping=by_variant),
+            dg.AssetDep("filtered_set", partition_mapping=by_variant),
+        ],
+        group_name="rationales",
+        kinds={"parquet"},
+        owners=OWNERS,
+        code_version="1",
+        check_specs=[COMPLETE.spec("label_quality")],
+    )
+    def label_quality(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+        """What the labels of one variant are worth: the share of steps labelled wrong, what the filter keeps and
+        why, and in the miniature, where a program knows which step is wrong, how often labels find exactly that
+        step. **A measurement only:** no label, filter or judgement ever sees the program's answer.
+        """
+        clock = Clock()
+        variant = context.partition_key
+        keys = [str(dg.MultiPartitionKey({"shard": shard, "variant": variant})) for shard in shards]
+        solutions = {s.id: s for shard in shards for s in store.read(Solution, "solutions", shard)}
+        labels = [row for key in keys for row in store.read(StepLabels, "rpe_labels", key)]
+        decisions = [row for key in keys for row in store.read(FilterDecision, "filtered_set", key)]
+        rows = [*label_shares(variant, labels), *filter_shares(variant, decisions)]
+        if truth_known:
+            truth = true_first_errors(solutions.values())
+            rows += against_truth(variant, labels, decisions, truth)
+        complete = set(solutions) == {row.solution_id for row in labels} == {row.solution_id for row in decisions}
+        shares = [{"": row.name, "%": row.value, "of": row.count} for row in rows if row.unit == "%"]
+        numbers = {row.name: round(row.value, 2) for row in rows}
+        yield from publish(
+            context,
+            store,
+            [Table(Measure, "label_quality", variant, rows)],
+            [COMPLETE.result(complete, solutions=len(solutions))],
+            {
+                "seconds": clock.seconds(),
+                **numbers,
+                "table": examples(shares, 99),
+            },
+        )
+
+    return label_quality
+
+
+def _percent(variant: str, name: str, part: int, whole: int) -> Measure:
+    value = 100 * part / whole if whole else 0.0
+    return Measure(GROUP, variant, name, value, None, None, "%", whole)
+
+
+def label_shares(variant: str, labels: list[StepLabels]) -> list[Measure]:
+    """Steps labelled wrong, and solutions in which some step is."""
+    steps = [label for row in labels for label in row.labels]
+    with_error = sum(row.first_error != NO_ERROR for row in labels)
+    return [
+        _percent(variant, "steps labelled wrong", steps.count(0), len(steps)),
+        _percent(variant, "solutions with a wrong step", with_error, len(labels)),
+    ]
+
+
+def filter_shares(variant: str, decisions: list[FilterDecision]) -> list[Measure]:
+    """The share of solutions that was decided for each reason; `agree` is what the filter keeps."""
+    reasons = count_reasons(decisions)
+    return [_percent(variant, f"filter: {reason}", n, len(decisions)) for reason, n in reasons.items()]
+
+
+def true_first_errors(solutions: Iterable[Solution]) -> dict[str, int]:
+    """The program's first wrong step per solution id; solutions about which it claims nothing are left out."""
+    judged = {solution.id: judge(solution.problem, solution.steps) for solution in solutions}
+    return {name: verdict.first_error for name, verdict in judged.items() if verdict.kind != "format"}
+
+
+def against_truth(
+    variant: str, labels: list[StepLabels], decisions: list[FilterDecision], truth: dict[str, int]
+) -> list[Measure]:
+    """Labels against truth, up to and including the first wrong step: exact first error, precision, recall, F1.
+
+    A hit is the true first wrong step labelled 0; a false alarm is a right step before it labelled 0.
+    """
+    known = [row for row in labels if row.solution_id in truth]
+    exact = sum(row.first_error == truth[row.solution_id] for row in known)
+    hits = alarms = wrong = 0
+    for row in known:
+        first = truth[row.solution_id]
+        wrong += first != NO_ERROR
+        hits += first != NO_ERROR and row.labels[first] == 0
+        alarms += (row.labels if first == NO_ERROR else row.labels[:first]).count(0)
+    kept = [row for row in decisions if row.kept and row.solution_id in truth]
+    kept_exact = sum(row.label_first_error == truth[row.solution_id] for row in kept)
+    f1 = 200 * hits / (hits + alarms + wrong) if wrong or alarms else 0.0
+    return [
+        _percent(variant, "exact first error", exact, len(known)),
+        _percent(variant, "precision", hits, hits + alarms),
+        _percent(variant, "recall", hits, wrong),
+        Measure(GROUP, variant, "F1", f1, None, None, "%", wrong),
+        _percent(variant, "exact first error in the kept", kept_exact, len(kept)),
+    ]

@@ -1,0 +1,99 @@
+"""Monte-Carlo scores of the steps (paper 4.2, eq. 9)."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.parameters import reads, weights_version
+from assets.pipeline import Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
+from assets.surroundings import Machines, Progress, Store
+from genprm.answers import AnswerChecker
+from genprm.journal import finish, row_key
+from genprm.monte_carlo import score_steps
+from genprm.records import Solution, StepScores, from_dict
+
+CODE_VERSION = "1"
+SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")
+DOMAIN = Check("shares", "Scores are shares in [0, 1]; the last is 1 for a right answer and 0 for a wrong one.")
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    settings = pipeline.profile.monte_carlo
+
+    @dg.asset(
+        partitions_def=pipeline.shards,
+        deps=["solutions", reads("monte_carlo")],
+        group_name="labels",
+        kinds={"parquet"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        pool="engine",
+        check_specs=[check.spec("mc_scores") for check in (SCORED, DOMAIN)],
+    )
+    def mc_scores(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """How often the completion model still reaches the right answer after each step: `MC(s_t, a_t)` is the
+        share of K rollouts that do. K is larger where Pass@1 is lower, because rare successes need more draws to be
+        seen. After the first step that no rollout recovers from, every later score is 0 and costs nothing.
+        """
+        clock = Clock()
+        key = context.partition_key
+        solutions = store.read(Solution, "solutions", key)
+        how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
+        engine = machines.engine(settings.model)
+
+        async def scored() -> list[StepScores]:
+            with AnswerChecker() as answers:
+                return await finish(
+                    journal,
+                    [row_key(as_key(solution), *how) for solution in solutions],
+                    lambda index: score_steps(solutions[index], engine, settings, answers),
+                    as_key,
+                    lambda value: from_dict(StepScores, value),
+                    progress.of(context),
+                )
+
+        with store.journal("mc_scores", key) as journal:
+            rows = machines.run(scored())
+        pairs = list(zip(solutions, rows, strict=True))
+        yield from publish(
+            context,
+            store,
+            [Table(StepScores, "mc_scores", key, rows)],
+            [
+                SCORED.result(all(s.id == r.solution_id and len(s.steps) == len(r.mc) for s, r in pairs)),
+                DOMAIN.result(
+                    all(0 <= mc <= 1 for row in rows for mc in row.mc)
+                    and all(r.mc[-1] == 0 or r.mc[-1] == float(s.correct) for s, r in pairs)
+                ),
+            ],
+            {
+                "seconds": clock.seconds(),
+                "tokens": sum(row.tokens for row in rows),
+                "rollouts": sum(sum(row.rollouts) for row in rows),
+                "steps": sum(len(row.mc) for row in rows),
+                "scores": plot(lambda axes: _draw(axes, pairs)),
+                "examples": examples(
+                    [{"steps": s.steps, "mc": r.mc, "rollouts": r.rollouts, "correct": s.correct} for s, r in pairs]
+                ),
+            },
+        )
+
+    return mc_scores
+
+
+def _draw(axes: Any, pairs: list[tuple[Solution, StepScores]]) -> None:
+    for correct, colour in ((True, "#3b6ea5"), (False, "#c0504d")):
+        rows = [scores.mc for solution, scores in pairs if solution.correct == correct]
+        longest = max((len(row) for row in rows), default=0)
+        columns = [[row[step] for row in rows if len(row) > step] for step in range(longest)]
+        means = [sum(column) / len(column) for column in columns]
+        label = "right answer" if correct else "wrong answer"
+        axes.plot(range(1, longest + 1), means, marker="o", color=colour, label=label)
+    axes.set(xlabel="step", ylabel="mean MC", ylim=(-0.03, 1.03))
+    axes.legend()

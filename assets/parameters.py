@@ -1,0 +1,172 @@
+"""Parameters as assets: what each artifact depends on in the profile, partition by partition.
+
+`parameters/<section>` is an external asset whose data version is a fingerprint of the values that matter. It is
+reported, not materialized, so a changed value makes exactly the artifacts that read it stale. Values that only say
+how many partitions there are (shards, training modes) or how work is done (engine, sandbox) are in no fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.pipeline import Model, Pipeline
+from genprm.engines import MINIATURE, resolve_model
+from genprm.engines.base import EngineError
+from genprm.settings import Profile, Section
+
+CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"
+"""The three things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
+
+ONLY = "all"
+"""Name of the one version of a parameter without partitions."""
+
+_NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
+_READ_WHOLE = 64 * 2**20
+_END = 2**20
+
+_DESCRIPTIONS = {
+    "problems": "Which problems are used.",
+    "solutions": "Policy model, prompt and sampling of the solutions.",
+    "monte_carlo": "Completion model, prompt, sampling and number of rollouts.",
+    "labels": "Estimator and threshold of each label variant.",
+    "rationales": "Rationale model, mode and verification loop.",
+    "consensus": "Balance and share of the training set.",
+    "training": "Fine-tuning recipe of each model.",
+    "evaluation": "Benchmark cases, verification loop with its votes, and intervals.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The values that matter to one partition, and their fingerprint (16 hex digits)."""
+
+    values: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        text = json.dumps(self.values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def weights_version(model: str) -> str:
+    """What identifies a model's weights: a hash of its files for a directory or a shipped model, else its name."""
+    if not model.startswith(MINIATURE) and not Path(model).is_dir():
+        return model
+    try:
+        return directory_version(Path(resolve_model(model)))
+    except EngineError as error:
+        return f"missing: {error}"
+
+
+def directory_version(directory: Path) -> str:
+    """Hash of a model directory: weights, configuration, tokenizer. Of large files the size and both ends."""
+    digest = hashlib.sha256()
+    for file in sorted(directory.iterdir()):
+        if file.is_file() and file.name not in _NOT_THE_MODEL:
+            size = file.stat().st_size
+            digest.update(f"{file.name} {size}\0".encode())
+            with file.open("rb") as stream:
+                if size <= _READ_WHOLE:
+                    digest.update(stream.read())
+                else:
+                    digest.update(stream.read(_END))
+                    stream.seek(size - _END)
+                    digest.update(stream.read())
+    return digest.hexdigest()[:16]
+
+
+def _values(section: Section, *without: str) -> dict[str, Any]:
+    return section.model_dump(mode="json", exclude=set(without))
+
+
+def _with_weights(section: Section, model: str) -> Version:
+    return Version({**_values(section), "weights": weights_version(model)})
+
+
+def recipe(profile: Profile, model: Model) -> Version:
+    """What decides a checkpoint besides its training set. A reference is its weights and nothing else."""
+    values: dict[str, Any] = {"weights": weights_version(model.weights), "mode": model.mode}
+    if model.trained:
+        values |= {
+            **_values(profile.training, "base", "modes", "variants"),
+            "mask_code_output": profile.consensus.mask_code_output,
+            "format": _values(profile.rationales.verifier.format),
+        }
+    return Version(values)
+
+
+def _cases(profile: Profile) -> Version:
+    evaluation = profile.evaluation
+    values = _values(evaluation, "votes", "threshold", "bootstrap", "verifier")
+    if evaluation.source == "miniature":
+        policy = _values(profile.solutions, "wanted_correct", "wanted_incorrect", "batch", "max_samples", "seed")
+        values |= {"policy": policy, "weights": weights_version(profile.solutions.model)}
+    return Version(values)
+
+
+def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
+    """Section -> partition -> version."""
+    profile = pipeline.profile
+    evaluation = profile.evaluation
+    return {
+        "problems": {ONLY: Version(_values(profile.problems, "shards"))},
+        "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
+        "monte_carlo": {ONLY: _with_weights(profile.monte_carlo, profile.monte_carlo.model)},
+        "labels": {name: Version(_values(profile.labels.variant(name))) for name in profile.labels.variant_names()},
+        "rationales": {ONLY: _with_weights(profile.rationales, profile.rationales.model)},
+        "consensus": {ONLY: Version(_values(profile.consensus, "mask_code_output"))},
+        "training": {model.key: recipe(profile, model) for model in pipeline.models},
+        "evaluation": {
+            CASES: _cases(profile),
+            VERIFICATION: Version(_values(evaluation, "source", "subsets", "limit", "bootstrap", "seed")),
+            INTERVALS: Version({"bootstrap": evaluation.bootstrap, "threshold": evaluation.threshold}),
+        },
+    }
+
+
+def parameter_key(section: str) -> dg.AssetKey:
+    """The key of `parameters/<section>`."""
+    return dg.AssetKey(["parameters", section])
+
+
+def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinition]:
+    """Partitions of the parameters that have any."""
+    return {
+        "labels": pipeline.variants,
+        "training": pipeline.checkpoints,
+        "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, INTERVALS]),
+    }
+
+
+def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
+    """The external assets, with their values shown."""
+    partitions = parameter_partitions(pipeline)
+    return [
+        dg.AssetSpec(
+            parameter_key(section),
+            partitions_def=partitions.get(section),
+            group_name="parameters",
+            kinds={"yaml"},
+            owners=["team:genprm"],
+            description=f"{_DESCRIPTIONS[section]} Section `{section}` of profile `{pipeline.profile.name}`; "
+            "its data version is a fingerprint of the values.",
+        )
+        for section in parameter_versions(pipeline)
+    ]
+
+
+def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
+    """The dependency of an artifact on a section."""
+    return dg.AssetDep(parameter_key(section), partition_mapping=mapping)
+
+
+def reads_evaluation(aspect: str) -> dg.AssetDep:
+    """The dependency of an artifact on one aspect of the evaluation section."""
+    return reads("evaluation", dg.SpecificPartitionsPartitionMapping([aspect]))

@@ -1,0 +1,123 @@
+"""The policy's solutions, right and wrong ones (paper 4.2)."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.parameters import reads, weights_version
+from assets.pipeline import Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
+from assets.surroundings import Machines, Progress, Store
+from genprm.answers import AnswerChecker
+from genprm.journal import finish, row_key
+from genprm.problems import shard_of
+from genprm.records import Problem, SampledProblem, Solution, from_dict
+from genprm.solutions import sample_solutions
+
+CODE_VERSION = "1"
+SHARD = Check("right_shard", "Every sampled problem belongs to this shard, and none is missing.")
+BOTH = Check("both_kinds", "Every kept problem has right and wrong solutions; no other problem has any.")
+STEPS = Check("two_steps", "Every kept solution has at least two steps, numbered from 1.")
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    settings = pipeline.profile.solutions
+    shards = pipeline.profile.problems.shards
+
+    @dg.asset(
+        partitions_def=pipeline.shards,
+        deps=["problems", reads("solutions")],
+        group_name="solutions",
+        kinds={"parquet"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        pool="engine",
+        check_specs=[check.spec("solutions") for check in (SHARD, BOTH, STEPS)],
+    )
+    def solutions(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """The policy answers each problem again and again, with the turn opened by `Step 1:` so that it writes
+        numbered steps (*step forcing*), until enough right **and** enough wrong solutions are there. A problem that
+        gives only one kind teaches nothing about steps and is dropped; its Pass@1 is recorded in `sampled_problems`
+        all the same.
+        """
+        clock = Clock()
+        key = context.partition_key
+        shard = pipeline.shard_index(key)
+        problems = [p for p in store.read(Problem, "problems") if shard_of(p.id, shards) == shard]
+        how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
+        engine = machines.engine(settings.model)
+
+        async def sampled() -> list[Sampled]:
+            with AnswerChecker() as answers:
+                return await finish(
+                    journal,
+                    [row_key(as_key(problem), *how) for problem in problems],
+                    lambda index: sample_solutions(problems[index], engine, settings, answers),
+                    encode,
+                    decode,
+                    progress.of(context),
+                )
+
+        with store.journal("solutions", key) as journal:
+            results = machines.run(sampled())
+        counts = [count for count, _ in results]
+        rows = [solution for _, kept in results for solution in kept]
+        samples = sum(count.samples for count in counts)
+        yield from publish(
+            context,
+            store,
+            [Table(Solution, "solutions", key, rows), Table(SampledProblem, "sampled_problems", key, counts)],
+            [
+                SHARD.result({c.problem_id for c in counts} == {p.id for p in problems}, problems=len(problems)),
+                BOTH.result(_both_kinds(counts, rows)),
+                STEPS.result(all(_numbered(row.steps) for row in rows)),
+            ],
+            {
+                "seconds": clock.seconds(),
+                "tokens": sum(count.tokens for count in counts),
+                "problems": len(problems),
+                "samples": samples,
+                "policy accuracy (%)": share(sum(count.correct for count in counts), samples),
+                "invalid (%)": share(sum(count.invalid for count in counts), samples),
+                "outcomes": {o: sum(c.outcome == o for c in counts) for o in ("kept", "easy", "hard")},
+                "Pass@1 of problems": plot(lambda axes: _draw(axes, [count.pass_at_1 for count in counts])),
+                "examples": examples([{"steps": r.steps, "answer": r.answer, "correct": r.correct} for r in rows]),
+            },
+        )
+
+    return solutions
+
+
+Sampled = tuple[SampledProblem, list[Solution]]
+
+
+def encode(sampled: Sampled) -> dict[str, Any]:
+    """Both parts of a sampled problem as JSON."""
+    return {"problem": as_key(sampled[0]), "solutions": [as_key(solution) for solution in sampled[1]]}
+
+
+def decode(value: dict[str, Any]) -> Sampled:
+    """What `encode` made."""
+    return from_dict(SampledProblem, value["problem"]), [from_dict(Solution, row) for row in value["solutions"]]
+
+
+def _both_kinds(counts: list[SampledProblem], rows: list[Solution]) -> bool:
+    kinds: dict[str, set[bool]] = {}
+    for row in rows:
+        kinds.setdefault(row.problem_id, set()).add(row.correct)
+    kept = {count.problem_id for count in counts if count.outcome == "kept"}
+    return set(kinds) == kept and all(both == {True, False} for both in kinds.values())
+
+
+def _numbered(steps: list[str]) -> bool:
+    return len(steps) >= 2 and all(step.startswith(f"Step {n}:") for n, step in enumerate(steps, 1))
+
+
+def _draw(axes: Any, pass_at_1: list[float]) -> None:
+    axes.hist(pass_at_1, bins=[n / 10 for n in range(11)], color="#3b6ea5")
+    axes.set(xlabel="Pass@1", ylabel="problems", xlim=(0, 1))

@@ -1,0 +1,135 @@
+"""What an asset may ask of its surroundings: where tables lie, how text is made, where runs are recorded.
+
+`orchestration` provides these; tests may provide others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import dagster as dg
+
+from genprm.engines.base import Engine
+from genprm.journal import Journal
+from genprm.sandbox.base import Sandbox
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Tables of one profile, by name and partition (None for the only one)."""
+
+    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> str:
+        """Replace a table atomically; the hash of its content."""
+        ...
+
+    def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
+        """The rows of a table.
+
+        Raises:
+            MissingTable: it was never written; the message names it.
+        """
+        ...
+
+    def path(self, name: str, partition: str | None = None) -> Path:
+        """Where a table lies."""
+        ...
+
+    def folder(self, *parts: str) -> Path:
+        """A directory beside the tables, made when it is not there."""
+        ...
+
+    def journal(self, name: str, partition: str | None = None) -> Journal:
+        """The journal of finished rows behind a table."""
+        ...
+
+    def note_version(self, name: str, partition: str | None, version: str) -> None:
+        """Record which content the files of an artifact hold, once they are complete."""
+        ...
+
+    def version(self, name: str, partition: str | None = None) -> str:
+        """The content recorded last; empty when there is none."""
+        ...
+
+
+class Machines(Protocol):
+    """Engines and sandbox of this process, opened when first asked for."""
+
+    def engine(self, model: str) -> Engine:
+        """The engine of a model; the one before is closed when it was another model's.
+
+        Not from inside `run`.
+        """
+        ...
+
+    def sandbox(self) -> Sandbox:
+        """Where model-written code runs."""
+        ...
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end on the loop that the engines live on."""
+        ...
+
+    def release(self) -> None:
+        """Close engine and sandbox, so that another process can have the memory."""
+        ...
+
+
+class Progress(Protocol):
+    """Who is told how far a long asset has come."""
+
+    def of(self, context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
+        """A callback for one step: rows finished, rows in all."""
+        ...
+
+
+class TrackedRun(Protocol):
+    """An open run of the tracking server."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to log to this run."""
+        ...
+
+    def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
+        """Log metrics to this run, or to another that ended before."""
+        ...
+
+    def series(self, name: str, values: Sequence[float]) -> None:
+        """Log one metric over steps 1, 2, ... to this run."""
+        ...
+
+    def dataset(self, name: str, version: str, path: Path, use: str) -> None:
+        """Record a table that this run read; `version` is its content hash, `use` training or evaluation."""
+        ...
+
+    def model(self, name: str, path: Path, recipe: str) -> None:
+        """Record the checkpoint that this run made."""
+        ...
+
+
+class Tracking(Protocol):
+    """Where runs are recorded."""
+
+    def run(
+        self,
+        context: dg.AssetExecutionContext,
+        name: str,
+        parameters: Mapping[str, object],
+        parent: str | None = None,
+    ) -> AbstractContextManager[TrackedRun]:
+        """A run linked with this Dagster run both ways; it ends FINISHED, or FAILED when the block raises."""
+        ...
+
+    def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
+        """Log metrics to a run that ended before."""
+        ...

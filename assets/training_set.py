@@ -1,0 +1,102 @@
+"""The training set: kept rationales as conversations (paper 4.2)."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from assets.parameters import reads
+from assets.pipeline import Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
+from assets.surroundings import Store
+from genprm.consensus import training_examples
+from genprm.records import FilterDecision, Rationale, TrainingExample
+from genprm.settings import Mode
+
+TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
+KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")
+SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
+
+DERIVED: dict[Mode, tuple[Mode, ...]] = {
+    "full": ("full", "cot", "code", "text", "direct"),
+    "text": ("text", "cot", "direct"),
+    "code": ("code", "direct"),
+    "cot": ("cot", "direct"),
+    "direct": ("direct",),
+}
+"""Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
+
+
+def part(variant: str, mode: str) -> str:
+    """The store's name for the conversations of one mode."""
+    return f"{variant}|{mode}"
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    profile = pipeline.profile
+    shards = pipeline.shards.get_partition_keys()
+    modes = DERIVED[profile.rationales.mode]
+
+    @dg.asset(
+        partitions_def=pipeline.variants,
+        deps=[
+            dg.AssetDep("filtered_set", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("variant")),
+            dg.AssetDep("rationales", partition_mapping=dg.AllPartitionMapping()),
+            reads("consensus", None),
+            reads("rationales", None),
+        ],
+        group_name="training",
+        kinds={"parquet"},
+        owners=OWNERS,
+        code_version="1",
+        check_specs=[check.spec("training_set") for check in (TURNS, KEPT, SAME)],
+    )
+    def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+        """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
+        analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
+        modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
+        judge and not in what they saw.
+        """
+        clock = Clock()
+        variant = context.partition_key
+        keys = [str(dg.MultiPartitionKey({"shard": shard, "variant": variant})) for shard in shards]
+        decisions = [row for key in keys for row in store.read(FilterDecision, "filtered_set", key)]
+        rationales = [row for shard in shards for row in store.read(Rationale, "rationales", shard)]
+        wording = profile.rationales.verifier.format
+        by_mode = {
+            mode: training_examples(rationales, decisions, profile.consensus, wording, mode) for mode in modes
+        }
+        rows = by_mode[modes[0]]
+        ids = [row.id for row in rows]
+        kept = {row.solution_id for row in decisions if row.kept}
+        yield from publish(
+            context,
+            store,
+            [Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes],
+            [
+                TURNS.result(all(_alternate(row) for made in by_mode.values() for row in made)),
+                KEPT.result(set(ids) <= kept and len(set(ids)) == len(ids), conversations=len(ids), kept=len(kept)),
+                SAME.result(all([row.id for row in made] == ids for made in by_mode.values())),
+            ],
+            {
+                "seconds": clock.seconds(),
+                "conversations": len(rows),
+                "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
+                "characters": sum(len(message.content) for row in rows for message in row.messages),
+                "modes": list(modes),
+                "examples": _dialogue(rows),
+            },
+        )
+
+    return training_set
+
+
+def _alternate(row: TrainingExample) -> bool:
+    roles = [message.role for message in row.messages]
+    turns = roles[1:] if roles[:1] == ["system"] else roles
+    spoken = all(message.content.strip() for message in row.messages if message.role != "system")
+    return bool(turns) and turns == ["user", "assistant"] * (len(turns) // 2) and spoken
+
+
+def _dialogue(rows: Sequence[TrainingExample]) -> dg.MarkdownMetadataValue:
+    messages = rows[0].messages if rows else []
+    return examples([{"role": message.role, "content": message.content} for message in messages], 8)

@@ -1,0 +1,84 @@
+"""The parts put together for a profile: assets, checks, jobs, sensor, resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+
+from assets import (
+    checkpoints,
+    evaluation_set,
+    filtered_set,
+    label_quality,
+    leaderboard,
+    mc_scores,
+    parameters,
+    problems,
+    processbench,
+    rationales,
+    report,
+    rpe_labels,
+    solutions,
+    training_set,
+)
+from assets.pipeline import Pipeline
+from genprm.settings import Profile
+from orchestration.checks import in_sync_check
+from orchestration.jobs import asset_job, checks_job
+from orchestration.machines import LocalMachines
+from orchestration.progress import StepProgress
+from orchestration.sensors import parameters_sensor
+from orchestration.store import profile_store
+from orchestration.tracking import MlflowTracking
+
+MAKERS: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (
+    problems.define,
+    solutions.define,
+    mc_scores.define,
+    rpe_labels.define,
+    rationales.define,
+    filtered_set.define,
+    label_quality.define,
+    training_set.define,
+    checkpoints.define,
+    evaluation_set.define,
+    processbench.define,
+    leaderboard.define,
+    report.define,
+)
+"""The artifacts in the order in which they are made."""
+
+
+def pipeline_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
+    """One asset per artifact."""
+    return [make(pipeline) for make in MAKERS]
+
+
+def resources(profile: Profile) -> Mapping[str, object]:
+    """The surroundings of the assets on this machine. Nothing is opened before it is used."""
+    return {
+        "store": profile_store(profile.name),
+        "machines": LocalMachines(profile.engine, profile.sandbox),
+        "tracking": MlflowTracking(profile.tracking, profile.name),
+        "progress": StepProgress(),
+    }
+
+
+def build_definitions(profile: Profile) -> dg.Definitions:
+    """Everything that Dagster shows of a profile.
+
+    Raises:
+        SettingsError: the profile asks for more than can be tracked.
+    """
+    pipeline = Pipeline(profile)
+    made = pipeline_assets(pipeline)
+    partitioned = [asset for asset in made if asset.partitions_def is not None]
+    checks = [evaluation_set.define_held_out(), *(in_sync_check(asset) for asset in partitioned)]
+    return dg.Definitions(
+        assets=[*parameters.define(pipeline), *made],
+        asset_checks=checks,
+        jobs=[*(asset_job(asset) for asset in made), checks_job(checks)],
+        sensors=[parameters_sensor()],
+        resources=resources(profile),
+    )

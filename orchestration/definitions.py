@@ -1,0 +1,15 @@
+"""What Dagster loads: the assets of one profile (`GENPRM_PROFILE`, `GENPRM_SET`) with their surroundings."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from genprm.settings import load_profile  # noqa: E402
+from orchestration.assembly import build_definitions  # noqa: E402
+
+defs = build_definitions(load_profile())

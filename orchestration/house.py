@@ -1,0 +1,51 @@
+"""Where everything lies that a run makes, and the environment that Dagster and MLflow need to find it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from pathlib import Path
+
+from genprm.settings import home
+
+_PROCESS_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # More threads than one a process only make small models slower on shared cores.
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    # glibc returns and re-faults large blocks on every call otherwise.
+    "MALLOC_MMAP_THRESHOLD_": "8589934592",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+}
+
+
+def dagster_home() -> Path:
+    """The directory of the Dagster instance."""
+    return home() / "dagster"
+
+
+def mlflow_database() -> Path:
+    """The database of tracked runs."""
+    return home() / "mlflow.db"
+
+
+def artifacts_folder() -> Path:
+    """Where files of tracked runs lie."""
+    return home() / "mlartifacts"
+
+
+def prepare() -> Path:
+    """Make the home usable and let this process and its children know it; the home.
+
+    `DAGSTER_HOME` and `GENPRM_HOME` are set; variables that the user set for threads and memory stay as they are.
+    """
+    folder = dagster_home()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text((importlib.resources.files("orchestration") / "dagster.yaml").read_text())
+    os.environ["GENPRM_HOME"] = str(home())
+    os.environ["DAGSTER_HOME"] = str(folder)
+    for name, value in _PROCESS_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    return home()

@@ -1,0 +1,80 @@
+"""Engine and sandbox of this process: opened when first asked for, kept for the next partition."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from genprm.engines import open_engine
+from genprm.engines.base import Engine
+from genprm.sandbox.base import Sandbox
+from genprm.settings import EngineSettings, SandboxSettings
+
+T = TypeVar("T")
+
+
+class LocalMachines:
+    """At most one engine at a time (a GPU holds one) and one sandbox, on one event loop of their own."""
+
+    def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
+        self._engine_settings = engine
+        self._sandbox_settings = sandbox
+        self._engine: Engine | None = None
+        self._model: str | None = None
+        self._sandbox: Sandbox | None = None
+        self._runner: asyncio.Runner | None = None
+
+    def engine(self, model: str) -> Engine:
+        """The engine of a model; the one before is closed when it was another model's.
+
+        Raises:
+            EngineError: the backend is not available or the model cannot be loaded.
+        """
+        if self._engine is None or self._model != model:
+            if self._engine is not None:
+                self.run(self._engine.close())
+                self._engine = None
+            self._engine, self._model = open_engine(model, self._engine_settings), model
+        return self._engine
+
+    def sandbox(self) -> Sandbox:
+        """Where model-written code runs.
+
+        Raises:
+            SandboxError: the isolation asked for is not available.
+        """
+        if self._sandbox is None:
+            from genprm.sandbox import open_sandbox
+
+            self._sandbox = open_sandbox(self._sandbox_settings)
+        return self._sandbox
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end. One loop serves all calls: engine and sandbox belong to it."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+            atexit.register(self.close)
+        return self._runner.run(work)
+
+    def release(self) -> None:
+        """Close engine and sandbox, so that another process can have the memory."""
+        engine, sandbox = self._engine, self._sandbox
+        self._engine = self._sandbox = self._model = None
+
+        async def close() -> None:
+            if engine is not None:
+                await engine.close()
+            if sandbox is not None:
+                await sandbox.close()
+
+        self.run(close())
+
+    def close(self) -> None:
+        """Release everything, the loop included."""
+        if self._runner is not None:
+            self.release()
+            self._runner.close()
+            self._runner = None
+            atexit.unregister(self.close)

@@ -1,0 +1,57 @@
+"""Parameter versions, told to Dagster without a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from assets.parameters import ONLY, Version, parameter_key, parameter_versions
+from assets.pipeline import Pipeline
+from orchestration.staleness import latest_version
+
+DATA_VERSION_TAG = "dagster/data_version"
+VALUE_CHARACTERS = 200
+
+
+def _shown(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= _shown(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float | bool):
+            found[prefix + name] = value[:VALUE_CHARACTERS] if isinstance(value, str) else value
+        else:
+            found[prefix + name] = str(value)[:VALUE_CHARACTERS]
+    return found
+
+
+def _observation(section: str, partition: str | None, version: Version) -> dg.AssetObservation:
+    return dg.AssetObservation(
+        parameter_key(section),
+        partition=partition,
+        tags={DATA_VERSION_TAG: version.fingerprint},
+        metadata=_shown(dict(version.values)),
+    )
+
+
+def changed_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.AssetObservation]:
+    """An observation for each parameter whose version is not the one reported last."""
+    found = []
+    for section, versions in parameter_versions(pipeline).items():
+        for name, version in versions.items():
+            partition = None if name == ONLY else name
+            if latest_version(instance, parameter_key(section), partition) != version.fingerprint:
+                found.append(_observation(section, partition, version))
+    return found
+
+
+def report_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[str]:
+    """Report what changed; the names of the parameters, with their partition where they have one."""
+    observations = changed_parameters(instance, pipeline)
+    for observation in observations:
+        instance.report_runless_asset_event(observation)
+    return [
+        "/".join([*observation.asset_key.path, *([observation.partition] if observation.partition else [])])
+        for observation in observations
+    ]

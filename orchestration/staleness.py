@@ -1,0 +1,100 @@
+"""Which partitions are missing or out of date, and why.
+
+Dagster knows (`CachingStaleStatusResolver`), but shows it for single partitions only, and the resolver is internal:
+it is used in this module and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.data_version import (
+    CachingStaleStatusResolver,
+    StaleStatus,
+    extract_data_version_from_entry,
+)
+from dagster._core.loader import LoadingContextForTest
+
+State = Literal["fresh", "stale", "missing"]
+
+MOST_WHY = 3
+
+
+class Node(NamedTuple):
+    """One partition of one asset; None for an asset without partitions."""
+
+    asset: str
+    partition: str | None
+
+    def __str__(self) -> str:
+        return self.asset if self.partition is None else f"{self.asset} {self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a partition stands, and why when it is not fresh."""
+
+    state: State
+    why: str = ""
+
+
+class Staleness:
+    """A view of the instance as it is now; make a new one after something was materialized."""
+
+    def __init__(self, instance: dg.DagsterInstance, graph: AssetGraph) -> None:
+        self._instance = instance
+        self._graph = graph
+        self._resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+
+    def standing(self, node: Node) -> Standing:
+        """Missing, stale or fresh, by what Dagster has recorded."""
+        key = dg.AssetKey.from_user_string(node.asset)
+        status = self._resolver.get_status(key, node.partition)
+        if status == StaleStatus.MISSING:
+            return Standing("missing", "never made")
+        if status == StaleStatus.FRESH:
+            return Standing("fresh")
+        causes = self._resolver.get_stale_causes(key, node.partition)
+        reasons = list(dict.fromkeys(self._reason(cause) for cause in causes))
+        more = f" and {len(reasons) - MOST_WHY} more" if len(reasons) > MOST_WHY else ""
+        return Standing("stale", "; ".join(reasons[:MOST_WHY]) + more)
+
+    @staticmethod
+    def _reason(cause: object) -> str:
+        dependency = getattr(cause, "dependency", None)
+        if dependency is None:
+            return str(getattr(cause, "reason", "changed"))
+        name = dependency.asset_key.to_user_string()
+        partition = f" {dependency.partition_key}" if dependency.partition_key else ""
+        return f"{name}{partition} changed"
+
+    def version(self, node: Node) -> str | None:
+        """The data version recorded last."""
+        key = dg.AssetKey.from_user_string(node.asset)
+        version = self._resolver.get_current_data_version(key, node.partition)
+        return version.value
+
+    def parents(self, node: Node) -> list[Node]:
+        """The partitions that this one is made from, parameters included."""
+        key = dg.AssetKey.from_user_string(node.asset)
+        found: list[Node] = []
+        for parent in sorted(self._graph.get(key).parent_keys):
+            name = parent.to_user_string()
+            if not self._graph.get(parent).is_partitioned:
+                found.append(Node(name, None))
+                continue
+            subset = self._graph.get_parent_partition_keys_for_child(node.partition, parent, key).partitions_subset
+            found += [Node(name, partition) for partition in sorted(subset.get_partition_keys())]
+        return found
+
+
+def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> str | None:
+    """The data version of an external asset that was reported last; None before the first report."""
+    record = instance.get_latest_data_version_record(key, is_source=True, partition_key=partition)
+    if record is None:
+        return None
+    version = extract_data_version_from_entry(record.event_log_entry)
+    return None if version is None else version.value

@@ -1,0 +1,99 @@
+"""The tables of one profile on disk: `GENPRM_HOME/<profile>/tables/<asset>/<partition>.parquet`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from genprm.journal import Journal
+from genprm.records import read_rows, write_rows
+from genprm.settings import home
+
+R = TypeVar("R")
+
+ONLY = "all"
+"""Partition name of a table that has only one."""
+
+
+class MissingTable(FileNotFoundError):  # noqa: N818  says what it is
+    """A table was never written."""
+
+
+def content_hash(rows: Sequence[Any]) -> str:
+    """Sixteen hex digits of the rows' content, the same whatever wrote the file.
+
+    >>> from genprm.records import Message
+    >>> content_hash([Message("user", "hi")]) == content_hash([Message("user", "hi")])
+    True
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(asdict(cast(Any, row)), sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class TableStore:
+    """Tables under one folder. Parts of a partition key become folders: `0-of-2|main` is `0-of-2/main.parquet`."""
+
+    root: Path
+
+    def path(self, name: str, partition: str | None = None) -> Path:
+        """Where a table lies, written or not."""
+        return self.root / "tables" / name / f"{_file(partition)}.parquet"
+
+    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> str:
+        """Replace a table atomically; the hash of its content."""
+        write_rows(record, rows, self.path(name, partition))
+        return content_hash(rows)
+
+    def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
+        """The rows of a table.
+
+        Raises:
+            MissingTable: it was never written.
+        """
+        path = self.path(name, partition)
+        if not path.is_file():
+            of = f" partition {partition!r}" if partition else ""
+            raise MissingTable(f"table {name!r}{of} is not there: materialize it first ({path})")
+        return read_rows(record, path)
+
+    def folder(self, *parts: str) -> Path:
+        """A directory beside the tables, made when it is not there."""
+        path = self.root.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def journal(self, name: str, partition: str | None = None) -> Journal:
+        """The journal of finished rows behind a table."""
+        return Journal(self.root / "journal" / name / f"{_file(partition)}.jsonl")
+
+    def _note(self, name: str, partition: str | None) -> Path:
+        return self.root / "versions" / name / _file(partition)
+
+    def note_version(self, name: str, partition: str | None, version: str) -> None:
+        """Record which content the files of an artifact hold, once they are complete."""
+        path = self._note(name, partition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(version)
+        part.replace(path)
+
+    def version(self, name: str, partition: str | None = None) -> str:
+        """The content recorded last; empty when there is none."""
+        path = self._note(name, partition)
+        return path.read_text() if path.is_file() else ""
+
+
+def _file(partition: str | None) -> str:
+    return ONLY if partition is None else partition.replace("|", "/")
+
+
+def profile_store(profile: str) -> TableStore:
+    """The tables of a profile in this home."""
+    return TableStore(home() / profile)

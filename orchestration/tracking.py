@@ -1,0 +1,223 @@
+"""Runs in MLflow, linked with Dagster's both ways. MLflow is imported where it is used: it costs a second.
+
+A run ends with the block that opened it: FINISHED, or FAILED when the block raises or is interrupted. What a killed
+process left open is closed by `close_orphans`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from genprm.settings import TrackingSettings, home
+from orchestration.house import artifacts_folder, mlflow_database
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MLFLOW_ADDRESS = "http://127.0.0.1:5000"
+DAGSTER_ADDRESS = "http://127.0.0.1:3000"
+VALUE_CHARACTERS = 500
+DAGSTER_RUN = "dagster/run_id"
+MLFLOW_RUN = "mlflow/run_id"
+
+
+def mlflow_address() -> str:
+    """Where people look at MLflow: `GENPRM_MLFLOW_URL`, or the address of `make ui`."""
+    return os.environ.get("GENPRM_MLFLOW_URL", MLFLOW_ADDRESS).rstrip("/")
+
+
+def dagster_address() -> str:
+    """Where people look at Dagster: `GENPRM_DAGSTER_URL`, or the address of `make ui`."""
+    return os.environ.get("GENPRM_DAGSTER_URL", DAGSTER_ADDRESS).rstrip("/")
+
+
+def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Nested parameters under dotted names, as text; empty ones are left out.
+
+    >>> flattened({"model": "m", "sampling": {"top_p": 1.0}, "system": None})
+    {'model': 'm', 'sampling.top_p': '1.0'}
+    """
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{prefix}{name}.")
+        elif value is not None and value != "":
+            found[prefix + name] = str(value)[:VALUE_CHARACTERS]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowRun:
+    """An open run."""
+
+    client: MlflowClient
+    id: str
+    experiment: str
+    uri: str
+
+    @property
+    def url(self) -> str:
+        """The run's page."""
+        return f"{mlflow_address()}/#/experiments/{self.experiment}/runs/{self.id}"
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to log to this run."""
+        return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_RUN_ID": self.id, "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+    def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
+        """Log metrics to this run, or to another that ended before."""
+        _log_metrics(self.client, run_id or self.id, values)
+
+    def series(self, name: str, values: Sequence[float]) -> None:
+        """Log one metric over steps 1, 2, ... to this run."""
+        from mlflow.entities import Metric
+
+        now = _now()
+        self.client.log_batch(self.id, [Metric(name, value, now, step) for step, value in enumerate(values, 1)])
+
+    def dataset(self, name: str, version: str, path: Path, use: str) -> None:
+        """Record a table that this run read; `version` is its content hash, `use` training or evaluation."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = f'{{"uri": "{path}"}}'
+        data = Dataset(
+            name=name, digest=version[:36], source_type="local", source=source, schema=None, profile=None
+        )
+        self.client.log_inputs(self.id, [DatasetInput(data, [InputTag("mlflow.data.context", use)])])
+
+    def model(self, name: str, path: Path, recipe: str) -> None:
+        """Record the checkpoint that this run made, as a logged model that points to its directory."""
+        made = self.client.create_logged_model(
+            self.experiment,
+            # These characters are not allowed in the name of a logged model.
+            name="".join("_" if c in "/:.%\"'" else c for c in name),
+            source_run_id=self.id,
+            params={"recipe": recipe},
+            tags={"checkpoint": str(path)},
+            model_type="process-reward-model",
+        )
+        self.client.finalize_logged_model(made.model_id, "READY")
+
+
+def _now() -> int:
+    import time
+
+    return int(time.time() * 1000)
+
+
+def _log_metrics(client: MlflowClient, run_id: str, values: Mapping[str, float]) -> None:
+    from mlflow.entities import Metric
+
+    now = _now()
+    client.log_batch(run_id, [Metric(name, float(value), now, 0) for name, value in values.items()])
+
+
+class MlflowTracking:
+    """Runs of one experiment, in SQLite under the home unless the profile names a server."""
+
+    def __init__(self, settings: TrackingSettings, profile: str) -> None:
+        self._settings = settings
+        self._profile = profile
+        self._client: MlflowClient | None = None
+        self._experiment = ""
+
+    @property
+    def uri(self) -> str:
+        """Where runs are recorded."""
+        return self._settings.uri or f"sqlite:///{mlflow_database()}"
+
+    def client(self) -> MlflowClient:
+        """The client, with the experiment made."""
+        if self._client is None:
+            os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+            with _one_at_a_time():
+                self._client, self._experiment = self._connect()
+        return self._client
+
+    def _connect(self) -> tuple[MlflowClient, str]:
+        import logging
+
+        from mlflow import MlflowClient
+
+        for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        client = MlflowClient(tracking_uri=self.uri)
+        name = self._settings.experiment
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return client, str(found.experiment_id)
+        local = self._settings.uri is None
+        location = artifacts_folder().as_uri() if local else None
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return client, str(client.create_experiment(name, artifact_location=location, tags=tags))
+
+    @contextmanager
+    def run(
+        self,
+        context: dg.AssetExecutionContext,
+        name: str,
+        parameters: Mapping[str, object],
+        parent: str | None = None,
+    ) -> Iterator[MlflowRun]:
+        """A run linked with this Dagster run both ways; it ends FINISHED, or FAILED when the block raises."""
+        client = self.client()
+        dagster_run = context.run_id
+        link = f"{dagster_address()}/runs/{dagster_run}"
+        tags = {
+            DAGSTER_RUN: dagster_run,
+            "dagster/asset": context.asset_key.to_user_string(),
+            "dagster/partition": context.partition_key if context.has_partition_key else "",
+            "genprm/profile": self._profile,
+            "mlflow.note.content": f"Made by [this Dagster run]({link}).",
+        }
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent
+        info = client.create_run(self._experiment, tags=tags, run_name=name).info
+        run = MlflowRun(client, info.run_id, self._experiment, self.uri)
+        status = "FAILED"
+        try:
+            context.instance.add_run_tags(dagster_run, {MLFLOW_RUN: run.id})
+            _log_parameters(client, run.id, flattened(parameters))
+            yield run
+            status = "FINISHED"
+        finally:
+            client.set_terminated(run.id, status)
+
+    def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
+        """Log metrics to a run that ended before."""
+        _log_metrics(self.client(), run_id, values)
+
+    def close_orphans(self, dagster_runs: Iterable[str]) -> int:
+        """End the runs that killed Dagster runs left open, as KILLED; how many there were."""
+        wanted = set(dagster_runs)
+        if not wanted or (self._settings.uri is None and not mlflow_database().exists()):
+            return 0
+        client = self.client()
+        running = client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000)
+        orphans = [run.info.run_id for run in running if run.data.tags.get(DAGSTER_RUN) in wanted]
+        for run_id in orphans:
+            client.set_terminated(run_id, "KILLED")
+        return len(orphans)
+
+
+def _log_parameters(client: MlflowClient, run_id: str, values: Mapping[str, str]) -> None:
+    from mlflow.entities import Param
+
+    client.log_batch(run_id, params=[Param(name, value) for name, value in values.items()])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[Any]:
+    """The first client makes the database's tables; two at once would both try."""
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / "mlflow.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
