@@ -1,0 +1,85 @@
+"""What the training process is told, as a file: one job, its examples and the directory it works in."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genprm.records import Message, TrainingExample
+from genprm.settings import TrainingSettings
+
+JOB_FILE = "job.json"
+EXAMPLES_FILE = "examples.jsonl"
+TRAINER_STATE = "trainer"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One fine-tuning run. `manifest` is carried into the checkpoint's `genprm.json` as it is."""
+
+    base: str
+    settings: TrainingSettings
+    mask_code_output: bool
+    out_dir: Path
+    work_dir: Path
+    manifest: Mapping[str, Any]
+
+    def content(self) -> dict[str, Any]:
+        """What decides the weights: everything but the directories."""
+        return {
+            "base": self.base,
+            "settings": self.settings.model_dump(mode="json"),
+            "mask_code_output": self.mask_code_output,
+            "manifest": dict(self.manifest),
+        }
+
+    def write(self) -> Path:
+        """Write the job to its working directory; the path of the file."""
+        path = self.work_dir / JOB_FILE
+        places = {"out_dir": str(self.out_dir), "work_dir": str(self.work_dir)}
+        path.write_text(json.dumps({**self.content(), **places}, indent=1))
+        return path
+
+
+def read_job(path: Path) -> TrainingJob:
+    """The job that `TrainingJob.write` wrote."""
+    values = json.loads(path.read_text())
+    return TrainingJob(
+        base=values["base"],
+        settings=TrainingSettings.model_validate(values["settings"]),
+        mask_code_output=values["mask_code_output"],
+        out_dir=Path(values["out_dir"]),
+        work_dir=Path(values["work_dir"]),
+        manifest=values["manifest"],
+    )
+
+
+def write_examples(examples: Sequence[TrainingExample], path: Path) -> None:
+    """One example a line, in the order given."""
+    with path.open("w") as file:
+        for example in examples:
+            file.write(json.dumps(dataclasses.asdict(example)) + "\n")
+
+
+def read_examples(path: Path) -> Iterator[TrainingExample]:
+    """The examples that `write_examples` wrote."""
+    with path.open() as file:
+        for line in file:
+            row = json.loads(line)
+            yield TrainingExample(row["id"], [Message(**message) for message in row["messages"]])
+
+
+def job_fingerprint(job: TrainingJob, examples: Path) -> str:
+    """Changes when anything that decides the weights changes: job, examples, or the files of a local base."""
+    digest = hashlib.sha256(json.dumps(job.content(), sort_keys=True).encode())
+    digest.update(examples.read_bytes())
+    base = Path(job.base)
+    for file in sorted(base.iterdir()) if base.is_dir() else []:
+        stat = file.stat()
+        digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()
