@@ -1,0 +1,220 @@
+"""One session process as its supervisor sees it: a control socket, a pipe of output, and a handle to kill it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from genprm.sandbox.base import SandboxError
+from genprm.sandbox.inside import frames
+
+FLOOD_BYTES = 64 * 2**20
+"""Output of one block past which the session is killed."""
+
+GRACE_SECONDS = 0.5
+"""Time between the soft limit, which a script can catch, and the kill, which it cannot."""
+
+_START_SECONDS = 60.0
+_LARGEST_ANSWER = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a block ended. `detail` is the error line, the exit status of a dead process, or empty."""
+
+    kind: Literal["ok", "error", "exit", "timeout", "killed_timeout", "killed_output", "died", "protocol_violation"]
+    output: bytes
+    printed: int
+    detail: str = ""
+
+
+class Child:
+    """A forked session. Used by one block at a time; may be used from several event loops in turn."""
+
+    def __init__(self, control: socket.socket, output: int, keep_bytes: int) -> None:
+        control.setblocking(False)
+        os.set_blocking(output, False)
+        self._control = control
+        self._output = output
+        self._keep_bytes = keep_bytes
+        self._handle = -1
+        self._ready = False
+        self._pending = bytearray()
+        self.alive = True
+
+    async def start(self) -> None:
+        """Wait until the process is locked down.
+
+        Raises:
+            SandboxError: it could not be locked down, or the zygote is gone.
+        """
+        while not self._ready:
+            await asyncio.wait_for(self._readable(), _START_SECONDS)
+            data, handles, _, _ = socket.recv_fds(self._control, 65536, 1)
+            if handles:
+                self._handle = handles[0]
+                data = data.removeprefix(b"pidfd")
+            elif not data:
+                raise SandboxError("the process that starts sandbox sessions is gone")
+            self._pending += data
+            message = self._frame()
+            if message is not None:
+                if "ready" not in message:
+                    reason = message.get("failed") or f"it ended with status {message.get('died')}"
+                    raise SandboxError(f"a sandbox session could not be locked down: {reason}")
+                self._ready = True
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._control, lambda: arrived.done() or arrived.set_result(None))  # type: ignore[func-returns-value]
+        try:
+            await arrived
+        finally:
+            loop.remove_reader(self._control)
+
+    def _frame(self) -> dict[str, Any] | None:
+        """The next complete message, or None.
+
+        Raises:
+            ValueError: what came is not a message.
+        """
+        if len(self._pending) < frames.HEADER.size:
+            return None
+        (length,) = frames.HEADER.unpack_from(self._pending)
+        if length > _LARGEST_ANSWER:
+            raise ValueError("message too long")
+        end = frames.HEADER.size + length
+        if len(self._pending) < end:
+            return None
+        message = json.loads(bytes(self._pending[frames.HEADER.size : end]))
+        del self._pending[:end]
+        if not isinstance(message, dict):
+            raise ValueError("message is not an object")
+        return message
+
+    async def run(self, code: str, seconds: float) -> Outcome:
+        """Run one block under `seconds` soft and `seconds` + 0.5 hard. The child is dead after a kill."""
+        if self._waiting_bytes():
+            self.kill()
+            return Outcome("protocol_violation", b"", 0)
+        exchange = _Exchange(self, secrets.token_hex(16))
+        request = {"nonce": exchange.nonce, "code": code, "seconds": seconds}
+        try:
+            return await exchange.run(frames.pack(request), seconds + GRACE_SECONDS)
+        except BaseException:
+            # Cancelled (or a bug here): the block may still run, so its process cannot be used again.
+            self.kill()
+            raise
+
+    def _waiting_bytes(self) -> bool:
+        """Whether the session spoke without being asked: a frame forged for the next block."""
+        if self._pending:
+            return True
+        try:
+            waiting = self._control.recv(_LARGEST_ANSWER, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        # A death notice is not speech: the exchange reads it as what it is.
+        return not waiting.startswith(frames.pack({"died": 0})[:5]) and b'{"died"' not in waiting[:16]
+
+    def kill(self) -> None:
+        """Kill the process and let go of everything. Idempotent."""
+        if not self.alive:
+            return
+        self.alive = False
+        if self._handle >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            os.close(self._handle)
+        # A session that has not reported yet ends by itself when its control socket does.
+        self._control.close()
+        os.close(self._output)
+
+
+class _Exchange:
+    """One block: the request goes out, output is drained, and the first of answer, death, flood and deadline wins."""
+
+    def __init__(self, child: Child, nonce: str) -> None:
+        self.nonce = nonce
+        self._child = child
+        self._kept = bytearray()
+        self._printed = 0
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[tuple[str, str]] = self._loop.create_future()
+
+    async def run(self, request: bytes, limit: float) -> Outcome:
+        child = self._child
+        deadline = self._loop.call_later(limit, self._end, "killed_timeout")
+        self._loop.add_reader(child._output, self._drain)
+        try:
+            sending = asyncio.ensure_future(self._loop.sock_sendall(child._control, request))
+            await asyncio.wait({sending, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                sending.cancel()
+            elif sending.exception() is not None:
+                self._end("died")
+            self._loop.add_reader(child._control, self._listen)
+            kind, detail = await self._ended
+        finally:
+            deadline.cancel()
+            self._loop.remove_reader(child._output)
+            self._loop.remove_reader(child._control)
+        self._drain()
+        if kind not in ("ok", "error", "exit", "timeout"):
+            child.kill()
+        return Outcome(kind, bytes(self._kept), self._printed, detail)  # type: ignore[arg-type]
+
+    def _end(self, kind: str, detail: str = "") -> None:
+        if not self._ended.done():
+            self._ended.set_result((kind, detail))
+
+    def _drain(self) -> None:
+        while self._printed <= FLOOD_BYTES:
+            try:
+                part = os.read(self._child._output, 2**18)
+            except BlockingIOError:
+                return
+            if not part:
+                return
+            self._printed += len(part)
+            self._kept += part[: max(0, self._child._keep_bytes - len(self._kept))]
+            if not self._ended.done() and len(part) < 2**16:
+                return
+        self._end("killed_output")
+
+    def _listen(self) -> None:
+        try:
+            data = self._child._control.recv(2**16)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            data = b""
+        if not data:
+            return self._end("died")
+        self._child._pending += data
+        try:
+            message = self._child._frame()
+        except ValueError:
+            return self._end("protocol_violation")
+        if message is not None:
+            self._judge(message)
+        return None
+
+    def _judge(self, message: dict[str, Any]) -> None:
+        status, error = message.get("status"), message.get("error", "")
+        if "died" in message:
+            self._end("died", str(message["died"]))
+        elif message.get("nonce") != self.nonce or not isinstance(error, str):
+            self._end("protocol_violation")
+        elif status in ("ok", "error", "exit", "timeout"):
+            self._end(status, error)
+        else:
+            self._end("protocol_violation")

@@ -1,0 +1,123 @@
+"""The zygote: an interpreter with the libraries loaded that forks one session at a time and runs no code itself.
+
+Requests come as single messages on a sequenced-packet socket, each with two descriptors: the session's control
+socket and the pipe for its output. When the supervisor is gone the socket ends; the zygote then exits and the
+kernel kills its children.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+from typing import Any
+
+from . import frames, lockdown, repl
+
+_LONGEST_REQUEST = 65536
+_PARENT_CHECK_MS = 250
+
+
+def _become_session(request: dict[str, Any], session: socket.socket, output: int, drop_uid: bool) -> None:
+    """Never returns: turns this forked process into a session."""
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        null = os.open("/dev/null", os.O_RDWR)
+        # First gather the descriptors above the standard ones, then put everything where it belongs.
+        control, output = (os.dup(descriptor) for descriptor in (session.fileno(), output))
+        handle = os.pidfd_open(os.getpid())
+        socket.send_fds(session, [b"pidfd"], [handle])
+        for standard in (0, 2):
+            os.dup2(null, standard)
+        os.dup2(output, 1)
+        os.dup2(control, 3)
+        os.dup2(output, 4)
+        os.closerange(5, os.sysconf("SC_OPEN_MAX"))
+        os.chdir("/")
+        os.umask(0o077)
+        try:
+            lockdown.lock_down(request["memory_mb"], request["number"], drop_uid, request["confine"])
+        except OSError as error:
+            frames.send(3, {"failed": error.strerror or str(error)})
+            os._exit(1)
+        frames.send(3, {"ready": True})
+        repl.serve(3, 4)
+    finally:
+        os._exit(0)
+
+
+def _reap(children: dict[int, socket.socket]) -> None:
+    """Tell the supervisor of every session that ended, and leave nothing of its process group."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None:
+            return
+        try:
+            # The zombie still holds the number, so this cannot hit another group.
+            os.killpg(ended.si_pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # it was alone, or died before it had a group of its own
+        status = os.waitstatus_to_exitcode(os.waitpid(ended.si_pid, 0)[1])
+        session = children.pop(ended.si_pid)
+        try:
+            session.send(frames.pack({"died": status}), socket.MSG_DONTWAIT)
+        except OSError:
+            pass  # the supervisor has closed this session: nobody asks how it ended
+        session.close()
+
+
+def _wait(control: socket.socket, wakeup: socket.socket, parent: int) -> bool:
+    """Until a request or a death; False when the supervisor is gone."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(wakeup, select.POLLIN)
+    while True:
+        events = dict(poll.poll(_PARENT_CHECK_MS))
+        if os.getppid() != parent:
+            return False
+        if wakeup.fileno() in events:
+            wakeup.recv(4096)
+        if events:
+            return True
+
+
+def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
+    """Load `preload`, then fork sessions until the supervisor is gone."""
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    drop_uid = lockdown.can_drop_uid()
+    lockdown.keep_import_path_inside()
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    control = socket.socket(fileno=control_descriptor)
+    control.setblocking(False)
+    wakeup, bell = socket.socketpair()
+    wakeup.setblocking(False)
+    bell.setblocking(False)
+    signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    children: dict[int, socket.socket] = {}
+    while _wait(control, wakeup, parent):
+        _reap(children)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(control, _LONGEST_REQUEST, 2)
+        except BlockingIOError:
+            continue
+        if not message:
+            return
+        session, output = socket.socket(fileno=descriptors[0]), descriptors[1]
+        pid = os.fork()
+        if pid == 0:
+            _become_session(json.loads(message), session, output, drop_uid)
+        os.close(output)
+        children[pid] = session
