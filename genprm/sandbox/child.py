@@ -140,7 +140,7 @@ class Child:
 
 
 class _Exchange:
-    """One block: the request goes out, output is drained, and the first of answer, death, flood and deadline wins."""
+    """One block: the request goes out, output is drained; the first of answer, death, flood and deadline wins."""
 
     def __init__(self, child: Child, nonce: str) -> None:
         self.nonce = nonce
@@ -155,12 +155,9 @@ class _Exchange:
         deadline = self._loop.call_later(limit, self._end, "killed_timeout")
         self._loop.add_reader(child._output, self._drain)
         try:
-            sending = asyncio.ensure_future(self._loop.sock_sendall(child._control, request))
-            await asyncio.wait({sending, self._ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                sending.cancel()
-            elif sending.exception() is not None:
-                self._end("died")
+            # A session reads its whole request before it does anything else, so this cannot hang on a script.
+            with contextlib.suppress(ConnectionError):
+                await self._loop.sock_sendall(child._control, request)
             self._loop.add_reader(child._control, self._listen)
             kind, detail = await self._ended
         finally:

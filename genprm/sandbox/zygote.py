@@ -79,9 +79,9 @@ class Zygote:
         if self._control is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             try:
+                arguments = [str(_INSIDE), str(theirs.fileno()), str(os.getpid()), *PRELOADED]
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", _BOOT, str(_INSIDE), str(theirs.fileno()), str(os.getpid())]
-                    + list(PRELOADED),
+                    [sys.executable, "-I", "-c", _BOOT, *arguments],
                     env=_ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ _libc.syscall.restype = ctypes.c_long
 _libc.prctl.restype = ctypes.c_int
 
 
-class Unsupported(OSError):
+class Unsupported(OSError):  # noqa: N818
     """A primitive that isolation rests on is missing or was refused; the message names it."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -51,12 +52,7 @@ def _run(code: str, seconds: float, namespace: dict[str, Any]) -> tuple[str, str
 
 def _fresh_output(descriptor: int) -> io.TextIOWrapper:
     os.dup2(descriptor, 1)
-    return io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "w", closefd=False), 2**16),
-        encoding="utf-8",
-        newline="",
-        write_through=False,
-    )
+    return io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False), 2**16), "utf-8", newline="")
 
 
 def serve(control: int, output: int) -> None:
@@ -73,9 +69,7 @@ def serve(control: int, output: int) -> None:
         stdout = sys.stdout = _fresh_output(output)
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8")
         status, error = _run(request["code"], request["seconds"], namespace)
-        try:
+        # A script may close its own output; what reached the descriptor counts.
+        with contextlib.suppress(OSError, ValueError):
             stdout.flush()
-        except (OSError, ValueError):
-            # The script closed its own output; what reached the descriptor counts.
-            pass
         frames.send(control, {"nonce": request["nonce"], "status": status, "error": error})

@@ -7,6 +7,7 @@ kernel kills its children.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -61,17 +62,14 @@ def _reap(children: dict[int, socket.socket]) -> None:
             return
         if ended is None:
             return
-        try:
-            # The zombie still holds the number, so this cannot hit another group.
+        # The zombie still holds the number, so this cannot hit another group; mostly it was alone in its own.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(ended.si_pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # it was alone, or died before it had a group of its own
         status = os.waitstatus_to_exitcode(os.waitpid(ended.si_pid, 0)[1])
         session = children.pop(ended.si_pid)
-        try:
+        # The supervisor may have closed this session: then nobody asks how it ended.
+        with contextlib.suppress(OSError):
             session.send(frames.pack({"died": status}), socket.MSG_DONTWAIT)
-        except OSError:
-            pass  # the supervisor has closed this session: nobody asks how it ended
         session.close()
 
 
