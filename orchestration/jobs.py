@@ -10,6 +10,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 SYNC_REPORT = "sync_report"
 
 
+def job_name(asset: str) -> str:
+    """The job that materializes one artifact."""
+    return f"make_{asset}"
+
+
 def asset_job(asset: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
     """Materialize one artifact, partition by partition, with the checks that belong to the step itself."""
     name = asset.key.to_user_string()
@@ -17,7 +22,7 @@ def asset_job(asset: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
     for key in asset.check_keys:
         own = own | dg.AssetSelection.checks(key)
     return dg.define_asset_job(
-        f"make_{name}",
+        job_name(name),
         selection=own,
         partitions_def=asset.partitions_def,
         description=f"Materialize `{name}`, one run per partition.",

@@ -52,11 +52,19 @@ class LocalMachines:
         return self._sandbox
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end. One loop serves all calls: engine and sandbox belong to it."""
+        """Run a coroutine to its end. One loop serves all calls; after a failure nothing is kept."""
+        loop = self._loop()
+        try:
+            return loop.run(work)
+        except BaseException:
+            self.release()
+            raise
+
+    def _loop(self) -> asyncio.Runner:
         if self._runner is None:
             self._runner = asyncio.Runner()
             atexit.register(self.close)
-        return self._runner.run(work)
+        return self._runner
 
     def release(self) -> None:
         """Close engine and sandbox, so that another process can have the memory."""
@@ -69,7 +77,7 @@ class LocalMachines:
             if sandbox is not None:
                 await sandbox.close()
 
-        self.run(close())
+        self._loop().run(close())
 
     def close(self) -> None:
         """Release everything, the loop included."""

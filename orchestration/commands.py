@@ -1,0 +1,176 @@
+"""The commands that this package adds to `genprm`. Dagster is imported when a command runs, not before."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genprm.settings import Profile
+
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="A shipped profile or a YAML file; GENPRM_PROFILE, then miniature.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Override one value: section.key=value. May be repeated.")
+]
+SelectOption = Annotated[list[str] | None, typer.Option("--select", help="Make this asset only. May be repeated.")]
+
+
+def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
+    """Materialize what is missing or stale, then show the result table."""
+    chosen = _profile(profile, set_)
+    with _interruptible():
+        raise typer.Exit(_run(chosen, select or []))
+
+
+def status(profile: ProfileOption = None, set_: SetOption = None) -> None:
+    """Show which partitions are fresh, stale or missing, and why."""
+    _status(_profile(profile, set_))
+
+
+def _refuse(message: str) -> typer.Exit:
+    print(f"genprm: {message}", file=sys.stderr)
+    return typer.Exit(2)
+
+
+def _profile(name: str | None, overrides: list[str] | None) -> Profile:
+    from genprm.settings import SettingsError, load_profile
+
+    try:
+        return load_profile(name, overrides or [])
+    except SettingsError as error:
+        raise _refuse(str(error)) from None
+
+
+def _graph(profile: Profile) -> Any:
+    warnings.simplefilter("ignore")
+    from genprm.settings import SettingsError
+    from orchestration.assembly import build_definitions
+
+    try:
+        return build_definitions(profile).resolve_asset_graph()
+    except SettingsError as error:
+        raise _refuse(str(error)) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A termination request ends a run as Ctrl-C does: nothing is left running."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("genprm: interrupted; finished rows are kept, the next run continues from them", file=sys.stderr)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(profile: Profile, select: list[str]) -> int:
+    from rich.console import Console
+
+    from orchestration.house import prepare
+    from orchestration.lock import AnotherRun, run_lock
+    from orchestration.schedule import artifact_names
+
+    graph = _graph(profile)
+    known = artifact_names(graph)
+    unknown = [name for name in select if name not in known]
+    if unknown:
+        raise _refuse(f"--select {unknown[0]!r} is not an asset, allowed: {', '.join(known)}")
+    prepare()
+    try:
+        with run_lock():
+            return _materialize(profile, graph, select, Console())
+    except AnotherRun as error:
+        raise _refuse(str(error)) from None
+
+
+def _materialize(profile: Profile, graph: Any, select: list[str], console: Console) -> int:
+    import dagster as dg
+
+    from assets.pipeline import Pipeline
+    from orchestration.display import display_for
+    from orchestration.recovery import close_runs
+    from orchestration.reporting import report_parameters
+    from orchestration.runner import Runner
+    from orchestration.schedule import missing_inputs, pipeline_nodes
+    from orchestration.staleness import Staleness
+    from orchestration.store import profile_store
+
+    store = profile_store(profile.name)
+    with dg.DagsterInstance.get() as instance:
+        close_runs(instance, profile)
+        report_parameters(instance, Pipeline(profile))
+        nodes = pipeline_nodes(graph, select or None)
+        lacking = missing_inputs(nodes, Staleness(instance, graph), graph)
+        if lacking:
+            node, parent = lacking[0]
+            raise _refuse(f"--select {node.asset}: its input {parent} is missing; select {parent.asset} too")
+        summary = Runner(profile, graph, instance, store, display_for(console)).run(nodes)
+    made, fresh = len(summary.made), len(summary.fresh)
+    console.print(
+        f"{made} made, {fresh} fresh, {len(summary.failed)} failed, {len(summary.skipped)} waiting for them"
+    )
+    if summary.failed:
+        return 1
+    if not select or "leaderboard" in select or "report" in select:
+        _show_results(profile, console)
+    return 0
+
+
+def _show_results(profile: Profile, console: Console) -> None:
+    from assets.report import report_path
+    from genprm.records import Measure
+    from orchestration.results import print_results
+    from orchestration.store import profile_store
+
+    store = profile_store(profile.name)
+    print_results(console, store.read(Measure, "leaderboard"))
+    console.print(f"report: {report_path(store)}", highlight=False, soft_wrap=True)
+    console.print("UI: make ui, or genprm ui (Dagster and MLflow on the same home)", highlight=False)
+
+
+def _status(profile: Profile) -> None:
+    import dagster as dg
+    from rich.console import Console
+    from rich.table import Table
+
+    from assets.pipeline import Pipeline
+    from orchestration.house import prepare
+    from orchestration.lock import run_in_progress
+    from orchestration.reporting import report_parameters
+    from orchestration.runner import standing_of
+    from orchestration.schedule import artifact_names, pipeline_nodes
+    from orchestration.staleness import Staleness
+    from orchestration.store import profile_store
+
+    graph = _graph(profile)
+    prepare()
+    store = profile_store(profile.name)
+    table = Table("asset", "fresh", "stale", "missing", "why", box=None, pad_edge=False)
+    with dg.DagsterInstance.get() as instance:
+        if not run_in_progress():
+            report_parameters(instance, Pipeline(profile))
+        staleness = Staleness(instance, graph)
+        for name in artifact_names(graph):
+            standings = [standing_of(node, staleness, store) for node in pipeline_nodes(graph, [name])]
+            counts = [sum(s.state == state for s in standings) for state in ("fresh", "stale", "missing")]
+            why = dict.fromkeys(s.why for s in standings if s.state == "stale")
+            table.add_row(name, *(str(count) if count else "" for count in counts), "; ".join(why))
+    console = Console()
+    console.print(f"profile {profile.name}", highlight=False)
+    console.print(table, highlight=False)

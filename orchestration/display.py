@@ -1,0 +1,101 @@
+"""What `genprm run` shows: bars on a terminal, a line per finished partition elsewhere."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from orchestration.staleness import Node
+
+
+class LineDisplay:
+    """One line for each partition that was made or could not be made."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._total = 0
+        self._settled = 0
+
+    def begin(self, total: int) -> None:
+        self._total = total
+
+    def started(self, node: Node, why: str) -> None:
+        """Nothing: only what is finished is worth a line."""
+
+    def advanced(self, node: Node, finished: int, total: int) -> None:
+        """Nothing."""
+
+    def fresh(self, node: Node) -> None:
+        self._settled += 1
+
+    def finished(self, node: Node, seconds: float) -> None:
+        self._settled += 1
+        self._line(f"[{self._settled}/{self._total}] {node}  {seconds:.1f} s")
+
+    def failed(self, node: Node, error: str, run_id: str) -> None:
+        self._settled += 1
+        self._line(f"[{self._settled}/{self._total}] {node}  failed: {error}")
+
+    def end(self) -> None:
+        """Nothing is left to close."""
+
+    def _line(self, text: str) -> None:
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+class BarDisplay(LineDisplay):
+    """The same lines, and below them a bar for all partitions and one for each in hand."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._all: TaskID | None = None
+        self._bars: dict[Node, TaskID] = {}
+
+    def begin(self, total: int) -> None:
+        super().begin(total)
+        self._all = self._progress.add_task("partitions", total=total)
+        self._progress.start()
+
+    def started(self, node: Node, why: str) -> None:
+        self._bars[node] = self._progress.add_task(escape(str(node)), total=None)
+
+    def advanced(self, node: Node, finished: int, total: int) -> None:
+        self._progress.update(self._bars[node], completed=finished, total=total)
+
+    def fresh(self, node: Node) -> None:
+        super().fresh(node)
+        self._step()
+
+    def finished(self, node: Node, seconds: float) -> None:
+        self._remove(node)
+        super().finished(node, seconds)
+        self._step()
+
+    def failed(self, node: Node, error: str, run_id: str) -> None:
+        self._remove(node)
+        super().failed(node, error, run_id)
+        self._step()
+
+    def end(self) -> None:
+        self._progress.stop()
+
+    def _remove(self, node: Node) -> None:
+        self._progress.remove_task(self._bars.pop(node))
+
+    def _step(self) -> None:
+        assert self._all is not None
+        self._progress.advance(self._all)
+
+
+def display_for(console: Console) -> LineDisplay:
+    """Bars on a terminal, lines elsewhere."""
+    return BarDisplay(console) if console.is_terminal else LineDisplay(console)

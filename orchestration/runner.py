@@ -1,0 +1,183 @@
+"""The runner behind `genprm run`: what is missing or stale is made, partition by partition, and nothing else.
+
+Every partition is a Dagster run of its own on the persistent instance, so the UI shows what the terminal made. Runs
+go to a few long-lived processes that keep their engine, because starting a process costs more than most partitions.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.connection
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from assets.surroundings import Store
+from genprm.settings import Profile
+from orchestration.jobs import SYNC_REPORT, job_name
+from orchestration.recovery import close_runs
+from orchestration.schedule import Schedule, parents_within
+from orchestration.staleness import Node, Staleness, Standing
+from orchestration.worker import Advance, Order, Outcome, Worker
+
+DEFINITIONS = "orchestration.assembly:build_definitions"
+
+
+class Display(Protocol):
+    """Who is shown what happens."""
+
+    def begin(self, total: int) -> None: ...
+    def started(self, node: Node, why: str) -> None: ...
+    def advanced(self, node: Node, finished: int, total: int) -> None: ...
+    def finished(self, node: Node, seconds: float) -> None: ...
+    def fresh(self, node: Node) -> None: ...
+    def failed(self, node: Node, error: str, run_id: str) -> None: ...
+    def end(self) -> None: ...
+
+
+@dataclass
+class Summary:
+    """What a run of the runner did."""
+
+    made: list[Node] = field(default_factory=list)
+    fresh: list[Node] = field(default_factory=list)
+    failed: dict[Node, str] = field(default_factory=dict)
+    skipped: list[Node] = field(default_factory=list)
+
+
+def standing_of(node: Node, staleness: Staleness, store: Store | None) -> Standing:
+    """How a partition stands. What Dagster calls fresh is stale when the store holds something else, or nothing."""
+    standing = staleness.standing(node)
+    if standing.state == "fresh" and store is not None:
+        held = store.version(node.asset, node.partition)
+        if held != staleness.version(node):
+            return Standing(
+                "stale", "the files are not those that Dagster recorded" if held else "the files are gone"
+            )
+    return standing
+
+
+class Runner:
+    """Makes what is not fresh among some nodes of one profile's graph.
+
+    `definitions` names the function (`module:function`) that makes a worker's definitions from the profile.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        graph: AssetGraph,
+        instance: dg.DagsterInstance,
+        store: Store | None,
+        display: Display,
+        definitions: str = DEFINITIONS,
+    ) -> None:
+        self._profile = profile
+        self._graph = graph
+        self._instance = instance
+        self._store = store
+        self._display = display
+        self._definitions = definitions
+        self._session = uuid.uuid4().hex[:12]
+        self._workers: list[Worker] = []
+        self._standings: Staleness | None = None
+        self._summary = Summary()
+
+    def run(self, nodes: Sequence[Node]) -> Summary:
+        """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on.
+
+        Raises:
+            KeyboardInterrupt: after nothing is left running.
+        """
+        schedule = Schedule(nodes, parents_within(nodes, self._staleness()))
+        self._display.begin(len(nodes))
+        try:
+            self._work(schedule)
+            if self._summary.made:
+                self._sync_report()
+        except BaseException:
+            for worker in self._workers:
+                worker.interrupt()
+            raise
+        finally:
+            for worker in self._workers:
+                worker.close()
+            close_runs(self._instance, self._profile, self._session)
+            self._display.end()
+        self._summary.skipped = [node for node in nodes if node in schedule.skipped]
+        return self._summary
+
+    def _staleness(self) -> Staleness:
+        if self._standings is None:
+            self._standings = Staleness(self._instance, self._graph)
+        return self._standings
+
+    def _work(self, schedule: Schedule) -> None:
+        while True:
+            self._hand_out(schedule)
+            if not schedule.running:
+                return
+            self._listen(schedule)
+
+    def _hand_out(self, schedule: Schedule) -> None:
+        while (node := schedule.ready()) is not None:
+            standing = standing_of(node, self._staleness(), self._store)
+            if standing.state == "fresh":
+                schedule.finish(node)
+                self._summary.fresh.append(node)
+                self._display.fresh(node)
+                continue
+            worker = self._idle_worker()
+            if worker is None:
+                return
+            schedule.start(node)
+            self._display.started(node, standing.why)
+            worker.send(node, Order(job_name(node.asset), node.partition))
+
+    def _idle_worker(self) -> Worker | None:
+        for worker in self._workers:
+            if worker.node is None:
+                return worker
+        if len(self._workers) == self._profile.runner.workers:
+            return None
+        self._workers.append(Worker(self._profile, self._definitions, self._session))
+        return self._workers[-1]
+
+    def _listen(self, schedule: Schedule) -> None:
+        busy = {worker.connection: worker for worker in self._workers if worker.node is not None}
+        for connection in multiprocessing.connection.wait(list(busy)):
+            worker = busy[connection]  # type: ignore[index]  # wait returns what it was given
+            assert worker.node is not None
+            try:
+                message = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._workers.remove(worker)
+                message = Outcome("", 0.0, f"its process ended {worker.ended}")
+            if isinstance(message, Advance):
+                self._display.advanced(worker.node, message.finished, message.total)
+            else:
+                node, worker.node = worker.node, None
+                self._settle(schedule, node, message)
+
+    def _settle(self, schedule: Schedule, node: Node, outcome: Outcome) -> None:
+        self._standings = None
+        if outcome.error:
+            schedule.fail(node)
+            self._summary.failed[node] = outcome.error
+            self._display.failed(node, outcome.error, outcome.run_id)
+        else:
+            schedule.finish(node)
+            self._summary.made.append(node)
+            self._display.finished(node, outcome.seconds)
+
+    def _sync_report(self) -> None:
+        if not any(check.name == "in_sync" for check in self._graph.asset_check_keys):
+            return
+        worker = self._idle_worker()
+        assert worker is not None
+        worker.send(None, Order(SYNC_REPORT, None))
+        while isinstance(worker.connection.recv(), Advance):
+            pass

@@ -1,0 +1,92 @@
+"""The order in which partitions are made: each as soon as everything it is made from is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from orchestration.staleness import Node, Staleness
+
+
+def pipeline_nodes(graph: AssetGraph, assets: Iterable[str] | None = None) -> list[Node]:
+    """Every partition of every artifact (of `assets` only, when given), upstream first."""
+    wanted = None if assets is None else set(assets)
+    found = []
+    for key in graph.toposorted_asset_keys:
+        name = key.to_user_string()
+        if not graph.get(key).is_materializable or (wanted is not None and name not in wanted):
+            continue
+        partitions = graph.get(key).partitions_def
+        keys = [None] if partitions is None else partitions.get_partition_keys()
+        found += [Node(name, partition) for partition in keys]
+    return found
+
+
+def artifact_names(graph: AssetGraph) -> list[str]:
+    """The assets that are made here, upstream first."""
+    return [key.to_user_string() for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
+
+
+def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:
+    """For each node those of the others that it is made from."""
+    known = set(nodes)
+    return {node: [parent for parent in staleness.parents(node) if parent in known] for node in nodes}
+
+
+@dataclass
+class Schedule:
+    """What is done, running, waiting, or given up because something upstream failed. Earlier nodes go first."""
+
+    nodes: Sequence[Node]
+    parents: Mapping[Node, Sequence[Node]]
+    done: set[Node] = field(default_factory=set)
+    running: set[Node] = field(default_factory=set)
+    failed: set[Node] = field(default_factory=set)
+    skipped: set[Node] = field(default_factory=set)
+
+    def ready(self) -> Node | None:
+        """The first node whose inputs are all there."""
+        settled = self.done | self.running | self.failed | self.skipped
+        for node in self.nodes:
+            if node not in settled and all(parent in self.done for parent in self.parents[node]):
+                return node
+        return None
+
+    def start(self, node: Node) -> None:
+        """It is being made."""
+        self.running.add(node)
+
+    def finish(self, node: Node) -> None:
+        """It is there."""
+        self.running.discard(node)
+        self.done.add(node)
+
+    def fail(self, node: Node) -> None:
+        """It could not be made: everything downstream of it is given up."""
+        self.running.discard(node)
+        self.failed.add(node)
+        broken = self.failed | self.skipped
+        for other in self.nodes:
+            if other not in broken and any(parent in broken for parent in self.parents[other]):
+                self.skipped.add(other)
+                broken = broken | {other}
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do or to wait for."""
+        return not self.running and self.ready() is None
+
+
+def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> list[tuple[Node, Node]]:
+    """(node, input) for each input outside `nodes` that was never made."""
+    inside = set(nodes)
+    found = []
+    for node in nodes:
+        for parent in staleness.parents(node):
+            made_here = graph.get(dg.AssetKey.from_user_string(parent.asset)).is_materializable
+            if made_here and parent not in inside and staleness.standing(parent).state == "missing":
+                found.append((node, parent))
+    return found

@@ -1,0 +1,148 @@
+"""A process that materializes partitions, one after the other, and keeps its engine in between."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+from genprm.settings import Profile
+from orchestration.staleness import Node
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_PR_SET_PDEATHSIG = 1
+SESSION_TAG = "genprm/session"
+PROFILE_TAG = "genprm/profile"
+STOP_SECONDS = 20.0
+"""How long an interrupted worker may take to close what it opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run of one job for one partition."""
+
+    job: str
+    partition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far the partition in hand has come."""
+
+    finished: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an order ended. `error` is one line, empty when all went well."""
+
+    run_id: str
+    seconds: float
+    error: str = ""
+
+
+class Worker:
+    """The parent's end of one worker process."""
+
+    def __init__(self, profile: Profile, definitions: str, session: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=serve, args=(theirs, profile, definitions, session, os.getpid()), name="genprm-worker"
+        )
+        self._process.start()
+        theirs.close()
+        self.node: Node | None = None
+
+    def send(self, node: Node | None, order: Order) -> None:
+        """Start an order; its `Advance`s and its `Outcome` come through `connection`."""
+        self.node = node
+        self.connection.send(order)
+
+    @property
+    def ended(self) -> str:
+        """How the process ended, for people."""
+        self._process.join(1)
+        code = self._process.exitcode or 0
+        return f"by signal {-code}" if code < 0 else f"with status {code}"
+
+    def interrupt(self) -> None:
+        """Ask the partition in hand to stop and close what it opened."""
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGINT)
+
+    def close(self) -> None:
+        """End the process: it finishes closing its engine, and is killed when that takes too long."""
+        self.connection.close()
+        self._process.join(STOP_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def serve(connection: Connection, profile: Profile, definitions: str, session: str, parent: int) -> None:
+    """What the process does: orders in, outcomes out, until the parent closes the connection or dies."""
+    os.setpgrp()  # a Ctrl-C in the terminal is for the parent, which passes it on once
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    warnings.simplefilter("ignore")
+    logging.captureWarnings(True)
+    import dagster as dg
+
+    from orchestration.progress import StepProgress
+
+    module, _, name = definitions.partition(":")
+    defs: dg.Definitions = getattr(importlib.import_module(module), name)(profile)
+    tags = {SESSION_TAG: session, PROFILE_TAG: profile.name}
+    StepProgress.listener = lambda finished, total: connection.send(Advance(finished, total))
+    with dg.DagsterInstance.get() as instance:
+        while True:
+            try:
+                order = connection.recv()
+            except (EOFError, OSError):
+                return
+            except KeyboardInterrupt:
+                continue
+            started = time.perf_counter()
+            try:
+                run_id, error = execute(defs, instance, order, tags)
+            except KeyboardInterrupt:
+                run_id, error = "", "interrupted"
+            connection.send(Outcome(run_id, time.perf_counter() - started, error))
+
+
+def execute(
+    defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]
+) -> tuple[str, str]:
+    """Run an order in this process; the run's id, and the error in one line."""
+    result = defs.resolve_job_def(order.job).execute_in_process(
+        instance=instance,
+        partition_key=order.partition,
+        tags=tags,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    if result.success:
+        return result.run_id, ""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return result.run_id, one_line(errors[0]) if errors else "the run failed before its step started"
+
+
+def one_line(error: Any) -> str:
+    """The innermost cause of a Dagster error, as `Class: message` in one line."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    message = "the step failed" if error is None else error.message
+    return " ".join(str(message).split()).removeprefix("dagster._core.definitions.events.Failure: ")

@@ -1,0 +1,207 @@
+"""The method without models: every function of `genprm` that needs one gives the same plausible rows each time.
+
+Real assets on top of this make a real pipeline in seconds. `build(profile)` can be named to worker processes. Every call that
+would have cost a model is noted in the file that `FAKE_CALLS` names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from genprm.manifest import write_manifest
+from genprm.miniature.judge import Judgement
+from genprm.records import (
+    BenchmarkCase,
+    Problem,
+    Rationale,
+    SampledProblem,
+    Solution,
+    StepScores,
+    StepVerification,
+    TrainingExample,
+    Verification,
+)
+from genprm.settings import Profile, build_profile
+from orchestration import assembly
+
+TURN = (
+    "<analyze>\nIt adds.\n</analyze>\n<verify>\n```python\nprint(1 + 1)\n```\n[Code Output]\n\n```\n2\n```\n</verify>\n"
+    "<output>\n**Judgement**: $\\boxed{%s}$\n</output>\n"
+)
+
+
+def fake_profile(**sections: Mapping[str, Any]) -> Profile:
+    """Eight problems in two shards, two label variants, three trained models, two subsets of four cases."""
+    values: dict[str, Any] = {
+        "name": "fake",
+        "problems": {"source": "miniature", "limit": 8, "shards": 2},
+        "labels": {"variants": {"hard": {"estimator": "hard"}}},
+        "training": {"base": {"tiny": "hub/tiny"}, "batch_size": 4, "device_batch_size": 4},
+        "evaluation": {"source": "miniature", "subsets": ["short", "long"], "votes": 4, "bootstrap": 100},
+        "runner": {"workers": 2},
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return build_profile(values)
+
+
+def note(what: str) -> None:
+    """Write down that a model would have worked."""
+    with Path(os.environ["FAKE_CALLS"]).open("a") as file:
+        file.write(what + "\n")
+
+
+def calls() -> list[str]:
+    """What was noted, in order."""
+    path = Path(os.environ["FAKE_CALLS"])
+    return path.read_text().split() if path.exists() else []
+
+
+def problems(settings: Any, directory: Any = None) -> list[Problem]:
+    return [Problem(f"p{n}", f"What is {n} + {n}?", str(2 * n), "fake") for n in range(settings.limit)]
+
+
+def _solution(problem: Problem, index: int, correct: bool) -> Solution:
+    steps = [f"Step {n}: {problem.id} {index}" for n in (1, 2, 3)]
+    answer = problem.answer if correct else "0"
+    return Solution(f"{problem.id}-{index}", problem.id, problem.problem, problem.answer, steps, answer, correct, 0.5)
+
+
+async def sample_solutions(problem: Problem, *_: Any) -> tuple[SampledProblem, list[Solution]]:
+    note("solutions")
+    if problem.id == os.environ.get("FAKE_FAILURE"):
+        raise RuntimeError(f"no solution\nof {problem.id}")
+    if os.environ.get("FAKE_SLEEP"):
+        time.sleep(float(os.environ["FAKE_SLEEP"]))
+    sampled = SampledProblem(problem.id, 8, 4, 0, 0.5, "kept", 80)
+    return sampled, [_solution(problem, 0, True), _solution(problem, 1, False)]
+
+
+async def score_steps(solution: Solution, *_: Any) -> StepScores:
+    """Progress never falls below one half before the error; for half of the problems it falls below 0.8."""
+    note("mc_scores")
+    dips = int(solution.problem_id[1:]) % 2 == 1
+    mc = [0.5, 0.3 if dips else 0.5, 1.0 if solution.correct else 0.0]
+    return StepScores(solution.id, solution.problem_id, 0.5, mc, [8, 8, 0], 40)
+
+
+def _judged(yes: bool) -> StepVerification:
+    word = "Yes" if yes else "No"
+    return StepVerification(TURN % word, "It adds.", "print(1 + 1)", "2", 0.9 if yes else 0.1, word, False, ["ok"], 9)
+
+
+async def judge_solution(solution: Solution, *_: Any) -> Rationale:
+    note("rationales")
+    steps = [_judged(True), _judged(True), _judged(solution.correct)]
+    verification = Verification(solution.id, 0, "full", steps, 30, 27)
+    first_error = -1 if solution.correct else 2
+    return Rationale(solution.id, solution.problem, solution.steps, first_error, verification)
+
+
+def run_training(
+    examples: Sequence[TrainingExample],
+    settings: Any,
+    base: str,
+    mask: bool,
+    out_dir: Path,
+    env: Mapping[str, str],
+    log: Any,
+    manifest: Mapping[str, Any],
+) -> None:
+    note("checkpoints")
+    if os.environ.get("FAKE_FAILURE") == "training":
+        raise RuntimeError("the loss is not a number")
+    out_dir.mkdir(parents=True)
+    weights = hashlib.sha256(repr((examples, settings, base, mask)).encode()).digest()
+    (out_dir / "model.safetensors").write_bytes(weights)
+    for name in ("config.json", "tokenizer.json"):
+        (out_dir / name).write_text("{}")
+    (out_dir / "losses.json").write_text(json.dumps([{"step": n, "loss": 2.0 / n} for n in (1, 2, 3)]))
+    write_manifest(out_dir, {**manifest, "tokens": 100, "loss_tokens": 60, "dropped": 0})
+
+
+class FakeVerifier:
+    """A trained model is right about every case, an untrained one about right solutions only."""
+
+    def __init__(self, engine: str, *_: Any) -> None:
+        self.knows = "checkpoints" in engine
+
+    async def verify(self, case_id: str, problem: str, steps: Sequence[str], *_: Any, **__: Any) -> Verification:
+        note("processbench")
+        wrong = self.knows and "wrong" in case_id
+        judged = [_judged(True), _judged(not wrong)] + ([] if wrong else [_judged(True)])
+        return Verification(case_id, 0, "full", judged, 30, 27)
+
+
+def cases(pipeline: Any, machines: Any) -> list[BenchmarkCase]:
+    note("evaluation_set")
+    return [
+        BenchmarkCase(f"{subset}-{kind}-{n}", subset, "fake", f"{subset} {n}?", ["a", "b", "c"], label < 0, label)
+        for subset in pipeline.profile.evaluation.subsets
+        for kind, label in (("wrong", 1), ("right", -1))
+        for n in range(2)
+    ]
+
+
+class FakeMachines:
+    """An engine is its model's name; there is no sandbox."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def engine(self, model: str) -> Any:
+        return model
+
+    def sandbox(self) -> Any:
+        return None
+
+    def run(self, work: Any) -> Any:
+        import asyncio
+
+        return asyncio.run(work)
+
+    def release(self) -> None:
+        pass
+
+
+def replacements() -> list[tuple[Any, str, Any]]:
+    """(module, name, fake) for everything that would need a model."""
+    from assets import (
+        checkpoints,
+        evaluation_set,
+        label_quality,
+        mc_scores,
+        processbench,
+        rationales,
+        solutions,
+    )
+    from assets import problems as problem_asset
+
+    return [
+        (problem_asset, "load_problems", problems),
+        (solutions, "sample_solutions", sample_solutions),
+        (mc_scores, "score_steps", score_steps),
+        (rationales, "judge_solution", judge_solution),
+        (rationales, "Verifier", FakeVerifier),
+        (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
+        (checkpoints, "run_training", run_training),
+        (checkpoints, "resolve_model", lambda name: name),
+        (evaluation_set, "_cases", cases),
+        (processbench, "Verifier", FakeVerifier),
+        (assembly, "LocalMachines", FakeMachines),
+    ]
+
+
+def build(profile: Profile) -> dg.Definitions:
+    """Definitions whose assets are real and whose method is fake; for worker processes."""
+    for module, name, fake in replacements():
+        setattr(module, name, fake)
+    return assembly.build_definitions(profile)
