@@ -102,7 +102,8 @@ class Child:
 
     async def run(self, code: str, seconds: float) -> Outcome:
         """Run one block under `seconds` soft and `seconds` + 0.5 hard. The child is dead after a kill."""
-        if self._waiting_bytes():
+        if self._pending or self._peek():
+            # Nothing was asked of it: a frame forged for this block.
             self.kill()
             return Outcome("protocol_violation", b"", 0)
         exchange = _Exchange(self, secrets.token_hex(16))
@@ -114,16 +115,22 @@ class Child:
             self.kill()
             raise
 
-    def _waiting_bytes(self) -> bool:
-        """Whether the session spoke without being asked: a frame forged for the next block."""
-        if self._pending:
-            return True
-        try:
-            waiting = self._control.recv(_LARGEST_ANSWER, socket.MSG_PEEK)
-        except BlockingIOError:
+    def ended(self) -> bool:
+        """Whether the process died since its last block; it is let go of then."""
+        waiting = self._peek() if self.alive else b""
+        if waiting is None or (waiting and not waiting[frames.HEADER.size :].startswith(b'{"died"')):
             return False
-        # A death notice is not speech: the exchange reads it as what it is.
-        return not waiting.startswith(frames.pack({"died": 0})[:5]) and b'{"died"' not in waiting[:16]
+        self.kill()
+        return True
+
+    def _peek(self) -> bytes | None:
+        """What waits on the control socket: None when nothing does, empty when the process is gone."""
+        try:
+            return self._control.recv(64, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            return b""
 
     def kill(self) -> None:
         """Kill the process and let go of everything. Idempotent."""

@@ -14,7 +14,7 @@ from genprm.sandbox.child import Child, Outcome
 from genprm.sandbox.zygote import Zygote
 from genprm.settings import SandboxSettings
 
-LIVE_SESSIONS = 512
+LIVE_SESSIONS = 256
 """Processes kept between blocks; past that the one idle for longest is given up (its session's state is lost)."""
 
 LONGEST_CODE = 4 * 2**20
@@ -112,7 +112,7 @@ class LocalSession:
     async def _run(self, code: str) -> Execution:
         self._sandbox._idle.pop(self, None)
         child, lost = self._child, False
-        if child is None or not child.alive:
+        if child is None or child.ended():
             lost = self._used
             child = self._child = self._sandbox._fork()
             try:

@@ -1,0 +1,223 @@
+"""State of a session, what a model gets to see, and the life of the processes behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from genprm.sandbox import open_sandbox
+from genprm.sandbox import probe as probe_module
+from genprm.sandbox.base import Sandbox, SandboxError
+from genprm.settings import SandboxSettings
+
+SETTINGS = SandboxSettings(seconds=2.0, memory_mb=256, output_bytes=1000)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    sandbox = open_sandbox(SETTINGS)
+    yield sandbox
+    await sandbox.close()
+
+
+async def test_names_persist_from_block_to_block(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    for code, output in [
+        ("import math\ndef area(r):\n    return math.pi * r ** 2", ""),
+        ("x = 2\nprint(round(area(x), 3))", "12.566\n"),
+        ("x += 1\nprint(x)\nboom", "3\nCode execute Error: NameError: name 'boom' is not defined"),
+        ("print(x)", "3\n"),
+        ("if __name__ == '__main__':\n    print('main', __name__)", "main __main__\n"),
+    ]:
+        result = await session.run(code)
+        assert result.output == output
+        assert result.state == "kept"
+
+
+async def test_sessions_share_nothing(sandbox: Sandbox) -> None:
+    one, other = sandbox.session(), sandbox.session()
+    await one.run("import sympy\nsecret = 41\nsympy.secret = 41\nimport builtins\nbuiltins.print = None")
+    assert "NameError" in (await other.run("print(secret)")).output
+    assert "AttributeError" in (await other.run("import sympy\nprint(sympy.secret)")).output
+    ids = [(await sandbox.session().run("import os\nprint(os.getpid())")).output for _ in range(3)]
+    assert len(set(ids)) == 3
+
+
+async def test_stdout_comes_in_the_order_of_writing_and_stderr_not_at_all(sandbox: Sandbox) -> None:
+    code = "import os, sys, warnings\nprint('a', flush=True)\nos.write(1, b'b\\n')\nprint('c')\n"
+    code += "print('no', file=sys.stderr)\nwarnings.warn('no')"
+    assert (await sandbox.session().run(code)).output == "a\nb\nc\n"
+
+
+async def test_output_on_the_way_to_an_error_or_a_limit_is_kept(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    assert (await session.run("print('sum', end='')\n1 / 0")).output == (
+        "sum\nCode execute Error: ZeroDivisionError: division by zero"
+    )
+    timed = await session.run("print('before')\nwhile True: pass")
+    assert (timed.status, timed.output) == ("timeout", "before\nCode execute time out: 2 seconds")
+
+
+async def test_cut_output_says_so(sandbox: Sandbox) -> None:
+    result = await sandbox.session().run("print('x' * 5000)")
+    assert result.status == "ok"
+    assert result.output == "x" * 1000 + "\n[output cut: 5001 bytes printed, the first 1000 shown]\n"
+
+
+async def test_a_soft_limit_keeps_the_state_and_a_kill_loses_it(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    await session.run("x = 1")
+    assert (await session.run("while True: pass")).status == "timeout"
+    assert (await session.run("print(x)")).output == "1\n"
+    assert (await session.run("import os\nos._exit(0)")).status == "died"
+    fresh = await session.run("print(x)")
+    assert (fresh.status, fresh.state) == ("error", "lost")
+    assert (await session.run("print(1)")).state == "kept"
+
+
+async def test_the_same_code_gives_the_same_output_in_every_session(sandbox: Sandbox) -> None:
+    code = "import time\nprint(hash('a'), list({'b', 'c', 'd'}), time.tzname, f'{1:.2f}', 'é')"
+    assert len({(await sandbox.session().run(code)).output for _ in range(4)}) == 1
+
+
+async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    await session.run("x = 1")
+    running = asyncio.create_task(session.run("import time\ntime.sleep(60)"))
+    await asyncio.sleep(0.2)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await session.run("print(2)")).output == "2\n"
+
+
+async def test_one_block_at_a_time_in_a_session(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    running = asyncio.create_task(session.run("print(1)"))
+    await asyncio.sleep(0)
+    with pytest.raises(SandboxError, match="still running"):
+        await session.run("print(2)")
+    assert (await running).output == "1\n"
+
+
+async def test_no_more_than_the_workers_run_at_once(tmp_path: Path) -> None:
+    sandbox = open_sandbox(SETTINGS.model_copy(update={"workers": 2}))
+    await sandbox.session().run("1")
+    code = "import time\nbegan = time.monotonic()\ntime.sleep(0.2)\nprint(began, time.monotonic())"
+    results = await asyncio.gather(*(sandbox.session().run(code) for _ in range(6)))
+    spans = [tuple(map(float, result.output.split())) for result in results]
+    for began, _ in spans:
+        assert sum(start <= began < end for start, end in spans) <= 2
+    await sandbox.close()
+
+
+def test_a_sandbox_serves_several_event_loops() -> None:
+    sandbox = open_sandbox(SETTINGS)
+    session = sandbox.session()
+    assert asyncio.run(session.run("x = 20\nprint(x)")).output == "20\n"
+    assert asyncio.run(session.run("print(x + 1)")).output == "21\n"
+    asyncio.run(sandbox.close())
+    with pytest.raises(SandboxError, match="closed"):
+        asyncio.run(sandbox.session().run("1"))
+
+
+def descendants() -> set[int]:
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+async def test_nothing_is_left_after_close() -> None:
+    before = descendants()
+    sandbox = open_sandbox(SETTINGS)
+    sessions = [sandbox.session() for _ in range(3)]
+    for session in sessions:
+        await session.run("x = 1")
+    assert len(descendants() - before) == 4
+    await sessions[0].close()
+    await sandbox.close()
+    for _ in range(50):
+        if not descendants() - before:
+            break
+        await asyncio.sleep(0.1)
+    assert descendants() == before
+
+
+SPIN = "def forever():\n    while True:\n        try:\n            forever2()\n        except BaseException:\n"
+SPIN += "            pass\ndef forever2():\n    n = 0\n    while True:\n        n += 1\nforever()"
+ORPHAN = f"""
+import asyncio
+from genprm.sandbox import open_sandbox
+from genprm.settings import SandboxSettings
+async def main():
+    sandbox = open_sandbox(SandboxSettings(seconds=60, workers=3))
+    sessions = [sandbox.session() for _ in range(3)]
+    for session in sessions:
+        print((await session.run("import os; print(os.getpid())")).output.strip(), flush=True)
+    spinning = [asyncio.create_task(session.run({SPIN!r})) for session in sessions]
+    await asyncio.sleep(0.3)
+    print("spinning", flush=True)
+    await asyncio.gather(*spinning)
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_left_when_the_caller_is_killed() -> None:
+    caller = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    assert caller.stdout is not None
+    lines = [caller.stdout.readline().strip() for _ in range(4)]
+    assert lines[3] == "spinning"
+    family = psutil.Process(caller.pid).children(recursive=True)
+    assert {int(line) for line in lines[:3]} < {process.pid for process in family}
+    os.kill(caller.pid, signal.SIGKILL)
+    caller.wait()
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+    assert len(gone) == 4
+    caller.stdout.close()
+
+
+async def test_a_killed_zygote_is_replaced() -> None:
+    sandbox = open_sandbox(SETTINGS)
+    session = sandbox.session()
+    before = descendants()
+    await session.run("x = 1")
+    for pid in descendants() - before:
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    after = await session.run("print(2)")
+    assert (after.output, after.state) == ("2\n", "lost")
+    await sandbox.close()
+
+
+@pytest.mark.parametrize(("level", "message"), [(0, "level 0.*refused"), (1, "level 1.*not available")])
+def test_a_level_that_is_not_to_be_had_is_refused(level: int, message: str) -> None:
+    with pytest.raises(SandboxError, match=message):
+        open_sandbox(SandboxSettings(level=level))
+
+
+def test_a_missing_primitive_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> int:
+        raise probe_module.landlock.kernel.Unsupported(38, "Landlock: Function not implemented")
+
+    monkeypatch.setattr(probe_module.landlock, "version", absent)
+    with pytest.raises(SandboxError, match="level 2 is not available: Landlock: Function not implemented"):
+        open_sandbox(SandboxSettings())
+
+
+async def test_level_3_warns_and_works() -> None:
+    with pytest.warns(UserWarning, match="level 3"):
+        sandbox = open_sandbox(SETTINGS.model_copy(update={"level": 3}))
+    assert sandbox.level == 3
+    assert (await sandbox.session().run("print(1)")).output == "1\n"
+    await sandbox.close()
+
+
+async def test_level_2_is_the_default(sandbox: Sandbox) -> None:
+    assert sandbox.level == 2
