@@ -1,0 +1,155 @@
+"""The command line `genprm`: commands of the library, and those that other packages add.
+
+Commands of `genprm.commands` import what they need when they run, and the commands of other packages (entry points
+of the group `genprm.commands`) are loaded when they are called, so that `genprm --help` is quick. Here is the one
+place where wrong input becomes exit status 2 and one line on standard error; a bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from genprm.commands import doctor, evaluate, judge, label, miniature, sandbox, score
+
+GROUP = "genprm.commands"
+"""Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`."""
+
+PIPELINE = ("run", "status")
+"""Commands of the orchestration that are offered, and explained when called, even where it is not installed."""
+
+HELP = {
+    "run": "Materialize what is missing or stale, then show the result table.",
+    "status": "Show which partitions are fresh, stale or missing, and why.",
+    "refresh": "Materialize what is stale.",
+    "recover": "Take up what an interruption left behind.",
+    "ui": "Start the web pages of Dagster and MLflow.",
+}
+"""What commands of other packages do, for `--help` without loading them."""
+
+WRONG_INPUT = 2
+
+
+def wrong_input(error: BaseException) -> str | None:
+    """The one line that explains an error of the caller or of the surroundings; None for a bug."""
+    from genprm.engines.base import EngineError
+    from genprm.fields import InputError
+    from genprm.sandbox.base import SandboxError
+    from genprm.settings import SettingsError
+
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, SettingsError | InputError | EngineError | SandboxError):
+        return " ".join(str(error).split())
+    # Errors of the option parser, whose classes move between releases; they all can format themselves.
+    explain = getattr(error, "format_message", None)
+    return None if explain is None else " ".join(str(explain()).split())
+
+
+class Commands(TyperGroup):
+    """A group whose errors are one line each."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The pipeline's commands first."""
+        names = super().list_commands(ctx)
+        return [*(name for name in HELP if name in names), *(name for name in names if name not in HELP)]
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and turn wrong input into exit status 2."""
+        if not sys.stderr.isatty():
+            # Libraries draw their bars with tqdm, which reads this when it is imported.
+            os.environ.setdefault("TQDM_DISABLE", "1")
+        try:
+            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except BrokenPipeError:
+            # The reader of our output has gone (genprm judge | head): nothing is left to say, also not at exit.
+            sys.stdout = open("/dev/null", "w")  # noqa: SIM115
+            status = 0
+        except Exception as error:  # anything that is not wrong input is raised again
+            line = wrong_input(error)
+            if line is None:
+                raise
+            print(f"genprm: {line}", file=sys.stderr)
+            status = WRONG_INPUT
+        code = status if isinstance(status, int) else 0
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+app = typer.Typer(
+    name="genprm",
+    cls=Commands,
+    help="GenPRM: a reward model that reasons, runs code and judges every step; its data, training, measures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("judge")(judge.judge)
+app.add_typer(evaluate.app, name="evaluate")
+app.command("score")(score.score)
+app.command("label")(label.label)
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(miniature.app, name="miniature")
+app.command("doctor")(doctor.doctor)
+
+
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def _loaded(name: str) -> Any:
+    from genprm.settings import SettingsError
+
+    point = _entry_points().get(name)
+    if point is None:
+        raise SettingsError(
+            f"command {name!r} is not installed: no package provides it (entry-point group {GROUP!r})"
+        )
+    command = point.load()
+    if isinstance(command, typer.Typer):
+        return typer.main.get_command(command)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(command)
+    return typer.main.get_command(single)
+
+
+def _forwarding(name: str) -> Callable[[typer.Context], None]:
+    def forward(context: typer.Context) -> None:
+        code = _loaded(name).main(args=context.args, prog_name=f"genprm {name}", standalone_mode=False)
+        if isinstance(code, int) and code:
+            raise typer.Exit(code)
+
+    return forward
+
+
+def _mount() -> None:
+    everything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    for name in dict.fromkeys([*PIPELINE, *_entry_points()]):
+        app.command(name, help=HELP.get(name, ""), context_settings=everything)(_forwarding(name))
+
+
+_mount()
+
+
+def main() -> None:
+    """The `genprm` program."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""`genprm evaluate`: a model on a public benchmark."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from genprm.records import Prediction
+
+app = typer.Typer(help="Measure a model on a public benchmark.", no_args_is_help=True)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure a model on a public benchmark."""
+
+
+@app.command()
+def processbench(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Directory, hub id or miniature/NAME. [default: the newest trained here, else shipped]"),
+    ] = None,
+    subset: Annotated[
+        list[str] | None, typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable. [default: all]")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Directory with processbench/SUBSET.json, or hub. [default: GENPRM_DATA_DIR]")
+    ] = None,
+    votes: Annotated[int, typer.Option(help="Verification paths per case.")] = 1,
+    limit: Annotated[int | None, typer.Option(help="Cases per subset; all when not given.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
+    from genprm.benchmarks.metrics import report_json, score, single_paths, voted
+    from genprm.benchmarks.processbench import SUBSETS, load_subset
+    from genprm.commands.models import default_model
+    from genprm.commands.progress import progress_bar
+    from genprm.commands.score import show_score
+    from genprm.fields import InputError
+    from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
+    from genprm.sources import data_directory
+
+    check_votes(votes)
+    chosen = None if mode is None else check_mode(mode)
+    engine_settings(engine)
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
+    directory = data_directory(data)
+    cases = [case for name in subset or SUBSETS for case in load_subset(name, directory)[:limit]]
+    name = model or default_model()
+    with GenPRM.load(name, engine, chosen) as prm, progress_bar("judged", len(cases)) as bar:
+        predictions = prm.evaluate(cases, votes, progress=bar)
+        asked = prm.mode
+    result = score(voted(predictions))
+    saved = _save(predictions, _folder(name, asked, votes, limit, subset), report_json(result))
+    if as_json:
+        print(json.dumps({**report_json(result), "predictions": str(saved)}, indent=1))
+        return
+    if votes > 1:
+        show_score(score(single_paths(predictions)), f"{name}, mode {asked}, Pass@1 (mean of {votes} paths)")
+    show_score(result, f"{name}, mode {asked}, " + (f"Maj@{votes}" if votes > 1 else "Pass@1"))
+    print(f"predictions: {saved}")
+
+
+def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[str] | None) -> Path:
+    from genprm.commands.models import model_label
+    from genprm.settings import home
+
+    parts = [model_label(model), mode, f"maj{votes}", *(subsets or []), *([f"first{limit}"] if limit else [])]
+    return home() / "evaluations" / "processbench" / ".".join(parts)
+
+
+def _save(predictions: list[Prediction], folder: Path, report: dict[str, object]) -> Path:
+    """Predictions as Parquet and as JSON lines (which `genprm score` reads), and the report."""
+    from genprm.records import Prediction, write_rows
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_rows(Prediction, predictions, folder / "predictions.parquet")
+    lines = "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in predictions)
+    path = folder / "predictions.jsonl"
+    for target, text in ((path, lines), (folder / "report.json", json.dumps(report, indent=1) + "\n")):
+        part = target.with_name(f".{target.name}.part")
+        part.write_text(text)
+        part.replace(target)
+    return path

@@ -1,0 +1,114 @@
+"""`genprm judge`: rewards and reasons for the steps of solutions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genprm.records import StepVerification, Verification
+    from genprm.scoring import Result
+
+
+def judge(
+    file: Annotated[
+        str, typer.Argument(help='JSON lines {"problem", "steps"}, or a JSON array of them; - is standard input.')
+    ] = "-",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Directory, hub id or miniature/NAME. [default: the newest trained here, else shipped]"),
+    ] = None,
+    votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1,
+    mode: Annotated[
+        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per solution.")] = False,
+) -> None:
+    """Judge every step of solutions: reward, verdict, and the reasons for it."""
+    from genprm.commands.models import default_model
+    from genprm.commands.progress import progress_bar
+    from genprm.commands.reading import read_objects
+    from genprm.fields import text_field, texts_field
+    from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
+
+    check_votes(votes)
+    chosen = None if mode is None else check_mode(mode)
+    engine_settings(engine)
+    rows = read_objects(file)
+    solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
+    with GenPRM.load(model or default_model(), engine, chosen) as prm, progress_bar("judged", len(rows)) as bar:
+        results = prm.score_many(solutions, votes, progress=bar)
+    if as_json:
+        for (_, row), result in zip(rows, results, strict=True):
+            print(json.dumps(_json(row, result)))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for (_, row), result in zip(rows, results, strict=True):
+        _show(console, row, result)
+
+
+def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
+    """`rationale` is that of the first path; all of them are under `paths` when there are several."""
+    paths = [_path(path) for path in result.paths]
+    return {
+        **({"id": row["id"]} if "id" in row else {}),
+        "rewards": result.rewards,
+        "first_error": result.first_error,
+        "rationale": paths[0]["rationale"],
+        "tokens": result.tokens,
+        "prompt_tokens": result.prompt_tokens,
+        "mode": result.mode,
+        "votes": len(paths),
+        **({"paths": paths} if len(paths) > 1 else {}),
+    }
+
+
+def _path(path: Verification) -> dict[str, Any]:
+    fields = ("reward", "verdict", "analysis", "code", "output", "executions", "forced", "tokens")
+    return {
+        "rewards": [step.reward for step in path.steps],
+        "rationale": [{name: getattr(step, name) for name in fields} for step in path.steps],
+    }
+
+
+def _show(console: Console, row: dict[str, Any], result: Result) -> None:
+    from rich.markup import escape
+
+    wrong = result.first_error
+    head = "[green]no step is wrong[/]" if wrong < 0 else f"[red]step {wrong + 1} is the first wrong one[/]"
+    name = f"{escape(str(row['id']))}: " if "id" in row else ""
+    console.print(f"[bold]{name}{escape(row['problem'].strip())}[/]")
+    votes = f", {len(result.paths)} paths" if len(result.paths) > 1 else ""
+    console.print(f"{head} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")
+    for index, (step, reward) in enumerate(zip(row["steps"], result.rewards, strict=True)):
+        colour, verdict = ("green", "Yes") if reward >= 0.5 else ("red", "No")
+        console.print(
+            f"\n  [bold {colour}]{verdict:3}[/] {reward:.3f}  [bold]{index + 1}.[/] {escape(step.strip())}"
+        )
+        shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward)).steps[index]
+        _reasons(console, shown)
+    console.print()
+
+
+def _reasons(console: Console, step: StepVerification) -> None:
+    from rich.markup import escape
+
+    status = ", ".join(status for status in step.executions if status != "ok")
+    parts = {
+        "analysis": step.analysis,
+        "code": step.code,
+        f"output ({status})" if status else "output": step.output,
+    }
+    for name, text in parts.items():
+        lines = text.strip().splitlines()
+        for number, line in enumerate(lines):
+            console.print(f"      [dim]{name if number == 0 else '':16}[/] {escape(line)}")
+    if step.verdict == "none":
+        console.print("      [yellow]no verdict could be read; the reward is 0.5[/]")

@@ -1,0 +1,31 @@
+"""The model that a command asks when none is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genprm.manifest import MANIFEST_FILE, read_manifest
+from genprm.settings import home
+
+SHIPPED = "miniature/rationale"
+PROFILE = "miniature"
+
+
+def default_model() -> str:
+    """The newest checkpoint trained here on the miniature in full mode, else the shipped rationale model."""
+    found = [path for path in home().glob(f"**/checkpoints/**/{MANIFEST_FILE}") if PROFILE in path.parts]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        manifest = read_manifest(path.parent)
+        if manifest is not None and manifest.inference_mode == "full":
+            return str(path.parent)
+    return SHIPPED
+
+
+def model_label(model: str) -> str:
+    """A model's name as part of a file name: the hub id, or the last two parts of a directory.
+
+    >>> model_label("Qwen/QwQ-32B"), model_label("/data/runs/main.full/1f0c")
+    ('qwen-qwq-32b', 'main.full-1f0c')
+    """
+    name = "-".join(Path(model).parts[-2:]).lower()
+    return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name).strip("-")

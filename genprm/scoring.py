@@ -1,0 +1,330 @@
+"""GenPRM for use: load a checkpoint, score the steps of a solution, read why.
+
+>>> prm = GenPRM.load("miniature/rationale")                                        # doctest: +SKIP
+>>> result = prm.score("Tom has 3 keys and gets 4 more. How many?", ["3 + 4 = 8"], votes=4)  # doctest: +SKIP
+>>> result.first_error, result.paths[0].steps[0].analysis                            # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, get_args
+
+from genprm.benchmarks.evaluate import evaluate_cases
+from genprm.engines import MINIATURE, open_engine, resolve_model
+from genprm.engines.base import Engine
+from genprm.fields import InputError, shown
+from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.records import BenchmarkCase, Prediction, Verification
+from genprm.sandbox import open_sandbox
+from genprm.sandbox.base import Sandbox
+from genprm.scaling.voting import majority_rewards
+from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
+from genprm.verifier import Verifier, first_error, rewards
+
+T = TypeVar("T")
+
+MODES: tuple[str, ...] = get_args(Mode)
+THRESHOLD = 0.5
+"""A step is wrong when its reward is below this (ProcessBench)."""
+_IN_PROCESS = ("transformers", "vllm")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The judgement of one solution.
+
+    `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
+    0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
+    step t: `analysis`, `code`, `output`, `verdict`, `reward`. `tokens` were generated, `prompt_tokens` read.
+    """
+
+    rewards: list[float]
+    first_error: int
+    paths: list[Verification]
+    mode: str
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated over all paths."""
+        return sum(path.tokens for path in self.paths)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens read over all paths, each once."""
+        return sum(path.prompt_tokens for path in self.paths)
+
+    def __repr__(self) -> str:
+        rewards = ", ".join(f"{reward:.2f}" for reward in self.rewards)
+        votes = len(self.paths)
+        return f"Result(first_error={self.first_error}, rewards=[{rewards}], mode={self.mode!r}, votes={votes})"
+
+
+def check_solution(problem: str, steps: Sequence[str]) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        InputError: no problem text, no steps, or a step that is not text.
+    """
+    if not isinstance(problem, str) or not problem.strip():
+        raise InputError(f"problem is {shown(problem)}, allowed: a non-empty string")
+    if isinstance(steps, str) or not steps:
+        raise InputError(f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step")
+    for index, step in enumerate(steps):
+        if not isinstance(step, str) or not step.strip():
+            raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
+
+
+def check_mode(mode: str) -> Mode:
+    """The mode, if there is one of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if mode not in MODES:
+        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join(MODES)}")
+    return mode  # type: ignore[return-value]
+
+
+def check_votes(votes: int) -> int:
+    """The number of verification paths, if it is one.
+
+    Raises:
+        InputError: it is below 1.
+    """
+    if not isinstance(votes, int) or votes < 1:
+        raise InputError(f"votes is {shown(votes)}, allowed: a whole number from 1")
+    return votes
+
+
+def case_id(problem: str, steps: Sequence[str]) -> str:
+    """Names a solution by its content, so that it is sampled alike whenever and wherever it is scored."""
+    return hashlib.sha256(json.dumps([problem, *steps]).encode()).hexdigest()[:16]
+
+
+async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
+    """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
+    name = case_id(problem, steps)
+    paths = await _together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
+    mean = majority_rewards([rewards(path) for path in paths])
+    return Result(mean, first_error(mean, THRESHOLD), paths, mode)
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results in order; when one fails the others are cancelled, and its error is raised as it is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def engine_settings(engine: str, **changes: Any) -> EngineSettings:
+    """Settings of the engine called `engine`: transformers, vllm, or the URL of a completions server.
+
+    Raises:
+        InputError: none of these.
+    """
+    if engine.startswith(("http://", "https://")):
+        return EngineSettings(backend="openai", url=engine, **changes)
+    if engine not in _IN_PROCESS:
+        raise InputError(f"engine is {shown(engine)}, allowed: {', '.join(_IN_PROCESS)}, or the URL of a server")
+    return EngineSettings.model_validate({"backend": engine, **changes})
+
+
+def model_manifest(model: str) -> CheckpointManifest:
+    """What is known about how a model is asked.
+
+    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does; any other
+    model is asked as the paper does, in full mode.
+
+    Raises:
+        ValueError: the checkpoint's `genprm.json` cannot be read.
+    """
+    manifest = read_manifest(Path(resolve_model(model))) or CheckpointManifest()
+    verifier = manifest.verifier
+    if verifier is None:
+        known = model.startswith(MINIATURE)
+        verifier = load_profile("miniature").rationales.verifier if known else VerifierSettings()
+    return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
+
+
+class GenPRM:
+    """A generative process reward model, ready to score solutions.
+
+    Engine and sandbox live in a background thread with an event loop of its own, so the plain methods work
+    anywhere (in a notebook, too) and the `async` ones in any event loop. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, engine: Engine, sandbox: Sandbox, verifier: VerifierSettings, mode: Mode) -> None:
+        self._background = _Background()
+        self._engine = engine
+        self._sandbox = sandbox
+        self._verifier = Verifier(engine, sandbox, verifier)
+        self.mode = mode
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        engine: str = "transformers",
+        mode: Mode | None = None,
+        *,
+        verifier: VerifierSettings | None = None,
+        sandbox: SandboxSettings | None = None,
+        settings: EngineSettings | None = None,
+    ) -> GenPRM:
+        """A model from a directory, the hub, or `miniature/<name>`.
+
+        Args:
+            engine: transformers, vllm, or the URL of an OpenAI-compatible completions server.
+            mode: how steps are judged; the mode the checkpoint was trained in when empty (full if it does not say).
+            verifier: turn format and sampling; those the checkpoint was trained with when empty.
+            settings: everything else about the engine.
+
+        Raises:
+            InputError: no such engine or mode.
+            EngineError: no such model, or it cannot be loaded.
+            SandboxError: the isolation asked for is not available.
+        """
+        chosen = engine_settings(engine, **(settings.model_dump(exclude={"backend", "url"}) if settings else {}))
+        manifest = model_manifest(str(model))
+        wanted = check_mode(mode or manifest.inference_mode or "full")
+        opened = open_sandbox(sandbox or SandboxSettings())
+        assert manifest.verifier is not None
+        return cls(open_engine(str(model), chosen), opened, verifier or manifest.verifier, wanted)
+
+    def score(self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None) -> Result:
+        """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
+
+        Raises:
+            InputError: empty problem or steps, votes below 1, no such mode.
+            EngineError, SandboxError: they cannot go on.
+        """
+        return self.score_many([(problem, steps)], votes, mode)[0]
+
+    def score_many(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Result]:
+        """Like `score`, for many (problem, steps) at once, in order; `progress(1)` after each."""
+        return self._background.run(self._score_many(solutions, votes, mode, progress)).result()
+
+    async def score_async(
+        self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None
+    ) -> Result:
+        """`score` as a coroutine."""
+        return (await self.score_many_async([(problem, steps)], votes, mode))[0]
+
+    async def score_many_async(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Result]:
+        """`score_many` as a coroutine."""
+        return await asyncio.wrap_future(self._background.run(self._score_many(solutions, votes, mode, progress)))
+
+    async def _score_many(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int,
+        mode: Mode | None,
+        progress: Callable[[int], None] | None,
+    ) -> list[Result]:
+        wanted = check_mode(mode or self.mode)
+        check_votes(votes)
+        for problem, steps in solutions:
+            check_solution(problem, steps)
+
+        async def scored(problem: str, steps: Sequence[str]) -> Result:
+            result = await score_solution(self._verifier, problem, steps, votes, wanted)
+            if progress is not None:
+                progress(1)
+            return result
+
+        return await _together([scored(problem, steps) for problem, steps in solutions])
+
+    def evaluate(
+        self,
+        cases: Sequence[BenchmarkCase],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Prediction]:
+        """Predictions for benchmark cases, in order; each path stops at its first error, which changes no metric.
+
+        Raises:
+            InputError: votes below 1, no such mode.
+            ExceptionGroup: of EngineError or SandboxError.
+        """
+        wanted = check_mode(mode or self.mode)
+        check_votes(votes)
+        work = evaluate_cases(cases, self._verifier, wanted, votes, THRESHOLD, progress)
+        return self._background.run(work).result()
+
+    def close(self) -> None:
+        """Free the model and kill every interpreter. Closing twice is harmless."""
+        if self._background.running:
+            self._background.run(self._close()).result()
+            self._background.stop()
+
+    async def _close(self) -> None:
+        await self._engine.close()
+        await self._sandbox.close()
+
+    def __enter__(self) -> GenPRM:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"GenPRM({self._engine.model!r}, mode={self.mode!r})"
+
+
+class _Background:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="genprm", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """False once stopped."""
+        return self._thread.is_alive()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run `work` on the loop.
+
+        Raises:
+            ValueError: the loop was stopped.
+        """
+        if not self.running:
+            work.close()
+            raise ValueError("this GenPRM is closed; load it again")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,400 @@
+"""The command line: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import genprm.cli
+import genprm.scoring
+from genprm.cli import app
+from genprm.records import Prediction, read_rows
+from tests.genprm.scripted_judge import EchoSandbox, judge_engine
+
+SOLUTION = {"problem": "Add.", "steps": ["1 + 1 = 2", "2 + 2 = 5, wrong"]}
+CASE = {"id": "math-1", "generator": "g", "final_answer_correct": False, "label": 1, **SOLUTION}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GENPRM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GENPRM_DATA_DIR", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model whose place is taken by the scripted judge."""
+    directory = tmp_path / "model"
+    directory.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (directory / name).write_text("{}")
+    monkeypatch.setattr(genprm.scoring, "open_engine", lambda model, settings: judge_engine())
+    monkeypatch.setattr(genprm.scoring, "open_sandbox", lambda settings: EchoSandbox())
+    return str(directory)
+
+
+def call(*arguments: str, stdin: str = "") -> str:
+    """Standard output of a call that must succeed."""
+    result = CliRunner().invoke(app, arguments, input=stdin)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def refusal(*arguments: str, stdin: str = "") -> str:
+    """The one line with which a call is refused."""
+    result = CliRunner().invoke(app, arguments, input=stdin)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("genprm: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr.removeprefix("genprm: ").rstrip("\n")
+
+
+def lines(*rows: dict[str, Any]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ["torch", "transformers", "dagster", "mlflow", "pandas", "pyarrow", "numpy", "orchestration"]
+    program = (
+        "import sys; from genprm.cli import app\n"
+        "try: app(['--help'])\n"
+        f"except SystemExit: print([name for name in {heavy} if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "judge" in output
+    assert output.splitlines()[-1] == "[]"
+
+
+# judge
+
+
+def test_judge_as_json(model: str) -> None:
+    rows = lines({"id": 7, **SOLUTION}, {"problem": "Add.", "steps": ["1 + 1 = 2"]})
+    first, second = map(json.loads, call("judge", "-", "--model", model, "--json", stdin=rows).splitlines())
+
+    assert first["id"] == 7
+    assert first["rewards"] == [pytest.approx(8 / 9), pytest.approx(1 / 9)]
+    assert first["first_error"] == 1
+    assert [step["verdict"] for step in first["rationale"]] == ["Yes", "No"]
+    assert first["rationale"][0]["code"] == "print(1)"
+    assert first["tokens"] == sum(step["tokens"] for step in first["rationale"])
+    assert "id" not in second
+    assert second["first_error"] == -1
+
+
+def test_judge_with_votes_shows_every_path(model: str) -> None:
+    (row,) = call("judge", "--model", model, "--votes", "3", "--json", stdin=lines(SOLUTION)).splitlines()
+    assert len(json.loads(row)["paths"]) == json.loads(row)["votes"] == 3
+
+
+def test_judge_for_people(model: str) -> None:
+    output = call("judge", "--model", model, stdin=lines(SOLUTION))
+
+    assert "step 2 is the first wrong one" in output
+    assert "Yes 0.889  1. 1 + 1 = 2" in output
+    assert "No  0.111  2. 2 + 2 = 5, wrong" in output
+    assert "Looks so." in output
+    assert "print(1)" in output
+
+
+def test_judge_reads_a_json_array(model: str, tmp_path: Path) -> None:
+    file = tmp_path / "solutions.json"
+    file.write_text(json.dumps([SOLUTION, SOLUTION], indent=2))
+    assert len(call("judge", str(file), "--model", model, "--json").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        ("", "standard input: nothing in it"),
+        (lines(SOLUTION) + "{oops\n", "standard input line 2: not JSON"),
+        ("[1, 2]", "standard input item 0: 1 is not a JSON object"),
+        ('[{"a": 1},\n', "standard input line 2: not JSON"),
+        (lines({"problem": "Add."}), "standard input line 1: field 'steps' is missing"),
+        (lines({"problem": "Add.", "steps": []}), "field 'steps' is [], allowed: a non-empty list"),
+        (lines({"problem": "Add.", "steps": ["a", ""]}), "field 'steps[1]' is '', allowed: a non-empty string"),
+        (lines({"problem": " ", "steps": ["a"]}), "field 'problem' is ' ', allowed: a non-empty string"),
+    ],
+)
+def test_judge_refuses_wrong_rows(model: str, stdin: str, message: str) -> None:
+    assert message in refusal("judge", "-", "--model", model, stdin=stdin)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--votes", "0"], "votes is 0, allowed: a whole number from 1"),
+        (["--votes", "many"], "Invalid value for '--votes'"),
+        (["--mode", "psychic"], "mode is 'psychic', allowed: full, cot, code, text, direct"),
+        (["--engine", "tpu"], "engine is 'tpu', allowed: transformers, vllm, or the URL of a server"),
+        (["--model", "/nothing/here"], "model '/nothing/here': no such directory"),
+        (["--model", "miniature/giant"], "model 'miniature/giant' is not shipped"),
+        (["--colour"], "No such option: --colour"),
+        (["/nothing/here.jsonl"], "file '/nothing/here.jsonl' cannot be read: No such file or directory"),
+        (["/"], "file '/' cannot be read: Is a directory"),
+    ],
+)
+def test_judge_refuses_wrong_options(arguments: list[str], message: str) -> None:
+    assert message in refusal("judge", *arguments, stdin=lines(SOLUTION))
+
+
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "latin.jsonl"
+    file.write_bytes(b'{"problem": "\xe9t\xe9"}')
+    assert "is not UTF-8 text" in refusal("judge", str(file))
+
+
+def test_the_newest_full_checkpoint_of_the_miniature_is_asked_when_none_is_named(home: Path) -> None:
+    import os
+
+    from genprm.commands.models import default_model
+
+    assert default_model() == "miniature/rationale"
+    made = [("full-old", "full", 1), ("full-new", "full", 2), ("direct", "direct", 3), ("other", "full", 4)]
+    for name, mode, age in made:
+        profile = "paper-7b" if name == "other" else "miniature"
+        folder = home / profile / "checkpoints" / name / "0f3a"
+        folder.mkdir(parents=True)
+        (folder / "genprm.json").write_text(json.dumps({"inference_mode": mode}))
+        os.utime(folder / "genprm.json", (age, age))
+    assert default_model() == str(home / "miniature" / "checkpoints" / "full-new" / "0f3a")
+
+
+# evaluate
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "processbench"
+    folder.mkdir(parents=True)
+    right = {**CASE, "id": "math-2", "steps": ["1 + 1 = 2"], "final_answer_correct": True, "label": -1}
+    (folder / "math.json").write_text(json.dumps([CASE, right, {**CASE, "id": "math-3", "label": 0}]))
+    return tmp_path / "data"
+
+
+def test_evaluate_counts_and_keeps_the_predictions(model: str, benchmark: Path, home: Path) -> None:
+    common = ("evaluate", "processbench", "--model", model, "--subset", "math", "--data", str(benchmark))
+    report = json.loads(call(*common, "--json"))
+
+    math = report["subsets"]["math"]
+    assert (math["n_error"], math["n_correct"]) == (2, 1)
+    assert (math["error_acc"], math["correct_acc"]) == (50.0, 100.0)
+    assert math["f1"] == pytest.approx(2 * 50 * 100 / 150)
+    saved = Path(report["predictions"])
+    assert saved.is_relative_to(home / "evaluations")
+    assert [row.prediction for row in read_rows(Prediction, saved.with_suffix(".parquet"))] == [1, -1, 1]
+    again = json.loads(call("score", str(saved), "--json"))
+    assert again["subsets"] == report["subsets"]
+
+
+def test_evaluate_for_people(model: str, benchmark: Path) -> None:
+    common = ("evaluate", "processbench", "--model", model, "--subset", "math", "--data", str(benchmark))
+    output = call(*common, "--votes", "2", "--limit", "2")
+
+    assert "Pass@1" in output
+    assert "Maj@2" in output
+    assert "100.0" in output
+    assert "predictions:" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "/nothing"], "data directory '/nothing' is not a directory"),
+        (["--subset", "aime", "--data", "/tmp"], "ProcessBench subset 'aime' is unknown, allowed: gsm8k, math"),
+        (["--limit", "0"], "--limit is 0, allowed: a whole number from 1"),
+        (["--votes", "-1"], "votes is -1, allowed: a whole number from 1"),
+    ],
+)
+def test_evaluate_refuses_and_writes_nothing(home: Path, arguments: list[str], message: str) -> None:
+    assert message in refusal("evaluate", "processbench", *arguments)
+    assert not home.exists()
+
+
+def test_a_label_beyond_the_steps_is_refused(model: str, benchmark: Path, home: Path) -> None:
+    (benchmark / "processbench" / "math.json").write_text(json.dumps([{**CASE, "label": 2}]))
+    message = refusal("evaluate", "processbench", "--subset", "math", "--data", str(benchmark), "--model", model)
+    assert "field 'label' is 2, allowed: -1 (no error) to 1 (the last step)" in message
+    assert not home.exists()
+
+
+# score and label
+
+
+def test_score_by_hand() -> None:
+    rows = [
+        {"id": "a", "label": 0, "prediction": 0},
+        {"id": "b", "label": 2, "rewards": [0.9, 0.6, 0.4]},
+        {"id": "c", "label": 1, "prediction": None},
+        {"id": "d", "label": 0, "prediction": 1},
+        {"id": "e", "label": -1, "rewards": [0.5, 0.5]},
+    ]
+    report = json.loads(call("score", "-", "--json", stdin=lines(*rows)))
+
+    subset = report["subsets"]["all"]
+    assert (subset["n_error"], subset["n_correct"]) == (4, 1)
+    assert (subset["error_acc"], subset["correct_acc"]) == (50.0, 100.0)
+    assert subset["f1"] == pytest.approx(200 / 3)
+    assert subset["f1_ci95"][0] <= subset["f1"] <= subset["f1_ci95"][1]
+    assert report["mean_f1"] == subset["f1"]
+    assert "66.7" in call("score", "-", stdin=lines(*rows))
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        ("", "standard input: no predictions"),
+        ("nonsense\n", "standard input line 1: not JSON"),
+        (lines({"id": "a", "label": -2, "prediction": 0}), "line 1: field 'label' is -2, allowed: a whole number"),
+        (lines({"id": "a", "label": 0}), "line 1: field 'prediction' is missing"),
+    ],
+)
+def test_score_refuses(stdin: str, message: str) -> None:
+    assert message in refusal("score", "-", stdin=stdin)
+
+
+SCORES = lines({"id": "s", "pass_at_1": 0.5, "mc": [0.5, 0.25, 0.0]})
+
+
+@pytest.mark.parametrize(
+    ("options", "progress", "labels"),
+    [
+        ([], [1.0, 0.5, 0.0], [1, 0, 0]),
+        (["--epsilon", "0.5"], [1.0, 0.5, 0.0], [1, 1, 0]),
+        (["--estimator", "difference", "--epsilon", "-0.3"], [0.0, -0.25, -0.25], [1, 1, 0]),
+        (["--estimator", "hard"], [0.5, 0.25, 0.0], [1, 1, 0]),
+    ],
+)
+def test_label(options: list[str], progress: list[float], labels: list[int]) -> None:
+    row = json.loads(call("label", "-", "--json", *options, stdin=SCORES))
+    assert row == {"id": "s", "progress": progress, "labels": labels}
+
+
+def test_label_for_people() -> None:
+    assert "s: first error: step 2\n  step 1: progress 1.000, label 1\n" in call("label", "-", stdin=SCORES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--estimator", "soft"], "--estimator is 'soft', allowed: ratio, difference, hard"),
+        (["--estimator", "difference"], "--epsilon is not given"),
+        (["--epsilon", "-2"], "--epsilon is -2.0, allowed: a number from -1 to 10"),
+    ],
+)
+def test_label_refuses_wrong_options(options: list[str], message: str) -> None:
+    assert message in refusal("label", "-", *options, stdin=SCORES)
+
+
+def test_label_refuses_wrong_scores() -> None:
+    wrong = lines({"id": "s", "pass_at_1": 0.5, "mc": [0.5, 1.5]})
+    assert "line 1: field 'mc[1]' is 1.5, allowed: a number from 0 to 1" in refusal("label", "-", stdin=wrong)
+
+
+# sandbox
+
+
+def test_blocks_of_a_conversation_share_their_interpreter() -> None:
+    blocks = lines(
+        {"conversation": "a", "code": "x = 6"},
+        {"conversation": "b", "code": "print('x' in globals())"},
+        {"conversation": "a", "code": "print(x * 7)"},
+    )
+    rows = [json.loads(line) for line in call("sandbox", "exec", "--json", stdin=blocks).splitlines()]
+
+    assert [row["conversation"] for row in rows] == ["a", "b", "a"]
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok"]
+    assert [row["output"].strip() for row in rows] == ["", "False", "42"]
+    assert set(rows[0]) == {"conversation", "status", "output", "level", "state", "seconds"}
+
+
+def test_sandbox_refuses_an_unknown_level() -> None:
+    assert "--level is 7, allowed: 0, 1, 2, 3" in refusal("sandbox", "exec", "--level", "7")
+
+
+# doctor
+
+
+def test_doctor_counts_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genprm.commands import doctor
+
+    def checks(*states: doctor.State) -> tuple[Callable[[], Any], ...]:
+        return (lambda: iter([doctor.Finding(state, "thing", "here") for state in states]),)
+
+    monkeypatch.setattr(doctor, "CHECKS", checks("ok", "optional"))
+    assert "optional  thing" in call("doctor")
+    monkeypatch.setattr(doctor, "CHECKS", checks("ok", "missing"))
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "1 missing" in result.stdout
+
+
+def test_doctor_names_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from genprm.commands.doctor import check_places
+
+    monkeypatch.setenv("GENPRM_HOME", "/proc/nowhere/home")
+    found = next(check_places())
+    assert (found.state, found.what) == ("missing", "home")
+
+
+# commands of other packages
+
+
+class FakeEntryPoint:
+    """An entry point whose command is made here."""
+
+    def __init__(self, name: str, command: Any) -> None:
+        self.name = name
+        self._command = command
+
+    def load(self) -> Any:
+        return self._command
+
+
+def test_commands_of_other_packages_get_their_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    def run(profile: str = "miniature", fail: bool = False) -> None:
+        """Materialize."""
+        print(f"profile {profile}")
+        if fail:
+            raise typer.Exit(3)
+
+    monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
+    assert call("run", "--profile", "paper-7b") == "profile paper-7b\n"
+    assert "Materialize." in call("run", "--help")
+    assert CliRunner().invoke(app, ["run", "--fail"]).exit_code == 3
+    assert refusal("run", "--nope") == "No such option: --nope"
+
+
+def test_settings_errors_of_other_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genprm.settings import load_profile
+
+    def run() -> None:
+        load_profile(overrides=["labels.epsilonn=1"])
+
+    monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
+    assert "labels.epsilonn: unknown key, value 1 (allowed: " in refusal("run")
+
+
+def test_a_missing_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genprm.cli, "_entry_points", dict)
+    assert "command 'run' is not installed" in refusal("run")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
+    result = CliRunner().invoke(app, ["run"])
+    assert isinstance(result.exception, ValueError)
