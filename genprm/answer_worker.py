@@ -11,18 +11,27 @@ import resource
 import sys
 import time
 
+from latex2sympy2_extended import NormalizationConfig  # type: ignore[import-untyped]
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Expr, N
 
-from genprm.answer_forms import Leaf, leaves_equal, parse_form, same_form
+from genprm.answer_forms import leaves_equal, parse_form, same_form
+from genprm.answer_text import Leaf
 
 MEMORY_BYTES = 2 << 30
 RELATIVE = 1e-6
 """Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
 
+# Units are split off before; here letters are variables.
+_WHOLE = [
+    LatexExtractionConfig(
+        normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
+    )
+]
+
 
 def _expressions(text: str) -> list[object]:
-    return list(parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None))
+    return list(parse(f"${text}$", extraction_config=_WHOLE, parsing_timeout=None))
 
 
 def _close(first: object, second: object) -> bool:

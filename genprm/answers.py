@@ -29,37 +29,37 @@ WALL_FACTOR = 12.0
 """Wall time after which a worker that uses no CPU time is given up, in units of its CPU limit."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_TOKEN = re.compile(r"[^\s$]+")
 _ANSWER_IS = re.compile(r"\banswer\s+is\b[\s:=]*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"\n|[.!](?=\s|$)")
 _MATH = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)")
 _NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
 
 
-def _braced(text: str, start: int) -> str | None:
-    """The content of the balanced braces that open at `start`; None when they never close."""
-    depth = 0
-    position = start
-    while position < len(text):
-        character = text[position]
-        if character == "\\":
-            position += 2
-            continue
-        depth += (character == "{") - (character == "}")
-        if depth == 0:
-            return text[start + 1 : position]
-        position += 1
-    return None
+def _closing_braces(text: str) -> dict[int, int]:
+    """The position of the closing brace for each opening one that has it; escaped braces do not count."""
+    pairs: dict[int, int] = {}
+    open_braces: list[int] = []
+    for match in _BRACE.finditer(text):
+        if match[0] == "{":
+            open_braces.append(match.start())
+        elif match[0] == "}" and open_braces:
+            pairs[open_braces.pop()] = match.start()
+    return pairs
 
 
 def _boxes(text: str) -> Iterator[str]:
     """The contents of boxes, last first: `\\boxed{...}`, or the token after a `\\boxed` without braces."""
-    for match in reversed(list(_BOX.finditer(text))):
-        if text[match.end() : match.end() + 1] == "{":
-            content = _braced(text, match.end())
+    starts = list(_BOX.finditer(text))
+    pairs = _closing_braces(text) if starts else {}
+    for start in (match.end() for match in reversed(starts)):
+        if text.startswith("{", start):
+            content = text[start + 1 : pairs[start]] if start in pairs else ""
         else:
-            token = re.match(r"[^\s$]+", text[match.end() :])
-            content = token[0].rstrip(".,") if token else None
-        if content and content.strip():
+            token = _TOKEN.match(text, start)
+            content = token[0].rstrip(".,") if token else ""
+        if content.strip():
             yield content.strip()
 
 
@@ -90,7 +90,7 @@ def extract_answer(text: str) -> str | None:
         return boxed
     announced = list(_ANSWER_IS.finditer(text))
     if announced:
-        rest = text[announced[-1].end() :]
+        rest = text[announced[-1].end() :][:LONGEST]
         end = _SENTENCE_END.search(rest)
         phrase = (rest[: end.start()] if end else rest).strip()
         math = _MATH.search(phrase)
@@ -186,7 +186,10 @@ class AnswerChecker:
         return self._known[pair]
 
     def _ask(self, reference: str, given: str) -> bool:
-        worker = self._worker if self._worker is not None else self._start()
+        worker = self._worker
+        if worker is None or worker.poll() is not None:
+            self._kill()
+            worker = self._start()
         assert worker.stdin is not None
         worker.stdin.write(json.dumps([reference, given]) + "\n")
         worker.stdin.flush()

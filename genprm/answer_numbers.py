@@ -1,0 +1,79 @@
+"""Numerals in answers: integers, decimals, fractions, mixed numbers, scientific notation, ratios; read exactly."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+LONGEST = 400
+"""Characters of a numeral, and its largest power of ten, beyond which it is not read as a number."""
+SIGNIFICANT = 4
+"""Digits that a decimal needs to stand for an exact value that it only rounds."""
+
+_INTEGER = r"\d+(?:,\d{3})*"
+_NUMERAL = re.compile(
+    rf"(?P<sign>[-+]?)(?:(?P<decimal>{_INTEGER}(?:\.\d*)?|\.\d+)"
+    r"(?:[eE](?P<e>[-+]?\d{1,4})|(?:\\times|\\cdot)10\^(?:(?P<ten>-?\d)|\{(?P<ten_braced>-?\d{1,4})\}))?"
+    r"|10\^\{(?P<power>-?\d{1,4})\}"
+    rf"|(?:(?P<whole>\d+)\s*(?=\\frac|\s\d))?"
+    rf"(?:\\frac\{{(?P<topa>{_INTEGER})\}}\{{(?P<bottoma>{_INTEGER})\}}"
+    rf"|\s*(?P<topb>{_INTEGER})\.?\s*[/:]\s*(?P<bottomb>{_INTEGER})))"
+)
+_PRODUCT_SIGN = re.compile(r"\s*(\\times|\\cdot)\s*")
+
+
+class Number(NamedTuple):
+    """An exact value and, for a decimal, how many digits stand after its point (negative: powers of ten)."""
+
+    value: Fraction
+    places: int | None
+
+
+def plain_number(text: str) -> Number | None:
+    """The value of a numeral in normalised LaTeX; None for anything else.
+
+    >>> plain_number(r"3\\frac{1}{2}")
+    Number(value=Fraction(7, 2), places=None)
+    >>> plain_number("4.5e3")
+    Number(value=Fraction(4500, 1), places=-2)
+    """
+    if len(text) > LONGEST:
+        return None
+    found = _NUMERAL.fullmatch(_PRODUCT_SIGN.sub(r"\1", text.strip()))
+    if found is None:
+        return None
+    sign = -1 if found["sign"] == "-" else 1
+    if found["decimal"]:
+        return _decimal(sign, found["decimal"].replace(",", ""), found["e"] or found["ten"] or found["ten_braced"])
+    if found["power"]:
+        exponent = int(found["power"])
+        return None if abs(exponent) > LONGEST else Number(sign * Fraction(10) ** exponent, None)
+    top, bottom = (int((found[f"{part}a"] or found[f"{part}b"]).replace(",", "")) for part in ("top", "bottom"))
+    return None if bottom == 0 else Number(sign * (int(found["whole"] or "0") + Fraction(top, bottom)), None)
+
+
+def _decimal(sign: int, digits: str, power: str | None) -> Number | None:
+    exponent = int(power or "0")
+    if abs(exponent) > LONGEST:
+        return None
+    value = sign * Fraction(f"0{digits}".rstrip(".")) * Fraction(10) ** exponent
+    return Number(value, len(digits.partition(".")[2]) - exponent if "." in digits else None)
+
+
+def numbers_equal(first: Number, second: Number) -> bool:
+    """Exactly equal, or one is a decimal that rounds the other's exact value and has enough significant digits.
+
+    >>> numbers_equal(plain_number("0.3333"), plain_number("1/3"))
+    True
+    >>> numbers_equal(plain_number("0.33"), plain_number("1/3"))
+    False
+    """
+    if first.value == second.value:
+        return True
+    decimal, exact = (first, second) if first.places is not None else (second, first)
+    if decimal.places is None or exact.places is not None or exact.value.denominator == 1:
+        return False
+    unit = Fraction(1, 10) ** decimal.places
+    enough = abs(decimal.value) >= unit * 10 ** (SIGNIFICANT - 1)
+    return enough and abs(exact.value - decimal.value) * 2 <= unit

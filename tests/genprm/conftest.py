@@ -1,0 +1,18 @@
+"""Fixtures for the whole library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The directory with the public data sets; tests that need it are skipped where it is not there."""
+    repository = Path(__file__).parents[2]
+    path = repository / os.environ.get("GENPRM_DATA_DIR", "../shared/data")
+    if not path.is_dir():
+        pytest.skip(f"no public data sets in {path} (set GENPRM_DATA_DIR)")
+    return path
