@@ -21,6 +21,27 @@ from . import frames, lockdown, repl
 
 _LONGEST_REQUEST = 65536
 _PARENT_CHECK_MS = 250
+_QUIET_MS = 20
+
+_WARMING = {
+    "sympy": [
+        "sympy.solve(x**2 - 3 * x + 2, x)",
+        "sympy.solve([x + y - 3, x - y - 1], [x, y])",
+        "sympy.integrate(x**2 * sympy.sin(x), x)",
+        "sympy.diff(sympy.exp(x) * sympy.log(x), x)",
+        "sympy.simplify(sympy.sin(x)**2 + sympy.cos(x)**2)",
+        "sympy.factor(x**3 - 6 * x**2 + 11 * x - 6)",
+        "sympy.Matrix([[1, 2], [3, 4]]).inv()",
+        "sympy.limit(sympy.sin(x) / x, x, 0)",
+        "sympy.summation(x, (x, 1, y))",
+        "sympy.factorint(360), sympy.nsimplify('0.5'), sympy.N(sympy.sqrt(2))",
+        "sympy.solve(sympy.sqrt(x + 1) - 2, x)",
+        "sympy.sympify('2*x + 1').subs(x, 3)",
+    ],
+    "numpy": ["numpy.linalg.solve(numpy.eye(2), numpy.ones(2))", "numpy.roots([1, -3, 2])"],
+}
+"""What is evaluated once in quiet moments: libraries build tables and load parts of themselves at first use, which
+every session would otherwise pay for again (a second and more for a first `solve`)."""
 
 
 def _become_session(request: dict[str, Any], session: socket.socket, output: int, drop_uid: bool) -> None:
@@ -73,19 +94,28 @@ def _reap(children: dict[int, socket.socket]) -> None:
         session.close()
 
 
-def _wait(control: socket.socket, wakeup: socket.socket, parent: int) -> bool:
-    """Until a request or a death; False when the supervisor is gone."""
+def _wait(control: socket.socket, wakeup: socket.socket, milliseconds: int) -> bool:
+    """Whether a request or a death came within the time given."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wakeup, select.POLLIN)
-    while True:
-        events = dict(poll.poll(_PARENT_CHECK_MS))
-        if os.getppid() != parent:
-            return False
-        if wakeup.fileno() in events:
-            wakeup.recv(4096)
-        if events:
-            return True
+    events = dict(poll.poll(milliseconds))
+    if wakeup.fileno() in events:
+        wakeup.recv(4096)
+    return bool(events)
+
+
+def _settle() -> None:
+    """Move what is loaded out of the garbage collector's sight, so that children do not copy it by touching it."""
+    gc.collect()
+    gc.freeze()
+
+
+def _warm(libraries: dict[str, Any], pending: list[str]) -> None:
+    """Evaluate the next expression of `pending`."""
+    eval(pending.pop(0), dict(libraries))
+    if not pending:
+        _settle()
 
 
 def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
@@ -93,10 +123,11 @@ def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     drop_uid = lockdown.can_drop_uid()
     lockdown.keep_import_path_inside()
-    for name in preload:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+    libraries: dict[str, Any] = {name: importlib.import_module(name) for name in preload}
+    if "sympy" in libraries:
+        libraries["x"], libraries["y"] = libraries["sympy"].symbols("x y")
+    pending = [expression for name in preload for expression in _WARMING.get(name, [])]
+    _settle()
     control = socket.socket(fileno=control_descriptor)
     control.setblocking(False)
     wakeup, bell = socket.socketpair()
@@ -105,8 +136,12 @@ def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
     signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     children: dict[int, socket.socket] = {}
-    while _wait(control, wakeup, parent):
+    while os.getppid() == parent:
+        quiet = not _wait(control, wakeup, _QUIET_MS if pending else _PARENT_CHECK_MS)
         _reap(children)
+        if quiet and pending:
+            _warm(libraries, pending)
+            continue
         try:
             message, descriptors, _, _ = socket.recv_fds(control, _LONGEST_REQUEST, 2)
         except BlockingIOError:
