@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from genprm.answers import quick_decision
 from genprm.engines.base import Engine
-from genprm.miniature.world import MiniatureProblem, generate_problems, judge
+from genprm.miniature.generation import generate_problems
+from genprm.miniature.judge import judge
+from genprm.miniature.problems import MiniatureProblem
 from genprm.problems import problem_id
 from genprm.records import NO_ERROR, BenchmarkCase
 from genprm.settings import SolutionSettings

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Speed differs from machine to machine; how long one example takes says nothing about the code.
+hypothesis.settings.register_profile("genprm", deadline=None)
+hypothesis.settings.load_profile("genprm")
 
 
 @pytest.fixture(scope="session")
