@@ -6,6 +6,7 @@ supplies. Nothing here takes longer than a low power of the length of the answer
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from genprm.answer_numbers import numbers_equal, plain_number
 from genprm.answer_text import Leaf, compact, normalised, read_leaf, text_key
 
+REMEMBERED = 8192
+"""Normal forms kept."""
 DEEPEST = 20
 """Brackets nested deeper than this are left to algebra."""
 
@@ -91,8 +94,9 @@ def _with_signs(part: str) -> list[str]:
     return [_PLUS_MINUS.sub(sign, part) for sign in "+-"] if len(_PLUS_MINUS.findall(part)) == 1 else [part]
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def parse_form(text: str) -> Form:
-    """The normal form of an answer."""
+    """The normal form of an answer (remembered: rollouts give the same few answers again and again)."""
     return _parse(normalised(text), DEEPEST)
 
 

@@ -82,13 +82,19 @@ _UNIT_NAMES = {
 
 
 def _unwrapped(text: str) -> str:
-    """Without the math delimiters around it."""
-    text = text.strip()
+    """Without the math delimiters around it, and without the end of the sentence."""
+    text = _without_stop(text)
     for left, right in _WRAPPERS:
         inner = text[len(left) : len(text) - len(right)]
-        if len(text) > len(left + right) and text.startswith(left) and text.endswith(right) and left not in inner:
-            text = inner.strip()
+        alone = left not in inner.replace("\\$", "")
+        if len(text) > len(left + right) and text.startswith(left) and text.endswith(right) and alone:
+            text = _without_stop(inner)
     return text
+
+
+def _without_stop(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith(("...", "\\.", "\\,")) else text.rstrip(".,; ")
 
 
 def normalised(text: str) -> str:
@@ -101,8 +107,7 @@ def normalised(text: str) -> str:
     for pattern, replacement in _SPELLINGS:
         text = pattern.sub(replacement, text)
     text = _FRACTION.sub(lambda m: f"\\frac{{{m['a'] or m['b'] or ''}}}{{{m['c'] or m['d'] or ''}}}", text)
-    text = re.sub(" +", " ", text).strip()
-    return text.rstrip(".,; ") if not text.endswith(("...", "\\")) else text
+    return _without_stop(re.sub(" +", " ", text))
 
 
 def _unit_name(unit: str, power: str) -> str:

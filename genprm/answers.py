@@ -29,6 +29,7 @@ WALL_FACTOR = 12.0
 """Wall time after which a worker that uses no CPU time is given up, in units of its CPU limit."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
+_WHOLE_NUMBER = re.compile(r"-?\d{1,40}", re.ASCII)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _TOKEN = re.compile(r"[^\s$]+")
 _ANSWER_IS = re.compile(r"\banswer\s+is\b[\s:=]*", re.IGNORECASE)
@@ -107,6 +108,8 @@ def quick_decision(reference: str, given: str) -> bool | None:
         return True
     if max(len(reference), len(given)) > LONGEST:
         return False
+    if _WHOLE_NUMBER.fullmatch(reference) and _WHOLE_NUMBER.fullmatch(given):
+        return int(reference) == int(given)
     try:
         return same_form(parse_form(reference), parse_form(given), plain_leaves_equal)
     except UndecidedError:

@@ -106,6 +106,7 @@ EQUAL = [
     (r"\begin{pmatrix} 1/5 \\ 2 \end{pmatrix}", r"\begin{bmatrix}\frac15\\2\end{bmatrix}"),
     ("3:1", "6:2"),
     ("$5$", r"\(5\)"),
+    (r"\$15,\!000", r"$\$15,000$."),
 ]
 
 DIFFERENT = [
@@ -318,6 +319,26 @@ def test_every_math_test_solution_states_an_answer_that_equals_itself(
     shared = [(stored[problem], answer) for problem, answer in found if problem in stored]
     assert len(shared) > 490
     assert [pair for pair in shared if not answers.equivalent(*pair)] == []
+
+
+def test_an_answer_of_math_test_equals_itself_spelled_otherwise(answers: AnswerChecker, data_dir: Path) -> None:
+    respelled = {
+        "\\frac": "\\dfrac",
+        "(": "\\left(",
+        ")": "\\right)",
+        "\\begin{pmatrix}": "\\begin{bmatrix}",
+        " ": "  ",
+    }
+    respelled["\\end{pmatrix}"] = "\\end{bmatrix}"
+    missed = []
+    for row in math_test(data_dir):
+        answer = extract_answer(row["solution"])
+        assert answer is not None
+        other = answer
+        for spelling, another in respelled.items():
+            other = other.replace(spelling, another)
+        missed += [(answer, other)] * (not answers.equivalent(answer, f"${other}$."))
+    assert missed == []
 
 
 def digits_of(answer: str) -> list[str]:
