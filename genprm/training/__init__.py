@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from genprm.training.launch import TrainingError, TrainingReport, run_training
+from genprm.training.launch import LossPoint, TrainingError, TrainingReport, progress_of, run_training
 
-__all__ = ["TrainingError", "TrainingReport", "run_training"]
+__all__ = ["LossPoint", "TrainingError", "TrainingReport", "progress_of", "run_training"]

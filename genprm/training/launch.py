@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,6 +63,16 @@ class TrainingReport:
     steps: int
     losses: list[LossPoint]
     seconds: float
+
+
+def progress_of(line: str) -> tuple[int, int] | None:
+    """Steps done and steps in all, from a line of a training's output that says so.
+
+    >>> progress_of("step 12/150  loss 0.4321  token accuracy 0.901  8 s"), progress_of("150 conversations")
+    ((12, 150), None)
+    """
+    match = re.match(r"step (\d+)/(\d+) ", line)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def run_training(

@@ -398,3 +398,19 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
     result = CliRunner().invoke(app, ["run"])
     assert isinstance(result.exception, ValueError)
+
+
+# miniature
+
+
+def test_miniature_train_says_where_the_models_are(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    asked: list[tuple[Path, float | None]] = []
+    monkeypatch.setattr("genprm.miniature.train.retrain", lambda *arguments: asked.append(arguments))
+
+    assert call("miniature", "train", "--minutes", "3") == f"models: {home / 'miniature-weights'}\n"
+    assert asked == [(home / "miniature-weights", 3.0)]
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
+def test_miniature_train_refuses_no_time(minutes: str) -> None:
+    assert "allowed: a number above 0" in refusal("miniature", "train", "--minutes", minutes)

@@ -15,7 +15,7 @@ import pytest
 from genprm.manifest import read_manifest
 from genprm.records import TrainingExample
 from genprm.settings import TrainingSettings, TurnFormat, VerifierSettings
-from genprm.training import TrainingError, TrainingReport, run_training
+from genprm.training import TrainingError, TrainingReport, progress_of, run_training
 
 SETTINGS = TrainingSettings(
     epochs=3,
@@ -138,7 +138,7 @@ def test_losses_go_to_the_mlflow_run_that_is_named(
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     experiment = client.create_experiment("test", artifact_location=str(tmp_path / "artifacts"))
-    run_id = client.create_run(experiment).info.run_id
+    run_id = client.create_run(experiment, run_name="named by its owner").info.run_id
 
     env = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_RUN_ID": run_id}
     report = train(examples, base_model, tmp_path / "checkpoint", env=env)
@@ -147,7 +147,9 @@ def test_losses_go_to_the_mlflow_run_that_is_named(
     assert [(metric.step, metric.value) for metric in logged] == [
         (point.step, pytest.approx(point.loss)) for point in report.losses
     ]
-    assert client.get_run(run_id).data.params == {}
+    run = client.get_run(run_id)
+    assert run.data.params == {}
+    assert run.info.run_name == "named by its owner"
 
 
 @pytest.mark.slow
@@ -189,6 +191,11 @@ def children(pid: int) -> list[int]:
 
 def running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_progress_is_read_from_the_output() -> None:
+    assert progress_of("step 12/150  loss 0.4321  token accuracy 0.901  8 s") == (12, 150)
+    assert progress_of("10 conversations, 0 too long and dropped") is None
 
 
 def test_no_examples_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -65,23 +66,42 @@ def test_ids_are_those_of_the_rendered_conversation(tokenizer: Any, example: Tra
     assert encode_conversation(tokenizer, example, mask_code_output=False).input_ids == expected
 
 
-PREFILLS = ["<analyze>\nLet's see 2: ", "<analyze>\nLet's see 2: 2 + 2\n</analyze>\n<verify>\n"]
+PARTS = (
+    "<analyze>\n",
+    "</analyze>\n",
+    "<verify>\n",
+    "```python\n",
+    "```\n",
+    "</verify>\n",
+    "\\boxed{",
+    "</output>\n",
+)
+"""Where the verifier hands over to the model, or reads what the model is about to say."""
 
 
-@pytest.mark.parametrize("prefill", PREFILLS)
-def test_the_verifier_s_prompt_is_a_prefix_of_the_training_tokens(
-    base_model: Path, tokenizer: Any, example: TrainingExample, prefill: str
+@pytest.mark.parametrize("model", ["random", "miniature/base"])
+def test_every_prompt_of_the_verifier_is_a_prefix_of_the_training_tokens(
+    base_model: Path, example: TrainingExample, model: str
 ) -> None:
-    from genprm.engines import open_engine
+    from transformers import AutoTokenizer
+
+    from genprm.engines import open_engine, resolve_model
     from genprm.settings import EngineSettings
 
-    engine = open_engine(str(base_model), EngineSettings(backend="transformers", dtype="float32", max_context=512))
-    prompt = engine.render(example.messages[:3], prefill=prefill)
-
-    seen = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    directory = str(base_model) if model == "random" else resolve_model(model)
+    engine = open_engine(directory, EngineSettings(backend="transformers", dtype="float32", max_context=512))
+    tokenizer = AutoTokenizer.from_pretrained(directory)
     trained = encode_conversation(tokenizer, example, mask_code_output=False).input_ids
-    assert trained[: len(seen)] == seen
-    assert len(seen) < len(trained)
+
+    compared = 0
+    for index in (1, 3):
+        content = example.messages[index].content
+        for end in (m.end() for part in PARTS for m in re.finditer(re.escape(part), content)):
+            prompt = engine.render(example.messages[:index], prefill=content[:end])
+            seen = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+            assert trained[: len(seen)] == seen, content[:end]
+            compared += 1
+    assert compared == 2 * 10
 
 
 def test_too_long_conversations_are_dropped_whole_and_named(
