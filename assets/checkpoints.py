@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.parameters import directory_version, parameter_key, recipe, weights_version
+from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
 from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
@@ -65,7 +65,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         partitions_def=pipeline.checkpoints,
         deps=[
             dg.AssetDep("training_set", partition_mapping=dg.StaticPartitionMapping(pipeline.trained_on())),
-            dg.AssetDep(parameter_key("training"), partition_mapping=dg.IdentityPartitionMapping()),
+            reads("training", dg.IdentityPartitionMapping()),
         ],
         group_name="training",
         kinds={"huggingface", "mlflow"},

@@ -25,7 +25,7 @@ CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"
 """The three things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
 
 ONLY = "all"
-"""Name of the one version of a parameter without partitions."""
+"""Partition of a section that has one version for everything."""
 
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
 _READ_WHOLE = 64 * 2**20
@@ -137,8 +137,11 @@ def parameter_key(section: str) -> dg.AssetKey:
 
 
 def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinition]:
-    """Partitions of the parameters that have any."""
+    """Partitions of the parameters. Those with one version have one partition: Dagster does not see what was
+    reported about an external asset without partitions."""
+    whole = dg.StaticPartitionsDefinition([ONLY])
     return {
+        **dict.fromkeys(parameter_versions(pipeline), whole),
         "labels": pipeline.variants,
         "training": pipeline.checkpoints,
         "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, INTERVALS]),
@@ -151,7 +154,7 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             parameter_key(section),
-            partitions_def=partitions.get(section),
+            partitions_def=partitions[section],
             group_name="parameters",
             kinds={"yaml"},
             owners=["team:genprm"],
@@ -163,8 +166,9 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
 
 
 def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
-    """The dependency of an artifact on a section."""
-    return dg.AssetDep(parameter_key(section), partition_mapping=mapping)
+    """The dependency of an artifact on a section: on its one version, or by `mapping`."""
+    only = dg.SpecificPartitionsPartitionMapping([ONLY])
+    return dg.AssetDep(parameter_key(section), partition_mapping=mapping or only)
 
 
 def reads_evaluation(aspect: str) -> dg.AssetDep:

@@ -41,8 +41,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         deps=[
             dg.AssetDep("filtered_set", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("variant")),
             dg.AssetDep("rationales", partition_mapping=dg.AllPartitionMapping()),
-            reads("consensus", None),
-            reads("rationales", None),
+            reads("consensus"),
+            reads("rationales"),
         ],
         group_name="training",
         kinds={"parquet"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets import (
     checkpoints,
@@ -74,11 +75,18 @@ def build_definitions(profile: Profile) -> dg.Definitions:
     pipeline = Pipeline(profile)
     made = pipeline_assets(pipeline)
     partitioned = [asset for asset in made if asset.partitions_def is not None]
-    checks = [evaluation_set.define_held_out(), *(in_sync_check(asset) for asset in partitioned)]
-    return dg.Definitions(
+    built: list[dg.Definitions] = []
+
+    def graph() -> AssetGraph:
+        return built[0].resolve_asset_graph()
+
+    checks = [evaluation_set.define_held_out(), *(in_sync_check(asset, graph) for asset in partitioned)]
+    definitions = dg.Definitions(
         assets=[*parameters.define(pipeline), *made],
         asset_checks=checks,
         jobs=[*(asset_job(asset) for asset in made), checks_job(checks)],
         sensors=[parameters_sensor()],
         resources=resources(profile),
     )
+    built.append(definitions)
+    return definitions

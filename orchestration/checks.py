@@ -1,5 +1,7 @@
 """The `in_sync` check of every partitioned asset: Dagster's graph never shows one as out of date by itself."""
 
+from collections.abc import Callable
+
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
@@ -9,8 +11,8 @@ SHOWN = 50
 """Partitions listed in a check's table."""
 
 
-def in_sync_check(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    """Which partitions of an asset are out of date or missing, and why (severity WARN)."""
+def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -> dg.AssetChecksDefinition:
+    """Which partitions of an asset are out of date or missing, and why (severity WARN), in the whole `graph`."""
     partitions = asset.partitions_def
     assert partitions is not None
     name = asset.key.to_user_string()
@@ -22,9 +24,7 @@ def in_sync_check(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         description="Partitions that were never made, or whose parameters, code or inputs changed since.",
     )
     def in_sync(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        graph = context.repository_def.asset_graph
-        assert isinstance(graph, AssetGraph)
-        staleness = Staleness(context.instance, graph)
+        staleness = Staleness(context.instance, graph())
         standings = {key: staleness.standing(Node(name, key)) for key in keys}
         late = {key: standing for key, standing in standings.items() if standing.state != "fresh"}
         lines = [f"| {key.replace('|', ' x ')} | {s.state} | {s.why} |" for key, s in list(late.items())[:SHOWN]]

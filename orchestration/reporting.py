@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.parameters import ONLY, Version, parameter_key, parameter_versions
+from assets.parameters import Version, parameter_key, parameter_versions
 from assets.pipeline import Pipeline
 from orchestration.staleness import latest_version
 
@@ -26,7 +26,7 @@ def _shown(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _observation(section: str, partition: str | None, version: Version) -> dg.AssetObservation:
+def _observation(section: str, partition: str, version: Version) -> dg.AssetObservation:
     return dg.AssetObservation(
         parameter_key(section),
         partition=partition,
@@ -39,8 +39,7 @@ def changed_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list
     """An observation for each parameter whose version is not the one reported last."""
     found = []
     for section, versions in parameter_versions(pipeline).items():
-        for name, version in versions.items():
-            partition = None if name == ONLY else name
+        for partition, version in versions.items():
             if latest_version(instance, parameter_key(section), partition) != version.fingerprint:
                 found.append(_observation(section, partition, version))
     return found
@@ -51,7 +50,4 @@ def report_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[
     observations = changed_parameters(instance, pipeline)
     for observation in observations:
         instance.report_runless_asset_event(observation)
-    return [
-        "/".join([*observation.asset_key.path, *([observation.partition] if observation.partition else [])])
-        for observation in observations
-    ]
+    return [f"{observation.asset_key.to_user_string()} {observation.partition}" for observation in observations]

@@ -91,7 +91,7 @@ class Staleness:
         return found
 
 
-def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> str | None:
+def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:
     """The data version of an external asset that was reported last; None before the first report."""
     record = instance.get_latest_data_version_record(key, is_source=True, partition_key=partition)
     if record is None:

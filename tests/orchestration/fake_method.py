@@ -72,7 +72,9 @@ def problems(settings: Any, directory: Any = None) -> list[Problem]:
 def _solution(problem: Problem, index: int, correct: bool) -> Solution:
     steps = [f"Step {n}: {problem.id} {index}" for n in (1, 2, 3)]
     answer = problem.answer if correct else "0"
-    return Solution(f"{problem.id}-{index}", problem.id, problem.problem, problem.answer, steps, answer, correct, 0.5)
+    return Solution(
+        f"{problem.id}-{index}", problem.id, problem.problem, problem.answer, steps, answer, correct, 0.5
+    )
 
 
 async def sample_solutions(problem: Problem, *_: Any) -> tuple[SampledProblem, list[Solution]]:
@@ -95,7 +97,9 @@ async def score_steps(solution: Solution, *_: Any) -> StepScores:
 
 def _judged(yes: bool) -> StepVerification:
     word = "Yes" if yes else "No"
-    return StepVerification(TURN % word, "It adds.", "print(1 + 1)", "2", 0.9 if yes else 0.1, word, False, ["ok"], 9)
+    return StepVerification(
+        TURN % word, "It adds.", "print(1 + 1)", "2", 0.9 if yes else 0.1, word, False, ["ok"], 9
+    )
 
 
 async def judge_solution(solution: Solution, *_: Any) -> Rationale:

@@ -1,0 +1,101 @@
+"""`make ui`: Dagster's web server and daemon and an MLflow server on the same home, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STOP_SECONDS = 15.0
+LOOK_SECONDS = 0.5
+
+DagsterPort = Annotated[int, typer.Option("--dagster-port", help="Port of Dagster on 127.0.0.1.", min=1, max=65535)]
+MlflowPort = Annotated[int, typer.Option("--mlflow-port", help="Port of MLflow on 127.0.0.1.", min=1, max=65535)]
+
+
+def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str) -> dict[str, list[str]]:
+    """The servers' command lines, by name; everything runs in this Python."""
+    code = ["--module-name", "orchestration.definitions"]
+    return {
+        "dagster-webserver": [
+            *(sys.executable, "-m", "dagster_webserver", "--host", "127.0.0.1", "--port", str(dagster_port)),
+            *code,
+        ],
+        "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *code],
+        "mlflow": [
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow_port)),
+            *("--workers", "1", "--backend-store-uri", database, "--default-artifact-root", artifacts),
+        ],
+    }
+
+
+def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None:
+    """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
+    from genprm.settings import SettingsError, home, load_profile
+    from orchestration.house import artifacts_folder, mlflow_database, prepare
+
+    try:
+        profile = load_profile()
+    except SettingsError as error:
+        print(f"genprm: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    prepare()
+    dagster, mlflow = f"http://127.0.0.1:{dagster_port}", f"http://127.0.0.1:{mlflow_port}"
+    os.environ["GENPRM_DAGSTER_URL"], os.environ["GENPRM_MLFLOW_URL"] = dagster, mlflow
+    database = profile.tracking.uri or f"sqlite:///{mlflow_database()}"
+    servers = commands(dagster_port, mlflow_port, database, artifacts_folder().as_uri())
+    if profile.tracking.uri is not None and profile.tracking.uri.startswith("http"):
+        mlflow = profile.tracking.uri
+        del servers["mlflow"]
+    print(f"Dagster {dagster}\nMLflow  {mlflow}\nhome    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops both)")
+    raise typer.Exit(serve(servers, home() / "logs"))
+
+
+def serve(servers: dict[str, list[str]], logs: Path) -> int:
+    """Run until interrupted (0) or until one of the servers ends (1); no server is left behind."""
+    logs.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in servers.items():
+            with (logs / f"{name}.log").open("ab") as log:
+                running[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        while True:
+            time.sleep(LOOK_SECONDS)
+            ended = [name for name, process in running.items() if process.poll() is not None]
+            if ended:
+                print(f"genprm: {ended[0]} ended, see {logs / ended[0]}.log", file=sys.stderr)
+                return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        stop(list(running.values()))
+
+
+def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask each process group to end, and kill what does not."""
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # the whole group is gone already
+        os.killpg(process.pid, number)
+
+
+if __name__ == "__main__":
+    typer.run(ui)
