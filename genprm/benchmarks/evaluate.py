@@ -31,7 +31,8 @@ def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold:
     """A case with the vote of its verification paths.
 
     The mean reward of a step is over the paths that still judge it: a path that stopped at its first error has no
-    later ones. The prediction is the first step whose mean is below the threshold, else -1.
+    say in later steps. The prediction is the first step whose mean is below the threshold, else -1. For one path
+    this is exactly what judging all steps gives; for several it is Maj@N with fewer than N voices at late steps.
     """
     path_rewards = [rewards(path) for path in paths]
     mean = majority_rewards(path_rewards)
