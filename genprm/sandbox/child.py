@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +48,8 @@ class Child:
         self._handle = -1
         self._ready = False
         self._pending = bytearray()
+        self._used_by = 0
+        self._open = True
         self.alive = True
 
     async def start(self) -> None:
@@ -55,21 +58,36 @@ class Child:
         Raises:
             SandboxError: it could not be locked down, or the zygote is gone.
         """
-        while not self._ready:
-            await asyncio.wait_for(self._readable(), _START_SECONDS)
-            data, handles, _, _ = socket.recv_fds(self._control, 65536, 1)
-            if handles:
-                self._handle = handles[0]
-                data = data.removeprefix(b"pidfd")
-            elif not data:
-                raise SandboxError("the process that starts sandbox sessions is gone")
-            self._pending += data
-            message = self._frame()
-            if message is not None:
-                if "ready" not in message:
-                    reason = message.get("failed") or f"it ended with status {message.get('died')}"
-                    raise SandboxError(f"a sandbox session could not be locked down: {reason}")
-                self._ready = True
+        with self._in_use():
+            while not self._ready:
+                await asyncio.wait_for(self._readable(), _START_SECONDS)
+                self._greet()
+
+    def _greet(self) -> None:
+        data, handles, _, _ = socket.recv_fds(self._control, 65536, 1)
+        if handles:
+            self._handle = handles[0]
+            data = data.removeprefix(b"pidfd")
+        elif not data:
+            raise SandboxError("a sandbox session was closed, or the process that starts them is gone")
+        self._pending += data
+        message = self._frame()
+        if message is not None:
+            if "ready" not in message:
+                reason = message.get("failed") or f"it ended with status {message.get('died')}"
+                raise SandboxError(f"a sandbox session could not be locked down: {reason}")
+            self._ready = True
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Descriptors stay open while an event loop watches them; a kill meanwhile closes them at the end."""
+        self._used_by += 1
+        try:
+            yield
+        finally:
+            self._used_by -= 1
+            if not self.alive:
+                self._close()
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
@@ -108,12 +126,8 @@ class Child:
             return Outcome("protocol_violation", b"", 0)
         exchange = _Exchange(self, secrets.token_hex(16))
         request = {"nonce": exchange.nonce, "code": code, "seconds": seconds}
-        try:
+        with self._in_use():
             return await exchange.run(frames.pack(request), seconds + GRACE_SECONDS)
-        except BaseException:
-            # Cancelled (or a bug here): the block may still run, so its process cannot be used again.
-            self.kill()
-            raise
 
     def ended(self) -> bool:
         """Whether the process died since its last block; it is let go of then."""
@@ -140,10 +154,19 @@ class Child:
         if self._handle >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            os.close(self._handle)
-        # A session that has not reported yet ends by itself when its control socket does.
-        self._control.close()
-        os.close(self._output)
+        # Wakes whoever waits here, and ends a session that has not sent its handle yet.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        if not self._used_by:
+            self._close()
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            self._control.close()
+            os.close(self._output)
+            if self._handle >= 0:
+                os.close(self._handle)
 
 
 class _Exchange:

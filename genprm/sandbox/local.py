@@ -15,7 +15,11 @@ from genprm.sandbox.zygote import Zygote
 from genprm.settings import SandboxSettings
 
 LIVE_SESSIONS = 256
-"""Processes kept between blocks; past that the one idle for longest is given up (its session's state is lost)."""
+"""Sessions that may have a process at a time. A further one waits until another is closed; after `PATIENCE_SECONDS`
+the one idle for longest is given up (its state is lost, and its next block says so)."""
+
+PATIENCE_SECONDS = 20.0
+_LOOK_SECONDS = 0.01
 
 LONGEST_CODE = 4 * 2**20
 """Characters of one block."""
@@ -40,6 +44,7 @@ class LocalSandbox:
         self._zygote = Zygote(settings, confine=level == 2)
         self._closed = False
         self._sessions: weakref.WeakSet[LocalSession] = weakref.WeakSet()
+        self._live = 0
         self._idle: OrderedDict[LocalSession, None] = OrderedDict()
         self._workers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
@@ -60,20 +65,27 @@ class LocalSandbox:
         loop = asyncio.get_running_loop()
         return self._workers.setdefault(loop, asyncio.Semaphore(self._settings.workers))
 
-    def _fork(self) -> Child:
+    async def _room(self) -> None:
+        """Take a place among the live sessions, waiting for one if need be."""
+        patient_until = time.monotonic() + PATIENCE_SECONDS
+        while self._live >= LIVE_SESSIONS and not self._closed:
+            if self._idle and time.monotonic() > patient_until:
+                next(iter(self._idle))._drop()
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
         if self._closed:
             raise SandboxError("the sandbox is closed")
-        while len(self._idle) >= LIVE_SESSIONS:
-            session, _ = self._idle.popitem(last=False)
-            session._drop()
-        return self._zygote.fork()
+        self._live += 1
+
+    def _forget(self, session: LocalSession) -> None:
+        self._live -= 1
+        self._idle.pop(session, None)
 
     async def close(self) -> None:
         """Kill every session and the zygote. Idempotent."""
         self._closed = True
         for session in list(self._sessions):
             session._drop()
-        self._idle.clear()
         await asyncio.to_thread(self._zygote.stop)
 
 
@@ -104,29 +116,44 @@ class LocalSession:
             raise SandboxError("the session is closed")
         self._busy = True
         try:
+            lost = await self._ready()
             async with self._sandbox._slot():
-                return await self._run(code)
+                return await self._run(code, lost)
         finally:
             self._busy = False
 
-    async def _run(self, code: str) -> Execution:
+    async def _ready(self) -> bool:
+        """See to it that there is a process; True when an earlier one, and its state, are gone."""
         self._sandbox._idle.pop(self, None)
-        child, lost = self._child, False
-        if child is None or child.ended():
-            lost = self._used
-            child = self._child = self._sandbox._fork()
-            try:
-                await child.start()
-            except BaseException:
-                # Cancelled or refused: a process that never got ready is of no use to anyone.
-                child.kill()
-                raise
-        self._used = True
-        began = time.monotonic()
-        outcome = await child.run(code, self._settings.seconds)
-        seconds = time.monotonic() - began
+        if self._child is not None and not self._child.ended():
+            return False
+        self._drop()
+        await self._sandbox._room()
+        try:
+            self._child = self._sandbox._zygote.fork()
+        except SandboxError:
+            self._sandbox._forget(self)
+            raise
+        return self._used
+
+    async def _run(self, code: str, lost: bool) -> Execution:
+        child = self._child
+        if child is None:
+            raise SandboxError("the session is closed")
+        try:
+            await child.start()
+            self._used = True
+            began = time.monotonic()
+            outcome = await child.run(code, self._settings.seconds)
+            seconds = time.monotonic() - began
+        except BaseException:
+            # Cancelled, or the sandbox failed: nobody knows what the process is doing now.
+            self._drop()
+            raise
         if child.alive:
             self._sandbox._idle[self] = None
+        else:
+            self._drop()
         return Execution(outcome.kind, self._shown(outcome), seconds, "lost" if lost else "kept")
 
     def _shown(self, outcome: Outcome) -> str:
@@ -155,11 +182,12 @@ class LocalSession:
     def _drop(self) -> None:
         if self._child is not None:
             self._child.kill()
+            self._child = None
+            self._sandbox._forget(self)
 
     async def close(self) -> None:
         """Kill the session's process. Idempotent."""
         self._closed = True
-        self._sandbox._idle.pop(self, None)
         self._drop()
 
     def __del__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -19,12 +18,12 @@ PRELOADED = ("sympy", "numpy")
 _INSIDE = Path(__file__).parent / "inside"
 _BOOT = """
 import importlib.util, sys
-path, control, parent, *preload = sys.argv[1:]
+path, control, parent, memory_mb, confine, *preload = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("inside", path + "/__init__.py", submodule_search_locations=[path])
 sys.modules["inside"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["inside"])
 import inside.zygote
-inside.zygote.main(int(control), int(parent), preload)
+inside.zygote.main(int(control), int(parent), int(memory_mb), confine == "True", preload)
 """
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -48,7 +47,6 @@ class Zygote:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._forked = 0
 
     def fork(self) -> Child:
         """Ask for a new session; `Child.start` waits for it.
@@ -58,12 +56,10 @@ class Zygote:
         """
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
-        request = {"memory_mb": self._settings.memory_mb, "confine": self._confine, "number": self._forked}
         try:
             with self._lock:
                 control = self._running()
-                self._forked += 1
-                socket.send_fds(control, [json.dumps(request).encode()], [theirs.fileno(), write_end])
+                socket.send_fds(control, [b"fork"], [theirs.fileno(), write_end])
         except OSError as error:
             ours.close()
             os.close(read_end)
@@ -79,7 +75,8 @@ class Zygote:
         if self._control is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             try:
-                arguments = [str(_INSIDE), str(theirs.fileno()), str(os.getpid()), *PRELOADED]
+                arguments = [str(_INSIDE), str(theirs.fileno()), str(os.getpid())]
+                arguments += [str(self._settings.memory_mb), str(self._confine), *PRELOADED]
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-c", _BOOT, *arguments],
                     env=_ENVIRONMENT,

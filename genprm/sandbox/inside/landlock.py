@@ -41,22 +41,24 @@ def version() -> int:
     return kernel.syscall("Landlock", _CREATE_RULESET, None, 0, _VERSION)
 
 
-def restrict(readable: list[str], devices: list[str]) -> None:
-    """Allow reading below `readable` and reading and writing the files `devices`; refuse every other file access,
-    TCP, and (where the kernel can) signals and abstract sockets to processes outside."""
+def ruleset(readable: list[str], devices: list[str]) -> int:
+    """A descriptor of rules: read below `readable`, read and write the files `devices`, no other file access, no
+    TCP, and (where the kernel can) no signals or abstract sockets to processes outside."""
     known = version()
     rights = (1 << _FILE_RIGHTS[min(known, 5)]) - 1
     attributes = _RulesetAttr(rights, _NET_RIGHTS if known >= 4 else 0, _SCOPES if known >= 6 else 0)
     size = 24 if known >= 6 else 16 if known >= 4 else 8
-    ruleset = kernel.syscall("Landlock ruleset", _CREATE_RULESET, ctypes.byref(attributes), size, 0)
-    try:
-        for path in readable:
-            _allow(ruleset, path, _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE)
-        for path in devices:
-            _allow(ruleset, path, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & rights)
-        kernel.syscall("Landlock restriction", _RESTRICT_SELF, ruleset, 0)
-    finally:
-        os.close(ruleset)
+    rules = kernel.syscall("Landlock ruleset", _CREATE_RULESET, ctypes.byref(attributes), size, 0)
+    for path in readable:
+        _allow(rules, path, _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE)
+    for path in devices:
+        _allow(rules, path, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & rights)
+    return rules
+
+
+def restrict(rules: int) -> None:
+    """Put this process under `rules` for good; no_new_privs must be set."""
+    kernel.syscall("Landlock restriction", _RESTRICT_SELF, rules, 0)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

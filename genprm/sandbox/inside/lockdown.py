@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ _CPU_SECONDS = 600
 _OPEN_FILES = 64
 
 
+@functools.cache
 def interpreter_files() -> list[str]:
     """Directories that imports may need: the standard library, installed packages, shared libraries."""
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -56,12 +58,11 @@ def _drop_uid(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _status(field: str) -> int:
-    with open("/proc/self/status") as status:
-        for line in status:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    raise kernel.Unsupported(0, f"/proc/self/status has no {field}")
+def _memory_in_use() -> tuple[int, int]:
+    """Bytes of address space and of private data (stack included) that this process has mapped."""
+    with open("/proc/self/statm") as statm:
+        pages = statm.read().split()
+    return int(pages[0]) * resource.getpagesize(), int(pages[5]) * resource.getpagesize()
 
 
 def _limit(what: int, value: int) -> None:
@@ -71,33 +72,44 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
-def lock_down(memory_mb: int, session: int, drop_uid: bool, confine: bool) -> None:
-    """Leave this process nothing but memory, a clock and its descriptors.
+class Lock:
+    """What is the same for every session, prepared once; `apply` is what each forked process does to itself.
 
-    `session` numbers the sessions (it chooses the uid); `confine` adds Landlock and the system call filter, which
-    only level 3 goes without.
+    `confine` adds Landlock and the system call filter, which only level 3 goes without. With `drop_uid` each
+    session takes an unprivileged user id. `ruleset` is the descriptor of the Landlock rules.
 
     Raises:
         OSError: a primitive is missing or refused; the message names it.
     """
-    with open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")
-    extra = memory_mb * 2**20
-    _limit(resource.RLIMIT_AS, _status("VmSize") + extra)
-    _limit(resource.RLIMIT_DATA, _status("VmData") + extra)
-    _limit(resource.RLIMIT_CPU, _CPU_SECONDS)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_MEMLOCK, 0)
-    if drop_uid:
-        _drop_uid(_FIRST_UID + session % _UIDS)
-    kernel.drop_capabilities()
-    _limit(resource.RLIMIT_NPROC, 0)
-    # A change of uid clears the signal of the parent's death: set it afterwards.
-    kernel.prctl("parent death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    kernel.prctl("non-dumpable", kernel.PR_SET_DUMPABLE, 0)
-    kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
-    if confine:
-        landlock.restrict(interpreter_files(), _DEVICES)
-        seccomp.install(seccomp.program(os.getpid()))
+
+    def __init__(self, memory_mb: int, confine: bool, drop_uid: bool) -> None:
+        self._memory = memory_mb * 2**20
+        self._drop_uid = drop_uid
+        self._confine = confine
+        self.ruleset = landlock.ruleset(interpreter_files(), _DEVICES) if confine else os.open("/dev/null", 0)
+
+    def apply(self, session: int) -> None:
+        """Leave this process nothing but memory, a clock and its descriptors; `session` chooses the uid."""
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("1000")
+        space, data = _memory_in_use()
+        _limit(resource.RLIMIT_AS, space + self._memory)
+        _limit(resource.RLIMIT_DATA, data + self._memory)
+        _limit(resource.RLIMIT_CPU, _CPU_SECONDS)
+        _limit(resource.RLIMIT_FSIZE, 0)
+        _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_MEMLOCK, 0)
+        if self._drop_uid:
+            _drop_uid(_FIRST_UID + session % _UIDS)
+        kernel.drop_capabilities()
+        _limit(resource.RLIMIT_NPROC, 0)
+        # A change of uid clears the signal of the parent's death: set it afterwards.
+        kernel.prctl("parent death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl("non-dumpable", kernel.PR_SET_DUMPABLE, 0)
+        kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if self._confine:
+            landlock.restrict(self.ruleset)
+        os.close(self.ruleset)
+        if self._confine:
+            seccomp.install(seccomp.program(os.getpid()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import struct
 
 from . import kernel
@@ -68,6 +69,20 @@ def program(pid: int, machine: str = kernel.MACHINE) -> bytes:
     if machine not in _AUDIT_ARCH:
         raise kernel.Unsupported(errno.ENOSYS, f"seccomp filter: no system call table for {machine}")
     column = list(_AUDIT_ARCH).index(machine)
+    code = []
+    for *both, zero_too in _ON_ITSELF.values():
+        targets = [pid, 0] if zero_too else [pid]
+        checks = [step for target in targets for step in ((_EQUAL, 0, 1, target), (_RETURN, 0, 0, _ALLOW))]
+        body = [(_LOAD, 0, 0, _FIRST_ARGUMENT), *checks, (_RETURN, 0, 0, _refuse(errno.EPERM))]
+        code += [(_EQUAL, 0, len(body), both[column]), *body]
+    code.append((_RETURN, 0, 0, _refuse(errno.EPERM)))
+    return _common(machine) + _packed(code)
+
+
+@functools.cache
+def _common(machine: str) -> bytes:
+    """The part of the filter that does not depend on the process."""
+    column = list(_AUDIT_ARCH).index(machine)
     code = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
@@ -80,12 +95,10 @@ def program(pid: int, machine: str = kernel.MACHINE) -> bytes:
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
     # glibc falls back to clone, which is refused with EPERM, only when clone3 does not exist.
     code += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _refuse(errno.ENOSYS))]
-    for *both, zero_too in _ON_ITSELF.values():
-        targets = [pid, 0] if zero_too else [pid]
-        checks = [step for target in targets for step in ((_EQUAL, 0, 1, target), (_RETURN, 0, 0, _ALLOW))]
-        body = [(_LOAD, 0, 0, _FIRST_ARGUMENT), *checks, (_RETURN, 0, 0, _refuse(errno.EPERM))]
-        code += [(_EQUAL, 0, len(body), both[column]), *body]
-    code.append((_RETURN, 0, 0, _refuse(errno.EPERM)))
+    return _packed(code)
+
+
+def _packed(code: list[tuple[int, int, int, int]]) -> bytes:
     return b"".join(struct.pack("=HBBI", *step) for step in code)
 
 

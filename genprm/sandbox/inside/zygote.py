@@ -8,18 +8,19 @@ kernel kills its children.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
-import json
 import os
 import select
 import signal
 import socket
 from typing import Any
 
-from . import frames, lockdown, repl
+from . import frames, lockdown, repl, seccomp
 
-_LONGEST_REQUEST = 65536
+_LONGEST_REQUEST = 64
+_ABOVE = 10
 _PARENT_CHECK_MS = 250
 _QUIET_MS = 20
 
@@ -44,15 +45,16 @@ _WARMING = {
 every session would otherwise pay for again (a second and more for a first `solve`)."""
 
 
-def _become_session(request: dict[str, Any], session: socket.socket, output: int, drop_uid: bool) -> None:
+def _become_session(lock: lockdown.Lock, number: int, session: socket.socket, output: int) -> None:
     """Never returns: turns this forked process into a session."""
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         null = os.open("/dev/null", os.O_RDWR)
-        # First gather the descriptors above the standard ones, then put everything where it belongs.
-        control, output = (os.dup(descriptor) for descriptor in (session.fileno(), output))
+        # First move the descriptors out of the way of one another, then put each where it belongs.
+        wanted = (session.fileno(), output, lock.ruleset)
+        control, output, ruleset = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, _ABOVE) for descriptor in wanted)
         handle = os.pidfd_open(os.getpid())
         socket.send_fds(session, [b"pidfd"], [handle])
         for standard in (0, 2):
@@ -60,11 +62,12 @@ def _become_session(request: dict[str, Any], session: socket.socket, output: int
         os.dup2(output, 1)
         os.dup2(control, 3)
         os.dup2(output, 4)
-        os.closerange(5, os.sysconf("SC_OPEN_MAX"))
+        lock.ruleset = os.dup2(ruleset, 5)
+        os.closerange(6, os.sysconf("SC_OPEN_MAX"))
         os.chdir("/")
         os.umask(0o077)
         try:
-            lockdown.lock_down(request["memory_mb"], request["number"], drop_uid, request["confine"])
+            lock.apply(number)
         except OSError as error:
             frames.send(3, {"failed": error.strerror or str(error)})
             os._exit(1)
@@ -118,16 +121,17 @@ def _warm(libraries: dict[str, Any], pending: list[str]) -> None:
         _settle()
 
 
-def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
+def main(control_descriptor: int, parent: int, memory_mb: int, confine: bool, preload: list[str]) -> None:
     """Load `preload`, then fork sessions until the supervisor is gone."""
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
-    drop_uid = lockdown.can_drop_uid()
     lockdown.keep_import_path_inside()
     libraries: dict[str, Any] = {name: importlib.import_module(name) for name in preload}
     if "sympy" in libraries:
         libraries["x"], libraries["y"] = libraries["sympy"].symbols("x y")
     pending = [expression for name in preload for expression in _WARMING.get(name, [])]
     _settle()
+    lock = lockdown.Lock(memory_mb, confine, lockdown.can_drop_uid())
+    seccomp.program(0)  # built once here, so that no session has to
     control = socket.socket(fileno=control_descriptor)
     control.setblocking(False)
     wakeup, bell = socket.socketpair()
@@ -136,6 +140,7 @@ def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
     signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     children: dict[int, socket.socket] = {}
+    number = 0
     while os.getppid() == parent:
         quiet = not _wait(control, wakeup, _QUIET_MS if pending else _PARENT_CHECK_MS)
         _reap(children)
@@ -149,8 +154,9 @@ def main(control_descriptor: int, parent: int, preload: list[str]) -> None:
         if not message:
             return
         session, output = socket.socket(fileno=descriptors[0]), descriptors[1]
+        number += 1
         pid = os.fork()
         if pid == 0:
-            _become_session(json.loads(message), session, output, drop_uid)
+            _become_session(lock, number, session, output)
         os.close(output)
         children[pid] = session

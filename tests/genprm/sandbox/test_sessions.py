@@ -99,6 +99,18 @@ async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) 
     assert (await session.run("print(2)")).output == "2\n"
 
 
+async def test_closing_ends_what_is_running() -> None:
+    sandbox = open_sandbox(SETTINGS.model_copy(update={"seconds": 60.0, "workers": 2}))
+    sessions = [sandbox.session() for _ in range(4)]
+    running = [asyncio.create_task(session.run("import time\ntime.sleep(60)")) for session in sessions]
+    await asyncio.sleep(1.5)
+    await sandbox.close()
+    ends = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 10)
+    assert len(ends) == 4
+    for end in ends:
+        assert isinstance(end, SandboxError) or end.status == "died"
+
+
 async def test_one_block_at_a_time_in_a_session(sandbox: Sandbox) -> None:
     session = sandbox.session()
     running = asyncio.create_task(session.run("print(1)"))
@@ -117,6 +129,29 @@ async def test_no_more_than_the_workers_run_at_once(tmp_path: Path) -> None:
     for began, _ in spans:
         assert sum(start <= began < end for start, end in spans) <= 2
     await sandbox.close()
+
+
+async def test_more_sessions_than_places_take_turns(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genprm.sandbox.local.LIVE_SESSIONS", 3)
+
+    async def path(i: int) -> list[str]:
+        session = sandbox.session()
+        results = [await session.run(code) for code in (f"x = {i}", "x += 1", "print(x)")]
+        await session.close()
+        assert [result.state for result in results] == ["kept"] * 3
+        return [result.output for result in results]
+
+    assert await asyncio.gather(*(path(i) for i in range(12))) == [["", "", f"{i + 1}\n"] for i in range(12)]
+
+
+async def test_an_idle_session_gives_way_in_the_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genprm.sandbox.local.LIVE_SESSIONS", 1)
+    monkeypatch.setattr("genprm.sandbox.local.PATIENCE_SECONDS", 0.1)
+    one, other = sandbox.session(), sandbox.session()
+    await one.run("x = 1")
+    assert (await other.run("print(2)")).output == "2\n"
+    back = await one.run("print(x)")
+    assert (back.status, back.state) == ("error", "lost")
 
 
 def test_a_sandbox_serves_several_event_loops() -> None:
