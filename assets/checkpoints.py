@@ -16,7 +16,7 @@ from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
 from assets.training_set import part
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
-from genprm.records import TrainingExample
+from genprm.records import TrainingExample, content_hash
 from genprm.training import run_training
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
@@ -130,7 +130,7 @@ def _trained(
     profile = pipeline.profile
     table = part(str(model.variant), model.mode)
     examples = store.read(TrainingExample, "training_set", table)
-    data = hashlib.sha256(repr(examples).encode()).hexdigest()[:16]
+    data = content_hash(examples)
     name = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
     directory = store.folder("checkpoints", model.key) / name
     run.dataset("training_set", data, store.path("training_set", table), "training")

@@ -45,7 +45,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         yield from publish(
             context,
             store,
-            [Table(StepLabels, "rpe_labels", key, rows)],
+            [Table(StepLabels, "rpe_labels", key, rows, without=("epsilon",))],
             [DOMAIN.result(sound, steps=len(steps))],
             {
                 "seconds": clock.seconds(),

@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Store(Protocol):
     """Tables of one profile, by name and partition (None for the only one)."""
 
-    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> str:
-        """Replace a table atomically; the hash of its content."""
+    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> None:
+        """Replace a table atomically."""
         ...
 
     def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:

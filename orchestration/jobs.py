@@ -24,7 +24,6 @@ def asset_job(asset: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job_name(name),
         selection=own,
-        partitions_def=asset.partitions_def,
         description=f"Materialize `{name}`, one run per partition.",
     )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from genprm.journal import Journal
 from genprm.records import read_rows, write_rows
@@ -23,19 +21,6 @@ class MissingTable(FileNotFoundError):  # noqa: N818  says what it is
     """A table was never written."""
 
 
-def content_hash(rows: Sequence[Any]) -> str:
-    """Sixteen hex digits of the rows' content, the same whatever wrote the file.
-
-    >>> from genprm.records import Message
-    >>> content_hash([Message("user", "hi")]) == content_hash([Message("user", "hi")])
-    True
-    """
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps(asdict(cast(Any, row)), sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()[:16]
-
-
 @dataclass(frozen=True, slots=True)
 class TableStore:
     """Tables under one folder. Parts of a partition key become folders: `0-of-2|main` is `0-of-2/main.parquet`."""
@@ -46,10 +31,9 @@ class TableStore:
         """Where a table lies, written or not."""
         return self.root / "tables" / name / f"{_file(partition)}.parquet"
 
-    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> str:
-        """Replace a table atomically; the hash of its content."""
+    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> None:
+        """Replace a table atomically."""
         write_rows(record, rows, self.path(name, partition))
-        return content_hash(rows)
 
     def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
         """The rows of a table.

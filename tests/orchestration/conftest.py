@@ -1,0 +1,156 @@
+"""A home of its own for every test, and the fake method in this process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fake_method  # noqa: E402
+
+from genprm.settings import Profile  # noqa: E402
+from orchestration import assembly  # noqa: E402
+
+
+class FakeRun:
+    """A tracked run that remembers what was logged."""
+
+    def __init__(self, name: str, log: list[tuple[str, Any]]) -> None:
+        self.id = self.url = name
+        self._log = log
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def metrics(self, values: Any, run_id: str | None = None) -> None:
+        self._log.append((run_id or self.id, dict(values)))
+
+    def series(self, name: str, values: Any) -> None:
+        self._log.append((self.id, {name: list(values)}))
+
+    def dataset(self, *_: Any) -> None: ...
+
+    def model(self, *_: Any) -> None: ...
+
+
+class FakeTracking:
+    """Tracking without a server."""
+
+    log: list[tuple[str, Any]] = []  # noqa: RUF012  one log for all runs of a test
+
+    def __init__(self, *_: Any) -> None: ...
+
+    @contextmanager
+    def run(self, context: Any, name: str, *_: Any, **__: Any) -> Iterator[FakeRun]:
+        yield FakeRun(name, self.log)
+
+    def metrics(self, run_id: str, values: Any) -> None:
+        self.log.append((run_id, dict(values)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Dagster warns about parts in beta on every use; the pins in pyproject.toml decide which version that is."""
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore::dagster.BetaWarning"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`GENPRM_HOME` of this test."""
+    monkeypatch.setenv("GENPRM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
+    monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
+    for name in ("GENPRM_PROFILE", "GENPRM_SET", "FAKE_FAILURE", "FAKE_SLEEP"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+class House:
+    """A pipeline of real assets on the fake method, made in this process."""
+
+    def __init__(self, instance: dg.DagsterInstance, home: Path) -> None:
+        self.instance = instance
+        self.home = home
+        self.use(fake_method.fake_profile())
+
+    def use(self, profile: Profile) -> None:
+        """Go on with another profile, as a new process would."""
+        from assets.pipeline import Pipeline
+        from orchestration.reporting import report_parameters
+
+        os.environ["GENPRM_HOME"] = str(self.home)
+        os.environ["FAKE_CALLS"] = str(self.home / "calls")
+        self.home.mkdir(exist_ok=True)
+        self.profile = profile
+        self.defs = assembly.build_definitions(profile)
+        self.graph = self.defs.resolve_asset_graph()
+        self.reported = report_parameters(self.instance, Pipeline(profile))
+
+    def late(self) -> list[str]:
+        """Partitions that are stale or missing, upstream first."""
+        from orchestration.runner import standing_of
+        from orchestration.schedule import pipeline_nodes
+        from orchestration.staleness import Staleness
+        from orchestration.store import profile_store
+
+        staleness = Staleness(self.instance, self.graph)
+        store = profile_store(self.profile.name)
+        nodes = pipeline_nodes(self.graph)
+        return [str(node) for node in nodes if standing_of(node, staleness, store).state != "fresh"]
+
+    def make(self) -> list[str]:
+        """Make what is late, one partition after the other; what was made. A failure ends it."""
+        from orchestration.jobs import job_name
+        from orchestration.runner import standing_of
+        from orchestration.schedule import pipeline_nodes
+        from orchestration.staleness import Staleness
+        from orchestration.store import profile_store
+        from orchestration.worker import Order, execute
+
+        made = []
+        for node in pipeline_nodes(self.graph):
+            staleness = Staleness(self.instance, self.graph)
+            if standing_of(node, staleness, profile_store(self.profile.name)).state != "fresh":
+                order = Order(job_name(node.asset), node.partition)
+                _, error = execute(self.defs, self.instance, order, {})
+                if error:
+                    raise RuntimeError(f"{node}: {error}")
+                made.append(str(node))
+        return made
+
+
+@contextmanager
+def fake_house(home: Path) -> Iterator[House]:
+    """An empty house with two shards, two label variants, three trained models."""
+    FakeTracking.log = []
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setattr(assembly, "MlflowTracking", FakeTracking)
+        for module, name, fake in fake_method.replacements():
+            patch.setattr(module, name, fake)
+        yield House(instance, home)
+
+
+@pytest.fixture
+def house(home: Path) -> Iterator[House]:
+    """An empty house of this test."""
+    with fake_house(home) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house in which everything was made once for all tests of a module, which only look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENPRM_HOME", "")
+        patch.setenv("FAKE_CALLS", "")
+        with fake_house(tmp_path_factory.mktemp("home")) as house:
+            house.make()
+            yield house
