@@ -34,7 +34,9 @@ def processbench(
         str | None, typer.Option(help="Directory with processbench/SUBSET.json, or hub. [default: GENPRM_DATA_DIR]")
     ] = None,
     votes: Annotated[int, typer.Option(help="Verification paths per case.")] = 1,
-    limit: Annotated[int | None, typer.Option(help="Cases per subset; all when not given.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Cases per subset, chosen by hash of their id; all when not given.")
+    ] = None,
     mode: Annotated[
         str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
     ] = None,
@@ -44,6 +46,7 @@ def processbench(
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
     from genprm.benchmarks.metrics import report_json, score, single_paths, voted
     from genprm.benchmarks.processbench import SUBSETS, load_subset
+    from genprm.benchmarks.subsample import subsample
     from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.score import show_score
@@ -57,7 +60,7 @@ def processbench(
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
     directory = data_directory(data)
-    cases = [case for name in subset or SUBSETS for case in load_subset(name, directory)[:limit]]
+    cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
     name = model or default_model()
     with GenPRM.load(name, engine, chosen) as prm, progress_bar("judged", len(cases)) as bar:
         predictions = prm.evaluate(cases, votes, progress=bar)
@@ -77,7 +80,7 @@ def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[
     from genprm.commands.models import model_label
     from genprm.settings import home
 
-    parts = [model_label(model), mode, f"maj{votes}", *(subsets or []), *([f"first{limit}"] if limit else [])]
+    parts = [model_label(model), mode, f"maj{votes}", *(subsets or []), *([f"limit{limit}"] if limit else [])]
     return home() / "evaluations" / "processbench" / ".".join(parts)
 
 
