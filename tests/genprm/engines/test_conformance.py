@@ -17,16 +17,10 @@ from genprm.engines import open_engine
 from genprm.engines.base import ContextFull, Engine, EngineError, Sampling
 from genprm.records import Message
 from genprm.settings import EngineSettings
-from tests.genprm.engines.tiny import write_model
 
 BACKENDS = ["transformers"]
 PROMPT = "Step 1: Sam has 5 keys."
 CONTEXT = 256
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(params=BACKENDS)
@@ -180,8 +174,8 @@ async def test_stop_strings_in_the_prompt_do_not_count(engine: Engine) -> None:
     (got,) = await engine.complete(
         "Sam Sam </analyze>", Sampling(max_tokens=5, temperature=0.0, stop=("</analyze>",))
     )
-    assert got.tokens == 5 or got.text.endswith("</analyze>") or got.stop is None
-    assert not got.text.startswith("</analyze>")
+    assert got.stop is None or got.text.endswith("</analyze>")
+    assert got.text != ""
 
 
 async def test_max_tokens(engine: Engine, reference: Reference) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 TEXT = [
     "Step 1: Sam has 5 keys. Step 2: Sam gives Tom 3 keys, 5 - 3 = 2 keys.\n\nThe answer is \\boxed{2}.",
@@ -66,3 +69,19 @@ def write_model(folder: Path, seed: int = 0, kv_heads: int = 2, **options: objec
                 parameter.mul_(10.0)
     model.save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Writes a model (see `write_model`) to a new directory and gives its path."""
+
+    def make(**options: object) -> str:
+        return write_model(tmp_path_factory.mktemp("model"), **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(make_model: Callable[..., str]) -> str:
+    """The model that most tests share."""
+    return make_model()

@@ -1,0 +1,50 @@
+"""Tokens as text, and the strings that end a generation."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from transformers import AutoTokenizer
+
+from genprm.engines.vocabulary import Vocabulary, first_stop
+
+
+@pytest.fixture(scope="module")
+def vocabulary(model: str) -> Vocabulary:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    return Vocabulary(tokenizer.backend_tokenizer, len(tokenizer))
+
+
+@pytest.mark.parametrize(
+    "text", ["Sam has 5 keys.\n\n", " leading space", "naïve 数学 🙂", "<analyze>x</analyze>\n"]
+)
+def test_text_survives_the_way_through_tokens(vocabulary: Vocabulary, text: str) -> None:
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+@pytest.mark.parametrize("stops", [("\n",), ("</analyze>", "\n```\n"), ("}",), ("学",), ("🙂",)])
+def test_whatever_completes_a_stop_is_an_ender(vocabulary: Vocabulary, stops: tuple[str, ...]) -> None:
+    enders = vocabulary.enders(stops)
+    draw = random.Random(0)
+    for _ in range(300):
+        text = "".join(draw.choices([*stops, "Sam", " ", "数", "5}", "```", "\n", "🙂", "<analyze>"], k=6))
+        ids = vocabulary.encode(text)
+        for end in range(1, len(ids) + 1):
+            before, now = vocabulary.decode(ids[: end - 1]), vocabulary.decode(ids[:end])
+            if sum(map(now.count, stops)) > sum(map(before.count, stops)):
+                assert enders[ids[end - 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "found"),
+    [
+        ("abc", ("x",), None),
+        ("abcabc", ("c",), ("c", 3)),
+        ("abcd", ("d", "bc"), ("bc", 3)),
+        ("abcd", ("bc", "abc"), ("abc", 3)),
+        ("", ("a",), None),
+    ],
+)
+def test_the_first_complete_stop_wins(text: str, stops: tuple[str, ...], found: tuple[str, int] | None) -> None:
+    assert first_stop(text, stops) == found
