@@ -167,8 +167,9 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
 
 def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
     """The dependency of an artifact on a section: on its one version, or by `mapping`."""
-    only = dg.SpecificPartitionsPartitionMapping([ONLY])
-    return dg.AssetDep(parameter_key(section), partition_mapping=mapping or only)
+    if mapping is None:
+        mapping = dg.SpecificPartitionsPartitionMapping([ONLY])
+    return dg.AssetDep(parameter_key(section), partition_mapping=mapping)
 
 
 def reads_evaluation(aspect: str) -> dg.AssetDep:

@@ -14,10 +14,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import fake_method  # noqa: E402
+import fake_method
 
-from genprm.settings import Profile  # noqa: E402
-from orchestration import assembly  # noqa: E402
+from genprm.settings import Profile
+from orchestration import assembly
 
 
 class FakeRun:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import dagster as dg
 import fake_method
-import pyarrow.parquet as pq
 import pytest
-from conftest import FakeTracking, House
-
-from genprm.records import Measure, Prediction, TrainingExample
-from orchestration.store import profile_store
+from conftest import House
 
 MAIN_WAVE = [
     *(f"{asset} {shard}-of-2|main" for asset in ("rpe_labels", "filtered_set") for shard in (0, 1)),
