@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from genprm.manifest import library_versions, write_manifest
@@ -34,6 +33,8 @@ _LARGE = 100_000_000
 """Parameters from which on activations are recomputed to save memory; below, that only costs time."""
 _RESUME_POINTS = 5
 """States saved along the way, of which the last is kept."""
+_WHOLE = "whole"
+"""Marks a state that was written to its end."""
 
 
 def die_with_parent() -> None:
@@ -95,7 +96,8 @@ class ProgressLines(TrainerCallback):  # type: ignore[misc]
         )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Say that an interruption from here on costs only what comes after."""
+        """Mark the state as whole: an interruption from here on costs only what comes after."""
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
         print(f"step {state.global_step}/{state.max_steps}  state saved", flush=True)
 
 
@@ -172,6 +174,12 @@ def save_checkpoint(job: TrainingJob, trainer: SFTTrainer, encoded: EncodedSet) 
     part.rename(job.out_dir)
 
 
+def last_state(state_dir: Path) -> Path | None:
+    """The newest state that was written to its end; the process may have been killed while it wrote another."""
+    whole = [mark.parent for mark in state_dir.glob(f"checkpoint-*/{_WHOLE}")]
+    return max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
 def train(job: TrainingJob) -> None:
     """Encode, train (from the last saved state if there is one) and save."""
     if not torch.cuda.is_available():
@@ -181,9 +189,8 @@ def train(job: TrainingJob) -> None:
     encoded = encode_conversations(tokenizer, examples, job.settings.max_length, job.mask_code_output)
     print(f"{len(encoded.rows)} conversations, {len(encoded.dropped)} too long and dropped", flush=True)
     trainer = build_trainer(job, encoded, tokenizer)
-    state_dir = job.work_dir / TRAINER_STATE
-    last = get_last_checkpoint(str(state_dir)) if state_dir.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    last = last_state(job.work_dir / TRAINER_STATE)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
     save_checkpoint(job, trainer, encoded)
 
 

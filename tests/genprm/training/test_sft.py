@@ -92,24 +92,47 @@ def test_a_checkpoint_is_complete_and_better_than_its_base(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_same_data_same_weights_also_after_an_interruption(
     base_model: Path, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
     undisturbed = train(examples, base_model, tmp_path / "undisturbed")
+    out = tmp_path / "interrupted"
 
     def interrupt(line: str) -> None:
         if line == "step 4/9  state saved":
             raise InterruptedError(line)
 
     with pytest.raises(InterruptedError):
-        train(examples, base_model, tmp_path / "interrupted", log=interrupt)
-    assert not (tmp_path / "interrupted").exists()
+        train(examples, base_model, out, log=interrupt)
+    assert not out.exists()
     lines: list[str] = []
-    resumed = train(examples, base_model, tmp_path / "interrupted", log=lines.append)
+    resumed = train(examples, base_model, out, log=lines.append)
 
     assert "continuing an interrupted run of the same job" in lines
     assert weights(resumed) == weights(undisturbed)
     assert resumed.losses == undisturbed.losses
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["interrupted", "undisturbed"]
+
+
+@pytest.mark.slow
+def test_the_last_whole_state_is_taken_up(
+    base_model: Path, examples: list[TrainingExample], tmp_path: Path
+) -> None:
+    from genprm.training import sft
+    from genprm.training.job import EXAMPLES_FILE, TrainingJob, write_examples
+
+    job = TrainingJob(str(base_model), SETTINGS, True, tmp_path / "out", tmp_path, {})
+    write_examples(examples, tmp_path / EXAMPLES_FILE)
+    sft.train(job)
+    first = {path.name: path.read_bytes() for path in job.out_dir.iterdir()}
+    # As if a process had been killed while it wrote a later state, and after the last step's was whole.
+    (tmp_path / "trainer" / "checkpoint-99").mkdir()
+    before = sorted(path.name for path in (tmp_path / "trainer").iterdir())
+    sft.train(job)
+
+    assert {path.name: path.read_bytes() for path in job.out_dir.iterdir()} == first
+    assert sorted(path.name for path in (tmp_path / "trainer").iterdir()) == before
 
 
 def weights(report: TrainingReport) -> bytes:
