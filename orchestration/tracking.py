@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from genprm.settings import TrackingSettings, home
+from genprm.settings import TrackingSettings
 from orchestration.house import artifacts_folder, mlflow_database
 
 if TYPE_CHECKING:
@@ -126,19 +126,21 @@ class MlflowTracking:
     def __init__(self, settings: TrackingSettings, profile: str) -> None:
         self._settings = settings
         self._profile = profile
+        self._database = mlflow_database()
+        self._artifacts = artifacts_folder()
         self._client: MlflowClient | None = None
         self._experiment = ""
 
     @property
     def uri(self) -> str:
         """Where runs are recorded."""
-        return self._settings.uri or f"sqlite:///{mlflow_database()}"
+        return self._settings.uri or f"sqlite:///{self._database}"
 
     def client(self) -> MlflowClient:
         """The client, with the experiment made."""
         if self._client is None:
             os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-            with _one_at_a_time():
+            with _one_at_a_time(self._database.with_suffix(".lock")):
                 self._client, self._experiment = self._connect()
         return self._client
 
@@ -155,7 +157,7 @@ class MlflowTracking:
         if found is not None:
             return client, str(found.experiment_id)
         local = self._settings.uri is None
-        location = artifacts_folder().as_uri() if local else None
+        location = self._artifacts.as_uri() if local else None
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return client, str(client.create_experiment(name, artifact_location=location, tags=tags))
 
@@ -169,7 +171,7 @@ class MlflowTracking:
     ) -> Iterator[MlflowRun]:
         """A run linked with this Dagster run both ways; it ends FINISHED, or FAILED when the block raises."""
         client = self.client()
-        dagster_run = context.run_id
+        dagster_run = context.run.run_id
         link = f"{dagster_address()}/runs/{dagster_run}"
         tags = {
             DAGSTER_RUN: dagster_run,
@@ -198,7 +200,7 @@ class MlflowTracking:
     def close_orphans(self, dagster_runs: Iterable[str]) -> int:
         """End the runs that killed Dagster runs left open, as KILLED; how many there were."""
         wanted = set(dagster_runs)
-        if not wanted or (self._settings.uri is None and not mlflow_database().exists()):
+        if not wanted or (self._settings.uri is None and not self._database.exists()):
             return 0
         client = self.client()
         running = client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000)
@@ -215,9 +217,9 @@ def _log_parameters(client: MlflowClient, run_id: str, values: Mapping[str, str]
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[Any]:
+def _one_at_a_time(path: Path) -> Iterator[Any]:
     """The first client makes the database's tables; two at once would both try."""
-    home().mkdir(parents=True, exist_ok=True)
-    with (home() / "mlflow.lock").open("w") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,15 +1,15 @@
 """The method without models: every function of `genprm` that needs one gives the same plausible rows each time.
 
-Real assets on top of this make a real pipeline in seconds. `build(profile)` can be named to worker processes. Every call that
-would have cost a model is noted in the file that `FAKE_CALLS` names.
+Real assets on top of this make a real pipeline in seconds. `build(profile)` can be named to worker processes. Every
+call that would have cost a model is noted in the file that `FAKE_CALLS` names.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from genprm.settings import Profile, build_profile
 from orchestration import assembly
 
 TURN = (
-    "<analyze>\nIt adds.\n</analyze>\n<verify>\n```python\nprint(1 + 1)\n```\n[Code Output]\n\n```\n2\n```\n</verify>\n"
+    "<analyze>\nIt adds.\n</analyze>\n"
+    "<verify>\n```python\nprint(1 + 1)\n```\n[Code Output]\n\n```\n2\n```\n</verify>\n"
     "<output>\n**Judgement**: $\\boxed{%s}$\n</output>\n"
 )
 
@@ -82,7 +83,7 @@ async def sample_solutions(problem: Problem, *_: Any) -> tuple[SampledProblem, l
     if problem.id == os.environ.get("FAKE_FAILURE"):
         raise RuntimeError(f"no solution\nof {problem.id}")
     if os.environ.get("FAKE_SLEEP"):
-        time.sleep(float(os.environ["FAKE_SLEEP"]))
+        await asyncio.sleep(float(os.environ["FAKE_SLEEP"]))
     sampled = SampledProblem(problem.id, 8, 4, 0, 0.5, "kept", 80)
     return sampled, [_solution(problem, 0, True), _solution(problem, 1, False)]
 
@@ -168,8 +169,6 @@ class FakeMachines:
         return None
 
     def run(self, work: Any) -> Any:
-        import asyncio
-
         return asyncio.run(work)
 
     def release(self) -> None:

@@ -120,5 +120,5 @@ def test_a_shard_key_names_the_number_of_shards() -> None:
 def test_too_many_results_are_refused_before_anything_runs() -> None:
     variants = {f"v{n}": {"estimator": "ratio"} for n in range(9)}
     values = {"name": "p", "labels": {"variants": variants}, "training": {"variants": list(variants)}}
-    with pytest.raises(SettingsError, match="116 results.*at most 99"):
+    with pytest.raises(SettingsError, match=r"116 results.*at most 99"):
         build_definitions(build_profile(values))
