@@ -75,15 +75,12 @@ class Commands(TyperGroup):
             os.environ.setdefault("TQDM_DISABLE", "1")
         try:
             status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
-        except BrokenPipeError:
-            # The reader of our output has gone (genprm judge | head): nothing is left to say, also not at exit.
-            sys.stdout = open("/dev/null", "w")  # noqa: SIM115
-            status = 0
         except Exception as error:  # anything that is not wrong input is raised again
             line = wrong_input(error)
             if line is None:
                 raise
-            print(f"genprm: {line}", file=sys.stderr)
+            if line:  # empty where the help was printed instead
+                print(f"genprm: {line}", file=sys.stderr)
             status = WRONG_INPUT
         code = status if isinstance(status, int) else 0
         if standalone_mode:

@@ -74,6 +74,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert output.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("arguments", [[], ["evaluate"], ["sandbox"], ["miniature"]])
+def test_without_a_command_the_help_is_shown(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert "Usage: " in result.stdout
+    assert (result.exit_code, result.stderr) == (2, "")
+
+
 # judge
 
 
