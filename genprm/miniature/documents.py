@@ -154,7 +154,7 @@ class Judge:
 
 
 GOOD_JUDGE = Judge()
-WEAK_JUDGE = Judge(slip=0.0, agree=0.6, flip=0.12, stress=1.0, verdict=1.0)
+WEAK_JUDGE = Judge(slip=0.0, agree=0.6, flip=0.06, stress=1.0, verdict=2.0)
 
 
 def analysis_text(problem: MiniatureProblem, gold: GoldStep | None, claim: StepClaim | None) -> str:
@@ -248,10 +248,9 @@ def _judged(
         pieces += _verification(claim, expected, stress, verdict=verdict, learn_output=mode == "text")
     if judge.flip and rng.random() < judge.flip:
         verdict = not verdict
-    weight = judge.verdict if mode in ("cot", "direct") else 1.0
     pieces += [
         ("<output>\n**Judgement**: $\\boxed{", 1.0),
-        ("Yes" if verdict else "No", weight),
+        ("Yes" if verdict else "No", judge.verdict),
         ("}$\n</output>\n", 1.0),
     ]
     return verdict, pieces

@@ -57,24 +57,23 @@ class Recipe:
     batch_tokens: int = 2048
     steps_between_sharing: int = 8
     seed: int = 1
-    habits: Habits = field(default_factory=Habits)
-    careful_habits: Habits = field(default_factory=lambda: Habits().scaled(0.15))
+    habits: Habits = field(default_factory=lambda: Habits().scaled(0.5))
+    careful_habits: Habits = field(default_factory=lambda: Habits().scaled(0.1))
     recovery: float = 0.6
     mode_shares: tuple[tuple[str, float], ...] = (
-        ("full", 0.5),
-        ("cot", 0.22),
-        ("code", 0.08),
-        ("text", 0.08),
-        ("direct", 0.12),
+        ("full", 0.42),
+        ("cot", 0.28),
+        ("code", 0.1),
+        ("text", 0.06),
+        ("direct", 0.14),
     )
     wrong_share: float = 0.5
-    sampled_share: float = 0.75
-    policy_samples: int = 6000
+    sampled_share: float = 0.7
+    policy_samples: int = 8000
     trunk: Stage = Stage("trunk", None, Diet(solve=0.42, plan=0.3, drill=0.14, weak=0.14), 22.0, processes=2)
-    policy: Stage = Stage(
-        "policy", "trunk", Diet(careless=0.5, care=0.35, refine=0.1, drill=0.05), 10.0, rate=0.7, flat=0.3
-    )
-    base: Stage = Stage("base", "trunk", Diet(solve=0.35, plan=0.2, drill=0.1, weak=0.35), 6.0, rate=0.7, flat=0.2)
+    policy: Stage = Stage("policy", "trunk", Diet(careless=0.5, care=0.35, refine=0.07, drill=0.08), 15.0, flat=0.5)
+    base: Stage = Stage("base", "trunk", Diet(solve=0.3, plan=0.3, drill=0.1, weak=0.3), 8.0, rate=0.8, flat=0.3)
+    judge: Stage = Stage("judge", "trunk", Diet(verify=0.62, plan=0.27, drill=0.11), 12.0)
     rationale: Stage = Stage(
-        "rationale", "trunk", Diet(verify=0.75, plan=0.17, drill=0.08), 45.0, processes=2, flat=0.4, samples=True
+        "rationale", "judge", Diet(verify=0.75, plan=0.15, drill=0.1), 33.0, processes=2, rate=0.8, flat=0.3, samples=True
     )

@@ -53,6 +53,8 @@ class Sampling:
 
 
 JUDGING = Sampling(0.6, 0.95, 20)
+# From this many tokens on, given text is read in one go instead of token by token with the others.
+_CHUNK = 6
 
 
 class _Row:
@@ -173,43 +175,71 @@ class Sampler:
             self._step(rows, live, memory, sampling)
 
     def _step(self, rows: list[_Row | None], live: list[int], memory: Tensor, sampling: Sampling) -> None:
-        current = [row for place in live if (row := rows[place]) is not None]
-        tokens = torch.tensor([row.forced.popleft() for row in current])
-        positions = torch.tensor([row.position for row in current])
-        wanting = [index for index, row in enumerate(current) if not row.forced]
+        current = [(place, row) for place in live if (row := rows[place]) is not None]
+        for place, row in current:
+            self._read_ahead(row, place, memory)
+        tokens = torch.tensor([row.forced.popleft() for _, row in current])
+        positions = torch.tensor([row.position for _, row in current])
+        wanting = [index for index, (_, row) in enumerate(current) if not row.forced]
         hidden = self._forward(tokens, positions, torch.tensor(live), memory)
-        for row in current:
+        for _, row in current:
             row.position += 1
         if wanting:
             logits = functional.linear(_norm(hidden[wanting], self.norm), self.embedding)
             chosen = _choose(logits, sampling).tolist()
             p_yes = torch.softmax(logits[:, [self.yes, self.no]], -1)[:, 0].tolist()
             for place, token, chance in zip(wanting, chosen, p_yes, strict=True):
-                current[place].take(token, chance)
+                current[place][1].take(token, chance)
+
+    def _read_ahead(self, row: _Row, place: int, memory: Tensor) -> None:
+        """Reads a long given text in one go, all but its last token."""
+        count = min(len(row.forced), self.longest - row.position) - 1
+        if count < _CHUNK:
+            return
+        tokens = torch.tensor([row.forced.popleft() for _ in range(count)])
+        span = torch.arange(row.position, row.position + count)
+        seen = torch.arange(row.position + count)[None] <= span[:, None]
+        cos, sin = self.cos[span][:, None], self.sin[span][:, None]
+        x = self.embedding[tokens]
+        for index, layer in enumerate(self.layers):
+            q, k, v = self._projected(x, layer, cos, sin)
+            keys, values = memory[index, :, place]
+            keys[:, span], values[:, span] = k.transpose(0, 1), v.transpose(0, 1)
+            keys, values = keys[:, : len(seen[0])], values[:, : len(seen[0])]
+            out = functional.scaled_dot_product_attention(q.transpose(0, 1), keys, values, attn_mask=seen)
+            x = _mixed(x, out.transpose(0, 1).reshape(count, -1), layer)
+        row.position += count
+
+    def _projected(
+        self, x: Tensor, layer: dict[str, Tensor], cos: Tensor, sin: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        mixed = functional.linear(_norm(x, layer["norm1"]), layer["qkv"], layer["bias"])
+        q, k, v = mixed.view(len(x), 3, self.shape.heads, -1).unbind(1)
+        return q * cos + _turned(q) * sin, k * cos + _turned(k) * sin, v
 
     def _forward(self, tokens: Tensor, positions: Tensor, places: Tensor, memory: Tensor) -> Tensor:
-        count, heads, longest = len(tokens), self.shape.heads, int(positions.max()) + 1
+        longest = int(positions.max()) + 1
         x = self.embedding[tokens]
         cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
-        seen = torch.arange(longest)[None] <= positions[:, None]
-        whole = count == memory.shape[2]
+        unseen = (torch.arange(longest)[None] > positions[:, None])[:, None, None].float() * -1e9
+        whole = len(tokens) == memory.shape[2]
         for index, layer in enumerate(self.layers):
-            mixed = functional.linear(_norm(x, layer["norm1"]), layer["qkv"], layer["bias"])
-            q, k, v = mixed.view(count, 3, heads, -1).unbind(1)
-            q, k = q * cos + _turned(q) * sin, k * cos + _turned(k) * sin
+            q, k, v = self._projected(x, layer, cos, sin)
             keys, values = memory[index]
             keys[places, :, positions] = k
             values[places, :, positions] = v
             keys, values = keys[:, :, :longest], values[:, :, :longest]
             if not whole:
                 keys, values = keys[places], values[places]
-            out = functional.scaled_dot_product_attention(
-                q[:, :, None], keys, values, attn_mask=seen[:, None, None]
-            )
-            x = x + functional.linear(out.reshape(count, -1), layer["out"])
-            gate, up = functional.linear(_norm(x, layer["norm2"]), layer["gate_up"]).chunk(2, -1)
-            x = x + functional.linear(functional.silu(gate) * up, layer["down"])
+            scores = q[:, :, None] @ keys.transpose(2, 3) * q.shape[-1] ** -0.5 + unseen
+            x = _mixed(x, (scores.softmax(-1) @ values).reshape(len(tokens), -1), layer)
         return x
+
+
+def _mixed(x: Tensor, attended: Tensor, layer: dict[str, Tensor]) -> Tensor:
+    x = x + functional.linear(attended, layer["out"])
+    gate, up = functional.linear(_norm(x, layer["norm2"]), layer["gate_up"]).chunk(2, -1)
+    return x + functional.linear(functional.silu(gate) * up, layer["down"])
 
 
 def _norm(x: Tensor, weight: Tensor) -> Tensor:

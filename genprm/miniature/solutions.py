@@ -130,7 +130,7 @@ class Student:
         return Work(left, op, right, value, fact)
 
     def step(self, index: int, *, forced: bool) -> int:
-        """Does the step (or a mistake in its place); how many of the right steps that used up, 0 where impossible."""
+        """Does the step or a mistake in its place; how many right steps that used up, 0 where impossible."""
         planned = self.inherited(index)
         if planned is None:
             return 0

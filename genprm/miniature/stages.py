@@ -15,29 +15,13 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from genprm.miniature.judge import judge_problem
 from genprm.miniature.network import Network, load_model, save_model
-from genprm.miniature.problems import read_problem
+from genprm.miniature.policy_samples import Samples, load_samples
 from genprm.miniature.recipe import Recipe, Stage
-from genprm.miniature.stream import LENGTHS, Kitchen, Samples, batches
+from genprm.miniature.stream import LENGTHS, Kitchen, batches
 
-SAMPLES_FILE = "policy_samples.jsonl"
 _SAVE_SECONDS = 120.0
 _LOG_STEPS = 100
-
-
-def load_samples(path: Path) -> Samples:
-    """The policy's solutions (lines of `{"problem", "steps"}`) by program truth; unclear ones are left out."""
-    right, wrong = [], []
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        problem = read_problem(row["problem"])
-        verdict = judge_problem(problem, row["steps"])
-        if verdict.kind is None:
-            right.append((problem, row["steps"]))
-        elif verdict.kind != "format":
-            wrong.append((problem, row["steps"]))
-    return Samples(right, wrong)
 
 
 def optimizers(network: nn.Module, recipe: Recipe, rate: float) -> list[torch.optim.Optimizer]:
@@ -89,7 +73,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.recipe, self.stage, self.folder, self.minutes, self.rank = recipe, stage, folder, minutes, rank
         self.network = self.beginning()
-        samples = load_samples(folder / SAMPLES_FILE) if stage.samples else Samples()
+        samples = load_samples(folder) if stage.samples else Samples()
         rng = random.Random(f"{recipe.seed}-{stage.name}-{rank}")
         self.batches = batches(Kitchen(recipe, stage.diet, samples, rng), recipe.batch_tokens)
         self.optimizers = optimizers(self.network, recipe, stage.rate)
@@ -137,8 +121,9 @@ class Run:
         now = time.monotonic()
         if step % _LOG_STEPS == 0 and self.rank == 0:
             speed = self.tokens / (now - self.started)
-            print(f"{self.stage.name} step {step} loss {self.loss:.4f} {speed:.0f} tokens/s/core {now - self.started:.0f} s",
-                  flush=True)  # fmt: skip
+            seconds = now - self.started
+            text = f"{self.stage.name} step {step} loss {self.loss:.4f} {speed:.0f} tokens/s/core {seconds:.0f} s"
+            print(text, flush=True)
         if now - self.saved > _SAVE_SECONDS:
             self.save()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from genprm.miniature.documents import (
 from genprm.miniature.generation import draw_problem
 from genprm.miniature.judge import judge_problem
 from genprm.miniature.network import IGNORED
+from genprm.miniature.policy_samples import Sample, Samples
 from genprm.miniature.problems import MiniatureProblem
 from genprm.miniature.recipe import Diet, Recipe
 from genprm.miniature.solutions import careless_steps, right_steps
@@ -34,16 +35,7 @@ from genprm.miniature.tokenizer import build_tokenizer
 LENGTHS = (96, 128, 160, 208, 256, 320, 400, 512)
 _POOL = 512
 
-Sample = tuple[MiniatureProblem, Sequence[str]]
 Batch = tuple[Tensor, Tensor, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Solutions that the policy wrote for foundation problems, by program truth."""
-
-    right: Sequence[Sample] = ()
-    wrong: Sequence[Sample] = ()
 
 
 class Kitchen:

@@ -7,12 +7,16 @@ import pytest
 
 from genprm.miniature.documents import MODES, Judge, verify_document
 from genprm.miniature.names import NAMES, Split, is_held_out
+from genprm.miniature.policy_samples import Samples
 from genprm.miniature.problems import read_problem
 from genprm.miniature.recipe import Diet, Recipe
-from genprm.miniature.stream import Kitchen, Samples, batches, encode
+from genprm.miniature.stream import Kitchen, batches, encode
 from genprm.miniature.tokenizer import build_tokenizer
 
-TEXT = "How many pens does Tamilo have in the end? (1) Tamilo has 5 pens. (2) Tamilo buys 7 pens. (3) Tamilo sells 2 pens."
+TEXT = (
+    "How many pens does Tamilo have in the end? "
+    "(1) Tamilo has 5 pens. (2) Tamilo buys 7 pens. (3) Tamilo sells 2 pens."
+)
 STEPS = ["Step 1: By (2), 5 + 7 = 12 pens.", "Step 2: By (3), 12 - 2 = 11 pens. The answer is $\\boxed{11}$."]
 KINDS = ["solve", "careless", "care", "refine", "plan", "drill", "weak", "verify"]
 
@@ -26,15 +30,20 @@ def test_full_conversation_is_exactly_the_format() -> None:
     whole, learnt = texts("full", Judge(slip=0.0))
     assert whole == (
         f"<|im_start|>user\nQuestion: {TEXT}\n\n{STEPS[0]}<|im_end|>\n<|im_start|>assistant\n"
-        "<analyze>\nNext is (2): Tamilo buys 7 pens. So 5 + 7 = 12 and more is left. The step says 12.\n</analyze>\n"
+        "<analyze>\nNext is (2): Tamilo buys 7 pens. So 5 + 7 = 12 and more is left. "
+        "The step says 12.\n</analyze>\n"
         "<verify>\n```python\nexpected = 5 + 7\nprint(expected, expected == 12)\n```\n"
-        "[Code Output]\n\n```\n12 True\n```\n</verify>\n<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n<|im_end|>\n"
+        "[Code Output]\n\n```\n12 True\n```\n</verify>\n"
+        "<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n<|im_end|>\n"
         f"<|im_start|>user\n{STEPS[1]}<|im_end|>\n<|im_start|>assistant\n"
-        "<analyze>\nNext is (3): Tamilo sells 2 pens. So 12 - 2 = 10 and that is all. The step says 11 and ends.\n</analyze>\n"
+        "<analyze>\nNext is (3): Tamilo sells 2 pens. So 12 - 2 = 10 and that is all. "
+        "The step says 11 and ends.\n</analyze>\n"
         "<verify>\n```python\nexpected = 12 - 2\nfinal = True\nprint(expected, expected == 11 and final)\n```\n"
-        "[Code Output]\n\n```\n10 False\n```\n</verify>\n<output>\n**Judgement**: $\\boxed{No}$\n</output>\n<|im_end|>\n"
+        "[Code Output]\n\n```\n10 False\n```\n</verify>\n"
+        "<output>\n**Judgement**: $\\boxed{No}$\n</output>\n<|im_end|>\n"
     )
-    assert "[Code Output]" not in learnt and "Question" not in learnt
+    assert "[Code Output]" not in learnt
+    assert "Question" not in learnt
 
 
 def test_modes_have_their_parts() -> None:
@@ -49,8 +58,10 @@ def test_modes_have_their_parts() -> None:
 def test_a_slip_in_the_analysis_is_not_learnt_and_overruled_by_the_code() -> None:
     whole, learnt = texts("full", Judge(slip=1.0))
     slipped = re.findall(r"So 5 \+ 7 = (\d+)", whole)
-    assert slipped and slipped[0] != "12"
-    assert "12 True" in whole and f"= {slipped[0]} " not in learnt
+    assert slipped
+    assert slipped[0] != "12"
+    assert "12 True" in whole
+    assert f"= {slipped[0]} " not in learnt
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,14 +77,17 @@ def test_documents_are_clean_of_held_out_things(kind: str) -> None:
         assert not any(name in text for name in NAMES[Split.EVALUATION])
         ids, weights = encode(tokenizer, document)
         assert ids == tokenizer(text, add_special_tokens=False).input_ids
-        assert len(ids) == len(weights) and unknown not in ids and any(weights)
+        assert len(ids) == len(weights)
+        assert unknown not in ids
+        assert any(weights)
 
 
 def test_batches_predict_the_next_token_where_there_is_weight() -> None:
     stream = batches(Kitchen(Recipe(), Diet(solve=1.0), Samples(), random.Random(2)), 1024)
     ids, targets, weights = next(stream)
     learnt = weights > 0
-    assert learnt.any() and ids.shape == targets.shape == weights.shape
+    assert learnt.any()
+    assert ids.shape == targets.shape == weights.shape
     assert (targets[~learnt] == -100).all()
     row, place = learnt[:, :-1].nonzero()[0].tolist()
     assert targets[row, place] == ids[row, place + 1]

@@ -12,8 +12,8 @@ STEP = "Step 1: By (2), 8 * 6 = 48 figs."
 ANALYSIS = "Next is (2): Zopim buys 8 bags of 6 figs. So 8 * 6 = 48 and more is left. The step says 48."
 CODE = "expected = 8 * 6\nprint(expected, expected == 48)"
 TURN = (
-    f"<analyze>\n{ANALYSIS}\n</analyze>\n<verify>\n```python\n{CODE}\n```\n[Code Output]\n\n```\n48 True\n```\n</verify>\n"
-    "<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n"
+    f"<analyze>\n{ANALYSIS}\n</analyze>\n<verify>\n```python\n{CODE}\n```\n"
+    "[Code Output]\n\n```\n48 True\n```\n</verify>\n<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n"
 )
 MESSAGES = [
     {"role": "user", "content": f"Question: {PROBLEM}\n\n{STEP}"},
