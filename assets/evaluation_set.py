@@ -9,6 +9,7 @@ from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Machines, Store
 from genprm.benchmarks.processbench import load_subset
+from genprm.benchmarks.subsample import subsample
 from genprm.records import NO_ERROR, BenchmarkCase, Problem
 from genprm.sources import data_directory
 
@@ -75,7 +76,8 @@ def _cases(pipeline: Pipeline, machines: Machines) -> list[BenchmarkCase]:
     settings = profile.evaluation
     if settings.source == "processbench":
         directory = data_directory()
-        return [case for subset in settings.subsets for case in load_subset(subset, directory)[: settings.limit]]
+        loaded = (subsample(load_subset(subset, directory), settings.limit) for subset in settings.subsets)
+        return [case for cases in loaded for case in cases]
     from genprm.benchmarks.miniature import miniature_cases
 
     engine = machines.engine(profile.solutions.model)

@@ -10,24 +10,27 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from orchestration.staleness import Node, Staleness
 
+STAGES = ("solutions", "labels", "rationales", "training", "evaluation")
+"""Groups in pipeline order: where several partitions could be made, the earlier stage goes first."""
+
 
 def pipeline_nodes(graph: AssetGraph, assets: Iterable[str] | None = None) -> list[Node]:
     """Every partition of every artifact (of `assets` only, when given), upstream first."""
     wanted = None if assets is None else set(assets)
     found = []
-    for key in graph.toposorted_asset_keys:
-        name = key.to_user_string()
-        if not graph.get(key).is_materializable or (wanted is not None and name not in wanted):
+    for name in artifact_names(graph):
+        if wanted is not None and name not in wanted:
             continue
-        partitions = graph.get(key).partitions_def
+        partitions = graph.get(dg.AssetKey.from_user_string(name)).partitions_def
         keys = [None] if partitions is None else partitions.get_partition_keys()
         found += [Node(name, partition) for partition in keys]
     return found
 
 
 def artifact_names(graph: AssetGraph) -> list[str]:
-    """The assets that are made here, upstream first."""
-    return [key.to_user_string() for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
+    """The assets that are made here, stage by stage, upstream first."""
+    made = [key for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
+    return [key.to_user_string() for key in sorted(made, key=lambda key: STAGES.index(graph.get(key).group_name))]
 
 
 def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:

@@ -1,0 +1,166 @@
+"""The runner with real worker processes, on a method without models."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import fake_method
+import pytest
+from rich.console import Console
+
+from orchestration.display import LineDisplay
+from orchestration.house import prepare
+from orchestration.lock import AnotherRun, run_in_progress, run_lock
+from orchestration.recovery import close_runs
+from orchestration.reporting import report_parameters
+from orchestration.runner import Runner, Summary
+from orchestration.schedule import missing_inputs, pipeline_nodes
+from orchestration.staleness import Node, Staleness
+from orchestration.store import profile_store
+from orchestration.worker import SESSION_TAG
+
+SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
+
+
+def run_small(assets: list[str]) -> tuple[Summary, list[str]]:
+    """Make some assets of the fake pipeline with two workers; the summary and the lines shown."""
+    from assets.pipeline import Pipeline
+
+    prepare()
+    profile = fake_method.fake_profile()
+    graph = fake_method.build(profile).resolve_asset_graph()
+    console = Console(file=open(os.devnull, "w"), record=True, width=200)  # noqa: SIM115  closed with the process
+    with dg.DagsterInstance.get() as instance:
+        report_parameters(instance, Pipeline(profile))
+        runner = Runner(profile, graph, instance, profile_store("fake"), LineDisplay(console), "fake_method:build")
+        summary = runner.run(pipeline_nodes(graph, assets))
+        assert [run.status.value for run in instance.get_runs() if not run.is_finished] == []
+    return summary, console.export_text().splitlines()
+
+
+@pytest.mark.slow
+def test_two_workers_make_what_is_missing_once(home: Path) -> None:
+    summary, lines = run_small(SMALL)
+    assert sorted(map(str, summary.made)) == [
+        "mc_scores 0-of-2",
+        "mc_scores 1-of-2",
+        "problems",
+        "rpe_labels 0-of-2|hard",
+        "rpe_labels 0-of-2|main",
+        "rpe_labels 1-of-2|hard",
+        "rpe_labels 1-of-2|main",
+        "solutions 0-of-2",
+        "solutions 1-of-2",
+    ]
+    assert len(lines) == 9
+    assert lines[0].startswith("[1/9] problems")
+    again, lines = run_small(SMALL)
+    assert (again.made, len(again.fresh), lines) == ([], 9, [])
+
+
+@pytest.mark.slow
+def test_a_failure_is_one_line_and_stops_only_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_FAILURE", "p0")
+    summary, lines = run_small(SMALL)
+    (failed,) = summary.failed
+    assert failed.asset == "solutions"
+    assert "RuntimeError: no solution of p0" in summary.failed[failed]
+    assert [line for line in lines if "failed" in line] == [line for line in lines if "no solution of p0" in line]
+    other = {"0-of-2": "1-of-2", "1-of-2": "0-of-2"}[str(failed.partition)]
+    assert Node("mc_scores", other) in summary.made
+    assert all(str(failed.partition) in str(node) for node in summary.skipped)
+
+    monkeypatch.delenv("FAKE_FAILURE")
+    before = fake_method.calls().count("solutions")
+    summary, _ = run_small(SMALL)
+    assert failed in summary.made
+    assert summary.failed == {}
+    assert fake_method.calls().count("solutions") - before < 8, "finished rows were kept"
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {folder!r})
+import fake_method, test_runner
+if __name__ == "__main__":
+    test_runner.run_small(["problems", "solutions"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_running_after_an_interrupt_or_the_next_start(
+    how: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    folder = str(Path(__file__).parent)
+    script.write_text(SCRIPT.format(folder=folder))
+    monkeypatch.setenv("FAKE_SLEEP", "600")
+    child = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
+    while fake_method.calls().count("solutions") < 8:
+        assert child.poll() is None
+        time.sleep(0.2)
+    child.send_signal(how)
+    child.wait(60)
+    prepare()
+    with dg.DagsterInstance.get() as instance:
+        if how == signal.SIGKILL:
+            assert close_runs(instance, fake_method.fake_profile()) == 2
+        assert [run for run in instance.get_runs() if not run.is_finished] == []
+        assert all(SESSION_TAG in run.tags for run in instance.get_runs())
+
+
+def test_a_home_is_for_one_run_at_a_time(home: Path) -> None:
+    assert not run_in_progress()
+    with run_lock():
+        assert run_in_progress()
+        with pytest.raises(AnotherRun, match="in progress"), run_lock():
+            pass
+    assert not run_in_progress()
+
+
+def test_selecting_without_inputs_names_what_is_missing() -> None:
+    graph = fake_method.build(fake_method.fake_profile()).resolve_asset_graph()
+    with dg.DagsterInstance.ephemeral() as instance:
+        lacking = missing_inputs(pipeline_nodes(graph, ["mc_scores"]), Staleness(instance, graph), graph)
+    assert lacking[0] == (Node("mc_scores", "0-of-2"), Node("solutions", "0-of-2"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--profile", "nothing"], "profile 'nothing' is neither a shipped profile"),
+        (["--set", "labels.epsilom=0.5"], "labels.epsilom: unknown key, value 0.5"),
+        (["--set", "labels.epsilon=high"], "labels.epsilon: "),
+        (["--set", "labels"], "'labels' is not of the form section.key=value"),
+        (["--select", "labels"], "--select 'labels' is not an asset, allowed: problems, "),
+    ],
+)
+def test_bad_settings_are_one_line_status_2_and_nothing_written(
+    arguments: list[str], said: str, home: Path
+) -> None:
+    script = "import typer; from orchestration.commands import run; typer.run(run)"
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not home.exists()
+
+
+def test_the_home_gets_a_dagster_file_that_dagster_accepts(home: Path) -> None:
+    prepare()
+    assert (home / "dagster" / "dagster.yaml").read_text().startswith("#")
+    (home / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    prepare()
+    assert "pools" not in (home / "dagster" / "dagster.yaml").read_text(), "the user's own file stays"
+    with dg.DagsterInstance.get() as instance:
+        assert not instance.telemetry_enabled
+    assert sqlite3.connect(home / "dagster" / "history" / "runs.db").execute(
+        "select count(*) from runs"
+    ).fetchone() == (0,)
