@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -63,7 +62,6 @@ class LocalMachines:
     def _loop(self) -> asyncio.Runner:
         if self._runner is None:
             self._runner = asyncio.Runner()
-            atexit.register(self.close)
         return self._runner
 
     def release(self) -> None:
@@ -78,11 +76,3 @@ class LocalMachines:
                 await sandbox.close()
 
         self._loop().run(close())
-
-    def close(self) -> None:
-        """Release everything, the loop included."""
-        if self._runner is not None:
-            self.release()
-            self._runner.close()
-            self._runner = None
-            atexit.unregister(self.close)

@@ -108,19 +108,31 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
     tags = {SESSION_TAG: session, PROFILE_TAG: profile.name}
     StepProgress.listener = lambda finished, total: connection.send(Advance(finished, total))
     with dg.DagsterInstance.get() as instance:
-        while True:
-            try:
-                order = connection.recv()
-            except (EOFError, OSError):
-                return
-            except KeyboardInterrupt:
-                continue
-            started = time.perf_counter()
-            try:
-                run_id, error = execute(defs, instance, order, tags)
-            except KeyboardInterrupt:
-                run_id, error = "", "interrupted"
+        try:
+            _take_orders(connection, defs, instance, tags)
+        finally:
+            (defs.resources or {})["machines"].release()
+
+
+def _take_orders(
+    connection: Connection, defs: dg.Definitions, instance: dg.DagsterInstance, tags: dict[str, str]
+) -> None:
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            return
+        except KeyboardInterrupt:
+            continue
+        started = time.perf_counter()
+        try:
+            run_id, error = execute(defs, instance, order, tags)
+        except KeyboardInterrupt:
+            run_id, error = "", "interrupted"
+        try:
             connection.send(Outcome(run_id, time.perf_counter() - started, error))
+        except BrokenPipeError:  # interrupted: the parent waits for the end of the process, not for its outcome
+            return
 
 
 def execute(

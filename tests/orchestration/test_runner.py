@@ -161,6 +161,4 @@ def test_the_home_gets_a_dagster_file_that_dagster_accepts(home: Path) -> None:
     assert "pools" not in (home / "dagster" / "dagster.yaml").read_text(), "the user's own file stays"
     with dg.DagsterInstance.get() as instance:
         assert not instance.telemetry_enabled
-    assert sqlite3.connect(home / "dagster" / "history" / "runs.db").execute(
-        "select count(*) from runs"
-    ).fetchone() == (0,)
+        assert instance.root_directory == str(home / "dagster")
