@@ -156,17 +156,18 @@ def examples(rows: Sequence[Mapping[str, Any]], count: int = EXAMPLES) -> dg.Mar
 
 
 def _cell(value: Any) -> str:
+    text = _shown(value)
+    text = text if len(text) <= CELL else text[: CELL - 3] + "..."
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
+
+
+def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, list | tuple):
-        value = (
-            "\n".join(_cell(item) for item in value)
-            if any(isinstance(v, str) for v in value)
-            else (", ".join(_cell(item) for item in value))
-        )
-    text = str(value)
-    text = text if len(text) <= CELL else text[: CELL - 3] + "..."
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
+        between = "\n" if any(isinstance(item, str) for item in value) else ", "
+        return between.join(_shown(item) for item in value)
+    return str(value)
 
 
 def plot(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0) -> dg.MarkdownMetadataValue:

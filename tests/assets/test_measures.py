@@ -1,0 +1,99 @@
+"""Measures against cases worked out by hand."""
+
+from __future__ import annotations
+
+from assets.label_quality import against_truth, filter_shares, label_shares
+from assets.orderings import DIFFERENCES, notes
+from assets.parameters import directory_version
+from assets.pipeline import Pipeline
+from assets.publish import examples
+from genprm.records import FilterDecision, Measure, StepLabels
+from genprm.settings import build_profile
+
+
+def labelled(name: str, labels: list[int]) -> StepLabels:
+    first = labels.index(0) if 0 in labels else -1
+    return StepLabels(name, "ratio", 0.8, [float(label) for label in labels], labels, first)
+
+
+LABELS = [
+    labelled("found", [1, 0, 0]),  # the truth is step 1: a hit
+    labelled("early", [0, 1, 0]),  # the truth is step 2: a false alarm at 0, and a hit
+    labelled("missed", [1, 1, 1]),  # the truth is step 2: a miss
+    labelled("right", [1, 0, 1]),  # no step is wrong: a false alarm
+    labelled("clean", [1, 1]),  # no step is wrong
+    labelled("unclear", [0, 0]),  # nothing is claimed
+]
+TRUTH = {"found": 1, "early": 2, "missed": 2, "right": -1, "clean": -1}
+
+
+def test_labels_against_truth_up_to_the_first_wrong_step() -> None:
+    kept = [FilterDecision(name, True, "agree", first, first) for name, first in (("found", 1), ("missed", -1))]
+    found = {row.name: (row.value, row.count) for row in against_truth("main", LABELS, kept, TRUTH)}
+    assert found["exact first error"] == (40.0, 5)
+    assert found["precision"] == (50.0, 4)  # 2 hits among 4 zeros that count
+    assert found["recall"] == (100 * 2 / 3, 3)
+    assert round(found["F1"][0], 6) == round(2 * 50 * (200 / 3) / (50 + 200 / 3), 6)
+    assert found["exact first error in the kept"] == (50.0, 2)
+
+
+def test_shares_of_labels_and_reasons() -> None:
+    assert [(row.name, row.value) for row in label_shares("main", LABELS)] == [
+        ("steps labelled wrong", 100 * 7 / 16),
+        ("solutions with a wrong step", 100 * 4 / 6),
+    ]
+    decisions = [FilterDecision(str(n), n < 3, "agree" if n < 3 else "different_step", 0, 0) for n in range(4)]
+    reasons = {row.name: row.value for row in filter_shares("main", decisions)}
+    assert reasons["filter: agree"] == 75.0
+    assert reasons["filter: different_step"] == 25.0
+    assert sum(reasons.values()) == 100.0
+
+
+def test_each_ordering_that_does_not_show_gets_one_line() -> None:
+    def difference(name: str, value: float, low: float, high: float) -> Measure:
+        return Measure(DIFFERENCES, name, "F1", value, low, high, "points", 100)
+
+    rows = [
+        difference("full - untrained", 9.0, 4.0, 14.0),
+        difference("full - direct", 3.0, -1.0, 7.0),
+        difference("full - cot", -0.5, -4.0, 3.0),
+        difference("full Maj - Pass@1", -2.0, -3.0, -1.0),
+        Measure("labels", "main", "exact first error", 60.0, None, None, "%", 10),
+        Measure("labels", "hard", "exact first error", 70.0, None, None, "%", 10),
+        Measure("labels", "main", "F1", 60.0, None, None, "%", 10),
+        Measure("labels", "hard", "F1", 70.0, None, None, "%", 10),
+    ]
+    lines = notes(rows)
+    assert len(lines) == 4
+    assert [line.split(":")[0] for line in lines] == [
+        "Not certain",
+        "Not as in the paper",
+        "Other than in the paper",
+        "Not as in the paper",
+    ]
+
+
+def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    (tmp_path / "genprm.json").write_text("{}")
+    before = directory_version(tmp_path)
+    (tmp_path / "genprm.json").write_text('{"steps": 3}')
+    assert directory_version(tmp_path) == before
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert directory_version(tmp_path) != before
+
+
+def test_models_of_a_profile() -> None:
+    training = {"base": {"r1-distill-1.5b": "hub/small"}, "modes": ["full", "direct"]}
+    keys = [model.key for model in Pipeline(build_profile({"name": "p", "training": training})).models]
+    assert keys == [
+        "r1-distill-1.5b.main.full",
+        "r1-distill-1.5b.main.direct",
+        "r1-distill-1.5b.untrained",
+        "rationale",
+    ]
+
+
+def test_examples_are_one_markdown_row_each_whatever_they_contain() -> None:
+    table = examples([{"steps": ["a | b", "c\nd"], "rewards": [0.123456, 1.0]}]).value
+    assert table == "| steps | rewards |\n|---|---|\n| a \\| b<br>c<br>d | 0.123, 1 |"
