@@ -30,6 +30,7 @@ def made(house: House) -> House:
     return house
 
 
+@pytest.mark.slow
 def test_first_everything_then_nothing_then_exactly_what_epsilon_touches(house: House, home: Path) -> None:
     assert len(house.make()) == 37
     assert house.late() == []
@@ -74,14 +75,15 @@ def test_each_section_touches_its_artifacts_only(made_once: House, change: dict,
     assert [item for item in late if not any(item.startswith(name) for name in stale)] == []
 
 
-def test_a_new_variant_is_missing_and_nothing_else_changes(made: House) -> None:
+def test_a_new_variant_is_missing_and_nothing_else_changes(made_once: House) -> None:
     variants = {"hard": {"estimator": "hard"}, "loose": {"estimator": "ratio", "epsilon": 0.1}}
-    made.use(fake_method.fake_profile(labels={"variants": variants}))
-    late = made.late()
+    made_once.use(fake_method.fake_profile(labels={"variants": variants}))
+    late = made_once.late()
     assert [item for item in late if "loose" not in item] == []
     assert len(late) == 6
 
 
+@pytest.mark.slow
 def test_identical_labels_stop_the_wave(made: House) -> None:
     made.use(fake_method.fake_profile(labels={"epsilon": 0.75}))
     assert made.make() == ["rpe_labels 0-of-2|main", "rpe_labels 1-of-2|main"]
