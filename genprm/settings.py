@@ -235,6 +235,8 @@ class EngineSettings(Section):
     max_in_flight: Annotated[int, Field(ge=1)] = 256
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backend transformers)."""
+    prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
+    """Memory for the keys and values of finished requests, from which later ones go on (backend transformers)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     max_context: Annotated[int, Field(ge=64)] = 16384
 

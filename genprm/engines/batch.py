@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from genprm.engines.base import Completion, Sampling
+from genprm.engines.prefixes import PrefixCache
 from genprm.engines.sampling import Chooser, uniform_stream
 from genprm.engines.slots import Extension, Slots
 from genprm.engines.vocabulary import Vocabulary, first_stop
 
 PREFILL_TOKENS = 16384
 """Padded prompt tokens that one forward pass may take: bounds its memory."""
+
+_SHORT = 32
+"""Prompts with fewer tokens than this to read are read together: a pass costs more than the padding."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -43,12 +48,19 @@ class Decoding:
 class Batch:
     """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order."""
 
-    def __init__(self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int) -> None:
+    def __init__(
+        self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int, prefixes: PrefixCache
+    ) -> None:
         self._model = model
         self._device = next(model.parameters()).device
         self._vocabulary = vocabulary
         self._size = size
         self._slots = Slots()
+        self.prefixes = prefixes
+        self.tokens_seen = 0
+        """Prompt tokens of all sequences that joined."""
+        self.tokens_reused = 0
+        """Those of them that did not have to be computed."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in ends if token < size]] = True
         self._checks = [self._ends]
@@ -76,20 +88,37 @@ class Batch:
         return len(self.sequences)
 
     def join(self, sequences: Sequence[Decoding]) -> None:
-        """Prefill the prompts (each different one once) and add the sequences as rows."""
-        rows = defaultdict(list)
+        """Prefill the prompts (each different one once, and only what is not known yet) and add the sequences."""
+        rows: dict[tuple[int, ...], list[Decoding]] = defaultdict(list)
         for sequence in sequences:
-            rows[sequence.prompt].append(self._add(sequence))
-        self._fit()
-        for group in _by_length(list(rows), PREFILL_TOKENS):
-            self._prefill(group, [rows[prompt][0] for prompt in group])
-        for prompt, (first, *others) in rows.items():
+            rows[sequence.prompt].append(sequence)
+        prefixes = {prompt: self.prefixes.find(prompt[:-1]) for prompt in rows}
+        prompts = sorted(rows, key=lambda prompt: len(prompt) - prefixes[prompt].length)
+        first = len(self)
+        for prompt in prompts:
+            self._add(rows[prompt][0])
+        copies = {
+            row: [self._add(other) for other in rows[prompt][1:]] for row, prompt in enumerate(prompts, first)
+        }
+        starts = np.array([prefixes[prompt].length for prompt in prompts])
+        missing = self._lengths[first : first + len(prompts)] - starts
+        runs = _similar(missing, PREFILL_TOKENS)
+        self._fit(max(int(starts[begin:end].max() + missing[end - 1]) for begin, end in runs))
+        for row, prompt in enumerate(prompts, first):
+            if prefixes[prompt].length:
+                self._slots.put(row, prefixes[prompt].state())
+        for begin, end in runs:
+            self._prefill(prompts[begin:end], first + begin, starts[begin:end])
+        for row, others in copies.items():
             if others:
-                self._slots.copy(first, others, len(prompt) - 1)
+                self._slots.copy(row, others, int(self._lengths[row]))
+        for row, prompt in enumerate(prompts, first):
+            self.tokens_seen += len(prompt) * len(rows[prompt])
+            self.tokens_reused += prefixes[prompt].length + len(prompt) * len(copies[row])
         self._chooser = None
 
-    def _fit(self) -> None:
-        self._slots.fit(len(self), int(self._lengths[: len(self)].max()) + 1)
+    def _fit(self, columns: int = 0) -> None:
+        self._slots.fit(len(self), max(columns, int(self._lengths[: len(self)].max()) + 1))
 
     def _add(self, sequence: Decoding) -> int:
         row, sampling = len(self.sequences), sequence.sampling
@@ -114,38 +143,36 @@ class Batch:
             self._checked = np.stack(self._checks)
         return self._check_of[stops]
 
-    def _prefill(self, prompts: Sequence[tuple[int, ...]], rows: list[int]) -> None:
-        width = max(len(prompt) for prompt in prompts) - 1
+    def _prefill(self, prompts: Sequence[tuple[int, ...]], first: int, starts: np.ndarray) -> None:
+        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and hold `starts` tokens."""
+        width = max(len(prompt) - 1 - start for prompt, start in zip(prompts, starts, strict=True))
         if width == 0:
             return
         tokens = np.zeros((len(prompts), width), dtype=np.int64)
-        for line, prompt in zip(tokens, prompts, strict=True):
-            line[: len(prompt) - 1] = prompt[:-1]
-        slots = torch.tensor(rows, device=self._device)
-        extension = Extension(self._slots, slots, torch.zeros_like(slots), width, fresh=True)
+        for line, prompt, start in zip(tokens, prompts, starts, strict=True):
+            line[: len(prompt) - 1 - start] = prompt[start:-1]
+        extension = Extension(self._slots, first, self._tensor(starts), width, fresh=not starts.any())
+        # Padding stays within the positions that the model knows.
+        last = self._tensor(self._lengths[first : first + len(prompts), None])
         self._model.base_model(
-            input_ids=torch.from_numpy(tokens).to(self._device),
-            position_ids=extension.columns,
+            input_ids=self._tensor(tokens),
+            position_ids=torch.minimum(extension.columns, last),
             use_cache=False,
             extension=extension,
         )
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array.copy()).to(self._device)
 
     def step(self) -> None:
         """Decode one token for every row; sequences that end are handed back and leave."""
         count = len(self.sequences)
         lengths = self._lengths[:count]
         self._fit()
-        device = self._device
-        extension = Extension(
-            self._slots,
-            torch.arange(count, device=device),
-            torch.from_numpy(lengths.copy()).to(device),
-            tokens=1,
-            leading=True,
-        )
+        extension = Extension(self._slots, 0, self._tensor(lengths), tokens=1)
         logits = (
             self._model(
-                input_ids=torch.from_numpy(self._tokens[:count, None].copy()).to(device),
+                input_ids=self._tensor(self._tokens[:count, None]),
                 position_ids=extension.columns,
                 use_cache=False,
                 extension=extension,
@@ -154,8 +181,10 @@ class Batch:
             .float()
         )
         if self._chooser is None:
-            self._chooser = Chooser(self._temperature[:count], self._top_p[:count], self._top_k[:count], device)
-        chosen = self._chooser(logits, torch.from_numpy(self._uniform(count)).to(device)).cpu().numpy()
+            self._chooser = Chooser(
+                self._temperature[:count], self._top_p[:count], self._top_k[:count], self._device
+            )
+        chosen = self._chooser(logits, self._tensor(self._uniform(count))).cpu().numpy()
         self._note_logprobs(count, logits)
         self._tokens[:count] = chosen
         lengths += 1
@@ -221,6 +250,10 @@ class Batch:
     def _leave(self, rows: list[int]) -> None:
         if not rows:
             return
+        for row in rows:
+            sequence = self.sequences[row]
+            known = (*sequence.prompt, *sequence.ids)[: self._lengths[row]]
+            self.prefixes.add(known, partial(self._slots.take, row))
         kept = len(self.sequences) - len(rows)
         leaving = set(rows)
         holes = [row for row in rows if row < kept]
@@ -236,12 +269,15 @@ class Batch:
         self._chooser = None
 
 
-def _by_length(prompts: list[tuple[int, ...]], budget: int) -> list[list[tuple[int, ...]]]:
-    """Groups of prompts of similar length whose padded size is at most `budget` tokens (at least one each)."""
-    groups: list[list[tuple[int, ...]]] = []
-    for prompt in sorted(prompts, key=len, reverse=True):
-        if groups and (len(groups[-1]) + 1) * len(groups[-1][0]) <= budget and 2 * len(prompt) > len(groups[-1][0]):
-            groups[-1].append(prompt)
-        else:
-            groups.append([prompt])
-    return groups
+def _similar(lengths: np.ndarray, budget: int) -> list[tuple[int, int]]:
+    """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each)."""
+    runs: list[tuple[int, int]] = []
+    begin = 0
+    for end in range(1, len(lengths) + 1):
+        if end < len(lengths) and (end + 1 - begin) * lengths[end] <= budget:
+            shortest = lengths[begin]
+            if lengths[end] == 0 or (shortest > 0 and lengths[end] <= max(2 * shortest, _SHORT)):
+                continue
+        runs.append((begin, end))
+        begin = end
+    return runs

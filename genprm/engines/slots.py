@@ -62,10 +62,28 @@ class Slots:
             buffer = buffers.get(layer)
             if buffer is None:
                 buffer = buffers[layer] = new.new_zeros(self._slots, new.shape[1], self.columns, new.shape[3])
+            first, rows = extension.first, extension.rows
             if extension.fresh:
-                buffer[extension.slots, :, : new.shape[2]] = new
+                buffer[first : first + rows, :, : new.shape[2]] = new
             else:
                 buffer[extension.slots[:, None], :, extension.columns] = new.transpose(1, 2)
+
+    def take(self, slot: int, start: int, end: int) -> torch.Tensor:
+        """A copy of everything kept for tokens `start` to `end` of a slot, (tokens, width over all layers)."""
+        parts = [buffer[slot, :, start:end].transpose(0, 1).flatten(1) for buffer in self._all()]
+        return torch.cat(parts, dim=1)
+
+    def put(self, slot: int, state: torch.Tensor) -> None:
+        """Give a slot what `take` gave for tokens 0, 1, 2, ..."""
+        at = 0
+        for buffer in self._all():
+            _, heads, _, size = buffer.shape
+            part = state[:, at : at + heads * size].unflatten(1, (heads, size))
+            buffer[slot, :, : len(state)] = part.transpose(0, 1)
+            at += heads * size
+
+    def _all(self) -> list[torch.Tensor]:
+        return [*self.keys.values(), *self.values.values()]
 
     def copy(self, source: int, targets: list[int], length: int) -> None:
         """Give `targets` the first `length` tokens of `source`."""
@@ -82,23 +100,24 @@ class Slots:
 
 @dataclass
 class Extension:
-    """New tokens for some slots: row i adds `tokens` tokens to slot `slots[i]` from column `starts[i]` on.
+    """New tokens for slots `first`, `first` + 1, ...: row i adds `tokens` tokens from column `starts[i]` on.
 
     Rows shorter than `tokens` are padded on the right; what padding writes lies beyond the row's length and is
-    overwritten before it is ever visible. `fresh` says that every start is 0; `leading` that the slots are
-    0, 1, 2, ..., so that the buffers can be read without gathering.
+    overwritten before it is ever visible. `fresh` says that every start is 0.
     """
 
     store: Slots
-    slots: torch.Tensor
+    first: int
     starts: torch.Tensor
     tokens: int
     fresh: bool = False
-    leading: bool = False
     _masks: dict[int | None, torch.Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        offsets = torch.arange(self.tokens, device=self.starts.device)
+        device = self.starts.device
+        self.rows = len(self.starts)
+        self.slots = torch.arange(self.first, self.first + self.rows, device=device)
+        offsets = torch.arange(self.tokens, device=device)
         self.columns = self.starts[:, None] + offsets
         """Column (and position) of every new token, (rows, tokens)."""
 
@@ -117,7 +136,7 @@ class Extension:
 
     def read(self, buffer: torch.Tensor) -> torch.Tensor:
         """The keys or values of these rows, (rows, key-value heads, columns, head size)."""
-        return buffer[: len(self.slots)] if self.leading else buffer[self.slots]
+        return buffer[self.first : self.first + self.rows]
 
 
 def _attend(

@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
 from genprm.engines.batch import Batch, Decoding
+from genprm.engines.prefixes import PrefixCache
 from genprm.engines.slots import ATTENTION
 from genprm.engines.vocabulary import Vocabulary
 from genprm.records import Message
@@ -85,6 +86,7 @@ class TransformersEngine:
             _end_tokens(self._model, self._tokenizer),
             min(len(self._tokenizer), config.vocab_size),
             settings.max_batch,
+            PrefixCache(settings.prefix_cache_mb * 2**20),
         )
         self._waiting: deque[Decoding] = deque()
         self._requests: set[_Request] = set()
@@ -99,6 +101,16 @@ class TransformersEngine:
     def model(self) -> str:
         """Path or hub id of the weights."""
         return self._name
+
+    @property
+    def prompt_tokens_seen(self) -> int:
+        """Prompt tokens of all requests so far."""
+        return 0 if self._batch is None else self._batch.tokens_seen
+
+    @property
+    def prefix_tokens_reused(self) -> int:
+        """Those of them that were not computed, because an earlier or a simultaneous request had them."""
+        return 0 if self._batch is None else self._batch.tokens_reused
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template.
