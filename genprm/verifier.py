@@ -8,9 +8,11 @@ verdict, which goes back to the end of the analysis.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 from genprm.conversation import (
     ANALYZE_CLOSE,
@@ -35,6 +37,9 @@ from genprm.settings import Mode, VerifierSettings
 
 VERDICT_LOGPROBS = 20
 """Most probable tokens looked at where the verdict is due (as in the published evaluation)."""
+LIVE_PATHS = 128
+"""Paths that one verifier judges at a time; the others wait. Each holds an interpreter, of which the sandbox keeps
+256 alive, and a conversation, whose keys and values the engine's prefix cache is to keep."""
 UNDECIDED = 0.5
 """Reward of a step that no verdict could be had for."""
 
@@ -95,6 +100,11 @@ class Verifier:
         self.engine = engine
         self.sandbox = sandbox
         self.settings = settings
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def _place(self) -> asyncio.Semaphore:
+        """A place among the live paths; a semaphore belongs to one event loop."""
+        return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LIVE_PATHS))
 
     async def verify(
         self,
@@ -110,7 +120,7 @@ class Verifier:
 
         `path` numbers independent paths of the same case (paper eq. 6): each has its own samples, history and
         interpreter. What scripts do wrong is data. A step whose verdict cannot be had, even when asked for it,
-        has reward 0.5 and verdict "none".
+        has reward 0.5 and verdict "none". Of the paths asked for at once, `LIVE_PATHS` are judged at a time.
 
         Raises:
             ValueError: no steps, or a mode that runs code without a sandbox.
@@ -120,6 +130,13 @@ class Verifier:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
         if mode in _EXECUTED and self.sandbox is None:
             raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
+        stop_below = threshold if stop_at_first_error else -math.inf
+        async with self._place():
+            return await self._judged(case_id, problem, steps, mode, path, stop_below)
+
+    async def _judged(
+        self, case_id: str, problem: str, steps: Sequence[str], mode: Mode, path: int, stop_below: float
+    ) -> Verification:
         walk = _Path(self, case_id, path, mode)
         judged: list[StepVerification] = []
         try:
@@ -127,7 +144,7 @@ class Verifier:
                 history = [step.text for step in judged]
                 messages = conversation_messages(self.settings.format, problem, steps[: index + 1], history, mode)
                 judged.append(await walk.judge(messages, index))
-                if stop_at_first_error and judged[-1].reward < threshold:
+                if judged[-1].reward < stop_below:
                     break
         except EngineError as error:
             raise EngineError(f"case {case_id!r}, path {path}, step {len(judged)}: {error}") from error

@@ -117,6 +117,21 @@ async def test_one_interpreter_lasts_over_the_steps_of_a_path_and_is_closed() ->
     assert all(session.closed for session in sandbox.sessions)
 
 
+async def test_only_so_many_paths_hold_an_interpreter_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genprm.verifier.LIVE_PATHS", 3)
+    sandbox = FakeSandbox()
+    live: list[int] = []
+
+    def reply(prompt: str) -> str:
+        live.append(sum(not session.closed for session in sandbox.sessions))
+        return script()(prompt)
+
+    verifier = Verifier(ScriptedEngine(reply), sandbox, settings())
+    paths = await asyncio.gather(*(verifier.verify("c", "Add.", STEPS, "full", path=i) for i in range(10)))
+    assert max(live) == 3
+    assert len(paths) == len(sandbox.sessions) == 10
+
+
 MODE_TURNS: dict[Mode, str] = {
     "full": FULL_TURN,
     "cot": FULL_TURN[: FULL_TURN.index("<verify>")] + FULL_TURN[FULL_TURN.index("<output>") :],
