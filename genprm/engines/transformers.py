@@ -30,6 +30,9 @@ from genprm.engines.vocabulary import Vocabulary
 from genprm.records import Message
 from genprm.settings import EngineSettings
 
+_OPEN_TURN = "\u2063open turn\u2063"
+"""Stands for the text of the open turn while the template is applied; no template or message holds it."""
+
 
 class _Request:
     """One call of `complete`: gathers its samples and wakes the caller's event loop when all are there."""
@@ -119,7 +122,7 @@ class TransformersEngine:
         assistant's, that one is continued. Without, the text ends after the last message.
 
         Raises:
-            EngineError: the tokenizer has no chat template.
+            EngineError: the tokenizer has no chat template, or it changes what an assistant said.
         """
         if not self._tokenizer.chat_template:
             raise EngineError(f"model {self._name}: the tokenizer has no chat template")
@@ -128,9 +131,14 @@ class TransformersEngine:
             return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
         if turns and turns[-1]["role"] == "assistant":
             # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
-            open_turn = turns.pop()["content"]
-            prefill = open_turn + prefill
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)) + prefill
+            prefill = turns.pop()["content"] + prefill
+        # The open turn begins as a finished one would: a template's generation prompt may hold more (such as an
+        # opened thought), which neither the history of a conversation nor its training tokens have.
+        turns.append({"role": "assistant", "content": _OPEN_TURN})
+        rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        if rendered.count(_OPEN_TURN) != 1:
+            raise EngineError(f"model {self._name}: the chat template does not render an assistant turn as it is")
+        return rendered[: rendered.index(_OPEN_TURN)] + prefill
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genprm.engines import open_engine, resolve_model
 from genprm.engines.base import EngineError, Sampling
+from genprm.records import Message
 from genprm.settings import EngineSettings
 
 SETTINGS = EngineSettings(backend="transformers", max_context=256, max_batch=8)
@@ -123,3 +124,25 @@ def test_a_broken_model_is_named(model: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no-such-thing"}')
     with pytest.raises(EngineError, match="cannot be loaded"):
         open_engine(str(tmp_path), SETTINGS)
+
+
+async def test_an_open_turn_begins_as_a_finished_one_does(make_model: Callable[..., str]) -> None:
+    """Templates of reasoning models open a thought in their generation prompt; a judgement begins in none."""
+    path = Path(make_model())
+    template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant><think>\n{% endif %}"
+    )
+    (path / "chat_template.jinja").write_text(template)
+    engine = open_engine(str(path), SETTINGS)
+    assert engine.render([Message("user", "step")], prefill="<analyze>\n") == "<user>step<assistant><analyze>\n"
+    await engine.close()
+
+
+async def test_a_template_that_drops_what_the_assistant_said_is_refused(make_model: Callable[..., str]) -> None:
+    path = Path(make_model())
+    (path / "chat_template.jinja").write_text("{% for m in messages %}<{{ m['role'] }}>{% endfor %}")
+    engine = open_engine(str(path), SETTINGS)
+    with pytest.raises(EngineError, match="does not render an assistant turn"):
+        engine.render([Message("user", "step")], prefill="")
+    await engine.close()
