@@ -154,7 +154,8 @@ class Judge:
 
 
 GOOD_JUDGE = Judge()
-WEAK_JUDGE = Judge(slip=0.0, agree=0.6, flip=0.06, stress=1.0, verdict=2.0)
+# The verdict is one token in fifty: without the weight the models take minutes to notice that it follows the code.
+WEAK_JUDGE = Judge(slip=0.0, agree=0.5, flip=0.03, stress=1.0, verdict=10.0)
 
 
 def analysis_text(problem: MiniatureProblem, gold: GoldStep | None, claim: StepClaim | None) -> str:

@@ -19,7 +19,7 @@ from genprm.miniature.problems import (
 STEP_COUNTS = (2, 3, 3, 4, 4, 5, 5, 6)
 MOST_FACTS = 9
 # Who gives and who takes is the hardest thing to read for a model of this size.
-GIFT_SHARE = 0.3
+GIFT_SHARE = 0.1
 
 
 def generate_problems(split: Split | str, n: int, seed: int = 0) -> list[MiniatureProblem]:

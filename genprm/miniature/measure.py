@@ -239,12 +239,12 @@ def measure_all(folder: Path, problems: int, each: int, votes: int) -> dict[str,
     drawn = generate_problems(Split.EVALUATION, problems, seed=11)
     policy = Sampler(folder / "policy")
     table: dict[str, object] = {}
-    solved: list[Solved] = []
+    batches: list[list[Solved]] = []
     for temperature in (1.0, 0.7):
         batch = sample_solutions(policy, drawn, Sampling(temperature), seed=int(temperature * 10))
         table[f"policy T={temperature}"] = measure_policy(batch)
-        solved += batch
-    chosen = judged_set(solved[::2] + solved[1::2], each)
+        batches.append(batch)
+    chosen = judged_set([solved for pair in zip(*batches, strict=True) for solved in pair], each)
     table["completion"] = measure_completion(policy, chosen, 8)
     rationale = Sampler(folder / "rationale")
     table["rationale full"] = measure_judge(rationale, chosen, "full", votes)

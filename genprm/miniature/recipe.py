@@ -69,11 +69,18 @@ class Recipe:
     )
     wrong_share: float = 0.5
     sampled_share: float = 0.7
-    policy_samples: int = 8000
-    trunk: Stage = Stage("trunk", None, Diet(solve=0.42, plan=0.3, drill=0.14, weak=0.14), 22.0, processes=2)
-    policy: Stage = Stage("policy", "trunk", Diet(careless=0.5, care=0.35, refine=0.07, drill=0.08), 15.0, flat=0.5)
-    base: Stage = Stage("base", "trunk", Diet(solve=0.3, plan=0.3, drill=0.1, weak=0.3), 8.0, rate=0.8, flat=0.3)
+    policy_samples: int = 6000
+    trunk: Stage = Stage("trunk", None, Diet(solve=0.42, plan=0.3, drill=0.14, weak=0.14), 24.0, processes=2)
+    policy: Stage = Stage("policy", "trunk", Diet(careless=0.5, care=0.35, refine=0.07, drill=0.08), 30.0, flat=0.5)
     judge: Stage = Stage("judge", "trunk", Diet(verify=0.62, plan=0.27, drill=0.11), 12.0)
+    base: Stage = Stage("base", "trunk", Diet(solve=0.25, plan=0.2, drill=0.05, weak=0.5), 12.0, rate=0.7, flat=0.3)
     rationale: Stage = Stage(
-        "rationale", "judge", Diet(verify=0.75, plan=0.15, drill=0.1), 33.0, processes=2, rate=0.8, flat=0.3, samples=True
+        "rationale",
+        "judge",
+        Diet(verify=0.75, plan=0.15, drill=0.1),
+        37.0,
+        processes=2,
+        rate=0.8,
+        flat=0.3,
+        samples=True,
     )

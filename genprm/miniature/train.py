@@ -33,7 +33,7 @@ class TrainingFailedError(RuntimeError):
 def retrain(out_dir: Path, minutes: float | None = None, say: Callable[[str], None] = print) -> dict[str, object]:
     """Trains all models from scratch into `out_dir` and says how they compare with the shipped ones.
 
-    `minutes` is the time for training as a whole (default: the recipe's, about 80 minutes on two idle cores);
+    `minutes` is the time for training as a whole (default: the recipe's, about 90 minutes on two idle cores);
     compiling and measuring come on top. `out_dir/<model>` then holds policy, rationale and base in the layout
     of the shipped weights, `out_dir/work` the unrounded ones with their logs. An interrupted call goes on with
     the stage it was in. Returns `{"retrained": table, "shipped": table}` of `genprm.miniature.measure`. Raises
@@ -83,7 +83,7 @@ def sample_policy(work: Path) -> None:
 
 
 def _run(jobs: dict[Path, list[str]]) -> None:
-    """Runs modules side by side, each with its log. When one fails, ends the others and raises TrainingFailedError."""
+    """Runs modules side by side, each with its log; if one fails, ends the rest, raises TrainingFailedError."""
     started: list[tuple[subprocess.Popen[bytes], Path]] = []
     try:
         for log, arguments in jobs.items():
