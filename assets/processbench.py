@@ -23,7 +23,11 @@ VERDICT = Check("first_below_threshold", "The prediction is the first reward bel
 
 def votes_of(pipeline: Pipeline, model: Model) -> int:
     """Paths per case. A direct verdict is read off, not sampled: one path says all that many would."""
-    return 1 if model.mode == "direct" else pipeline.profile.evaluation.votes
+    if model.mode == "direct":
+        return 1
+    evaluation = pipeline.profile.evaluation
+    voted = model.trained and model.mode == "full"
+    return evaluation.votes if voted else evaluation.other_votes or evaluation.votes
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:

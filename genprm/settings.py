@@ -218,6 +218,8 @@ class EvaluationSettings(Section):
     """Cases per subset; all when empty."""
     votes: Annotated[int, Field(ge=1)] = 8
     """Verification paths per case: Pass@1 is their mean, Maj@N their vote."""
+    other_votes: Annotated[int, Field(ge=1)] | None = None
+    """Paths per case of the models that `full` is compared with (other modes, references); as many when empty."""
     threshold: Share = 0.5
     """A step is wrong when its reward is below this."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
