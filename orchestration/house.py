@@ -13,9 +13,9 @@ _PROCESS_ENVIRONMENT = {
     # More threads than one a process only make small models slower on shared cores.
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    # glibc returns and re-faults large blocks on every call otherwise.
-    "MALLOC_MMAP_THRESHOLD_": "8589934592",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    # glibc would return and re-fault blocks of a few megabytes on every call; larger ones are given back.
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
 
 
