@@ -72,7 +72,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version="1",
         pool="engine",
-        check_specs=[check.spec("checkpoints") for check in (WHOLE, LEARNED)],
+        check_specs=[check.spec("checkpoints", pipeline.checkpoints) for check in (WHOLE, LEARNED)],
     )
     def checkpoints(
         context: dg.AssetExecutionContext,

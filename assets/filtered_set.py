@@ -25,7 +25,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         kinds={"parquet"},
         owners=OWNERS,
         code_version="1",
-        check_specs=[check.spec("filtered_set") for check in (DECIDED, AGREED, BOTH)],
+        check_specs=[check.spec("filtered_set", pipeline.labelled) for check in (DECIDED, AGREED, BOTH)],
     )
     def filtered_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """Two noisy opinions that agree are worth more than either. A solution is kept when labels and judgements

@@ -31,7 +31,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         kinds={"parquet"},
         owners=OWNERS,
         code_version="1",
-        check_specs=[COMPLETE.spec("label_quality")],
+        check_specs=[COMPLETE.spec("label_quality", pipeline.variants)],
     )
     def label_quality(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """What the labels of one variant are worth: the share of steps labelled wrong, what the filter keeps and

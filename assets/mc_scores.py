@@ -29,7 +29,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=CODE_VERSION,
         pool="engine",
-        check_specs=[check.spec("mc_scores") for check in (SCORED, DOMAIN)],
+        check_specs=[check.spec("mc_scores", pipeline.shards) for check in (SCORED, DOMAIN)],
     )
     def mc_scores(
         context: dg.AssetExecutionContext,

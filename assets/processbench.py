@@ -45,7 +45,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=CODE_VERSION,
         pool="engine",
-        check_specs=[check.spec("processbench") for check in (ALL, PATHS, VERDICT)],
+        check_specs=[check.spec("processbench", pipeline.judged) for check in (ALL, PATHS, VERDICT)],
     )
     def processbench(
         context: dg.AssetExecutionContext,

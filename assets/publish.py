@@ -40,9 +40,15 @@ class Check:
     description: str
     integrity: bool = True
 
-    def spec(self, asset: str) -> dg.AssetCheckSpec:
-        """Its definition."""
-        return dg.AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.integrity)
+    def spec(self, asset: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetCheckSpec:
+        """Its definition; that of a partitioned artifact has its `partitions`, or the UI shows no result."""
+        return dg.AssetCheckSpec(
+            self.name,
+            asset=asset,
+            description=self.description,
+            blocking=self.integrity,
+            partitions_def=partitions,
+        )
 
     def result(self, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
         """Its outcome; `metadata` says what was found."""

@@ -28,7 +28,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=CODE_VERSION,
         pool="engine",
-        check_specs=[check.spec("rationales") for check in (JUDGED, REWARDS, VERDICTS)],
+        check_specs=[check.spec("rationales", pipeline.shards) for check in (JUDGED, REWARDS, VERDICTS)],
     )
     def rationales(
         context: dg.AssetExecutionContext,

@@ -23,7 +23,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         kinds={"parquet"},
         owners=OWNERS,
         code_version="1",
-        check_specs=[DOMAIN.spec("rpe_labels")],
+        check_specs=[DOMAIN.spec("rpe_labels", pipeline.labelled)],
     )
     def rpe_labels(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /

@@ -32,7 +32,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         owners=OWNERS,
         code_version=CODE_VERSION,
         pool="engine",
-        check_specs=[check.spec("solutions") for check in (SHARD, BOTH, STEPS)],
+        check_specs=[check.spec("solutions", pipeline.shards) for check in (SHARD, BOTH, STEPS)],
     )
     def solutions(
         context: dg.AssetExecutionContext,

@@ -48,7 +48,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         kinds={"parquet"},
         owners=OWNERS,
         code_version="1",
-        check_specs=[check.spec("training_set") for check in (TURNS, KEPT, SAME)],
+        check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
     def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
