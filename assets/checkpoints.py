@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from assets.training_set import part
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.records import TrainingExample, content_hash
-from genprm.training import run_training
+from genprm.training import progress_of, run_training
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
@@ -137,7 +138,6 @@ def _trained(
     reused = (directory / MANIFEST_FILE).is_file()
     if not reused:
         machines.release()
-        total = _steps(len(examples), profile.training.epochs, profile.training.batch_size)
         run_training(
             examples,
             profile.training,
@@ -145,7 +145,7 @@ def _trained(
             profile.consensus.mask_code_output,
             directory,
             run.environment(),
-            _log(context, progress.of(context), total),
+            _log(context, progress.of(context)),
             {
                 "inference_mode": model.mode,
                 "verifier": profile.rationales.verifier.model_dump(mode="json"),
@@ -174,19 +174,12 @@ def _trained(
     return directory, facts
 
 
-def _steps(examples: int, epochs: float, batch: int) -> int:
-    return max(1, round(epochs * -(-examples // batch)))
-
-
-def _log(context: dg.AssetExecutionContext, progress: Any, total: int) -> Any:
-    done = 0
-
+def _log(context: dg.AssetExecutionContext, progress: Callable[[int, int], None]) -> Callable[[str], None]:
     def line(text: str) -> None:
-        nonlocal done
         context.log.info(text)
-        if "loss" in text:
-            done += 1
-            progress(min(done, total), total)
+        reached = progress_of(text)
+        if reached is not None:
+            progress(*reached)
 
     return line
 
