@@ -28,8 +28,8 @@ class Interval(NamedTuple):
     high: float
 
 
-class PredictedCase(Protocol):
-    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
+class LabelledCase(Protocol):
+    """A case whose first wrong step is known."""
 
     @property
     def id(self) -> str: ...
@@ -37,19 +37,18 @@ class PredictedCase(Protocol):
     def subset(self) -> str: ...
     @property
     def label(self) -> int: ...
+
+
+class PredictedCase(LabelledCase, Protocol):
+    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
+
     @property
     def prediction(self) -> int | None: ...
 
 
-class PathsCase(Protocol):
+class PathsCase(LabelledCase, Protocol):
     """A case with the rewards of each of its verification paths."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def subset(self) -> str: ...
-    @property
-    def label(self) -> int: ...
     @property
     def path_rewards(self) -> Sequence[Sequence[float]]: ...
 
