@@ -123,7 +123,7 @@ def _vote(weight: Callable[[Candidate], float]) -> Selector:
 
 
 class Point(NamedTuple):
-    """Accuracy in percent at one N, its 95 % interval over problems, and tokens spent per problem on N candidates."""
+    """Accuracy in percent at one N, its 95 % interval over problems, and tokens per problem for N candidates."""
 
     n: int
     accuracy: float
