@@ -228,6 +228,27 @@ class EvaluationSettings(Section):
     seed: int = 0
 
 
+class RefinementSettings(Section):
+    """The reward model as critic: the policy rewrites what was judged wrong (paper 5.3: temperature 0.7, 3 turns).
+
+    In `opening` and `request` the words {problem}, {solution}, {number} (1-based), {step}, {quoted_step} and
+    {critique} stand for what they name.
+    """
+
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    opening: str | None = "{problem}"
+    """First user turn, which the solution answers; when empty, `request` is the only turn."""
+    request: str = (
+        "Step {number} of your solution may be wrong:\n\n{quoted_step}\n\n{critique}\n\n"
+        "Think about it again, and write the whole solution in numbered steps."
+    )
+    sampling: SamplingSettings = SamplingSettings()
+    turns: Annotated[int, Field(ge=1)] = 3
+    keep_steps: bool = False
+    """Keep the steps before the wrong one; otherwise the policy writes a new solution."""
+    seed: int = 0
+
+
 class EngineSettings(Section):
     """How text is generated."""
 

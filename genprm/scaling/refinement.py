@@ -1,0 +1,231 @@
+"""The critic: a policy rewrites its solution where a judge found it wrong, turn by turn (paper 5.3 and table 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from genprm.answers import AnswerChecker
+from genprm.engines.base import Engine
+from genprm.monte_carlo import rollout_prefill
+from genprm.records import Message, StepVerification
+from genprm.scaling.voting import majority_rewards
+from genprm.settings import Mode, RefinementSettings
+from genprm.solutions import derived_seed, final_answer, sampling_of, split_steps
+from genprm.verifier import Verifier, first_error, rewards
+
+
+class Critique(NamedTuple):
+    """What a critic found wrong: the 0-based step, what it says about it, and the tokens that all of its work took.
+
+    `step` is None when nothing is wrong.
+    """
+
+    step: int | None
+    text: str
+    tokens: int
+
+
+class Critic(Protocol):
+    """Finds the first wrong step of a solution."""
+
+    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique: ...
+
+
+class RewardCritic:
+    """A generative reward model as critic: the first step whose mean reward is below the threshold.
+
+    The critique is the analysis of that step, without its lead-in and without code, on the first path that
+    judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
+    """
+
+    def __init__(self, verifier: Verifier, mode: Mode = "full", votes: int = 1, threshold: float = 0.5) -> None:
+        self._verifier = verifier
+        self._mode: Mode = mode
+        self._votes = votes
+        self._threshold = threshold
+
+    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
+        """Judge on `votes` paths.
+
+        Raises:
+            EngineError, SandboxError: as raised by the verifier.
+        """
+        paths = await asyncio.gather(
+            *(
+                self._verifier.verify(case_id, problem, steps, self._mode, path, self._votes == 1, self._threshold)
+                for path in range(self._votes)
+            )
+        )
+        tokens = sum(path.tokens + path.prompt_tokens for path in paths)
+        wrong = first_error(majority_rewards([rewards(path) for path in paths]), self._threshold)
+        if wrong < 0:
+            return Critique(None, "", tokens)
+        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
+        return Critique(wrong, self._said(blamed, wrong), tokens)
+
+    def _said(self, step: StepVerification, index: int) -> str:
+        lead = self._verifier.settings.format.analyze_lead.format(number=index + 1)
+        return step.analysis.removeprefix(lead).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One solution of a problem: the first (turn 0), or what the policy made of a critique of the one before.
+
+    `steps` is empty when the text was not a numbered solution. `critic_tokens` were spent on judging it.
+    """
+
+    turn: int
+    steps: tuple[str, ...]
+    final_answer: str | None
+    correct: bool
+    critique: Critique | None
+    policy_tokens: int
+    critic_tokens: int
+
+
+async def refine(
+    case_id: str,
+    problem: str,
+    answer: str,
+    first: Sequence[str],
+    policy: Engine,
+    critic: Critic,
+    settings: RefinementSettings,
+    answers: AnswerChecker,
+) -> list[Attempt]:
+    """The solution `first` and its rewrites, up to `settings.turns` of them.
+
+    Ends early when the critic finds nothing wrong, or when the policy's text is not a numbered solution (an attempt
+    without steps, which is not right). The reference `answer` only grades; neither critic nor policy sees it.
+
+    Raises:
+        EngineError, SandboxError: as raised by policy and critic.
+    """
+    attempts = [await _graded(0, first, answer, answers, 0)]
+    while True:
+        last = attempts[-1]
+        if last.turn == settings.turns or not last.steps:
+            return attempts
+        critique = await critic(f"{case_id}@{last.turn}", problem, last.steps)
+        attempts[-1] = _criticised(last, critique)
+        if critique.step is None:
+            return attempts
+        attempts.append(await _rewritten(case_id, problem, answer, attempts[-1], policy, settings, answers))
+
+
+def _criticised(attempt: Attempt, critique: Critique) -> Attempt:
+    return Attempt(
+        attempt.turn,
+        attempt.steps,
+        attempt.final_answer,
+        attempt.correct,
+        critique,
+        attempt.policy_tokens,
+        critique.tokens,
+    )
+
+
+async def _rewritten(
+    case_id: str,
+    problem: str,
+    answer: str,
+    last: Attempt,
+    policy: Engine,
+    settings: RefinementSettings,
+    answers: AnswerChecker,
+) -> Attempt:
+    assert last.critique is not None
+    assert last.critique.step is not None
+    messages = refinement_messages(settings, problem, last.steps, last.critique)
+    kept = last.steps[: last.critique.step] if settings.keep_steps else ()
+    prefill = rollout_prefill(list(kept), len(kept))
+    sampling = sampling_of(settings.sampling, derived_seed(settings.seed, "refine", case_id, last.turn))
+    (completion,) = await policy.complete(policy.render(messages, prefill), sampling)
+    steps = split_steps(prefill + completion.text) if completion.finish_reason == "stop" else None
+    return await _graded(last.turn + 1, steps or (), answer, answers, completion.tokens + completion.prompt_tokens)
+
+
+async def _graded(turn: int, steps: Sequence[str], answer: str, answers: AnswerChecker, tokens: int) -> Attempt:
+    found = final_answer(steps[-1]) if steps else None
+    correct = await answers.equivalent_async(answer, found)
+    return Attempt(turn, tuple(steps), found, correct, None, tokens, 0)
+
+
+def refinement_messages(
+    settings: RefinementSettings, problem: str, steps: Sequence[str], critique: Critique
+) -> list[Message]:
+    """The chat that asks for a rewrite.
+
+    Raises:
+        ValueError: a critique that finds nothing wrong.
+    """
+    if critique.step is None:
+        raise ValueError("a critique that finds nothing wrong asks for no rewrite")
+    solution = "\n\n".join(steps)
+    parts = {
+        "problem": problem,
+        "solution": solution,
+        "number": str(critique.step + 1),
+        "step": steps[critique.step],
+        "quoted_step": "\n".join(f"> {line}" for line in steps[critique.step].splitlines()),
+        "critique": critique.text,
+    }
+    messages = [] if settings.system is None else [Message("system", settings.system)]
+    if settings.opening is not None:
+        messages += [Message("user", _filled(settings.opening, parts)), Message("assistant", solution)]
+    return [*messages, Message("user", _filled(settings.request, parts))]
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    """The template with its named parts; other braces (LaTeX is full of them) stay as they are."""
+    pieces = template.split("{")
+    filled = pieces[0]
+    for piece in pieces[1:]:
+        name, closed, rest = piece.partition("}")
+        filled += parts[name] + rest if closed and name in parts else "{" + piece
+    return filled
+
+
+class TurnScore(NamedTuple):
+    """All problems after a turn: accuracy in percent; how many right answers this turn made wrong and wrong ones
+    right, against the turn before; mean tokens spent per problem so far, the policy's and the critic's.
+    """
+
+    turn: int
+    accuracy: float
+    made_wrong: int
+    made_right: int
+    policy_tokens: float
+    critic_tokens: float
+
+
+def score_turns(cases: Sequence[Sequence[Attempt]], turns: int) -> list[TurnScore]:
+    """Accuracy after each turn. A problem whose refinement ended keeps its last attempt.
+
+    Raises:
+        ValueError: no cases.
+    """
+    if not cases:
+        raise ValueError("no refined problems to score; at least one is needed")
+    scores = []
+    before = [attempts[0].correct for attempts in cases]
+    for turn in range(turns + 1):
+        now = [attempts[min(turn, len(attempts) - 1)].correct for attempts in cases]
+        spent = [attempts[: turn + 1] for attempts in cases]
+        scores.append(
+            TurnScore(
+                turn=turn,
+                accuracy=100.0 * sum(now) / len(cases),
+                made_wrong=sum(was and not stays for was, stays in zip(before, now, strict=True)),
+                made_right=sum(stays and not was for was, stays in zip(before, now, strict=True)),
+                policy_tokens=sum(one.policy_tokens for attempts in spent for one in attempts) / len(cases),
+                # Judging the attempt that a turn made belongs to the next turn.
+                critic_tokens=sum(one.critic_tokens for attempts in spent for one in attempts[:turn]) / len(cases),
+            )
+        )
+        before = now
+    return scores
