@@ -99,6 +99,19 @@ class StepLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a reward was read from: an engine ("vllm"), its version, and the kind of its log-probabilities.
+
+    `logprobs` is "raw" (before temperature and truncation) or "processed" (after both, as vLLM gave them before
+    its version 1, which makes rewards almost binary).
+    """
+
+    engine: str
+    version: str
+    logprobs: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepVerification:
     """The judgement of one step on one path.
 

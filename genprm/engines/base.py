@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from genprm.records import Message
+from genprm.records import Message, Provenance
 
 
 class EngineError(RuntimeError):
@@ -60,11 +60,20 @@ class Engine(Protocol):
         """Path or hub id of the weights."""
         ...
 
+    @property
+    def provenance(self) -> Provenance:
+        """Which engine this is, and how its log-probabilities are to be read; recorded with every reward."""
+        ...
+
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template.
 
-        With `prefill` the last assistant turn is left open and begins with it (step forcing, paper 4.2);
-        without, the text ends after the last message.
+        With `prefill` the last assistant turn is left open: a new one is begun with it (step forcing, paper 4.2),
+        or, when the last message is the assistant's, that one is continued. Without, the text ends after the last
+        message.
+
+        Raises:
+            EngineError: there is no chat template, or it changes what an assistant said.
         """
         ...
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
-from genprm.records import Message
+from genprm.records import Message, Provenance
 
 _TOKEN = re.compile(r"\w+|\s|[^\w\s]")
 
@@ -47,6 +48,11 @@ class ScriptedEngine:
     def model(self) -> str:
         """The name given."""
         return self._model
+
+    @property
+    def provenance(self) -> Provenance:
+        """A script; its log-probabilities are what the script says."""
+        return Provenance("scripted", importlib.metadata.version("genprm"), "raw")
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Each message as `<|role|>`, content, `<|end|>`, a line each; an open assistant turn for `prefill`."""

@@ -13,6 +13,7 @@ conversation waits for the slowest other one (`genprm.engines.batch`).
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import threading
 import weakref
 from collections import deque
@@ -24,14 +25,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
 from genprm.engines.batch import Batch, Decoding
+from genprm.engines.chat import render_chat
 from genprm.engines.prefixes import PrefixCache
 from genprm.engines.slots import ATTENTION
 from genprm.engines.vocabulary import Vocabulary
-from genprm.records import Message
+from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
-
-_OPEN_TURN = "\u2063open turn\u2063"
-"""Stands for the text of the open turn while the template is applied; no template or message holds it."""
 
 
 class _Request:
@@ -106,6 +105,11 @@ class TransformersEngine:
         return self._name
 
     @property
+    def provenance(self) -> Provenance:
+        """This engine and the version of transformers; log-probabilities are raw."""
+        return Provenance("transformers", importlib.metadata.version("transformers"), "raw")
+
+    @property
     def prompt_tokens_seen(self) -> int:
         """Prompt tokens of all requests so far."""
         return 0 if self._batch is None else self._batch.tokens_seen
@@ -116,29 +120,8 @@ class TransformersEngine:
         return 0 if self._batch is None else self._batch.tokens_reused
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """Chat messages as prompt text by the model's own template.
-
-        With `prefill` the last assistant turn is left open: a new one is begun, or, when the last message is the
-        assistant's, that one is continued. Without, the text ends after the last message.
-
-        Raises:
-            EngineError: the tokenizer has no chat template, or it changes what an assistant said.
-        """
-        if not self._tokenizer.chat_template:
-            raise EngineError(f"model {self._name}: the tokenizer has no chat template")
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        if prefill is None:
-            return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
-        if turns and turns[-1]["role"] == "assistant":
-            # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
-            prefill = turns.pop()["content"] + prefill
-        # The open turn begins as a finished one would: a template's generation prompt may hold more (such as an
-        # opened thought), which neither the history of a conversation nor its training tokens have.
-        turns.append({"role": "assistant", "content": _OPEN_TURN})
-        rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
-        if rendered.count(_OPEN_TURN) != 1:
-            raise EngineError(f"model {self._name}: the chat template does not render an assistant turn as it is")
-        return rendered[: rendered.index(_OPEN_TURN)] + prefill
+        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+        return render_chat(self._tokenizer, self._name, messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
