@@ -208,6 +208,36 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledSolution:
+    """One of the N solutions that the policy sampled for a problem of an answer set (Best-of-N, paper 5.3).
+
+    `group` numbers the different answers to the problem in the order in which they were drawn, None without an
+    answer. A solution whose steps are not numbered has its paragraphs as steps; a truncated one has no answer.
+    """
+
+    id: str
+    problem_id: str
+    problem: str
+    steps: list[str]
+    final_answer: str | None
+    group: int | None
+    correct: bool
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SolutionRewards:
+    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths."""
+
+    id: str
+    problem_id: str
+    rewards: list[float]
+    path_rewards: list[list[float]]
+    tokens: int
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One number of the leaderboard with its 95 % interval where it has one (`low`, `high`).
 

@@ -89,6 +89,21 @@ class RolloutTier(Section):
     rollouts: Annotated[int, Field(ge=1)]
 
 
+class SequentialSettings(Section):
+    """When sequential estimation stops rolling a step out (ours; `genprm.monte_carlo.stopping`)."""
+
+    epsilon: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
+    """Threshold of relative progress that stopping is decided for. A `labels.epsilon` other than this one labels
+    without a rollout too, with steps near it less exact than K rollouts would be."""
+    error: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """Probability, at most, that a step is called kept, lost or dead and is not."""
+    flip: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.02
+    """Stop as well once K rollouts would give another label with at most this probability; 0 never does."""
+    dead_below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """A step that no rollout came back from is dead when its share is below this, or below half of Pass@1 where
+    that is less: MC = 0 itself can be seen but not proved."""
+
+
 class MonteCarloSettings(Section):
     """Monte-Carlo estimation (paper 4.2) with dynamic K (eq. 9)."""
 
@@ -102,6 +117,9 @@ class MonteCarloSettings(Section):
     )
     rollouts_otherwise: Annotated[int, Field(ge=1)] = 32
     """K when MC(s_1) is in no tier (0.9 <= MC(s_1) <= 1 in the paper)."""
+    estimator: Literal["fixed", "sequential"] = "fixed"
+    """K rollouts for every step (the paper's), or batches until the step's label is decided, K at most."""
+    sequential: SequentialSettings = SequentialSettings()
     seed: int = 0
 
     @model_validator(mode="after")
@@ -225,6 +243,32 @@ class EvaluationSettings(Section):
     bootstrap: Annotated[int, Field(ge=100)] = 2000
     """Resamples behind each 95 % interval."""
     verifier: VerifierSettings = VerifierSettings()
+    seed: int = 0
+
+
+Aggregate = Literal["last", "mean", "min", "product"]
+"""How the rewards of the steps become the reward of a solution; the paper's PRM-Last, PRM-Avg and PRM-Min, and the
+product."""
+
+
+class ScalingSettings(Section):
+    """Best-of-N on sets of problems with answers (paper 5.3 and appendix A). Without `sets` nothing is made."""
+
+    sets: tuple[Key, ...] = ()
+    """Names of `genprm.benchmarks.datasets.ANSWER_SETS`, or `miniature`."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Problems per set; all when empty."""
+    model: str = "Qwen/Qwen2.5-Math-7B-Instruct"
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    prompt: str = "{problem}"
+    prefill: str = "Step 1:"
+    sampling: SamplingSettings = SamplingSettings()
+    candidates: Annotated[int, Field(ge=1, le=256)] = 32
+    """Solutions sampled per problem; smaller N are disjoint chunks of these."""
+    votes: Annotated[int, Field(ge=1)] = 1
+    """Verification paths per candidate."""
+    aggregate: Aggregate = "min"
+    """The reward of a solution that the leaderboard shows; all of them are recorded."""
     seed: int = 0
 
 

@@ -91,7 +91,7 @@ class BenchmarkScore:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean F1 of one set of predictions minus that of another on the same cases, in points."""
+    """Mean F1 (or accuracy) of one way of judging minus that of another on the same cases, in points."""
 
     points: float
     ci95: Interval

@@ -6,16 +6,14 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from genprm.answers import AnswerChecker
-from genprm.benchmarks.metrics import RESAMPLES, Interval
-
-Aggregate = Literal["last", "mean", "min", "product"]
-"""How the rewards of the steps become the reward of a solution; the paper's PRM-Last, PRM-Avg and PRM-Min, and the
-product."""
+from genprm.benchmarks.metrics import RESAMPLES, Difference, Floats, Interval
+from genprm.settings import Aggregate
 
 AGGREGATES: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
     "last": lambda rewards: rewards[-1],
@@ -157,20 +155,49 @@ def curve(
     Raises:
         ValueError: no problems, or one with fewer candidates than the largest size.
     """
-    if not problems:
-        raise ValueError("no problems to choose solutions for; at least one is needed")
-    generator = np.random.default_rng(seed)
-    picks = generator.integers(0, len(problems), size=(resamples, len(problems)))
+    picks = _picks(len(problems), resamples, seed)
     points = []
     for n in sizes:
         shares = np.array(accuracy_at(problems, n, selector))
-        low, high = np.percentile(shares[picks].mean(axis=1), [2.5, 97.5])
         tokens = statistics.fmean(
             sum(candidate.tokens for candidate in chunk) for one in problems for chunk in _chunks(one, n)
         )
-        accuracy = 100.0 * float(shares.mean())
-        points.append(Point(n, accuracy, Interval(100.0 * float(low), 100.0 * float(high)), tokens))
+        points.append(Point(n, 100.0 * float(shares.mean()), _interval(shares, picks), tokens))
     return points
+
+
+def accuracy_difference(
+    problems: Sequence[Sequence[Candidate]],
+    others: Sequence[Sequence[Candidate]],
+    n: int,
+    selectors: tuple[Selector, Selector],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Accuracy at N of the first way of choosing from `problems` minus that of the second from `others`, in points.
+
+    Both hold the same problems with the same candidates, the rewards apart; the interval is paired by problem.
+
+    Raises:
+        ValueError: no problems, another number of them, or one with fewer than `n` candidates.
+    """
+    if len(problems) != len(others):
+        raise ValueError(f"{len(problems)} problems cannot be paired with {len(others)}")
+    picks = _picks(len(problems), resamples, seed)
+    first, second = selectors
+    gains = np.array(accuracy_at(problems, n, first)) - np.array(accuracy_at(others, n, second))
+    return Difference(100.0 * float(gains.mean()), _interval(gains, picks))
+
+
+def _picks(count: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
+    if not count:
+        raise ValueError("no problems to choose solutions for; at least one is needed")
+    return np.random.default_rng(seed).integers(0, count, size=(resamples, count))
+
+
+def _interval(values: Floats, picks: npt.NDArray[np.int64]) -> Interval:
+    low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
+    return Interval(100.0 * float(low), 100.0 * float(high))
 
 
 def _chunks(candidates: Sequence[Candidate], n: int) -> list[Sequence[Candidate]]:

@@ -17,6 +17,7 @@ from genprm.scaling.best_of_n import (
     AGGREGATES,
     Candidate,
     accuracy_at,
+    accuracy_difference,
     answer_groups,
     best,
     curve,
@@ -139,3 +140,10 @@ async def test_votes_over_published_responses_agree_with_their_authors_labels(da
     assert right == 421
     assert voted == len(rows)
     assert agree / graded > 0.97
+
+
+def test_the_difference_of_two_ways_is_paired_by_problem() -> None:
+    """Every problem gains exactly half a right choice, so the interval has no width."""
+    judged = [[candidate(RIGHT, 0.9), candidate(WRONG, 0.1)] for _ in range(6)]
+    found = accuracy_difference(judged, judged, 2, (best("last"), pass_at_1), resamples=100)
+    assert (found.points, *found.ci95) == (50.0, 50.0, 50.0)
