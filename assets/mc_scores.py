@@ -1,5 +1,6 @@
 """Monte-Carlo scores of the steps (paper 4.2, eq. 9)."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ from genprm.journal import finish, row_key
 from genprm.monte_carlo import score_steps
 from genprm.records import Solution, StepScores, from_dict
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")
 DOMAIN = Check("shares", "Scores are shares in [0, 1]; the last is 1 for a right answer and 0 for a wrong one.")
 
@@ -39,12 +40,15 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     ) -> Events:
         """How often the completion model still reaches the right answer after each step: `MC(s_t, a_t)` is the
         share of K rollouts that do. K is larger where Pass@1 is lower, because rare successes need more draws to be
-        seen. After the first step that no rollout recovers from, every later score is 0 and costs nothing.
+        seen. After the first step that no rollout recovers from, every later score is 0 and costs nothing. With
+        `monte_carlo.estimator: sequential` a step stops as soon as its label is decided; `stopped` says why.
+        Finished batches of rollouts are kept: a larger K tops them up.
         """
         clock = Clock()
         key = context.partition_key
         solutions = store.read(Solution, "solutions", key)
-        how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
+        weights = weights_version(settings.model)
+        how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
         engine = machines.engine(settings.model)
 
         async def scored() -> list[StepScores]:
@@ -52,7 +56,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 return await finish(
                     journal,
                     [row_key(as_key(solution), *how) for solution in solutions],
-                    lambda index: score_steps(solutions[index], engine, settings, answers),
+                    lambda index: score_steps(solutions[index], engine, settings, answers, journal, weights),
                     as_key,
                     lambda value: from_dict(StepScores, value),
                     progress.of(context),
@@ -77,6 +81,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "tokens": sum(row.tokens for row in rows),
                 "rollouts": sum(sum(row.rollouts) for row in rows),
                 "steps": sum(len(row.mc) for row in rows),
+                "stopped": dict(Counter(reason for row in rows for reason in row.stopped)),
                 "scores": plot(lambda axes: _draw(axes, pairs)),
                 "examples": examples(
                     [{"steps": s.steps, "mc": r.mc, "rollouts": r.rollouts, "correct": s.correct} for s, r in pairs]

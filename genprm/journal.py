@@ -93,8 +93,9 @@ class Journal:
         return self._values[key]
 
     def put(self, key: str, value: Any) -> None:
-        """Append a JSON-like value; on disk at the next sync."""
+        """Append a JSON-like value: at once it survives this process, from the next sync on a power cut."""
         self._file.write(json.dumps({"key": key, "value": value}).encode() + b"\n")
+        self._file.flush()
         self._values[key] = value
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
@@ -120,6 +121,13 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
+    """The JSON-like value under `key`: from the journal where it is there, else what `work` makes and it keeps."""
+    if key not in journal:
+        journal.put(key, await work())
+    return journal.get(key)
 
 
 async def finish(

@@ -76,7 +76,11 @@ class Solution:
 @dataclass(frozen=True, slots=True)
 class StepScores:
     """Monte-Carlo scores of one solution: `mc[t]` is MC(s_t, a_t), the share of rollouts after step t that
-    reach the answer; `rollouts[t]` of them were drawn (0 for the last step and after the first zero)."""
+    reach the answer; `rollouts[t]` of them were drawn (0 for the last step and after the first zero).
+
+    `stopped[t]` says why step t got no more rollouts (`genprm.monte_carlo.stopping.StopReason`). `decided_for` is
+    the epsilon that sequential estimation decided for; None when every step got its K rollouts.
+    """
 
     solution_id: str
     problem_id: str
@@ -84,6 +88,8 @@ class StepScores:
     mc: list[float]
     rollouts: list[int]
     tokens: int
+    stopped: list[str] = dataclasses.field(default_factory=list)
+    decided_for: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

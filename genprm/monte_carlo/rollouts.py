@@ -1,0 +1,143 @@
+"""Rollouts: how many, in which batches, and what became of each.
+
+Rollouts of a step are numbered 0, 1, 2, ... and cut into batches at the same numbers under every setting, each
+batch with a seed of its own. So the first n rollouts of a step are the same whatever K is, and a journal that has
+them serves a larger K, another estimator or another stopping rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from genprm.answers import AnswerChecker
+from genprm.engines.base import Completion, Engine
+from genprm.journal import Journal, once, row_key
+from genprm.records import Solution
+from genprm.settings import MonteCarloSettings
+from genprm.solutions import derived_seed, final_answer, prompt_messages, sampling_of
+
+FIRST_BATCH = 8
+"""Rollouts of the first batch; the smallest K of common use, and the fewest that can decide a step."""
+
+
+def rollouts_for(pass_at_1: float, settings: MonteCarloSettings) -> int:
+    """K for a problem whose MC(s_1) is `pass_at_1`: the first tier that it is below, else `rollouts_otherwise`.
+
+    In the paper 128 for [0, 0.1), 64 for [0.1, 0.9), 32 for [0.9, 1].
+    """
+    for tier in settings.tiers:
+        if pass_at_1 < tier.below:
+            return tier.rollouts
+    return settings.rollouts_otherwise
+
+
+def batch_ends(limit: int) -> list[int]:
+    """Numbers of rollouts at which a batch ends, up to and including `limit`; batches grow with what was drawn.
+
+    >>> batch_ends(64)
+    [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64]
+    """
+    ends = []
+    end = FIRST_BATCH
+    while end < limit:
+        ends.append(end)
+        end += max(4, 1 << (end.bit_length() - 3))
+    return [*ends, limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Rollouts number `first` to `first + count - 1` after the first `done` steps."""
+
+    done: int
+    first: int
+    count: int
+
+
+def draws_between(done: int, drawn: int, wanted: int) -> Iterator[Draw]:
+    """The batches that bring a step from `drawn` rollouts to `wanted`; none when it has as many."""
+    first = drawn
+    for end in batch_ends(wanted):
+        if end > first:
+            yield Draw(done, first, end - first)
+            first = end
+
+
+def rollout_prefill(steps: list[str], done: int) -> str:
+    """The open assistant turn after the first `done` steps: they, and the header of the next."""
+    return "\n\n".join([*steps[:done], f"Step {done + 1}:"])
+
+
+async def _reaches_answer(prefill: str, rollout: Completion, answer: str, answers: AnswerChecker) -> bool:
+    """Whether a rollout ends in the answer. A truncated one does not, whatever it says on the way."""
+    if rollout.finish_reason == "length":
+        return False
+    return await answers.equivalent_async(answer, final_answer(prefill + rollout.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What a batch gave: rollouts that reached the answer, and the tokens of all."""
+
+    reached: int
+    tokens: int
+
+
+class RolloutSource:
+    """Draws and grades rollouts of one solution; with a `journal` no batch is ever drawn twice.
+
+    `made_by` is whatever else decides what the engine says (weights, code version), as JSON. A journal row says
+    what made it: model, settings, seed and the number of the first rollout.
+    """
+
+    def __init__(
+        self,
+        solution: Solution,
+        engine: Engine,
+        settings: MonteCarloSettings,
+        answers: AnswerChecker,
+        journal: Journal | None = None,
+        made_by: Any = None,
+    ) -> None:
+        self._solution = solution
+        self._engine = engine
+        self._settings = settings
+        self._answers = answers
+        self._journal = journal
+        self._made_by = made_by
+        self._messages = prompt_messages(settings.system, settings.prompt, solution.problem)
+
+    async def draw(self, draw: Draw) -> Graded:
+        """One batch, from the journal where it is there."""
+        prefill = rollout_prefill(self._solution.steps, draw.done)
+        seed = derived_seed(self._settings.seed, self._solution.id, draw.done, draw.first)
+
+        async def roll_out() -> dict[str, Any]:
+            prompt = self._engine.render(self._messages, prefill=prefill)
+            sampling = sampling_of(self._settings.sampling, seed)
+            completions = await self._engine.complete(prompt, sampling, draw.count)
+            right = [await _reaches_answer(prefill, c, self._solution.answer, self._answers) for c in completions]
+            return {
+                "solution": self._solution.id,
+                "model": self._settings.model,
+                "done": draw.done,
+                "first": draw.first,
+                "count": len(completions),
+                "seed": seed,
+                "reached": sum(right),
+                "tokens": sum(completion.tokens for completion in completions),
+            }
+
+        if self._journal is None:
+            row = await roll_out()
+        else:
+            row = await once(self._journal, self._key(prefill, seed, draw.count), roll_out)
+        return Graded(row["reached"], row["tokens"])
+
+    def _key(self, prefill: str, seed: int, count: int) -> str:
+        said = [(message.role, message.content) for message in self._messages]
+        sampling = self._settings.sampling.model_dump(mode="json")
+        asked = (said, prefill, self._settings.model, sampling, seed, count)
+        return row_key("rollouts", *asked, self._solution.answer, self._made_by)
