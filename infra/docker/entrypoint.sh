@@ -1,5 +1,8 @@
 #!/bin/sh
-# The data volume may be new: make the Dagster instance usable before any service looks for it.
-set -e
-python -c "from orchestration.house import prepare; prepare()"
-exec "$@"
+# The data volume may be new: make it a home, with the Dagster instance in it, before any service looks for it.
+exec python -c '
+import os, sys
+from orchestration.house import prepare
+prepare()
+os.execvp(sys.argv[1], sys.argv[1:])
+' "$@"

@@ -1,0 +1,121 @@
+"""What the containers are told fits the code they hold: checked in the files, without Docker."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestration import house
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = (ROOT / "infra/compose.yaml").read_text()
+DOCKERFILE = (ROOT / "infra/docker/Dockerfile").read_text()
+WORKDIR = "/app"
+
+
+def with_defaults(text: str) -> str:
+    """`${NAME:-default}` as Compose fills it in where nothing is set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(with_defaults(COMPOSE))["services"]
+
+
+def image_environment() -> dict[str, str]:
+    return dict(re.findall(r"^\s*(?:ENV )?([A-Z_]+)=(\S+)(?: \\)?$", DOCKERFILE, re.MULTILINE))
+
+
+def option(service: str, name: str) -> str:
+    (value,) = (word.split("=", 1)[1] for word in SERVICES[service]["command"] if word.startswith(f"--{name}="))
+    return str(value)
+
+
+def test_every_service_starts_an_installed_program() -> None:
+    installed = {point.name for point in importlib.metadata.entry_points(group="console_scripts")}
+    assert {name: service["command"][0] for name, service in SERVICES.items()} == {
+        "mlflow": "mlflow",
+        "code": "dagster",
+        "webserver": "dagster-webserver",
+        "daemon": "dagster-daemon",
+    }
+    assert {service["command"][0] for service in SERVICES.values()} <= installed
+
+
+def test_the_web_server_and_the_daemon_find_the_code_location() -> None:
+    for service in ("webserver", "daemon"):
+        path = option(service, "workspace")
+        assert path.startswith(f"{WORKDIR}/")
+        (location,) = yaml.safe_load((ROOT / path.removeprefix(f"{WORKDIR}/")).read_text())["load_from"]
+        server = location["grpc_server"]
+        assert server["host"] == "code"
+        assert str(server["port"]) == option("code", "port")
+    module = option("code", "module-name")
+    assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_runs_are_tracked_where_mlflow_listens() -> None:
+    assignments = dict(word.split("=", 1) for word in SERVICES["code"]["environment"]["GENPRM_SET"].split())
+    address = f"mlflow:{option('mlflow', 'port')}"
+    assert assignments["tracking.uri"] == f"http://{address}"
+    assert address in option("mlflow", "allowed-hosts").split(",")
+
+
+def test_everything_that_is_kept_lies_in_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = image_environment()
+    monkeypatch.setenv("GENPRM_HOME", environment["GENPRM_HOME"])
+    assert environment["DAGSTER_HOME"] == str(house.dagster_home())
+    assert option("mlflow", "backend-store-uri") == f"sqlite:///{house.mlflow_database()}"
+    assert option("mlflow", "artifacts-destination") == str(house.artifacts_folder())
+    for service in SERVICES.values():
+        assert service["volumes"] == [f"data:{environment['GENPRM_HOME']}"]
+
+
+def test_nothing_listens_outside_and_nothing_is_privileged() -> None:
+    for name, service in SERVICES.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not service.get("privileged")
+    users = re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE)
+    assert users
+    assert users[-1] not in ("root", "0")
+
+
+def test_a_service_waits_until_the_port_of_the_one_before_it_answers() -> None:
+    for name in ("mlflow", "code", "webserver"):
+        assert SERVICES[name]["healthcheck"]["test"][-1] == f"</dev/tcp/127.0.0.1/{option(name, 'port')}"
+    before = {name: list(service.get("depends_on", {})) for name, service in SERVICES.items()}
+    assert before == {"mlflow": [], "code": ["mlflow"], "webserver": ["code"], "daemon": ["code"]}
+
+
+def test_the_build_copies_files_that_exist() -> None:
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+    paths = [path for line in copied for path in line.split()]
+    assert paths
+    assert all((ROOT / path).exists() for path in paths)
+    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
+    script = ROOT / json.loads(entry)[0].removeprefix(f"{WORKDIR}/")
+    assert os.access(script, os.X_OK)
+
+
+def test_the_entry_point_makes_a_home_and_becomes_the_command(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shown = subprocess.run(
+        [ROOT / "infra/docker/entrypoint.sh", "sh", "-c", 'echo "$DAGSTER_HOME" "$1"; exit 7', "sh", "two words"],
+        env={"PATH": path, "GENPRM_HOME": str(tmp_path / "new")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (shown.returncode, shown.stdout) == (7, f"{tmp_path}/new/dagster two words\n")
+    written = yaml.safe_load((tmp_path / "new/dagster/dagster.yaml").read_text())
+    assert written == yaml.safe_load((ROOT / "infra/dagster/dagster.yaml").read_text())
