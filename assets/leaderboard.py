@@ -1,4 +1,4 @@
-"""All results in one table (DESIGN section 1: the paper's tables side by side)."""
+"""All results in one table."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_mea
 from assets.parameters import INTERVALS, reads_evaluation
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
+from assets.scaling_measures import best_of_n_differences, best_of_n_measures
 from assets.surroundings import Store, Tracking
 from genprm.records import BenchmarkCase, Measure, Prediction, Problem, SampledProblem
 
@@ -22,7 +23,9 @@ OUTCOMES = ("kept", "easy", "hard")
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     profile = pipeline.profile
     everything = dg.AllPartitionMapping()
-    upstream = ("solutions", "label_quality", "checkpoints", "processbench")
+    upstream = ["solutions", "label_quality", "checkpoints", "processbench"]
+    if profile.scaling.sets:
+        upstream += ["candidates", "best_of_n"]
 
     @dg.asset(
         deps=[
@@ -59,6 +62,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             ),
             *judge_measures(pipeline, predictions),
             *difference_measures(pipeline, predictions),
+            *best_of_n_measures(pipeline, store),
+            *best_of_n_differences(pipeline, store, DIFFERENCES),
         ]
         for model in pipeline.models:
             means = {
@@ -77,7 +82,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "models": _table(rows, JUDGES, "F1 "),
-                "differences": _table(rows, DIFFERENCES, "F1"),
+                "differences": _table(rows, DIFFERENCES, ""),
                 "not as in the paper": dg.MetadataValue.md(missing or "nothing"),
             },
         )

@@ -24,6 +24,9 @@ from genprm.settings import Profile, Section
 CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"
 """The three things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
 
+CANDIDATES, REWARDS = "candidates", "rewards"
+"""The two things that the scaling section decides; each is a partition of `parameters/scaling`."""
+
 ONLY = "all"
 """Partition of a section that has one version for everything."""
 
@@ -40,6 +43,7 @@ _DESCRIPTIONS = {
     "consensus": "Balance and share of the training set.",
     "training": "Fine-tuning recipe of each model.",
     "evaluation": "Benchmark cases, verification loop with its votes, and intervals.",
+    "scaling": "Best-of-N: problems, policy and candidates, and the verification of them.",
 }
 
 
@@ -115,7 +119,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
     """Section -> partition -> version."""
     profile = pipeline.profile
     evaluation = profile.evaluation
-    return {
+    versions = {
         "problems": {ONLY: Version(_values(profile.problems, "shards"))},
         "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
         "monte_carlo": {ONLY: _with_weights(profile.monte_carlo, profile.monte_carlo.model)},
@@ -129,6 +133,16 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
             INTERVALS: Version({"bootstrap": evaluation.bootstrap, "threshold": evaluation.threshold}),
         },
     }
+    if profile.scaling.sets:
+        versions["scaling"] = _scaling(profile)
+    return versions
+
+
+def _scaling(profile: Profile) -> dict[str, Version]:
+    scaling = profile.scaling
+    drawn = {**_values(scaling, "votes", "aggregate"), "weights": weights_version(scaling.model)}
+    verifier = _values(profile.evaluation.verifier)
+    return {CANDIDATES: Version(drawn), REWARDS: Version({"votes": scaling.votes, "verifier": verifier})}
 
 
 def parameter_key(section: str) -> dg.AssetKey:
@@ -140,12 +154,15 @@ def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinitio
     """Partitions of the parameters. Those with one version have one partition: Dagster does not see what was
     reported about an external asset without partitions."""
     whole = dg.StaticPartitionsDefinition([ONLY])
-    return {
+    partitions: dict[str, dg.PartitionsDefinition] = {
         **dict.fromkeys(parameter_versions(pipeline), whole),
         "labels": pipeline.variants,
         "training": pipeline.checkpoints,
         "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, INTERVALS]),
     }
+    if "scaling" in partitions:
+        partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS])
+    return partitions
 
 
 def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
@@ -175,3 +192,8 @@ def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetD
 def reads_evaluation(aspect: str) -> dg.AssetDep:
     """The dependency of an artifact on one aspect of the evaluation section."""
     return reads("evaluation", dg.SpecificPartitionsPartitionMapping([aspect]))
+
+
+def reads_scaling(aspect: str) -> dg.AssetDep:
+    """The dependency of an artifact on one aspect of the scaling section."""
+    return reads("scaling", dg.SpecificPartitionsPartitionMapping([aspect]))

@@ -75,6 +75,12 @@ class Pipeline:
                 f"training and evaluation ask for {judged} results, one per model and subset ({len(keys)} models); "
                 f"allowed: at most {MOST_PARTITIONS}"
             )
+        ranked = len(keys) * len(self.profile.scaling.sets)
+        if ranked > MOST_PARTITIONS:
+            raise SettingsError(
+                f"training and scaling ask for {ranked} results, one per model and answer set "
+                f"({len(keys)} models); allowed: at most {MOST_PARTITIONS}"
+            )
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
@@ -111,6 +117,15 @@ class Pipeline:
         """Model x benchmark subset."""
         subsets = dg.StaticPartitionsDefinition(list(self.profile.evaluation.subsets))
         return dg.MultiPartitionsDefinition({"model": self.checkpoints, "subset": subsets})
+
+    @cached_property
+    def answer_sets(self) -> dg.StaticPartitionsDefinition:
+        return dg.StaticPartitionsDefinition(list(self.profile.scaling.sets))
+
+    @cached_property
+    def ranked(self) -> dg.MultiPartitionsDefinition:
+        """Model x answer set."""
+        return dg.MultiPartitionsDefinition({"model": self.checkpoints, "set": self.answer_sets})
 
     def trained_on(self) -> Mapping[str, list[str]]:
         """The models trained on each label variant."""

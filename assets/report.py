@@ -10,6 +10,7 @@ import dagster as dg
 from assets.orderings import DIFFERENCES, JUDGES, notes
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Clock, Events, announce, png
+from assets.scaling_measures import BEST_OF_N
 from assets.surroundings import Store
 from genprm.records import Measure
 
@@ -64,7 +65,8 @@ def render(profile: str, rows: Sequence[Measure]) -> str:
     groups = {
         "Data": [row for row in rows if row.group == "data"],
         "Models": [row for row in rows if row.group == JUDGES and row.name.startswith("F1 ")],
-        "Differences of mean F1": [row for row in rows if row.group == DIFFERENCES],
+        "Best-of-N": [row for row in rows if row.group == BEST_OF_N],
+        "Differences": [row for row in rows if row.group == DIFFERENCES],
         "Labels and filter, by variant": [row for row in rows if row.group == "labels"],
         "Models by subset": [row for row in rows if row.group == JUDGES and not row.name.startswith("F1 ")],
     }

@@ -179,7 +179,7 @@ class TurnFormat(Section):
 
 
 class VerifierSettings(Section):
-    """The analyse / verify / execute / judge loop (paper 4.2 and 4.3; DESIGN section 9)."""
+    """The analyse / verify / execute / judge loop (paper 4.2 and 4.3)."""
 
     sampling: SamplingSettings = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20)
     """`max_tokens` is the budget of a whole step, code output included."""
@@ -316,6 +316,10 @@ class SandboxSettings(Section):
     seconds: Annotated[float, Field(gt=0.0)] = 5.0
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_bytes: Annotated[int, Field(ge=64)] = 65536
+    scratch_mb: Annotated[int, Field(ge=1)] = 16
+    """Size of a session's scratch directory in memory, which there is at level 1 alone."""
+    scratch_files: Annotated[int, Field(ge=1)] = 1000
+    """Files and directories in it."""
     workers: Annotated[int, Field(ge=1)] = 2
 
 
@@ -348,6 +352,7 @@ class Profile(Section):
     consensus: FilterSettings = FilterSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    scaling: ScalingSettings = ScalingSettings()
     engine: EngineSettings = EngineSettings()
     sandbox: SandboxSettings = SandboxSettings()
     tracking: TrackingSettings = TrackingSettings()

@@ -8,6 +8,8 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets import (
+    best_of_n,
+    candidates,
     checkpoints,
     evaluation_set,
     filtered_set,
@@ -50,10 +52,14 @@ MAKERS: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (
 )
 """The artifacts in the order in which they are made."""
 
+SCALING: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (candidates.define, best_of_n.define)
+"""Those of test-time scaling, for profiles that name answer sets."""
+
 
 def pipeline_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     """One asset per artifact."""
-    return [make(pipeline) for make in MAKERS]
+    scaling = SCALING if pipeline.profile.scaling.sets else ()
+    return [make(pipeline) for make in (*MAKERS, *scaling)]
 
 
 def resources(profile: Profile) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from orchestration.staleness import Node, Staleness
 
-STAGES = ("solutions", "labels", "rationales", "training", "evaluation")
+STAGES = ("solutions", "labels", "rationales", "training", "scaling", "evaluation")
 """Groups in pipeline order: where several partitions could be made, the earlier stage goes first."""
 
 

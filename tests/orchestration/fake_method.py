@@ -23,6 +23,7 @@ from genprm.records import (
     Problem,
     Rationale,
     SampledProblem,
+    SampledSolution,
     Solution,
     StepScores,
     StepVerification,
@@ -139,10 +140,20 @@ class FakeVerifier:
     def __init__(self, engine: str, *_: Any) -> None:
         self.knows = "checkpoints" in engine
 
-    async def verify(self, case_id: str, problem: str, steps: Sequence[str], *_: Any, **__: Any) -> Verification:
+    async def verify(
+        self,
+        case_id: str,
+        problem: str,
+        steps: Sequence[str],
+        *_: Any,
+        stop_at_first_error: bool = False,
+        **__: Any,
+    ) -> Verification:
         note("processbench")
         wrong = self.knows and "wrong" in case_id
-        judged = [_judged(True), _judged(not wrong)] + ([] if wrong else [_judged(True)])
+        judged = [_judged(True), _judged(not wrong)]
+        if not (wrong and stop_at_first_error):
+            judged.append(_judged(True))
         return Verification(case_id, 0, "full", judged, 30, 27)
 
 
@@ -154,6 +165,19 @@ def cases(pipeline: Any, machines: Any) -> list[BenchmarkCase]:
         for kind, label in (("wrong", 1), ("right", -1))
         for n in range(2)
     ]
+
+
+def answer_problems(name: str, settings: Any, *_: Any) -> list[Problem]:
+    return [Problem(f"{name}-{n}", f"{name} {n}?", "1", name) for n in range(3)]
+
+
+async def sample_candidate(problem: Problem, index: int, *_: Any) -> SampledSolution:
+    """Every third candidate is right."""
+    note("candidates")
+    right = index % 3 == 0
+    name = f"{problem.id}-{'right' if right else 'wrong'}-{index}"
+    answer = "1" if right else "0"
+    return SampledSolution(name, problem.id, problem.problem, ["a", "b", "c"], answer, None, right, 7)
 
 
 class FakeMachines:
@@ -178,6 +202,8 @@ class FakeMachines:
 def replacements() -> list[tuple[Any, str, Any]]:
     """(module, name, fake) for everything that would need a model."""
     from assets import (
+        best_of_n,
+        candidates,
         checkpoints,
         evaluation_set,
         label_quality,
@@ -199,6 +225,9 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (checkpoints, "resolve_model", lambda name: name),
         (evaluation_set, "_cases", cases),
         (processbench, "Verifier", FakeVerifier),
+        (candidates, "answer_problems", answer_problems),
+        (candidates, "sample_candidate", sample_candidate),
+        (best_of_n, "Verifier", FakeVerifier),
         (assembly, "LocalMachines", FakeMachines),
     ]
 

@@ -8,6 +8,9 @@ import fake_method
 import pytest
 from conftest import House
 
+from genprm.records import Measure
+from orchestration.store import profile_store
+
 MAIN_WAVE = [
     *(f"{asset} {shard}-of-2|main" for asset in ("rpe_labels", "filtered_set") for shard in (0, 1)),
     "label_quality main",
@@ -87,3 +90,28 @@ def test_a_new_variant_is_missing_and_nothing_else_changes(made_once: House) -> 
 def test_identical_labels_stop_the_wave(made: House) -> None:
     made.use(fake_method.fake_profile(labels={"epsilon": 0.75}))
     assert made.make() == ["rpe_labels 0-of-2|main", "rpe_labels 1-of-2|main"]
+
+
+@pytest.mark.slow
+def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
+    """The fake judge knows what is wrong in trained models, so its choice of 4 is as good as any can be."""
+    scaling = {"sets": ["algebra", "counting"], "candidates": 4}
+    house.use(fake_method.fake_profile(scaling=scaling))
+    made = house.make()
+    assert [name for name in made if name.startswith("candidates")] == ["candidates algebra", "candidates counting"]
+    assert len([name for name in made if name.startswith("best_of_n")]) == 10
+    measures = profile_store("fake").read(Measure, "leaderboard")
+    found = {(row.subject, row.name): row.value for row in measures}
+    assert found["tiny.main.full best, min", "algebra: N = 4"] == 100
+    assert found["tiny.untrained best, min", "algebra: N = 1"] == 50
+    assert found["majority", "algebra: N = 4"] == 100, "two against two: the answer drawn first"
+    assert found["tiny.main.full best of 4 - majority", "accuracy"] == 0
+    drawn = fake_method.calls().count("candidates")
+    assert drawn == 2 * 3 * 4
+
+    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8}))
+    assert {name.split()[0] for name in house.late()} == {"candidates"}
+    house.make()
+    assert fake_method.calls().count("candidates") == 2 * drawn, "those that were there are kept"
+    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "votes": 2}))
+    assert {name.split()[0] for name in house.late()} == {"best_of_n"}

@@ -1,0 +1,142 @@
+"""The reward model as verifier: which of N solutions is the one to take? (paper 5.3)"""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.checkpoints import read_checkpoint
+from assets.parameters import REWARDS, reads_scaling
+from assets.pipeline import Pipeline, dimension
+from assets.processbench import without_text
+from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
+from assets.scaling_measures import aggregate_curves, read_candidates
+from assets.surroundings import Machines, Progress, Store, Tracking
+from genprm.journal import finish, row_key
+from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
+from genprm.scaling.voting import majority_rewards
+from genprm.verifier import Verifier, rewards
+
+CODE_VERSION = "1"
+ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    settings = pipeline.profile.scaling
+    evaluation = pipeline.profile.evaluation
+
+    @dg.asset(
+        partitions_def=pipeline.ranked,
+        deps=[
+            dg.AssetDep("candidates", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("set")),
+            dg.AssetDep("checkpoints", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("model")),
+            reads_scaling(REWARDS),
+        ],
+        group_name="scaling",
+        kinds={"parquet", "mlflow"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        pool="engine",
+        check_specs=[ALL.spec("best_of_n", pipeline.ranked)],
+    )
+    def best_of_n(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        tracking: dg.ResourceParam[Tracking],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """The model judges every step of every candidate. The solution with the highest reward is chosen (the last
+        step's, the mean, the smallest or the product), or answers are voted on with rewards as weights; beside them
+        stand the plain majority, one sample (Pass@1), and what the best possible choice would get (Pass@N).
+        """
+        clock = Clock()
+        key = context.partition_key
+        model, answer_set = pipeline.model(dimension(key, "model")), dimension(key, "set")
+        checkpoint = read_checkpoint(store, model.key)
+        sampled = store.read(SampledSolution, "candidates", answer_set)
+        votes = 1 if model.mode == "direct" else settings.votes
+        items = [(row, path) for row in sampled for path in range(votes)]
+        how = (CODE_VERSION, checkpoint.version, model.mode, evaluation.verifier.model_dump(mode="json"))
+        verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), evaluation.verifier)
+
+        async def judged() -> list[Verification]:
+            async def one(index: int) -> Verification:
+                row, path = items[index]
+                return await verifier.verify(row.id, row.problem, row.steps, model.mode, path)
+
+            return await finish(
+                journal,
+                [row_key(row.id, row.problem, row.steps, path, *how) for row, path in items],
+                one,
+                lambda verification: as_key(without_text(verification)),
+                lambda value: from_dict(Verification, value),
+                progress.of(context),
+            )
+
+        name = f"{model.key} best of {settings.candidates} on {answer_set}"
+        parameters = {"model": model.key, "set": answer_set, "mode": model.mode, "votes": votes}
+        with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
+            with store.journal("best_of_n", key) as journal:
+                paths = machines.run(judged())
+            rows = [_rewarded(row, paths[n * votes : (n + 1) * votes]) for n, row in enumerate(sampled)]
+            curves = aggregate_curves(read_candidates(sampled, rows), evaluation.bootstrap)
+            path = store.path("candidates", answer_set)
+            run.dataset("candidates", store.version("candidates", answer_set), path, "evaluation")
+            run.metrics(
+                {metric_name(name, point.n): point.accuracy for name, points in curves.items() for point in points}
+            )
+        yield from publish(
+            context,
+            store,
+            [Table(SolutionRewards, "best_of_n", key, rows)],
+            [ALL.result(all(_sound(row, one) for row, one in zip(rows, sampled, strict=True)))],
+            {
+                "seconds": clock.seconds(),
+                "tokens": sum(row.tokens for row in rows),
+                "prompt tokens": sum(row.prompt_tokens for row in rows),
+                "accuracy over N": plot(lambda axes: _draw(axes, curves), 6.0, 4.0),
+                "accuracy": examples(
+                    [
+                        {"": name, **{f"N = {p.n}": f"{p.accuracy:.1f}" for p in points}}
+                        for name, points in curves.items()
+                    ],
+                    99,
+                ),
+                "MLflow run": dg.MetadataValue.url(run.url),
+            },
+        )
+
+    return best_of_n
+
+
+def metric_name(way: str, n: int) -> str:
+    """A way of choosing at N as the tracking server allows it.
+
+    >>> metric_name("best, min", 8), metric_name("Pass@N", 8)
+    ('best_min_8', 'pass_n_8')
+    """
+    return f"{way.lower().replace(', ', '_').replace('@', '_').replace(' ', '_')}_{n}"
+
+
+def _rewarded(row: SampledSolution, paths: list[Verification]) -> SolutionRewards:
+    path_rewards = [rewards(path) for path in paths]
+    return SolutionRewards(
+        id=row.id,
+        problem_id=row.problem_id,
+        rewards=majority_rewards(path_rewards),
+        path_rewards=path_rewards,
+        tokens=sum(path.tokens for path in paths),
+        prompt_tokens=sum(path.prompt_tokens for path in paths),
+    )
+
+
+def _sound(row: SolutionRewards, judged: SampledSolution) -> bool:
+    return len(row.rewards) == len(judged.steps) and all(0.0 <= reward <= 1.0 for reward in row.rewards)
+
+
+def _draw(axes: Any, curves: Any) -> None:
+    for name, points in curves.items():
+        axes.plot([point.n for point in points], [point.accuracy for point in points], marker="o", label=name)
+    axes.set_xscale("log", base=2)
+    axes.set(xlabel="N", ylabel="accuracy (%)")
+    axes.legend(fontsize=7)

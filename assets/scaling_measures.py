@@ -1,0 +1,119 @@
+"""Best-of-N in numbers: curves over N, and whether choosing by reward beats the majority."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from assets.pipeline import Pipeline
+from assets.surroundings import Store
+from genprm.records import Measure, SampledSolution, SolutionRewards
+from genprm.scaling.best_of_n import (
+    AGGREGATES,
+    Candidate,
+    Point,
+    Selector,
+    accuracy_difference,
+    best,
+    curve,
+    majority,
+    pass_at_1,
+    pass_at_n,
+    weighted_vote,
+)
+
+BEST_OF_N = "best of N"
+COMPARED_AT = 8
+"""N at which choosing by reward is compared with the majority, or the number of candidates where it is smaller."""
+
+Candidates = list[list[Candidate]]
+
+
+def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[SolutionRewards]) -> Candidates:
+    """The candidates with their rewards, problem by problem in the order of drawing."""
+    problems: dict[str, list[Candidate]] = {}
+    for row, reward in zip(sampled, judged, strict=True):
+        tokens = row.tokens + reward.tokens + reward.prompt_tokens
+        candidate = Candidate(row.group, row.correct, tuple(reward.rewards), tokens)
+        problems.setdefault(row.problem_id, []).append(candidate)
+    return list(problems.values())
+
+
+def sizes(candidates: int) -> list[int]:
+    """1, 2, 4, ... up to the number of candidates.
+
+    >>> sizes(12)
+    [1, 2, 4, 8]
+    """
+    return [2**power for power in range(candidates.bit_length()) if 2**power <= candidates]
+
+
+def selectors() -> dict[str, Selector]:
+    """Every way of choosing, by name."""
+    return {
+        **{f"best, {name}": best(name) for name in AGGREGATES},
+        **{f"weighted vote, {name}": weighted_vote(name) for name in AGGREGATES},
+        "majority": majority,
+        "Pass@1": pass_at_1,
+        "Pass@N": pass_at_n,
+    }
+
+
+def aggregate_curves(problems: Candidates, resamples: int) -> dict[str, list[Point]]:
+    """Accuracy over N for every way of choosing."""
+    at = sizes(len(problems[0]))
+    return {name: curve(problems, at, select, resamples) for name, select in selectors().items()}
+
+
+def _read(pipeline: Pipeline, store: Store, model: str) -> dict[str, Candidates]:
+    found = {}
+    for name in pipeline.profile.scaling.sets:
+        key = str(dg.MultiPartitionKey({"model": model, "set": name}))
+        sampled = store.read(SampledSolution, "candidates", name)
+        found[name] = read_candidates(sampled, store.read(SolutionRewards, "best_of_n", key))
+    return found
+
+
+def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
+    """Per model and set the accuracy of the profile's way of choosing over N, beside the references."""
+    settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
+    references: dict[str, Selector] = {"majority": majority, "Pass@1": pass_at_1, "Pass@N": pass_at_n}
+    chosen = best(settings.aggregate)
+    rows = []
+    for index, model in enumerate(pipeline.models):
+        own = {f"{model.key} best, {settings.aggregate}": chosen}
+        for name, problems in _read(pipeline, store, model.key).items():
+            for subject, select in {**own, **(references if index == 0 else {})}.items():
+                rows += [
+                    Measure(BEST_OF_N, subject, f"{name}: N = {p.n}", p.accuracy, *p.ci95, "%", len(problems))
+                    for p in curve(problems, sizes(settings.candidates), select, resamples)
+                ]
+    return rows
+
+
+def best_of_n_differences(pipeline: Pipeline, store: Store, group: str) -> list[Measure]:
+    """How much choosing by the rewards of each model trained in full mode gains over the majority, and over those
+    of the direct model, in points over the problems of all sets together.
+    """
+    settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
+    n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
+    keys = {model.key for model in pipeline.models}
+    rows = []
+    for model in pipeline.models:
+        if not settings.sets or not model.trained or model.mode != "full":
+            continue
+        problems = _together(pipeline, store, model.key)
+        others: list[tuple[str, Candidates, Selector]] = [("majority", problems, majority)]
+        direct = f"{model.base}.{model.variant}.direct"
+        if direct in keys:
+            others.append(("direct", _together(pipeline, store, direct), chosen))
+        for name, candidates, select in others:
+            gain = accuracy_difference(problems, candidates, n, (chosen, select), resamples)
+            subject = f"{model.key} best of {n} - {name}"
+            rows.append(Measure(group, subject, "accuracy", gain.points, *gain.ci95, "points", len(problems)))
+    return rows
+
+
+def _together(pipeline: Pipeline, store: Store, model: str) -> Candidates:
+    return [problem for problems in _read(pipeline, store, model).values() for problem in problems]
