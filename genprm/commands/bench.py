@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(help="Measure speed and cost on this machine, as ratios within one run.", no_args_is_help=True)
@@ -10,3 +13,39 @@ app = typer.Typer(help="Measure speed and cost on this machine, as ratios within
 @app.callback()
 def bench() -> None:
     """Measure speed and cost on this machine, as ratios within one run."""
+
+
+@app.command("monte-carlo")
+def monte_carlo(
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            help='JSON lines {"pass_at_1", "mc": [per step]} taken for the true shares; - is standard input.'
+        ),
+    ] = None,
+    solutions: Annotated[int, typer.Option(min=1, help="Simulated solutions.")] = 400,
+    strength: Annotated[float, typer.Option(help="Log-odds of the completion model above the policy's.")] = 2.5,
+    recovery: Annotated[float, typer.Option(min=0, max=0.95, help="Part of the share that an error leaves.")] = 0.1,
+    epsilon: Annotated[float, typer.Option(min=0.01, max=10, help="Threshold of relative progress.")] = 0.8,
+    seed: Annotated[int, typer.Option(help="Of the solutions and of the rollouts.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write cost against disagreement as PNG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Labels and rollouts of fixed K and of sequential estimation, on solutions whose shares are known."""
+    import numpy as np
+
+    from genprm.bench.monte_carlo import NOTES, compare, compared, draw_curve, table
+    from genprm.bench.step_processes import StepProcess, from_scores
+    from genprm.bench.tables import show
+    from genprm.commands.reading import read_lines
+
+    if scores is None:
+        title = f"simulated solutions, strength {strength:g}, recovery {recovery:g}"
+        known = StepProcess(strength, recovery).draw(np.random.default_rng(seed), solutions)
+    else:
+        name, lines = read_lines(scores)
+        title, known = f"scores of {name}", from_scores(lines, name)
+    rows = table(compare(known, compared(epsilon), epsilon, seed))
+    if plot is not None:
+        draw_curve({title: rows}, plot)
+    show(f"Monte-Carlo estimation, {title}", rows, as_json, NOTES)

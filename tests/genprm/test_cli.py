@@ -421,3 +421,21 @@ def test_miniature_train_says_where_the_models_are(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
 def test_miniature_train_refuses_no_time(minutes: str) -> None:
     assert "allowed: a number above 0" in refusal("miniature", "train", "--minutes", minutes)
+
+
+def test_simulated_estimation_as_json(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text(json.dumps({"pass_at_1": 0.5, "mc": [1.0, 1.0, 0.0]}) + "\n")
+    picture = tmp_path / "curve.png"
+    common = ("bench", "monte-carlo", "--scores", str(scores), "--plot", str(picture), "--json")
+    rows = {row["estimator"]: row for row in json.loads(call(*common))["rows"]}
+    # two steps with all and one with no rollout that arrives: everyone agrees, and few rollouts are enough
+    assert {row["agree (%)"] for row in rows.values()} == {100.0}
+    assert rows["K of the paper"]["rollouts/step"] == pytest.approx(2 * 64 / 3)
+    assert rows["error 0.1, flip 0.05"]["rollouts/step"] < 64 / 3
+    assert picture.exists()
+
+
+def test_scores_that_are_none_are_refused() -> None:
+    message = refusal("bench", "monte-carlo", "--scores", "-", stdin='{"pass_at_1": 0.5, "mc": [2]}')
+    assert message == "standard input line 1: field 'mc[0]' is 2, allowed: a number from 0 to 1"
