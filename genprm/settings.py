@@ -97,7 +97,7 @@ class SequentialSettings(Section):
     without a rollout too, with steps near it less exact than K rollouts would be."""
     error: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     """Probability, at most, that a step is called kept, lost or dead and is not."""
-    flip: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.02
+    flip: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.05
     """Stop as well once K rollouts would give another label with at most this probability; 0 never does."""
     dead_below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     """A step that no rollout came back from is dead when its share is below this, or below half of Pass@1 where
