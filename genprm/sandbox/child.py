@@ -59,9 +59,21 @@ class Child:
             SandboxError: it could not be locked down, or the zygote is gone.
         """
         with self._in_use():
-            while not self._ready:
+            while not self.greeted():
                 await asyncio.wait_for(self._readable(), _START_SECONDS)
+
+    def greeted(self) -> bool:
+        """Whether the process is locked down; False while it still is to be.
+
+        Raises:
+            SandboxError: it could not be locked down, or the zygote is gone.
+        """
+        while not self._ready:
+            try:
                 self._greet()
+            except BlockingIOError:
+                return False
+        return True
 
     def _greet(self) -> None:
         data, handles, _, _ = socket.recv_fds(self._control, 65536, 1)
@@ -131,7 +143,7 @@ class Child:
 
     def ended(self) -> bool:
         """Whether the process died since its last block; it is let go of then."""
-        waiting = self._peek() if self.alive else b""
+        waiting = (bytes(self._pending) or self._peek()) if self.alive else b""
         if waiting is None or (waiting and not waiting[frames.HEADER.size :].startswith(b'{"died"')):
             return False
         self.kill()

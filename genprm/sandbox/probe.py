@@ -1,39 +1,110 @@
-"""What this machine offers for isolation."""
+"""What this machine offers for isolation, and which levels can be had with it."""
 
 from __future__ import annotations
 
+import functools
+import os
 import platform
+import shutil
 import sys
+from dataclasses import dataclass
 
-from genprm.sandbox.base import SandboxError
-from genprm.sandbox.inside import landlock, seccomp
+from genprm.sandbox import bubblewrap
+from genprm.sandbox.inside import landlock, lockdown, seccomp
+
+NEEDS = {
+    1: ("system call filter", "Landlock", "bubblewrap", "namespaces"),
+    2: ("system call filter", "Landlock"),
+    3: ("system call filter",),
+    0: (),
+}
+"""The primitives that each level rests on, the strongest level first."""
+
+REMEDIES = {
+    "system call filter": "a Linux kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64",
+    "Landlock": "Linux 5.13 or later with landlock among the security modules (boot option lsm=landlock,...)",
+    "bubblewrap": "the program bwrap (Debian, Ubuntu: apt-get install bubblewrap)",
+    "namespaces": "root with CAP_SYS_ADMIN, or unprivileged user namespaces (kernel.unprivileged_userns_clone=1; "
+    "Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0; containers forbid them unless told otherwise)",
+    "user id per session": "starting as root, with an interpreter that other users may read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One thing that isolation can be built from. `found` describes it; `problem` says why it is not there."""
+
+    name: str
+    found: str
+    problem: str | None = None
+
+
+@functools.cache
+def primitives() -> tuple[Primitive, ...]:
+    """Every primitive, each one tried on this machine (once for each process)."""
+    if not sys.platform.startswith("linux"):
+        return tuple(Primitive(name, "", f"not on {platform.system()}") for name in REMEDIES)
+    return (_filter(), _landlock(), _bubblewrap(), _namespaces(), _user_ids())
+
+
+def lacking(level: int) -> list[Primitive]:
+    """The primitives of `level` that this machine does not have."""
+    return [primitive for primitive in primitives() if primitive.name in NEEDS[level] and primitive.problem]
+
+
+def best_level() -> int | None:
+    """The strongest level to be had of those that are chosen unasked (1 and 2); None when there is none."""
+    return next((level for level in (1, 2) if not lacking(level)), None)
+
+
+def refusal(level: int) -> str:
+    """Why `level` cannot be had here, and what would help."""
+    reasons = [f"{primitive.name} ({primitive.problem})" for primitive in lacking(level)]
+    remedies = [REMEDIES[primitive.name] for primitive in lacking(level)]
+    return f"sandbox level {level} is not available: no {', no '.join(reasons)}. It takes: {'; '.join(remedies)}"
 
 
 def missing_for_confinement() -> list[str]:
     """The primitives of level 2 that this machine lacks, each with its reason."""
-    if not sys.platform.startswith("linux"):
-        return [f"Linux (this is {platform.system()})"]
-    lacking = []
+    return [f"{primitive.name}: {primitive.problem}" for primitive in lacking(2)]
+
+
+def _filter() -> Primitive:
+    name = "system call filter"
     try:
-        landlock.version()
+        seccomp.program(1, scratch=False)
     except OSError as error:
-        lacking.append(str(error.strerror))
-    try:
-        seccomp.program(1)
-    except OSError as error:
-        lacking.append(str(error.strerror))
+        return Primitive(name, "", str(error.strerror))
     with open("/proc/self/status") as status:
         if "\nSeccomp:" not in status.read():
-            lacking.append("seccomp: not in this kernel")
-    return lacking
+            return Primitive(name, "", "seccomp is not in this kernel")
+    return Primitive(name, f"seccomp, {platform.machine()}")
 
 
-def require_confinement() -> None:
-    """Refuse, naming what is missing, unless level 2 can be had.
+def _landlock() -> Primitive:
+    try:
+        return Primitive("Landlock", f"interface version {landlock.version()}")
+    except OSError as error:
+        return Primitive("Landlock", "", str(error.strerror).removeprefix("Landlock: "))
 
-    Raises:
-        SandboxError: a primitive is missing.
-    """
-    lacking = missing_for_confinement()
-    if lacking:
-        raise SandboxError(f"sandbox level 2 is not available: {'; '.join(lacking)}")
+
+def _bubblewrap() -> Primitive:
+    program = shutil.which("bwrap")
+    return Primitive("bubblewrap", program or "", None if program else "bwrap is not installed")
+
+
+def _namespaces() -> Primitive:
+    """Starts an interpreter in them, which mounts a scratch directory."""
+    problem = bubblewrap.trial()
+    how = "as root" if os.geteuid() == 0 else "in a user namespace"
+    return Primitive("namespaces", f"process, network, mount, IPC, host name, {how}", problem)
+
+
+def _user_ids() -> Primitive:
+    name = "user id per session"
+    if os.geteuid() != 0:
+        return Primitive(name, "", "not root")
+    if lockdown.can_drop_uid():
+        return Primitive(name, "at every level")
+    where = "at level 1; at others the interpreter lies in a directory that is private to root"
+    return Primitive(name, where)

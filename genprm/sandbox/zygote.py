@@ -1,111 +1,160 @@
-"""The supervisor's end of the zygote: starts it when first needed, asks it for sessions, stops it."""
+"""The supervisor's end of the zygote: starts it when first needed, keeps sessions forked ahead, stops it."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import select
+import signal
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
+from genprm.sandbox import selftest
 from genprm.sandbox.base import SandboxError
 from genprm.sandbox.child import Child
+from genprm.sandbox.hosts import RunningZygote, ZygoteHost
 from genprm.settings import SandboxSettings
 
-PRELOADED = ("sympy", "numpy")
-
-_INSIDE = Path(__file__).parent / "inside"
-_BOOT = """
-import importlib.util, sys
-path, control, parent, memory_mb, confine, *preload = sys.argv[1:]
-spec = importlib.util.spec_from_file_location("inside", path + "/__init__.py", submodule_search_locations=[path])
-sys.modules["inside"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules["inside"])
-import inside.zygote
-inside.zygote.main(int(control), int(parent), int(memory_mb), confine == "True", preload)
-"""
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "TZ": "UTC",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-_STOP_SECONDS = 5.0
+_START_SECONDS = 60.0
+_LONGEST_GREETING = 4096
 
 
 class Zygote:
-    """A helper process with the libraries loaded that forks sessions on request."""
+    """A process with the libraries loaded that forks sessions on request. Safe to use from several threads."""
 
-    def __init__(self, settings: SandboxSettings, confine: bool) -> None:
+    def __init__(self, settings: SandboxSettings, host: ZygoteHost) -> None:
         self._settings = settings
-        self._confine = confine
+        self._host = host
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._running: RunningZygote | None = None
+        self._handle = -1
+        self._ahead: list[Child] = []
+        self.versions: dict[str, str] = {}
+        """Versions of Python and the loaded libraries there, once it has started."""
 
-    def fork(self) -> Child:
-        """Ask for a new session; `Child.start` waits for it.
+    def running(self) -> bool:
+        """Whether there is a zygote that has not ended."""
+        running = self._running
+        return running is not None and running.problem() is None
+
+    def start(self) -> None:
+        """See to it that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
 
         Raises:
-            SandboxError: the zygote cannot be started.
+            SandboxError: it cannot be started, or isolation has a hole.
         """
+        with self._lock:
+            if self.running():
+                return
+            self._stop()
+            try:
+                self._running = self._host.start(self._settings)
+                self._greet(self._running)
+                asyncio.run(self._prove())
+                for _ in range(2 * self._settings.workers):
+                    self._ahead.append(self._ask(b"ahead"))
+            except (OSError, SandboxError) as error:
+                self._stop()
+                raise SandboxError(f"sandbox level {self._host.level}: {error}") from error
+
+    def _greet(self, running: RunningZygote) -> None:
+        """Tell the zygote whom it serves, and wait until its libraries are loaded."""
+        supervisor = os.pidfd_open(os.getpid())
+        try:
+            socket.send_fds(running.control, [b"supervisor"], [supervisor])
+        except OSError:
+            pass  # it is gone already: the wait below ends at once, and says why
+        finally:
+            os.close(supervisor)
+        readable, _, _ = select.select([running.control], [], [], _START_SECONDS)
+        if not readable:
+            raise SandboxError(f"the zygote did not answer within {_START_SECONDS:g} s")
+        try:
+            greeting, handles, _, _ = socket.recv_fds(running.control, _LONGEST_GREETING, 1)
+        except ConnectionError:
+            greeting, handles = b"", []
+        if not greeting:
+            raise SandboxError(f"the zygote did not start: {_problem(running)}")
+        self._handle = handles[0]
+        self.versions = json.loads(greeting)
+
+    async def _prove(self) -> None:
+        child = self._ask(b"fork")
+        try:
+            await selftest.require(child, self._host.level, self._settings)
+        finally:
+            child.kill()
+
+    def session(self) -> Child:
+        """A session process, one forked ahead where one is ready; `Child.start` waits for it. `start` was called.
+
+        Raises:
+            SandboxError: the zygote is gone.
+        """
+        with self._lock:
+            if self._running is None:
+                raise SandboxError("no session can be started: the sandbox is closed")
+            try:
+                return self._take_ahead() or self._ask(b"fork")
+            except OSError as error:
+                raise SandboxError(f"no session can be started: {error}") from error
+
+    def _take_ahead(self) -> Child | None:
+        for index, child in enumerate(self._ahead):
+            try:
+                usable = child.greeted()
+            except SandboxError:
+                child.kill()  # why it failed is said by the session that is asked for next
+                usable = True
+            if usable:
+                self._ahead[index] = self._ask(b"ahead")
+                if not child.ended():
+                    return child
+        return None
+
+    def _ask(self, what: bytes) -> Child:
+        assert self._running is not None
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
         try:
-            with self._lock:
-                control = self._running()
-                socket.send_fds(control, [b"fork"], [theirs.fileno(), write_end])
-        except OSError as error:
+            socket.send_fds(self._running.control, [what], [theirs.fileno(), write_end])
+        except OSError:
             ours.close()
             os.close(read_end)
-            raise SandboxError(f"sandbox: no session can be started: {error}") from error
+            raise
         finally:
             theirs.close()
             os.close(write_end)
         return Child(ours, read_end, self._settings.output_bytes)
 
-    def _running(self) -> socket.socket:
-        if self._process is not None and self._process.poll() is not None:
-            self._stop()
-        if self._control is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            try:
-                arguments = [str(_INSIDE), str(theirs.fileno()), str(os.getpid())]
-                arguments += [str(self._settings.memory_mb), str(self._confine), *PRELOADED]
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", _BOOT, *arguments],
-                    env=_ENVIRONMENT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                    cwd="/",
-                )
-            except OSError:
-                ours.close()
-                raise
-            finally:
-                theirs.close()
-            self._control = ours
-        return self._control
-
     def _stop(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
+        for child in self._ahead:
+            child.kill()
+        self._ahead.clear()
+        if self._handle >= 0:
             try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._control = self._process = None
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass  # it has ended, or closing the socket will end it
+            finally:
+                os.close(self._handle)
+                self._handle = -1
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
 
     def stop(self) -> None:
         """End the zygote; the kernel kills the sessions it still has. Idempotent."""
         with self._lock:
             self._stop()
+
+
+def _problem(running: RunningZygote) -> str:
+    """Why a zygote that closed its socket ended; its process may take a moment longer."""
+    for _ in range(100):
+        problem = running.problem()
+        if problem is not None:
+            return problem
+        threading.Event().wait(0.02)
+    return "it closed its control socket"

@@ -13,6 +13,9 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
+CLONE_NEWNS = 0x20000
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+
 MACHINE = platform.machine()
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -42,6 +45,17 @@ def prctl(what: str, option: int, *arguments: object) -> int:
     """prctl with the unused arguments zero, as newer options demand."""
     padded = [*arguments, 0, 0, 0, 0][:4]
     return _check(what, _libc.prctl(ctypes.c_int(option), *map(_argument, padded)))
+
+
+def unshare(what: str, flags: int) -> None:
+    """Leave the namespaces named by `flags` for new ones."""
+    _check(what, _libc.unshare(ctypes.c_int(flags)))
+
+
+def mount_tmpfs(place: str, flags: int, options: str) -> None:
+    """Mount an empty file system in memory on `place`."""
+    kind = b"tmpfs"
+    _check("mount of tmpfs", _libc.mount(kind, place.encode(), kind, ctypes.c_ulong(flags), options.encode()))
 
 
 def _argument(value: object) -> object:

@@ -8,8 +8,9 @@ import resource
 import signal
 import sys
 import sysconfig
+from dataclasses import dataclass
 
-from . import kernel, landlock, seccomp
+from . import kernel, landlock, scratch, seccomp
 
 _LIBRARIES = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo"]
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
@@ -72,44 +73,73 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a session may use. `level` decides the layers: 0 none, 3 limits and filter, 2 Landlock too, 1 a scratch
+    directory too, in the namespaces that the zygote was started in."""
+
+    level: int
+    memory_mb: int
+    scratch_mb: int
+    scratch_files: int
+
+
 class Lock:
     """What is the same for every session, prepared once; `apply` is what each forked process does to itself.
 
-    `confine` adds Landlock and the system call filter, which only level 3 goes without. With `drop_uid` each
-    session takes an unprivileged user id. `ruleset` is the descriptor of the Landlock rules.
+    With `drop_uid` each session takes an unprivileged user id. `ruleset` is the descriptor of the Landlock rules.
 
     Raises:
         OSError: a primitive is missing or refused; the message names it.
     """
 
-    def __init__(self, memory_mb: int, confine: bool, drop_uid: bool) -> None:
-        self._memory = memory_mb * 2**20
+    def __init__(self, limits: Limits, drop_uid: bool) -> None:
+        self._limits = limits
         self._drop_uid = drop_uid
-        self._confine = confine
-        self.ruleset = landlock.ruleset(interpreter_files(), _DEVICES) if confine else os.open("/dev/null", 0)
+        self._scratch = limits.level == 1
+        self._landlock = limits.level in (1, 2)
+        self._place = scratch.PLACE if self._scratch else "/"
+        writable = [scratch.PARENT] if self._scratch else []
+        if self._landlock:
+            self.ruleset = landlock.ruleset(interpreter_files(), _DEVICES, writable)
+        else:
+            self.ruleset = os.open("/dev/null", os.O_RDONLY)
+        if limits.level:
+            seccomp.program(0, self._scratch)  # built once here, so that no session has to
 
     def apply(self, session: int) -> None:
         """Leave this process nothing but memory, a clock and its descriptors; `session` chooses the uid."""
+        uid = _FIRST_UID + session % _UIDS if self._drop_uid else os.getuid()
+        if self._scratch:
+            scratch.mount(self._limits.scratch_mb, self._limits.scratch_files, uid)
+        if self._limits.level:
+            self._bound(uid)
+        os.chdir(self._place)
+        # A change of uid clears the signal of the parent's death: set it afterwards.
+        kernel.prctl("parent death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self._limits.level:
+            kernel.prctl("non-dumpable", kernel.PR_SET_DUMPABLE, 0)
+            kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if self._landlock:
+            landlock.restrict(self.ruleset)
+        os.close(self.ruleset)
+        if self._limits.level:
+            seccomp.install(seccomp.program(os.getpid(), self._scratch))
+
+    def _bound(self, uid: int) -> None:
+        """Set the resource limits, and give up user and capabilities."""
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("1000")
         space, data = _memory_in_use()
-        _limit(resource.RLIMIT_AS, space + self._memory)
-        _limit(resource.RLIMIT_DATA, data + self._memory)
+        memory = self._limits.memory_mb * 2**20
+        _limit(resource.RLIMIT_AS, space + memory)
+        _limit(resource.RLIMIT_DATA, data + memory)
         _limit(resource.RLIMIT_CPU, _CPU_SECONDS)
-        _limit(resource.RLIMIT_FSIZE, 0)
+        _limit(resource.RLIMIT_FSIZE, self._limits.scratch_mb * 2**20 if self._scratch else 0)
         _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_MEMLOCK, 0)
         if self._drop_uid:
-            _drop_uid(_FIRST_UID + session % _UIDS)
+            _drop_uid(uid)
         kernel.drop_capabilities()
         _limit(resource.RLIMIT_NPROC, 0)
-        # A change of uid clears the signal of the parent's death: set it afterwards.
-        kernel.prctl("parent death signal", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        kernel.prctl("non-dumpable", kernel.PR_SET_DUMPABLE, 0)
-        kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
-        if self._confine:
-            landlock.restrict(self.ruleset)
-        os.close(self.ruleset)
-        if self._confine:
-            seccomp.install(seccomp.program(os.getpid()))

@@ -44,6 +44,14 @@ _ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "fdatasync": (75, 83),
 }  # fmt: skip
 
+# What a scratch directory is for; only where there is one.
+_ON_FILES: dict[str, tuple[int | None, int | None]] = {
+    "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35),
+    "rename": (82, None), "renameat": (264, None), "renameat2": (316, 276), "ftruncate": (77, 46),
+    "truncate": (76, 45), "creat": (85, None), "fallocate": (285, 47), "sendfile": (40, 71),
+    "copy_file_range": (326, 285),
+}  # fmt: skip
+
 # Allowed when the first argument is this process (0 = itself, for prlimit64 alone).
 _ON_ITSELF: dict[str, tuple[int, int, bool]] = {
     "kill": (62, 129, False), "tgkill": (234, 131, False), "prlimit64": (302, 261, True),
@@ -60,8 +68,8 @@ def _refuse(number: int) -> int:
     return 0x00050000 | number
 
 
-def program(pid: int, machine: str = kernel.MACHINE) -> bytes:
-    """The filter for process `pid` as classic BPF, 8 bytes an instruction.
+def program(pid: int, scratch: bool, machine: str = kernel.MACHINE) -> bytes:
+    """The filter for process `pid` as classic BPF, 8 bytes an instruction; `scratch` lets it change files.
 
     Raises:
         Unsupported: no table for this architecture.
@@ -76,11 +84,11 @@ def program(pid: int, machine: str = kernel.MACHINE) -> bytes:
         body = [(_LOAD, 0, 0, _FIRST_ARGUMENT), *checks, (_RETURN, 0, 0, _refuse(errno.EPERM))]
         code += [(_EQUAL, 0, len(body), both[column]), *body]
     code.append((_RETURN, 0, 0, _refuse(errno.EPERM)))
-    return _common(machine) + _packed(code)
+    return _common(scratch, machine) + _packed(code)
 
 
 @functools.cache
-def _common(machine: str) -> bytes:
+def _common(scratch: bool, machine: str) -> bytes:
     """The part of the filter that does not depend on the process."""
     column = list(_AUDIT_ARCH).index(machine)
     code = [
@@ -89,7 +97,8 @@ def _common(machine: str) -> bytes:
         (_RETURN, 0, 0, _refuse(errno.EPERM)),
         (_LOAD, 0, 0, _NUMBER),
     ]
-    for numbers in _ALLOWED.values():
+    allowed = [*_ALLOWED.values(), *(_ON_FILES.values() if scratch else ())]
+    for numbers in allowed:
         number = numbers[column]
         if number is not None:
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,16 +15,18 @@ import psutil
 import pytest
 
 from genprm.sandbox import open_sandbox
-from genprm.sandbox import probe as probe_module
 from genprm.sandbox.base import Sandbox, SandboxError
 from genprm.settings import SandboxSettings
 
-SETTINGS = SandboxSettings(seconds=2.0, memory_mb=256, output_bytes=1000)
+
+@pytest.fixture
+def settings(level: int) -> SandboxSettings:
+    return SandboxSettings(level=level, seconds=2.0, memory_mb=256, output_bytes=1000, workers=2)
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(SETTINGS)
+async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    sandbox = open_sandbox(settings)
     yield sandbox
     await sandbox.close()
 
@@ -72,19 +75,9 @@ async def test_cut_output_says_so(sandbox: Sandbox) -> None:
     assert result.output == "x" * 1000 + "\n[output cut: 5001 bytes printed, the first 1000 shown]\n"
 
 
-async def test_a_soft_limit_keeps_the_state_and_a_kill_loses_it(sandbox: Sandbox) -> None:
-    session = sandbox.session()
-    await session.run("x = 1")
-    assert (await session.run("while True: pass")).status == "timeout"
-    assert (await session.run("print(x)")).output == "1\n"
-    assert (await session.run("import os\nos._exit(0)")).status == "died"
-    fresh = await session.run("print(x)")
-    assert (fresh.status, fresh.state) == ("error", "lost")
-    assert (await session.run("print(1)")).state == "kept"
-
-
 async def test_the_same_code_gives_the_same_output_in_every_session(sandbox: Sandbox) -> None:
-    code = "import time\nprint(hash('a'), list({'b', 'c', 'd'}), time.tzname, f'{1:.2f}', 'é')"
+    code = "import random, time, numpy\nprint(hash('a'), list({'b', 'c', 'd'}), time.tzname, f'{1:.2f}', 'é')\n"
+    code += "print(random.random(), numpy.random.rand())"
     assert len({(await sandbox.session().run(code)).output for _ in range(4)}) == 1
 
 
@@ -99,8 +92,8 @@ async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) 
     assert (await session.run("print(2)")).output == "2\n"
 
 
-async def test_closing_ends_what_is_running() -> None:
-    sandbox = open_sandbox(SETTINGS.model_copy(update={"seconds": 60.0, "workers": 2}))
+async def test_closing_ends_what_is_running(settings: SandboxSettings) -> None:
+    sandbox = open_sandbox(settings.model_copy(update={"seconds": 60.0, "workers": 2}))
     sessions = [sandbox.session() for _ in range(4)]
     running = [asyncio.create_task(session.run("import time\ntime.sleep(60)")) for session in sessions]
     await asyncio.sleep(1.5)
@@ -120,8 +113,8 @@ async def test_one_block_at_a_time_in_a_session(sandbox: Sandbox) -> None:
     assert (await running).output == "1\n"
 
 
-async def test_no_more_than_the_workers_run_at_once(tmp_path: Path) -> None:
-    sandbox = open_sandbox(SETTINGS.model_copy(update={"workers": 2}))
+async def test_no_more_than_the_workers_run_at_once(tmp_path: Path, settings: SandboxSettings) -> None:
+    sandbox = open_sandbox(settings.model_copy(update={"workers": 2}))
     await sandbox.session().run("1")
     code = "import time\nbegan = time.monotonic()\ntime.sleep(0.2)\nprint(began, time.monotonic())"
     results = await asyncio.gather(*(sandbox.session().run(code) for _ in range(6)))
@@ -144,18 +137,8 @@ async def test_more_sessions_than_places_take_turns(sandbox: Sandbox, monkeypatc
     assert await asyncio.gather(*(path(i) for i in range(12))) == [["", "", f"{i + 1}\n"] for i in range(12)]
 
 
-async def test_an_idle_session_gives_way_in_the_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genprm.sandbox.local.LIVE_SESSIONS", 1)
-    monkeypatch.setattr("genprm.sandbox.local.PATIENCE_SECONDS", 0.1)
-    one, other = sandbox.session(), sandbox.session()
-    await one.run("x = 1")
-    assert (await other.run("print(2)")).output == "2\n"
-    back = await one.run("print(x)")
-    assert (back.status, back.state) == ("error", "lost")
-
-
-def test_a_sandbox_serves_several_event_loops() -> None:
-    sandbox = open_sandbox(SETTINGS)
+def test_a_sandbox_serves_several_event_loops(settings: SandboxSettings) -> None:
+    sandbox = open_sandbox(settings)
     session = sandbox.session()
     assert asyncio.run(session.run("x = 20\nprint(x)")).output == "20\n"
     assert asyncio.run(session.run("print(x + 1)")).output == "21\n"
@@ -168,13 +151,13 @@ def descendants() -> set[int]:
     return {process.pid for process in psutil.Process().children(recursive=True)}
 
 
-async def test_nothing_is_left_after_close() -> None:
+async def test_nothing_is_left_after_close(settings: SandboxSettings) -> None:
     before = descendants()
-    sandbox = open_sandbox(SETTINGS)
+    sandbox = open_sandbox(settings)
     sessions = [sandbox.session() for _ in range(3)]
     for session in sessions:
         await session.run("x = 1")
-    assert len(descendants() - before) == 4
+    assert len(descendants() - before) >= 4  # the zygote, three sessions, and those forked ahead
     await sessions[0].close()
     await sandbox.close()
     for _ in range(50):
@@ -188,14 +171,17 @@ SPIN = "def forever():\n    while True:\n        try:\n            forever2()\n 
 SPIN += "            pass\ndef forever2():\n    n = 0\n    while True:\n        n += 1\nforever()"
 ORPHAN = f"""
 import asyncio
+SPIN = {SPIN!r}
+"""
+ORPHAN += """
 from genprm.sandbox import open_sandbox
 from genprm.settings import SandboxSettings
 async def main():
-    sandbox = open_sandbox(SandboxSettings(seconds=60, workers=3))
+    sandbox = open_sandbox(SandboxSettings(level={level}, seconds=60, workers=3))
     sessions = [sandbox.session() for _ in range(3)]
     for session in sessions:
-        print((await session.run("import os; print(os.getpid())")).output.strip(), flush=True)
-    spinning = [asyncio.create_task(session.run({SPIN!r})) for session in sessions]
+        await session.run("x = 1")
+    spinning = [asyncio.create_task(session.run(SPIN)) for session in sessions]
     await asyncio.sleep(0.3)
     print("spinning", flush=True)
     await asyncio.gather(*spinning)
@@ -203,56 +189,18 @@ asyncio.run(main())
 """
 
 
-def test_nothing_is_left_when_the_caller_is_killed() -> None:
-    caller = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+def test_nothing_is_left_when_the_caller_is_killed(level: int) -> None:
+    script = ORPHAN.replace("{level}", str(level))
+    caller = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert caller.stdout is not None
-    lines = [caller.stdout.readline().strip() for _ in range(4)]
-    assert lines[3] == "spinning"
+    assert caller.stdout.readline() == "spinning\n"
     family = psutil.Process(caller.pid).children(recursive=True)
-    assert {int(line) for line in lines[:3]} < {process.pid for process in family}
+    assert len(family) >= 4  # the zygote, three sessions, and those forked ahead
     os.kill(caller.pid, signal.SIGKILL)
     caller.wait()
-    gone, alive = psutil.wait_procs(family, timeout=10)
-    assert not alive
-    assert len(gone) == 4
+    time.sleep(0.5)
+    # Whoever adopts them may take its time to bury them.
+    assert [
+        process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ] == []
     caller.stdout.close()
-
-
-async def test_a_killed_zygote_is_replaced() -> None:
-    sandbox = open_sandbox(SETTINGS)
-    session = sandbox.session()
-    before = descendants()
-    await session.run("x = 1")
-    for pid in descendants() - before:
-        os.kill(pid, signal.SIGKILL)
-    await asyncio.sleep(0.2)
-    after = await session.run("print(2)")
-    assert (after.output, after.state) == ("2\n", "lost")
-    await sandbox.close()
-
-
-@pytest.mark.parametrize(("level", "message"), [(0, "level 0.*refused"), (1, "level 1.*not available")])
-def test_a_level_that_is_not_to_be_had_is_refused(level: int, message: str) -> None:
-    with pytest.raises(SandboxError, match=message):
-        open_sandbox(SandboxSettings(level=level))
-
-
-def test_a_missing_primitive_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> int:
-        raise probe_module.landlock.kernel.Unsupported(38, "Landlock: Function not implemented")
-
-    monkeypatch.setattr(probe_module.landlock, "version", absent)
-    with pytest.raises(SandboxError, match="level 2 is not available: Landlock: Function not implemented"):
-        open_sandbox(SandboxSettings())
-
-
-async def test_level_3_warns_and_works() -> None:
-    with pytest.warns(UserWarning, match="level 3"):
-        sandbox = open_sandbox(SETTINGS.model_copy(update={"level": 3}))
-    assert sandbox.level == 3
-    assert (await sandbox.session().run("print(1)")).output == "1\n"
-    await sandbox.close()
-
-
-async def test_level_2_is_the_default(sandbox: Sandbox) -> None:
-    assert sandbox.level == 2

@@ -1,0 +1,163 @@
+"""Where a zygote runs: here in a process of its own, or wherever else a host can start one.
+
+A host needs to do one thing: start `inside.zygote.main` somewhere and hand back the supervisor's end of its control
+socket. What is said on that socket is the same everywhere (`genprm.sandbox.inside.zygote`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Protocol
+
+from genprm.settings import SandboxSettings
+
+PRELOADED = ("sympy", "numpy")
+
+INSIDE = Path(__file__).parent / "inside"
+"""The directory that must be readable where the zygote starts; its modules need the standard library alone."""
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+"""The whole environment of a zygote, and so of every session."""
+
+_BOOT = """
+import importlib.util, sys
+path, module, function, *arguments = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("inside", path + "/__init__.py", submodule_search_locations=[path])
+sys.modules["inside"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["inside"])
+import importlib
+getattr(importlib.import_module("inside." + module), function)(*arguments)
+"""
+_STOP_SECONDS = 5.0
+_MESSAGE_BYTES = 2000
+
+
+class RunningZygote(Protocol):
+    """A zygote that was started."""
+
+    @property
+    def control(self) -> socket.socket:
+        """The supervisor's end of the connected control socket (sequenced packets)."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why it ended; None while it runs."""
+        ...
+
+    def stop(self) -> None:
+        """Close the control socket and leave no process. Idempotent."""
+        ...
+
+
+class ZygoteHost(Protocol):
+    """Somewhere that zygotes can be started."""
+
+    @property
+    def level(self) -> int:
+        """The isolation level of the sessions."""
+        ...
+
+    def start(self, settings: SandboxSettings) -> RunningZygote:
+        """Start a zygote; returns at once or when it is connected, not when its libraries are loaded.
+
+        Raises:
+            OSError, SandboxError: it cannot be started; the message says why.
+        """
+        ...
+
+
+def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSettings, level: int) -> list[str]:
+    """The command line of a zygote: `inside` is the path of `INSIDE` there, `address` an inherited descriptor or
+    the path of a socket that listens for it, `level` the layers that its sessions put on."""
+    order = {
+        "level": level,
+        "memory_mb": settings.memory_mb,
+        "scratch_mb": settings.scratch_mb,
+        "scratch_files": settings.scratch_files,
+        "preload": PRELOADED,
+    }
+    return call_inside(python, inside, "zygote", "main", address, json.dumps(order))
+
+
+def call_inside(python: str, inside: str, module: str, function: str, *arguments: str) -> list[str]:
+    """The command line that calls one function of the modules inside, in an isolated interpreter."""
+    return [python, "-I", "-c", _BOOT, inside, module, function, *arguments]
+
+
+class ProcessHost:
+    """Zygotes as plain child processes (level 2; 3 and 0 when asked for)."""
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def start(self, settings: SandboxSettings) -> ZygoteProcess:
+        """A zygote on this machine that shares the file system's view and the network with the supervisor."""
+        return ZygoteProcess(
+            lambda address: zygote_arguments(sys.executable, str(INSIDE), address, settings, self.level)
+        )
+
+
+class ZygoteProcess:
+    """A zygote that is a child process, or the only child of one."""
+
+    def __init__(self, command: CommandFor) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
+        try:
+            self._process = subprocess.Popen(
+                command(str(theirs.fileno())),
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._said,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError:
+            self.control.close()
+            self._said.close()
+            raise
+        finally:
+            theirs.close()
+
+    def problem(self) -> str | None:
+        """Exit status and last words; None while it runs."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - _MESSAGE_BYTES))
+        words = self._said.read().decode("utf-8", "replace").strip()
+        return f"it ended with status {status}" + (f": {words.splitlines()[-1]}" if words else "")
+
+    def stop(self) -> None:
+        """End it; the kernel kills the sessions it still has. Idempotent."""
+        self.control.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.close()
+
+
+class CommandFor(Protocol):
+    """Makes a command line from the address of the control socket."""
+
+    def __call__(self, address: str, /) -> list[str]: ...

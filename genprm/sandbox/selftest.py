@@ -1,0 +1,99 @@
+"""What a sandbox tries on itself before it runs anyone's code: each layer is asked, in a real session, to let
+something through, and a session must still be able to do its work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from genprm.sandbox.base import SandboxError
+from genprm.sandbox.child import Child
+from genprm.settings import SandboxSettings
+
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Something that must fail (`forbidden`) or succeed at the levels named, tried by running `code`."""
+
+    code: str
+    levels: tuple[int, ...]
+    forbidden: bool = True
+
+
+ATTEMPTS = {
+    "open a socket": Attempt("import socket\nsocket.socket()", (1, 2, 3)),
+    "start a process": Attempt("import os\nif os.fork() == 0:\n    os._exit(0)", (1, 2, 3)),
+    "run a program": Attempt("import os\nos.execv(sys.executable, ['python', '-c', 'print([])'])", (1, 2, 3)),
+    "take more memory than allowed": Attempt("bytearray((memory_mb + 64) * 2**20)", (1, 2, 3)),
+    "read /etc/passwd": Attempt("open('/etc/passwd')", (1, 2)),
+    "list the root directory": Attempt("import os\nos.listdir('/')", (1, 2)),
+    "read the memory of its parent": Attempt("import os\nopen(f'/proc/{os.getppid()}/mem', 'rb')", (1, 2)),
+    "write in /tmp": Attempt("open('/tmp/genprm-selftest', 'x')", (1, 2)),
+    "fill more than its scratch directory": Attempt(
+        "import os\nwith open('filled', 'wb') as file:\n"
+        "    os.posix_fallocate(file.fileno(), 0, (scratch_mb + 1) * 2**20)",
+        (1,),
+    ),
+    "write in its scratch directory": Attempt(
+        "import os\nwith open('written', 'w') as file:\n    file.write('x')\nassert open('written').read() == 'x'\n"
+        "os.remove('written')",
+        (1,),
+        forbidden=False,
+    ),
+    "import a module that was not loaded": Attempt(
+        "assert 'mailbox' not in sys.modules\nimport mailbox", (0, 1, 2, 3), forbidden=False
+    ),
+}
+
+_SCRIPT = """
+import json, sys
+went_through = []
+for name, code in json.loads({attempts!r}).items():
+    try:
+        exec(code, {{"memory_mb": {memory_mb}, "scratch_mb": {scratch_mb}, "sys": sys}})
+    except Exception:
+        continue
+    went_through.append(name)
+print(json.dumps(went_through))
+"""
+
+
+async def holes(child: Child, level: int, settings: SandboxSettings) -> dict[str, str]:
+    """Each attempt of the level with what is wrong about it; empty where all is as it should be.
+
+    Raises:
+        SandboxError: the session did not get to the end of them.
+    """
+    wanted = {name: attempt for name, attempt in ATTEMPTS.items() if level in attempt.levels}
+    script = _SCRIPT.format(
+        attempts=json.dumps({name: attempt.code for name, attempt in wanted.items()}),
+        memory_mb=settings.memory_mb,
+        scratch_mb=settings.scratch_mb,
+    )
+    await child.start()
+    outcome = await child.run(script, _SECONDS)
+    if outcome.kind != "ok":
+        raise SandboxError(f"self-test ended with {outcome.kind}: {outcome.detail or 'no reason given'}")
+    went_through = json.loads(outcome.output)
+    found = {}
+    for name, attempt in wanted.items():
+        if attempt.forbidden and name in went_through:
+            found[name] = "let through"
+        elif not attempt.forbidden and name not in went_through:
+            found[name] = "not possible"
+        else:
+            found[name] = ""
+    return found
+
+
+async def require(child: Child, level: int, settings: SandboxSettings) -> None:
+    """Refuse a sandbox with a hole.
+
+    Raises:
+        SandboxError: an attempt did not end as it should; the message names it.
+    """
+    wrong = [f"{name}: {problem}" for name, problem in (await holes(child, level, settings)).items() if problem]
+    if wrong:
+        raise SandboxError(f"self-test failed: {'; '.join(wrong)}")
