@@ -130,15 +130,23 @@ class MonteCarloSettings(Section):
         return self
 
 
-Estimator = Literal["ratio", "difference", "hard"]
+Estimator = Literal["ratio", "difference", "hard", "changepoint"]
 
 
 class LabelVariant(Section):
-    """An estimator of step labels and its threshold (paper 4.2 and table 3)."""
+    """An estimator of step labels and its threshold (paper 4.2 and table 3; `changepoint` is ours)."""
 
     estimator: Estimator = "ratio"
     epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
-    """Label 1 iff progress >= epsilon (ratio, difference); `hard` ignores it (label 1 iff MC > 0)."""
+    """Label 1 iff progress >= epsilon; `hard` ignores it (label 1 iff MC > 0). Progress of `changepoint` is the
+    probability that no step so far is wrong; its epsilon is 0.5 when none is given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _even_odds(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("estimator") == "changepoint":
+            return {"epsilon": 0.5, **values}
+        return values
 
 
 MAIN_VARIANT = "main"
