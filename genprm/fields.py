@@ -106,6 +106,18 @@ def share(value: object, name: str, where: str) -> float:
     return float(value)
 
 
+def counts_field(row: Mapping[str, Any], name: str, where: str, length: int) -> list[int]:
+    """A list of `length` whole numbers from 0."""
+    allowed = f"a list of {length} whole numbers from 0"
+    values = required(row, name, where, allowed)
+    if not isinstance(values, list) or len(values) != length:
+        raise bad_field(where, name, values, allowed)
+    for index, value in enumerate(values):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise bad_field(where, f"{name}[{index}]", value, "a whole number from 0")
+    return values
+
+
 def share_field(row: Mapping[str, Any], name: str, where: str) -> float:
     """A field that holds a number in [0, 1]."""
     return share(required(row, name, where, "a number from 0 to 1"), name, where)

@@ -1,10 +1,13 @@
-"""Relative progress estimation: from Monte-Carlo scores to a label for every step (paper 4.2, table 3)."""
+"""From Monte-Carlo scores to a label for every step: relative progress estimation (paper 4.2, table 3), and the
+first wrong step as a change point (ours)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from genprm.fields import id_field, json_rows, share_field, shares_field
+from genprm.change_point import error_free
+from genprm.fields import counts_field, id_field, json_rows, share_field, shares_field
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
 
@@ -37,14 +40,17 @@ def _ratio(before: float, after: float) -> float:
     return 1.0 if after > 0 else 0.0
 
 
-def step_progress(pass_at_1: float, mc: Sequence[float], variant: LabelVariant) -> list[float]:
+def step_progress(scores: StepScores, variant: LabelVariant) -> list[float]:
     """Progress P_t of every step, after zero propagation.
 
     ratio: MC(s_t, a_t) / MC(s_t), in [0, inf); difference: MC(s_t, a_t) - MC(s_t), in [-1, 1]; hard: MC(s_t, a_t)
-    itself. MC(s_1) is Pass@1 of the generation phase, MC(s_t) is the score of the step before.
+    itself; changepoint: the probability that no step up to and including t is wrong, in [0, 1]. MC(s_1) is Pass@1
+    of the generation phase, MC(s_t) is the score of the step before.
     """
-    after = zero_from_first_zero(mc)
-    before = [pass_at_1, *after[:-1]]
+    after = zero_from_first_zero(scores.mc)
+    before = [scores.pass_at_1, *after[:-1]]
+    if variant.estimator == "changepoint":
+        return error_free(scores.pass_at_1, after, scores.rollouts)
     if variant.estimator == "ratio":
         return [_ratio(b, a) for b, a in zip(before, after, strict=True)]
     if variant.estimator == "difference":
@@ -63,7 +69,7 @@ def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
     """
     if not scores.mc:
         raise ValueError(f"solution {scores.solution_id!r} has no step scores")
-    progress = step_progress(scores.pass_at_1, scores.mc, variant)
+    progress = step_progress(scores, variant)
     alive = [score > 0 for score in zero_from_first_zero(scores.mc)]
     if variant.estimator == "hard":
         labels = [int(a) for a in alive]
@@ -80,25 +86,26 @@ def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
 
 
 def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "input") -> list[StepLabels]:
-    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`).
+    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`). The estimator
+    changepoint needs `"rollouts": [per step]` too: how many are behind each score.
 
     Raises:
         InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
     """
-    return [
-        label_steps(
-            StepScores(
-                solution_id=id_field(row, where),
-                problem_id="",
-                pass_at_1=share_field(row, "pass_at_1", where),
-                mc=shares_field(row, "mc", where),
-                rollouts=[],
-                tokens=0,
-            ),
-            variant,
-        )
-        for where, row in json_rows(lines, source)
-    ]
+    return [label_steps(_scores(row, where, variant), variant) for where, row in json_rows(lines, source)]
+
+
+def _scores(row: dict[str, Any], where: str, variant: LabelVariant) -> StepScores:
+    mc = shares_field(row, "mc", where)
+    counted = variant.estimator == "changepoint"
+    return StepScores(
+        solution_id=id_field(row, where),
+        problem_id="",
+        pass_at_1=share_field(row, "pass_at_1", where),
+        mc=mc,
+        rollouts=counts_field(row, "rollouts", where, len(mc)) if counted else [],
+        tokens=0,
+    )
 
 
 def label_json(labels: StepLabels) -> dict[str, object]:

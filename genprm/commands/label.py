@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 def label(
     scores: Annotated[
-        str, typer.Argument(help='JSON lines {"id", "pass_at_1", "mc": [per step]}; - is standard input.')
+        str,
+        typer.Argument(
+            help='JSON lines {"id", "pass_at_1", "mc": [per step]}, for changepoint "rollouts" too; - is stdin.'
+        ),
     ],
-    estimator: Annotated[str, typer.Option(help="ratio, difference or hard.")] = "ratio",
+    estimator: Annotated[str, typer.Option(help="ratio, difference, hard or changepoint.")] = "ratio",
     epsilon: Annotated[
-        float | None, typer.Option(help="Label 1 from this progress on; 0.8 for ratio, to be given for difference.")
+        float | None,
+        typer.Option(
+            help="Label 1 from this progress on: 0.8 for ratio, 0.5 for changepoint, to be given for difference."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help='JSON lines {"id", "progress", "labels"}.')] = False,
 ) -> None:

@@ -293,7 +293,7 @@ def test_label_for_people() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--estimator", "soft"], "--estimator is 'soft', allowed: ratio, difference, hard"),
+        (["--estimator", "soft"], "--estimator is 'soft', allowed: ratio, difference, hard, changepoint"),
         (["--estimator", "difference"], "--epsilon is not given"),
         (["--epsilon", "-2"], "--epsilon is -2.0, allowed: a number from -1 to 10"),
     ],
@@ -305,6 +305,14 @@ def test_label_refuses_wrong_options(options: list[str], message: str) -> None:
 def test_label_refuses_wrong_scores() -> None:
     wrong = lines({"id": "s", "pass_at_1": 0.5, "mc": [0.5, 1.5]})
     assert "line 1: field 'mc[1]' is 1.5, allowed: a number from 0 to 1" in refusal("label", "-", stdin=wrong)
+
+
+def test_change_points_need_the_rollouts_behind_the_scores() -> None:
+    scores = {"id": "s", "pass_at_1": 0.5, "mc": [0.5, 0.0, 0.0], "rollouts": [16, 16, 0]}
+    row = json.loads(call("label", "-", "--json", "--estimator", "changepoint", stdin=lines(scores)))
+    assert row["labels"] == [1, 0, 0]
+    message = refusal("label", "-", "--estimator", "changepoint", stdin=lines({**scores, "rollouts": [16]}))
+    assert "field 'rollouts' is [16], allowed: a list of 3 whole numbers from 0" in message
 
 
 # sandbox
