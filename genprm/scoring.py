@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.engines import MINIATURE, open_engine, resolve_model
 from genprm.engines.base import Engine
+from genprm.event_loops import BackgroundLoop, together
 from genprm.fields import InputError, shown
 from genprm.manifest import CheckpointManifest, read_manifest
 from genprm.records import BenchmarkCase, Prediction, Verification
@@ -29,8 +28,6 @@ from genprm.sandbox.base import Sandbox
 from genprm.scaling.voting import majority_rewards
 from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
 from genprm.verifier import Verifier, first_error, rewards
-
-T = TypeVar("T")
 
 MODES: tuple[str, ...] = get_args(Mode)
 THRESHOLD = 0.5
@@ -113,20 +110,9 @@ def case_id(problem: str, steps: Sequence[str]) -> str:
 async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
     """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
     name = case_id(problem, steps)
-    paths = await _together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
+    paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
     mean = majority_rewards([rewards(path) for path in paths])
     return Result(mean, first_error(mean, THRESHOLD), paths, mode)
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results in order; when one fails the others are cancelled, and its error is raised as it is."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def engine_settings(engine: str, **changes: Any) -> EngineSettings:
@@ -167,7 +153,7 @@ class GenPRM:
     """
 
     def __init__(self, engine: Engine, sandbox: Sandbox, verifier: VerifierSettings, mode: Mode) -> None:
-        self._background = _Background()
+        self._background = BackgroundLoop("genprm")
         self._engine = engine
         self._sandbox = sandbox
         self._verifier = Verifier(engine, sandbox, verifier)
@@ -257,7 +243,7 @@ class GenPRM:
                 progress(1)
             return result
 
-        return await _together([scored(problem, steps) for problem, steps in solutions])
+        return await together([scored(problem, steps) for problem, steps in solutions])
 
     def evaluate(
         self,
@@ -297,34 +283,3 @@ class GenPRM:
 
     def __repr__(self) -> str:
         return f"GenPRM({self._engine.model!r}, mode={self.mode!r})"
-
-
-class _Background:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="genprm", daemon=True)
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """False once stopped."""
-        return self._thread.is_alive()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run `work` on the loop.
-
-        Raises:
-            ValueError: the loop was stopped.
-        """
-        if not self.running:
-            work.close()
-            raise ValueError("this GenPRM is closed; load it again")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def stop(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()

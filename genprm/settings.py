@@ -77,7 +77,7 @@ class SolutionSettings(Section):
     wanted_incorrect: Annotated[int, Field(ge=1)] = 2
     """Distinct incorrect paths kept per problem."""
     batch: Annotated[int, Field(ge=1)] = 16
-    """Paths asked for at a time, until both kinds are complete."""
+    """Paths asked for at a time, until both kinds are complete; more at a time once many were sampled."""
     max_samples: Annotated[int, Field(ge=1)] = 2048
     seed: int = 0
 
@@ -305,15 +305,24 @@ class EngineSettings(Section):
     """How text is generated."""
 
     backend: Literal["transformers", "vllm", "openai"] = "vllm"
-    url: str | None = None
-    """Address of the completions server (backend openai)."""
     max_in_flight: Annotated[int, Field(ge=1)] = 256
+    """Requests that the engine works on at a time; the others wait."""
     max_batch: Annotated[int, Field(ge=1)] = 256
-    """Rows decoded together (backend transformers)."""
+    """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
     """Memory for the keys and values of finished requests, from which later ones go on (backend transformers)."""
+    kv_cache_mb: Annotated[int, Field(ge=1)] | None = None
+    """Memory for all keys and values (backend vllm). When empty: what vLLM takes of a GPU, 4 GiB on a CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     max_context: Annotated[int, Field(ge=64)] = 16384
+    url: str | None = None
+    """Address of the completions server (backend openai), such as `http://localhost:8000/v1`."""
+    served_model: str | None = None
+    """Name under which the server serves the model, where it is not the model's own (backend openai)."""
+    request_seconds: Annotated[float, Field(gt=0.0)] = 600.0
+    """Time that the server may take to answer one request (backend openai)."""
+    attempts: Annotated[int, Field(ge=1)] = 6
+    """How often a request is made before the server is given up, with growing waits between (backend openai)."""
 
 
 class SandboxSettings(Section):
@@ -321,6 +330,8 @@ class SandboxSettings(Section):
 
     level: Annotated[int, Field(ge=0, le=3)] | None = None
     """Isolation level asked for; the best that the machine has when empty. 3 and 0 only when asked for."""
+    docker: str | None = None
+    """Image of the containers that code runs in, at level 2; on this machine itself when empty."""
     seconds: Annotated[float, Field(gt=0.0)] = 5.0
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_bytes: Annotated[int, Field(ge=64)] = 65536

@@ -13,24 +13,27 @@ MINIATURE = "miniature/"
 _WANTED = ("config.json", "tokenizer.json")
 
 
-def resolve_model(name: str) -> str:
+def resolve_model(name: str, weights: bool = True) -> str:
     """The directory or hub id behind a model name; `miniature/<name>` is a model shipped with the package.
+
+    A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough.
 
     Raises:
         EngineError: a directory without the files of a model, or no such shipped model.
     """
     path = Path(name)
     if name.startswith(MINIATURE) and not path.exists():
-        weights = Path(__file__).parent.parent / "miniature" / "weights"
-        path = weights / name.removeprefix(MINIATURE)
+        shipped = Path(__file__).parent.parent / "miniature" / "weights"
+        path = shipped / name.removeprefix(MINIATURE)
         if not path.is_dir():
-            known = sorted(MINIATURE + entry.name for entry in weights.glob("*") if entry.is_dir())
+            known = sorted(MINIATURE + entry.name for entry in shipped.glob("*") if entry.is_dir())
             raise EngineError(f"model {name!r} is not shipped (shipped: {', '.join(known) or 'none'})")
     if path.is_dir():
         missing = [file for file in _WANTED if not (path / file).is_file()]
-        if missing or not any(path.glob("*.safetensors")):
-            lacks = ", ".join(missing) or "*.safetensors"
-            raise EngineError(f"model {name!r}: directory {path} lacks {lacks}")
+        if weights and not any(path.glob("*.safetensors")):
+            missing = missing or ["*.safetensors"]
+        if missing:
+            raise EngineError(f"model {name!r}: directory {path} lacks {', '.join(missing)}")
         return str(path)
     if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise EngineError(f"model {name!r}: no such directory")
@@ -40,11 +43,19 @@ def resolve_model(name: str) -> str:
 def open_engine(model: str, settings: EngineSettings) -> Engine:
     """The engine of `settings.backend` with `model` (a directory, a hub id or `miniature/<name>`) loaded.
 
+    Not from a running event loop that has to go on meanwhile: loading takes a while.
+
     Raises:
         EngineError: the backend is not available or the model cannot be loaded.
     """
-    if settings.backend != "transformers":
-        raise EngineError(f"engine.backend {settings.backend!r} is not available (available: transformers)")
+    if settings.backend == "openai":
+        from genprm.engines.openai import OpenAIEngine
+
+        return OpenAIEngine(resolve_model(model, weights=False), settings, names=[model])
+    if settings.backend == "vllm":
+        from genprm.engines.vllm import VllmEngine
+
+        return VllmEngine(resolve_model(model), settings)
     from genprm.engines.transformers import TransformersEngine
 
     return TransformersEngine(resolve_model(model), settings)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from genprm.engines.base import Engine
+from tests.genprm.engines.backends import opened
 
 TEXT = [
     "Step 1: Sam has 5 keys. Step 2: Sam gives Tom 3 keys, 5 - 3 = 2 keys.\n\nThe answer is \\boxed{2}.",
@@ -85,3 +89,17 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 def model(make_model: Callable[..., str]) -> str:
     """The model that most tests share."""
     return make_model()
+
+
+@pytest.fixture(scope="session")
+def engine_of() -> Iterator[Callable[[str, str], Engine]]:
+    """Opens a backend (see `BACKENDS`) with a model when first asked for, and keeps it: vLLM starts slowly."""
+    kept: dict[tuple[str, str], Engine] = {}
+    with contextlib.ExitStack() as stack:
+
+        def engine(backend: str, model: str) -> Engine:
+            if (backend, model) not in kept:
+                kept[backend, model] = stack.enter_context(opened(backend, model))
+            return kept[backend, model]
+
+        yield engine

@@ -1,33 +1,45 @@
-"""What every backend must do, checked against plain transformers on a tiny random model."""
+"""What every backend must do, checked against plain transformers on weights that are shipped with the package."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from genprm.engines import open_engine
+from genprm.engines import open_engine, resolve_model
 from genprm.engines.base import ContextFull, Engine, EngineError, Sampling
 from genprm.records import Message
 from genprm.settings import EngineSettings
+from tests.genprm.engines.backends import BACKENDS, CONTEXT, opened
 
-BACKENDS = ["transformers"]
-PROMPT = "Step 1: Sam has 5 keys."
-CONTEXT = 256
+MODEL = "miniature/rationale"
+PROMPT = (
+    "<|im_start|>user\nQuestion: How many coins does Sasha have in the end? (1) Sasha has 49 coins. "
+    "(2) Sasha sells 7 coins. (3) Fepim loses 22 coins.\n\nStep 1: 49 - 7 = 41 coins.<|im_end|>\n"
+    "<|im_start|>assistant\n<analyze>\n"
+)
+"""The model goes on from here for a hundred tokens, and then ends its turn."""
+OPEN = "S"
+"""The model goes on from here with anything."""
 
 
 @pytest.fixture(params=BACKENDS)
-async def engine(request: pytest.FixtureRequest, model: str) -> AsyncIterator[Engine]:
-    engine = open_engine(model, EngineSettings(backend=request.param, max_context=CONTEXT, max_batch=64))
-    yield engine
-    await engine.close()
+def engine(request: pytest.FixtureRequest, engine_of: Callable[[str, str], Engine]) -> Engine:
+    return engine_of(request.param, resolve_model(MODEL))
+
+
+@pytest.fixture(params=["transformers", "openai"])
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine that a test may close; vLLM, which takes long to start, is closed in a test of its own."""
+    with opened(request.param, resolve_model(MODEL)) as engine:
+        yield engine
 
 
 class Reference:
@@ -40,6 +52,7 @@ class Reference:
     def ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
+    @functools.cache  # noqa: B019
     def greedy(self, prompt: str, tokens: int) -> list[int]:
         ids = torch.tensor([self.ids(prompt)])
         with torch.inference_mode():
@@ -53,8 +66,8 @@ class Reference:
 
 
 @pytest.fixture(scope="module")
-def reference(model: str) -> Reference:
-    return Reference(model)
+def reference() -> Reference:
+    return Reference(resolve_model(MODEL))
 
 
 def mixed_prompts(count: int) -> list[str]:
@@ -77,42 +90,49 @@ def mixed_prompts(count: int) -> list[str]:
     return [" ".join(draw.choices(words, k=draw.randint(1, 40))) for _ in range(count)]
 
 
-@pytest.mark.parametrize(
-    "prompt", [PROMPT, "S", "<|im_start|>user\nSam<|im_end|>\n<|im_start|>assistant\n<analyze>"]
-)
+@pytest.mark.parametrize("prompt", [PROMPT, OPEN, "naïve 数学 🙂"], ids=["judgement", "anything", "unknown words"])
 async def test_greedy_equals_plain_generation(engine: Engine, reference: Reference, prompt: str) -> None:
     expected = reference.greedy(prompt, 40)
     (got,) = await engine.complete(prompt, Sampling(max_tokens=40, temperature=0.0))
     assert got.text == reference.text(expected)
     assert got.tokens == len(expected)
     assert got.prompt_tokens == len(reference.ids(prompt))
-    assert got.finish_reason == ("stop" if expected[-1] == reference.tokenizer.eos_token_id else "length")
+    assert (got.finish_reason, got.stop) == ("length", None)
+
+
+async def test_the_end_token_ends_the_text_and_is_not_in_it(engine: Engine, reference: Reference) -> None:
+    expected = reference.greedy(PROMPT, 200)
+    assert expected[-1] == reference.tokenizer.eos_token_id
+    (got,) = await engine.complete(PROMPT, Sampling(max_tokens=200, temperature=0.0, stop=("@@never@@",)))
+    assert got.text == reference.text(expected)
+    assert got.text.endswith("</output>\n")
+    assert (got.tokens, got.finish_reason, got.stop) == (len(expected), "stop", None)
 
 
 async def test_many_at_once_equal_one_at_a_time(engine: Engine, reference: Reference) -> None:
-    prompts = mixed_prompts(200)
-    limits = [random.Random(i).randint(1, 48) for i in range(200)]
+    prompts = mixed_prompts(30)
+    limits = [random.Random(i).randint(1, 16) for i in range(len(prompts))]
     got = await asyncio.gather(
         *(engine.complete(p, Sampling(max_tokens=m, temperature=0.0)) for p, m in zip(prompts, limits, strict=True))
     )
     for prompt, limit, (completion,) in zip(prompts, limits, got, strict=True):
-        assert completion.text == reference.text(reference.greedy(prompt, limit))
+        assert completion.text == reference.text(reference.greedy(prompt, 16)[:limit])
 
 
 async def test_a_seed_fixes_the_text_whatever_else_is_in_flight(engine: Engine) -> None:
-    sampling = Sampling(max_tokens=30, temperature=0.8, top_p=0.95, top_k=20, seed=7)
-    alone = await engine.complete(PROMPT, sampling, n=3)
+    sampling = Sampling(max_tokens=30, temperature=1.2, top_p=0.95, top_k=20, seed=7)
+    alone = await engine.complete(OPEN, sampling, n=3)
     others = [engine.complete(p, Sampling(max_tokens=25, seed=i)) for i, p in enumerate(mixed_prompts(50))]
-    crowded, *_ = await asyncio.gather(engine.complete(PROMPT, sampling, n=3), *others)
+    crowded, *_ = await asyncio.gather(engine.complete(OPEN, sampling, n=3), *others)
     assert [c.text for c in crowded] == [c.text for c in alone]
-    (first,) = await engine.complete(PROMPT, sampling, n=1)
+    (first,) = await engine.complete(OPEN, sampling, n=1)
     assert first.text == alone[0].text
-    other_seed = await engine.complete(PROMPT, Sampling(max_tokens=30, temperature=0.8, seed=8), n=3)
+    other_seed = await engine.complete(OPEN, Sampling(max_tokens=30, temperature=1.2, seed=8), n=3)
     assert {c.text for c in other_seed}.isdisjoint(c.text for c in alone)
 
 
 async def test_samples_of_one_request_differ(engine: Engine) -> None:
-    texts = [c.text for c in await engine.complete(PROMPT, Sampling(max_tokens=20, temperature=1.0), n=16)]
+    texts = [c.text for c in await engine.complete(OPEN, Sampling(max_tokens=20, temperature=1.0), n=16)]
     assert len(set(texts)) > 12
 
 
@@ -142,7 +162,7 @@ async def test_first_tokens_follow_the_distribution(
         if mass > 0:
             text = reference.text([token])  # parts of a character all read as U+FFFD
             masses[text] = masses.get(text, 0.0) + mass
-    draws = 4000
+    draws = 1000
     got = Counter(c.text for c in await engine.complete(prompt, Sampling(max_tokens=1, **settings), n=draws))
     assert set(got) <= set(masses)
     for text, mass in sorted(masses.items(), key=lambda item: -item[1])[:5]:
@@ -172,10 +192,10 @@ async def test_a_stop_string_ends_the_text_and_is_kept(engine: Engine, reference
 
 async def test_stop_strings_in_the_prompt_do_not_count(engine: Engine) -> None:
     (got,) = await engine.complete(
-        "Sam Sam </analyze>", Sampling(max_tokens=5, temperature=0.0, stop=("</analyze>",))
+        PROMPT, Sampling(max_tokens=200, temperature=0.0, stop=("<analyze>", "</analyze>"))
     )
-    assert got.stop is None or got.text.endswith("</analyze>")
-    assert got.text != ""
+    assert got.stop == "</analyze>"
+    assert len(got.text) > len("</analyze>")
 
 
 async def test_max_tokens(engine: Engine, reference: Reference) -> None:
@@ -198,20 +218,50 @@ async def test_logprobs_are_those_of_a_plain_forward_pass(engine: Engine, refere
         expected: dict[str, float] = {}
         for token in row.topk(20).indices.tolist():
             expected.setdefault(reference.tokenizer.decode([token]), float(row[token]))
-        assert dict(top) == pytest.approx(expected, abs=1e-3)
+        # What is left out may be the last of several that are equally improbable.
+        common = expected.keys() & top.keys()
+        assert len(common) >= len(expected) - 1
+        assert {text: top[text] for text in common} == pytest.approx({t: expected[t] for t in common}, abs=1e-3)
+
+
+def test_the_provenance_says_what_the_numbers_are(engine: Engine, request: pytest.FixtureRequest) -> None:
+    backend = request.node.callspec.params["engine"]
+    assert engine.provenance.engine == backend.split()[0]
+    assert engine.provenance.logprobs == "raw"
+    if backend == "openai to vllm":
+        assert engine.provenance.version.startswith("vllm 0.")
+    else:
+        assert engine.provenance.version
+
+
+async def test_a_long_prompt_is_read_whole(engine: Engine, reference: Reference) -> None:
+    """The first of 900 tokens decides nothing by itself; the numbers after the last one depend on all of them."""
+    prompt = reference.tokenizer.decode(reference.ids("Sam has 5 keys. " * 200)[:900])
+    (got,) = await engine.complete(prompt, Sampling(max_tokens=1, temperature=0.0, logprobs=5))
+    ids = reference.ids(prompt)
+    assert got.prompt_tokens == len(ids)
+    with torch.inference_mode():
+        row = reference.model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+    best = int(row.argmax())
+    assert got.top_logprobs[0][reference.tokenizer.decode([best])] == pytest.approx(float(row[best]), abs=1e-3)
 
 
 async def test_a_prompt_that_fills_the_context_is_refused_with_its_length(
     engine: Engine, reference: Reference
 ) -> None:
-    prompt = "Sam has 5 keys. " * 100
+    prompt = "Sam has 5 keys. " * 400
     with pytest.raises(ContextFull, match=rf"{len(reference.ids(prompt))} tokens.*{CONTEXT}"):
         await engine.complete(prompt, Sampling(max_tokens=1))
 
 
+async def test_an_empty_prompt_is_refused(engine: Engine) -> None:
+    with pytest.raises(EngineError, match="empty"):
+        await engine.complete("", Sampling(max_tokens=3))
+
+
 async def test_the_end_of_the_context_ends_the_text(engine: Engine, reference: Reference) -> None:
-    prompt = "Sam has 5 keys. " * 100
-    prompt = reference.tokenizer.decode(reference.ids(prompt)[: CONTEXT - 5])
+    ids = reference.ids(PROMPT * 20)
+    prompt = reference.tokenizer.decode(ids[: CONTEXT - 5])
     (got,) = await engine.complete(prompt, Sampling(max_tokens=50, temperature=0.0, stop=("@@never@@",)))
     assert got.prompt_tokens + got.tokens <= CONTEXT
     assert got.finish_reason == "length" or got.prompt_tokens + got.tokens < CONTEXT
@@ -219,26 +269,33 @@ async def test_the_end_of_the_context_ends_the_text(engine: Engine, reference: R
 
 async def test_cancelling_one_leaves_the_others(engine: Engine) -> None:
     kept = asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=60, temperature=0.0)))
-    dropped = asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=200, seed=5), n=40))
+    dropped = asyncio.create_task(engine.complete(OPEN, Sampling(max_tokens=900, seed=5), n=40))
     await asyncio.sleep(0.02)
     dropped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dropped
-    assert (await asyncio.wait_for(kept, 30))[0].tokens > 0
+    assert (await asyncio.wait_for(kept, 60))[0].tokens > 0
 
 
-async def test_closing_fails_what_is_in_flight_and_what_comes_later(engine: Engine) -> None:
+async def test_a_failed_request_leaves_the_others(engine: Engine) -> None:
+    kept = asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=20, temperature=0.0)))
+    with pytest.raises(ContextFull):
+        await engine.complete("Sam has 5 keys. " * 400, Sampling(max_tokens=1), n=3)
+    assert (await kept)[0].tokens == 20
+
+
+async def test_closing_fails_what_is_in_flight_and_what_comes_later(fresh_engine: Engine) -> None:
     running = [
-        asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=200, seed=i), n=8)) for i in range(4)
+        asyncio.create_task(fresh_engine.complete(OPEN, Sampling(max_tokens=900, seed=i), n=8)) for i in range(4)
     ]
     await asyncio.sleep(0.02)
-    await engine.close()
+    await fresh_engine.close()
     for task in running:
         with pytest.raises(EngineError, match="closed"):
             await asyncio.wait_for(task, 30)
     with pytest.raises(EngineError, match="closed"):
-        await engine.complete(PROMPT, Sampling(max_tokens=1))
-    await engine.close()
+        await fresh_engine.complete(OPEN, Sampling(max_tokens=1))
+    await fresh_engine.close()
 
 
 async def test_the_rendered_conversation_is_append_only(engine: Engine) -> None:
@@ -254,18 +311,29 @@ async def test_the_rendered_conversation_is_append_only(engine: Engine) -> None:
     assert engine.render([*turns, answer]) == opened + "fine </analyze> <|im_end|>\n"
 
 
-def test_one_engine_serves_several_event_loops(model: str) -> None:
-    engine = open_engine(model, EngineSettings(backend="transformers", max_context=CONTEXT, max_in_flight=3))
-
+def test_one_engine_serves_several_event_loops(engine: Engine) -> None:
     async def several() -> list[str]:
-        jobs = [engine.complete(PROMPT, Sampling(max_tokens=5, seed=i)) for i in range(10)]
+        jobs = [engine.complete(OPEN, Sampling(max_tokens=5, seed=i)) for i in range(10)]
         return [completion.text for (completion,) in await asyncio.gather(*jobs)]
 
     assert asyncio.run(several()) == asyncio.run(several())
-    asyncio.run(engine.close())
 
 
-@pytest.mark.parametrize("backend", ["vllm", "openai"])
-def test_a_backend_that_is_not_there_is_refused_by_name(backend: Any, model: str, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=rf"'{backend}'.*available: transformers"):
-        open_engine(model, EngineSettings(backend=backend))
+async def test_tokens_are_counted_and_prefixes_reused(engine: Engine, reference: Reference) -> None:
+    """A conversation that grows is read once: its beginning comes from the cache."""
+    if not hasattr(engine, "prefix_tokens_reused"):
+        pytest.fail("an engine says what its prefix cache saved")
+    long = PROMPT * 5
+    (first,) = await engine.complete(long, Sampling(max_tokens=5, temperature=0.0))
+    seen, reused = engine.prompt_tokens_seen, engine.prefix_tokens_reused
+    await engine.complete(long + first.text + OPEN, Sampling(max_tokens=5, temperature=0.0))
+    assert engine.prompt_tokens_seen - seen == len(reference.ids(long + first.text + OPEN))
+    if reused or engine.prefix_tokens_reused:  # a server need not say
+        assert engine.prefix_tokens_reused - reused > 0.5 * len(reference.ids(long))
+
+
+def test_a_model_that_is_not_there_is_refused_by_name() -> None:
+    for backend in ("transformers", "vllm", "openai"):
+        settings = EngineSettings(backend=backend, url="http://127.0.0.1:9")  # type: ignore[arg-type]
+        with pytest.raises(EngineError, match=r"'miniature/nobody' is not shipped"):
+            open_engine("miniature/nobody", settings)

@@ -1,0 +1,87 @@
+"""Requests of an engine that lives on an event loop of its own: bounded, cancelled singly, failed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from genprm.engines.base import EngineError
+from genprm.event_loops import BackgroundLoop, together
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Runs what callers on any event loop ask for on one loop, at most `max_in_flight` requests at a time.
+
+    A request is one sample: a call for n completions takes up n places, one after another where they are few.
+    """
+
+    def __init__(self, name: str, max_in_flight: int) -> None:
+        self._loop = BackgroundLoop(name)
+        self._places = asyncio.Semaphore(max_in_flight)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._failure: EngineError | None = None
+
+    def start(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` to its end on the loop, outside the bound; when it fails the loop is stopped."""
+        try:
+            return self._loop.run(work).result()
+        except BaseException:
+            self._loop.stop()
+            raise
+
+    async def run(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        """The results of `requests` in order. Cancelling the caller cancels them all.
+
+        Raises:
+            EngineError: the engine failed, before or meanwhile.
+        """
+        if self._failure is not None:
+            raise _again(self._failure)
+        return await asyncio.wrap_future(self._loop.run(self._gathered(requests)))
+
+    async def _gathered(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        return await together([self._bounded(request) for request in requests])
+
+    async def _bounded(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with self._places:
+                if self._failure is not None:
+                    raise _again(self._failure)
+                return await request()
+        except asyncio.CancelledError:
+            if self._failure is not None:
+                raise _again(self._failure) from None
+            raise
+        finally:
+            self._tasks.discard(task)
+
+    def fail(self, error: EngineError) -> None:
+        """Refuse what comes from now on with `error`. From the loop itself; `close` also ends what is in flight."""
+        self._failure = self._failure or error
+
+    async def close(self, error: EngineError, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End requests in flight with `error`, run `last` on the loop, and stop it. Closing twice is harmless."""
+        self.fail(error)
+        if self._loop.running:
+            await asyncio.wrap_future(self._loop.run(self._ended(last)))
+            await asyncio.to_thread(self._loop.stop)
+
+    async def _ended(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        running = list(self._tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await last()
+
+
+def _again(error: EngineError) -> EngineError:
+    """The same error for another caller: a traceback belongs to one."""
+    copy = EngineError(*error.args)
+    copy.__cause__ = error.__cause__
+    return copy

