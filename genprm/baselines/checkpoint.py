@@ -1,0 +1,189 @@
+"""Published checkpoints as they lie on the hub: tokenizer, body, and the tensors of a head, by their own names.
+
+No code of a checkpoint is ever run. Where one ships modelling code, its body is an architecture that transformers
+knows, and its head is read from the weight files by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import cached_file, logging
+
+from genprm.engines.base import EngineError
+from genprm.settings import EngineSettings
+
+_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_FILES = ("model.safetensors", "pytorch_model.bin")
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_DTYPES: dict[str, Any] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def _unloadable(model: str, error: BaseException) -> EngineError:
+    return EngineError(f"model {model!r} cannot be loaded: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def load_tokenizer(model: str) -> Any:
+    """The checkpoint's fast tokenizer.
+
+    Raises:
+        EngineError: there is none, or it is not a fast one.
+    """
+    # For a known architecture transformers makes an empty tokenizer where there is no file.
+    if Path(model).is_dir() and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
+        raise EngineError(f"model {model!r}: no tokenizer ({' or '.join(_VOCABULARIES)})")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _unloadable(model, error) from error
+    if not tokenizer.is_fast:
+        raise EngineError(f"model {model!r}: a fast tokenizer is needed (tokenizer.json)")
+    return tokenizer
+
+
+def token_id(tokenizer: Any, model: str, token: str) -> int:
+    """The id of a token that the checkpoint's vocabulary must hold.
+
+    Raises:
+        EngineError: it does not.
+    """
+    vocabulary = tokenizer.get_vocab()
+    if token not in vocabulary:
+        raise EngineError(f"model {model!r}: the tokenizer has no token {token!r}; it is not the published one")
+    return int(vocabulary[token])
+
+
+def load_body(model: str, settings: EngineSettings) -> Any:
+    """The transformer without a head, ready to be asked: token ids to the hidden states of the last layer.
+
+    Raises:
+        EngineError: a file is missing or wrong, or weights of the body are not in the files.
+    """
+    return _load(AutoModel, model, settings)
+
+
+def load_causal(model: str, settings: EngineSettings) -> Any:
+    """A causal language model, ready to be asked; raises as `load_body`."""
+    return _load(AutoModelForCausalLM, model, settings)
+
+
+def _load(kind: Any, model: str, settings: EngineSettings) -> Any:
+    cuda = torch.cuda.is_available()
+    dtype = _DTYPES.get(settings.dtype, "auto" if cuda else torch.float32)
+    try:
+        with _quiet():
+            network, info = kind.from_pretrained(
+                model, dtype=dtype, trust_remote_code=False, output_loading_info=True
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise _unloadable(model, error) from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise EngineError(f"model {model!r}: weights {missing[0]!r} are not in its files ({len(missing)} missing)")
+    return network.to("cuda" if cuda else "cpu").eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' warning that a head is not part of the body: it is read on its own."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _file(model: str, name: str) -> Path | None:
+    try:
+        found = cached_file(
+            model,
+            name,
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    except (OSError, ValueError) as error:
+        raise _unloadable(model, error) from error
+    return None if found is None else Path(found)
+
+
+def read_config(model: str) -> dict[str, Any]:
+    """The checkpoint's config.json.
+
+    Raises:
+        EngineError: it is missing or not an object.
+    """
+    path = _file(model, "config.json")
+    if path is None:
+        raise EngineError(f"model {model!r}: config.json is missing")
+    try:
+        config = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise _unloadable(model, error) from error
+    if not isinstance(config, dict):
+        raise EngineError(f"model {model!r}: config.json is not an object")
+    return config
+
+
+def _weight_files(model: str, prefix: str) -> Iterator[Path]:
+    """The files that hold tensors whose names begin with `prefix`, or that may do so."""
+    for name in _INDEXES:
+        index = _file(model, name)
+        if index is None:
+            continue
+        try:
+            places = json.loads(index.read_text())["weight_map"]
+        except (ValueError, KeyError) as error:
+            raise EngineError(f"model {model!r}: {name} is not an index of weights") from error
+        for place in sorted({place for tensor, place in places.items() if tensor.startswith(prefix)}):
+            path = _file(model, place)
+            if path is None:
+                raise EngineError(f"model {model!r}: {place} is missing")
+            yield path
+        return
+    for name in _FILES:
+        path = _file(model, name)
+        if path is not None:
+            yield path
+            return
+    raise EngineError(f"model {model!r}: no weights ({' or '.join(_FILES)})")
+
+
+def _tensors(path: Path, prefix: str) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+    stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return {name: tensor for name, tensor in stored.items() if name.startswith(prefix)}
+
+
+def read_tensors(model: str, prefix: str) -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint whose names begin with `prefix`, by the rest of their names.
+
+    Raises:
+        EngineError: a file is missing or cannot be read, or no tensor has such a name.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for path in _weight_files(model, prefix):
+        try:
+            found |= _tensors(path, prefix)
+        except UnpicklingError:
+            raise EngineError(f"model {model!r}: {path.name} cannot be read: it holds more than tensors") from None
+        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+            raise EngineError(f"model {model!r}: {path.name} cannot be read: {_first_line(error)}") from error
+    if not found:
+        raise EngineError(f"model {model!r}: no weights named {prefix}*; its head is missing")
+    return {name.removeprefix(prefix): tensor for name, tensor in found.items()}

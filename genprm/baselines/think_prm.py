@@ -1,0 +1,160 @@
+r"""ThinkPRM: one long verification of all steps, a verdict per step and P(yes) for the whole (arXiv 2504.16828).
+
+The input is the one its published checkpoints were trained on. More thinking comes in two ways: several paths,
+whose scores are averaged (parallel), or rounds in which the model is made to check again (sequential).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genprm.baselines.base import SolutionScore
+from genprm.baselines.generative import GenerativeRewardModel
+from genprm.engines.base import Completion, Engine, EngineError, Sampling
+from genprm.records import Message
+from genprm.scaling.voting import majority_rewards
+from genprm.scoring import case_id
+from genprm.verifier import UNDECIDED, VERDICT_LOGPROBS, read_reward, request_seed
+
+PROMPT = (
+    "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"
+    "[Solution]\n\n{solution}\n\n"
+    "Review and critique each step in the proposed solution to determine whether each step is correct. "
+    "If the solution is incomplete, only verify the provided steps."
+)
+OPENING = "\nLet's verify step by step:"
+QUESTION = "\nIs the solution correct? "
+STOPS = ("</think>", "Is the solution correct?")
+RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
+"""What each further round of thinking begins with, at most three."""
+MAX_TOKENS = 8192
+TEMPERATURE = 0.7
+_STEP_PREFIX = re.compile(r"Step \d+:")
+_VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*\}", re.MULTILINE)
+
+
+def solution_text(steps: Sequence[str]) -> str:
+    """Steps numbered from 1, a line each.
+
+    >>> solution_text(["Step 1: Add.", "Divide."])
+    'Step 1: Add.\\nStep 2: Divide.'
+    """
+    bare = [_STEP_PREFIX.sub("", step).strip() for step in steps]
+    return "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, start=1))
+
+
+def read_verdicts(text: str, steps: int) -> list[float]:
+    r"""A reward per step from the boxed verdicts: 1 correct, 0 incorrect, 0.5 where there is none.
+
+    A verdict belongs to the step whose heading (`Step n` at line start) came last, or else to the step after that
+    of the verdict before it. A later verdict on the same step replaces an earlier one.
+
+    >>> read_verdicts("Step 1: fine \\boxed{correct}\nStep 3: \\boxed{incorrect}", 3)
+    [1.0, 0.5, 0.0]
+    """
+    rewards = [UNDECIDED] * steps
+    current, headed = 0, False
+    for heading, verdict in _VERDICT.findall(text):
+        if heading:
+            current, headed = int(heading), True
+            continue
+        current, headed = (current if headed else current + 1), False
+        if 1 <= current <= steps:
+            rewards[current - 1] = float(verdict == "correct")
+    return rewards
+
+
+def read_outcome(logprobs: Mapping[str, float]) -> float:
+    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next token.
+
+    >>> read_outcome({"yes": math.log(0.5), "Yes": math.log(0.1), "no": math.log(0.2)})
+    0.75
+    """
+    mass: dict[str, float] = {}
+    for token, logprob in logprobs.items():
+        word = token.strip().capitalize()
+        mass[word] = mass.get(word, 0.0) + math.exp(logprob)
+    reward, _ = read_reward({word: math.log(share) for word, share in mass.items() if share})
+    return reward
+
+
+@dataclass(slots=True)
+class _Path:
+    """One verification while it is written."""
+
+    text: str = OPENING
+    outcome: float = UNDECIDED
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+    def count(self, completion: Completion, first: bool) -> None:
+        """Each token of the prompt counts once; what was read before is not read again."""
+        self.tokens += completion.tokens
+        self.prompt_tokens += completion.prompt_tokens if first else 0
+
+
+class ThinkPRM(GenerativeRewardModel):
+    """`votes` independent verifications of `rounds` rounds of thinking each.
+
+    The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes).
+
+    Raises:
+        ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
+    """
+
+    def __init__(self, engine: Engine, votes: int = 1, rounds: int = 1, seed: int = 0) -> None:
+        super().__init__(engine)
+        if votes < 1:
+            raise ValueError(f"votes is {votes}, allowed: a whole number from 1")
+        if not 1 <= rounds <= len(RETHINK) + 1:
+            raise ValueError(f"rounds is {rounds}, allowed: 1 to {len(RETHINK) + 1}")
+        self._votes = votes
+        self._rounds = rounds
+        self._seed = seed
+
+    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+        """All paths at once."""
+        question = PROMPT.format(problem=problem, solution=solution_text(steps))
+        prompt = self._prompt(question)
+        name = case_id(problem, steps)
+        paths = await asyncio.gather(*(self._verify(prompt, name, path) for path in range(self._votes)))
+        verdicts = [read_verdicts(path.text, len(steps)) for path in paths]
+        return SolutionScore(
+            rewards=majority_rewards(verdicts),
+            path_rewards=verdicts,
+            prompt_tokens=sum(path.prompt_tokens for path in paths),
+            tokens=sum(path.tokens for path in paths),
+            outcome=statistics.fmean(path.outcome for path in paths),
+        )
+
+    def _prompt(self, question: str) -> str:
+        rendered = self.engine.render([Message("user", question)], prefill=OPENING)
+        if not rendered.endswith(OPENING):
+            raise EngineError(f"model {self.name}: the chat template does not keep the prefill {OPENING!r}")
+        return rendered.removesuffix(OPENING)
+
+    async def _verify(self, prompt: str, name: str, number: int) -> _Path:
+        path = _Path()
+        for turn in range(self._rounds):
+            if turn:
+                path.text += RETHINK[turn - 1]
+            sampling = Sampling(
+                max_tokens=MAX_TOKENS,
+                temperature=TEMPERATURE,
+                stop=STOPS,
+                seed=request_seed(self._seed, name, number, turn, "think"),
+            )
+            (thought,) = await self.engine.complete(prompt + path.text, sampling)
+            path.text += thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
+            path.count(thought, first=turn == 0)
+        path.text += QUESTION
+        ask = Sampling(max_tokens=1, temperature=0.0, logprobs=VERDICT_LOGPROBS)
+        (answer,) = await self.engine.complete(prompt + path.text, ask)
+        path.count(answer, first=False)
+        path.outcome = read_outcome(answer.top_logprobs[0]) if answer.top_logprobs else UNDECIDED
+        return path
