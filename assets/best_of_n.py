@@ -14,7 +14,7 @@ from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.journal import finish, row_key
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
 from genprm.scaling.voting import majority_rewards
-from genprm.verifier import Verifier, rewards
+from genprm.verifier import EXECUTED, Verifier, rewards
 
 CODE_VERSION = "1"
 ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")
@@ -74,7 +74,13 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             )
 
         name = f"{model.key} best of {settings.candidates} on {answer_set}"
-        parameters = {"model": model.key, "set": answer_set, "mode": model.mode, "votes": votes}
+        parameters = {
+            "model": model.key,
+            "set": answer_set,
+            "mode": model.mode,
+            "votes": votes,
+            "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
+        }
         with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
             with store.journal("best_of_n", key) as journal:
                 paths = machines.run(judged())

@@ -13,7 +13,7 @@ from genprm.benchmarks.evaluate import prediction_of
 from genprm.benchmarks.metrics import SubsetScore, score, score_predictions, single_paths
 from genprm.journal import finish, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, from_dict
-from genprm.verifier import Verifier, first_error
+from genprm.verifier import EXECUTED, Verifier, first_error
 
 CODE_VERSION = "1"
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")
@@ -97,7 +97,13 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 progress.of(context),
             )
 
-        parameters = {"model": model.key, "subset": subset, "mode": model.mode, "votes": votes}
+        parameters = {
+            "model": model.key,
+            "subset": subset,
+            "mode": model.mode,
+            "votes": votes,
+            "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
+        }
         name = f"{model.key} on {subset}"
         with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
             with store.journal("processbench", key) as journal:

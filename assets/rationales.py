@@ -9,7 +9,7 @@ from assets.surroundings import Machines, Progress, Store
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution, from_dict
-from genprm.verifier import Verifier
+from genprm.verifier import EXECUTED, Verifier
 
 CODE_VERSION = "1"
 JUDGED = Check("judged_to_first_error", "Every solution is judged up to its end or its first wrong step.")
@@ -74,6 +74,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             ],
             {
                 "seconds": clock.seconds(),
+                "sandbox": machines.sandbox().description() if settings.mode in EXECUTED else "none",
                 "tokens": sum(row.verification.tokens for row in rows),
                 "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
                 "steps": len(steps),

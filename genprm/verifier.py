@@ -46,7 +46,8 @@ UNDECIDED = 0.5
 _NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
 _WITH_ANALYSIS = frozenset({"full", "cot", "text"})
 _WITH_CODE = frozenset({"full", "code", "text"})
-_EXECUTED = frozenset({"full", "code"})
+EXECUTED = frozenset({"full", "code"})
+"""The modes whose code is run."""
 
 
 def rewards(verification: Verification) -> list[float]:
@@ -128,7 +129,7 @@ class Verifier:
         """
         if not steps:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
-        if mode in _EXECUTED and self.sandbox is None:
+        if mode in EXECUTED and self.sandbox is None:
             raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
         stop_below = threshold if stop_at_first_error else -math.inf
         async with self._place():
@@ -328,7 +329,7 @@ class _Turn:
         return closed
 
     async def _verify(self) -> bool:
-        executed = self._path.mode in _EXECUTED
+        executed = self._path.mode in EXECUTED
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
         while self._budget.left() > 0:
             completion = await self._continue(stops)

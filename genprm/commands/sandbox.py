@@ -1,4 +1,4 @@
-"""`genprm sandbox`: run code the way the verifier does."""
+"""`genprm sandbox`: run code the way the verifier does, and say how well it is isolated."""
 
 from __future__ import annotations
 
@@ -31,16 +31,56 @@ def execute(
 ) -> None:
     """Run blocks of Python in order; blocks of one conversation share their interpreter."""
     from genprm.commands.reading import read_objects
-    from genprm.fields import InputError, text_field
+    from genprm.fields import text_field
     from genprm.settings import SandboxSettings
 
-    if level is not None and level not in range(4):
-        raise InputError(f"--level is {level}, allowed: 0, 1, 2, 3")
+    _check_level(level)
     blocks = [
         (text_field(row, "conversation", where, empty=True), text_field(row, "code", where, empty=True))
         for where, row in read_objects(file)
     ]
     asyncio.run(_print_all(blocks, SandboxSettings(level=level), as_json))
+
+
+@app.command()
+def doctor(
+    level: Annotated[
+        int | None, typer.Option(help="Isolation level, 0 to 3. [default: the best this machine has]")
+    ] = None,
+) -> None:
+    """Say which isolation this machine has, try it, and name what a better level takes."""
+    from genprm.sandbox import probe
+    from genprm.settings import SandboxSettings
+
+    _check_level(level)
+    for primitive in probe.primitives():
+        state = "missing" if primitive.problem else "ok"
+        print(f"{state:8} {primitive.name:20} {primitive.problem or primitive.found}")
+    for number in probe.NEEDS:
+        asked = "" if number in (1, 2) else ", when asked for by number"
+        print(probe.refusal(number) if probe.lacking(number) else f"sandbox level {number} can be had{asked}")
+    asyncio.run(_try(SandboxSettings(level=level)))
+
+
+async def _try(settings: SandboxSettings) -> None:
+    """Open a sandbox, which tests itself, and say at which level."""
+    from genprm.sandbox import open_sandbox, selftest
+
+    sandbox = open_sandbox(settings)
+    try:
+        execution = await sandbox.session().run("print(6 * 7)")
+    finally:
+        await sandbox.close()
+    passed = sum(sandbox.level in attempt.levels for attempt in selftest.ATTEMPTS.values())
+    print(f"sandbox level {sandbox.level} is used: {passed} attempts of the self-test ended as they should")
+    print(f"a block printed {execution.output.strip()} and ended with {execution.status}")
+
+
+def _check_level(level: int | None) -> None:
+    from genprm.fields import InputError
+
+    if level is not None and level not in range(4):
+        raise InputError(f"--level is {level}, allowed: 0, 1, 2, 3")
 
 
 async def _print_all(blocks: list[tuple[str, str]], settings: SandboxSettings, as_json: bool) -> None:

@@ -30,6 +30,7 @@ class Execution:
     output: str
     seconds: float
     state: Literal["kept", "lost", "replayed"] = "kept"
+    """What became of the names of earlier blocks: still there, gone, or made again by running those again."""
 
 
 class Session(Protocol):
@@ -45,12 +46,17 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
-    """A source of sessions at one isolation level (see DESIGN: 1 strongest; 0 is none)."""
+    """A source of sessions at one isolation level (1 strongest, then 2 and 3; 0 is none)."""
 
     @property
     def level(self) -> int: ...
 
     def session(self) -> Session: ...
+
+    def description(self) -> dict[str, object]:
+        """What a run's record says of it: level, limits, versions of Python and of the loaded libraries. May start
+        processes; not from inside an event loop."""
+        ...
 
     async def close(self) -> None:
         """Kill every session."""

@@ -96,7 +96,8 @@ def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSe
 
 def call_inside(python: str, inside: str, module: str, function: str, *arguments: str) -> list[str]:
     """The command line that calls one function of the modules inside, in an isolated interpreter."""
-    return [python, "-I", "-c", _BOOT, inside, module, function, *arguments]
+    # Not -I, which would ignore ENVIRONMENT, and with it the hash seed that every zygote has in common.
+    return [python, "-s", "-P", "-c", _BOOT, inside, module, function, *arguments]
 
 
 class ProcessHost:

@@ -48,6 +48,19 @@ class LocalSandbox:
         self._sessions.add(session)
         return session
 
+    def description(self) -> dict[str, object]:
+        """Level, limits, and versions of Python and the loaded libraries; starts the zygote for these.
+
+        Raises:
+            SandboxError: it cannot be started.
+        """
+        self._zygote.start()
+        named = ("seconds", "memory_mb", "output_bytes", "workers")
+        limits: dict[str, object] = {name: getattr(self._settings, name) for name in named}
+        if self.level == 1:
+            limits |= {"scratch_mb": self._settings.scratch_mb, "scratch_files": self._settings.scratch_files}
+        return {"level": self.level, **limits, "versions": self._zygote.versions}
+
     def slot(self) -> asyncio.Semaphore:
         """What a session holds while it runs a block: `workers` of them on each event loop."""
         loop = asyncio.get_running_loop()

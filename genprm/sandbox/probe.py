@@ -95,7 +95,7 @@ def _bubblewrap() -> Primitive:
 
 def _namespaces() -> Primitive:
     """Starts an interpreter in them, which mounts a scratch directory."""
-    problem = bubblewrap.trial()
+    problem = bubblewrap.trial() if shutil.which("bwrap") else "not tried without bubblewrap"
     how = "as root" if os.geteuid() == 0 else "in a user namespace"
     return Primitive("namespaces", f"process, network, mount, IPC, host name, {how}", problem)
 

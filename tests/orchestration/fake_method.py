@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -181,7 +182,7 @@ async def sample_candidate(problem: Problem, index: int, *_: Any) -> SampledSolu
 
 
 class FakeMachines:
-    """An engine is its model's name; there is no sandbox."""
+    """An engine is its model's name; the sandbox runs nothing."""
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -190,7 +191,7 @@ class FakeMachines:
         return model
 
     def sandbox(self) -> Any:
-        return None
+        return SimpleNamespace(description=lambda: {"level": 2})
 
     def run(self, work: Any) -> Any:
         return asyncio.run(work)

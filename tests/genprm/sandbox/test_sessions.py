@@ -81,6 +81,14 @@ async def test_the_same_code_gives_the_same_output_in_every_session(sandbox: San
     assert len({(await sandbox.session().run(code)).output for _ in range(4)}) == 1
 
 
+async def test_the_order_of_a_set_is_the_same_in_every_sandbox(sandbox: Sandbox, settings: SandboxSettings) -> None:
+    other = open_sandbox(settings)
+    code = "print(hash('a'), list({'b', 'c', 'd'}))"
+    outputs = {(await one.session().run(code)).output for one in (sandbox, other)}
+    await other.close()
+    assert len(outputs) == 1
+
+
 async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) -> None:
     session = sandbox.session()
     await session.run("x = 1")
