@@ -1,5 +1,7 @@
 """Step labels from Monte-Carlo scores: relative progress estimation (paper 4.2, table 3)."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from assets.parameters import reads
@@ -8,6 +10,7 @@ from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publis
 from assets.surroundings import Store
 from genprm.labels import label_steps
 from genprm.records import NO_ERROR, StepLabels, StepScores
+from genprm.settings import LabelVariant
 
 DOMAIN = Check("label_domain", "Labels are 0 or 1, one for every scored step; the first error is the first 0.")
 
@@ -28,7 +31,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     def rpe_labels(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /
         MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
-        two scores and the hard label `MC > 0`. Arithmetic only: a new epsilon re-labels in a moment.
+        two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a
+        solution. Arithmetic only: a new epsilon re-labels in a moment.
         """
         clock = Clock()
         key = context.partition_key
@@ -51,6 +55,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "seconds": clock.seconds(),
                 "estimator": variant.estimator,
                 "epsilon": variant.epsilon,
+                "rollouts": rollouts_behind(scores, variant),
                 "steps labelled wrong (%)": share(steps.count(0), len(steps)),
                 "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
                 "examples": examples(
@@ -68,3 +73,15 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         )
 
     return rpe_labels
+
+
+def rollouts_behind(scores: Sequence[StepScores], variant: LabelVariant) -> str:
+    """Whether the rollouts were drawn for these labels, in words: sequential estimation decides for one epsilon of
+    the ratio, and labels of another are less exact near it."""
+    decided_for = sorted({row.decided_for for row in scores if row.decided_for is not None})
+    if not decided_for:
+        return "K for every step"
+    epsilons = ", ".join(f"{epsilon:g}" for epsilon in decided_for)
+    if variant.estimator == "ratio" and decided_for != [variant.epsilon]:
+        return f"until decided for epsilon {epsilons}: near {variant.epsilon:g} these labels are less exact"
+    return f"until decided for epsilon {epsilons} of the ratio"

@@ -14,7 +14,7 @@ from genprm.problems import shard_of
 from genprm.records import Problem, SampledProblem, Solution, from_dict
 from genprm.solutions import sample_solutions
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SHARD = Check("right_shard", "Every sampled problem belongs to this shard, and none is missing.")
 BOTH = Check("both_kinds", "Every kept problem has right and wrong solutions; no other problem has any.")
 STEPS = Check("two_steps", "Every kept solution has at least two steps, numbered from 1.")
@@ -49,7 +49,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         key = context.partition_key
         shard = pipeline.shard_index(key)
         problems = [p for p in store.read(Problem, "problems") if shard_of(p.id, shards) == shard]
-        how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
+        weights = weights_version(settings.model)
+        how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
         engine = machines.engine(settings.model)
 
         async def sampled() -> list[Sampled]:
@@ -57,7 +58,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 return await finish(
                     journal,
                     [row_key(as_key(problem), *how) for problem in problems],
-                    lambda index: sample_solutions(problems[index], engine, settings, answers),
+                    lambda index: sample_solutions(problems[index], engine, settings, answers, journal, weights),
                     encode,
                     decode,
                     progress.of(context),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from genprm.answers import AnswerChecker, extract_answer
 from genprm.engines.base import Completion, Engine, Sampling
+from genprm.journal import Journal, once, row_key
 from genprm.records import Message, Problem, SampledProblem, Solution
 from genprm.settings import SamplingSettings, SolutionSettings
 
@@ -120,25 +122,87 @@ def _outcome(correct: int, incorrect: int) -> str:
     return "kept" if incorrect else "easy"
 
 
+class PathSource:
+    """Samples and judges paths of one problem; with a `journal` no batch is ever sampled twice.
+
+    `made_by` is whatever else decides what the engine says (weights, code version), as JSON. A journal row says
+    what made it: model, seed and the number of the first sample.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        engine: Engine,
+        settings: SolutionSettings,
+        answers: AnswerChecker,
+        journal: Journal | None = None,
+        made_by: Any = None,
+    ) -> None:
+        self._problem = problem
+        self._engine = engine
+        self._settings = settings
+        self._answers = answers
+        self._journal = journal
+        self._made_by = made_by
+
+    async def sample(self, batch: int, first: int, count: int) -> list[Path]:
+        """Batch number `batch`, the samples `first` to `first + count - 1`; from the journal where it is there."""
+        settings = self._settings
+        seed = derived_seed(settings.seed, self._problem.id, batch)
+        messages = prompt_messages(settings.system, settings.prompt, self._problem.problem)
+
+        async def draw() -> dict[str, Any]:
+            prompt = self._engine.render(messages, prefill=settings.prefill)
+            completions = await self._engine.complete(prompt, sampling_of(settings.sampling, seed), count)
+            paths = [
+                await judge_path(settings.prefill, c, self._problem.answer, self._answers) for c in completions
+            ]
+            return {
+                "problem": self._problem.id,
+                "model": settings.model,
+                "first": first,
+                "seed": seed,
+                "paths": [dataclasses.asdict(path) for path in paths],
+            }
+
+        if self._journal is None:
+            row = await draw()
+        else:
+            said = [(message.role, message.content) for message in messages]
+            sampling = settings.sampling.model_dump(mode="json")
+            asked = (said, settings.prefill, settings.model, sampling, seed, count)
+            key = row_key("paths", *asked, self._problem.answer, self._made_by)
+            row = await once(self._journal, key, draw)
+        return [Path(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
+
+
+def _next_batch(sampled: int, settings: SolutionSettings) -> int:
+    """How many samples are asked for next: `batch` at first, later up to a quarter of those there are. A problem
+    whose rare kind takes hundreds of samples then needs a dozen rounds more, for a quarter too many at most."""
+    grown = sampled // 4 // settings.batch * settings.batch
+    return min(max(settings.batch, grown), settings.max_samples - sampled)
+
+
 async def sample_solutions(
-    problem: Problem, engine: Engine, settings: SolutionSettings, answers: AnswerChecker
+    problem: Problem,
+    engine: Engine,
+    settings: SolutionSettings,
+    answers: AnswerChecker,
+    journal: Journal | None = None,
+    made_by: Any = None,
 ) -> tuple[SampledProblem, list[Solution]]:
     """Sample one problem until `wanted_correct` and `wanted_incorrect` distinct valid paths are there, or the cap.
 
     An invalid path (truncated, misnumbered, one step) counts as incorrect for Pass@1 and is never kept. A problem
     without a correct path (hard) or without an incorrect one (easy) keeps nothing. Kept solutions come in sampling
-    order; the id of the k-th sample is `<problem id>-<k>`, so that raising the wanted numbers adds to them.
+    order; the id of the k-th sample is `<problem id>-<k>`, so that raising the wanted numbers adds to them. With a
+    `journal` finished batches are taken from it and put into it (`PathSource`).
     """
-    prompt = engine.render(
-        prompt_messages(settings.system, settings.prompt, problem.problem), prefill=settings.prefill
-    )
+    source = PathSource(problem, engine, settings, answers, journal, made_by)
     paths: list[Path] = []
     batch = 0
     while len(paths) < settings.max_samples:
-        seed = derived_seed(settings.seed, problem.id, batch)
-        wanted = min(settings.batch, settings.max_samples - len(paths))
-        for completion in await engine.complete(prompt, sampling_of(settings.sampling, seed), wanted):
-            paths.append(await judge_path(settings.prefill, completion, problem.answer, answers))
+        paths += await source.sample(batch, len(paths), _next_batch(len(paths), settings))
         batch += 1
         right, wrong = _distinct(paths, True), _distinct(paths, False)
         if len(right) >= settings.wanted_correct and len(wrong) >= settings.wanted_incorrect:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Completion, Sampling
+from genprm.journal import Journal
 from genprm.records import Message, Problem, SampledProblem, Solution
 from genprm.settings import SolutionSettings
 from genprm.solutions import derived_seed, final_answer, sample_solutions, split_steps, step_body
@@ -196,3 +199,33 @@ async def test_wanting_more_keeps_what_was_kept(answers: AnswerChecker) -> None:
 def test_a_derived_seed_keeps_its_parts_apart() -> None:
     assert derived_seed(1, "23") != derived_seed(12, "3")
     assert 0 <= derived_seed("x") < 2**31
+
+
+async def test_batches_grow_once_many_samples_were_drawn(answers: AnswerChecker) -> None:
+    _, _, engine = await sampled(answers, lambda k: RIGHT, max_samples=100)
+    sizes = [n for _, _, n in engine.requests]
+    assert sizes == [4] * 8 + [8, 8, 12, 12, 16, 12]
+    assert all(n <= max(4, before / 4) for n, before in zip(sizes, itertools.accumulate([0, *sizes]), strict=False))
+    assert sum(sizes) == 100
+
+
+async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(
+    answers: AnswerChecker, tmp_path: Path
+) -> None:
+    def reply(k: int) -> str:
+        return (RIGHT if k % 5 == 3 else WRONG).replace(".\n", f" ({k}).\n")
+
+    class NumberedEngine(PolicyEngine):
+        """Sample i of a request follows from its seed, not from what was asked before."""
+
+        async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+            self.requests.append((prompt, sampling, n))
+            return [Completion(self.reply(sampling.seed % 1000 + i), 10, "stop") for i in range(n)]
+
+    few, more, fresh = (NumberedEngine(reply) for _ in range(3))
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        await sample_solutions(PROBLEM, few, small(wanted_correct=1), answers, journal)
+        result = await sample_solutions(PROBLEM, more, small(wanted_correct=4), answers, journal)
+    assert result == await sample_solutions(PROBLEM, fresh, small(wanted_correct=4), answers)
+    assert len(more.requests) > 0
+    assert few.requests + more.requests == fresh.requests

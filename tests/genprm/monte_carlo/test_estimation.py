@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Completion, Sampling
+from genprm.journal import Journal
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Message, Solution
-from genprm.settings import MonteCarloSettings, RolloutTier
+from genprm.settings import MonteCarloSettings, RolloutTier, SamplingSettings, SequentialSettings
 
 PAPER = MonteCarloSettings()
 SMALL = MonteCarloSettings(tiers=(RolloutTier(below=0.9, rollouts=4),), rollouts_otherwise=2)
@@ -125,3 +129,109 @@ async def test_every_step_has_its_own_seed(answers: AnswerChecker) -> None:
     seeds = [sampling.seed for _, sampling, _ in first.requests]
     assert len(set(seeds)) == 3
     assert seeds == [sampling.seed for _, sampling, _ in again.requests]
+
+
+# topping up
+
+
+class SeededEngine(RolloutEngine):
+    """Whether a rollout is right follows from its seed and its number, as with a real engine."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda done, i: "")
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        await super().complete(prompt, sampling, n)
+        draws = (random.Random(f"{sampling.seed} {i}").random() for i in range(n))
+        return [Completion(f" \\boxed{{{5 if draw < 0.6 else 4}}}", 7, "stop") for draw in draws]
+
+    def drawn(self) -> int:
+        return sum(n for _, _, n in self.requests)
+
+
+def fixed(rollouts: int) -> MonteCarloSettings:
+    return MonteCarloSettings(tiers=(), rollouts_otherwise=rollouts)
+
+
+SEQUENTIAL = MonteCarloSettings(estimator="sequential")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fewest"),
+    [
+        (fixed(8), fixed(32), 3 * 24),  # three steps of four have rollouts
+        (fixed(64), fixed(32), 0),
+        (fixed(64), SEQUENTIAL, 0),
+        (SEQUENTIAL, fixed(64), 0),
+        (SEQUENTIAL, SEQUENTIAL.model_copy(update={"sequential": SequentialSettings(error=0.01, flip=0.0)}), 0),
+    ],
+)
+async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(
+    answers: AnswerChecker,
+    tmp_path: Path,
+    before: MonteCarloSettings,
+    after: MonteCarloSettings,
+    fewest: int,
+) -> None:
+    first, second, fresh = SeededEngine(), SeededEngine(), SeededEngine()
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        had = await score_steps(solution(), first, before, answers, journal)
+        scores = await score_steps(solution(), second, after, answers, journal)
+    assert scores == await score_steps(solution(), fresh, after, answers)
+    missing = [max(0, wanted - there) for wanted, there in zip(scores.rollouts, had.rollouts, strict=True)]
+    assert second.drawn() == sum(missing) >= fewest
+
+
+async def test_other_weights_or_sampling_draw_again(answers: AnswerChecker, tmp_path: Path) -> None:
+    warmer = fixed(8).model_copy(update={"sampling": SamplingSettings(temperature=0.9)})
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        for settings, weights in ((fixed(8), "a"), (fixed(8), "b"), (warmer, "a"), (fixed(8), "a")):
+            engine = SeededEngine()
+            await score_steps(solution(2), engine, settings, answers, journal, weights)
+        # the last is the first again
+        assert engine.drawn() == 0
+        assert len(journal) == 3
+
+
+async def test_a_journal_row_says_what_made_it(answers: AnswerChecker, tmp_path: Path) -> None:
+    with Journal(tmp_path / "rows.jsonl") as journal:
+        await score_steps(solution(2), SeededEngine(), fixed(8), answers, journal)
+    (row,) = [json.loads(line)["value"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert {name: row[name] for name in ("solution", "model", "done", "first", "count")} == {
+        "solution": "p-3",
+        "model": PAPER.model,
+        "done": 1,
+        "first": 0,
+        "count": 8,
+    }
+    assert {"seed", "reached", "tokens"} <= set(row)
+
+
+# sequential
+
+
+async def test_sequential_scores_say_why_they_stopped_and_what_for(answers: AnswerChecker) -> None:
+    engine = RolloutEngine(lambda done, i: " \\boxed{5}" if done < 3 else " \\boxed{6}")
+    scores = await score_steps(solution(5), engine, SEQUENTIAL, answers)
+    assert scores.mc == [1.0, 1.0, 0.0, 0.0, 0.0]
+    assert scores.stopped[2:] == ["dead", "after_dead", "after_dead"]
+    assert scores.decided_for == 0.8
+    assert max(scores.rollouts) < 64
+    assert scores.tokens == 7 * sum(scores.rollouts)
+
+
+async def test_sequential_never_draws_more_than_k(answers: AnswerChecker) -> None:
+    undecided = SequentialSettings(error=1e-9, flip=0.0, dead_below=1e-6)
+    scores = await score_steps(
+        solution(), SeededEngine(), SEQUENTIAL.model_copy(update={"sequential": undecided}), answers
+    )
+    assert scores.rollouts == [64, 64, 64, 0]
+    assert scores.stopped == ["all_drawn"] * 3 + ["last"]
+
+
+async def test_every_k_has_the_same_first_rollouts(answers: AnswerChecker) -> None:
+    few, many = SeededEngine(), SeededEngine()
+    await score_steps(solution(2), few, fixed(16), answers)
+    await score_steps(solution(2), many, fixed(32), answers)
+    asked = [(sampling.seed, n) for _, sampling, n in many.requests]
+    assert [(sampling.seed, n) for _, sampling, n in few.requests] == asked[: len(few.requests)]
