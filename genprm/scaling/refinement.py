@@ -2,73 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Engine
-from genprm.monte_carlo import rollout_prefill
-from genprm.records import Message, StepVerification
-from genprm.scaling.voting import majority_rewards
-from genprm.settings import Mode, RefinementSettings
+from genprm.monte_carlo.rollouts import rollout_prefill
+from genprm.records import Message
+from genprm.scaling.critics import Critic, Critique
+from genprm.settings import RefinementSettings
 from genprm.solutions import derived_seed, final_answer, sampling_of, split_steps
-from genprm.verifier import Verifier, first_error, rewards
-
-
-class Critique(NamedTuple):
-    """What a critic found wrong: the 0-based step, what it says about it, and the tokens that all of its work took.
-
-    `step` is None when nothing is wrong.
-    """
-
-    step: int | None
-    text: str
-    tokens: int
-
-
-class Critic(Protocol):
-    """Finds the first wrong step of a solution."""
-
-    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique: ...
-
-
-class RewardCritic:
-    """A generative reward model as critic: the first step whose mean reward is below the threshold.
-
-    The critique is the analysis of that step, without its lead-in and without code, on the first path that
-    judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
-    """
-
-    def __init__(self, verifier: Verifier, mode: Mode = "full", votes: int = 1, threshold: float = 0.5) -> None:
-        self._verifier = verifier
-        self._mode: Mode = mode
-        self._votes = votes
-        self._threshold = threshold
-
-    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
-        """Judge on `votes` paths.
-
-        Raises:
-            EngineError, SandboxError: as raised by the verifier.
-        """
-        paths = await asyncio.gather(
-            *(
-                self._verifier.verify(case_id, problem, steps, self._mode, path, self._votes == 1, self._threshold)
-                for path in range(self._votes)
-            )
-        )
-        tokens = sum(path.tokens + path.prompt_tokens for path in paths)
-        wrong = first_error(majority_rewards([rewards(path) for path in paths]), self._threshold)
-        if wrong < 0:
-            return Critique(None, "", tokens)
-        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
-        return Critique(wrong, self._said(blamed, wrong), tokens)
-
-    def _said(self, step: StepVerification, index: int) -> str:
-        lead = self._verifier.settings.format.analyze_lead.format(number=index + 1)
-        return step.analysis.removeprefix(lead).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,9 @@ import pytest
 
 from genprm.answers import AnswerChecker
 from genprm.engines.scripted import ScriptedEngine
-from genprm.scaling.refinement import (
-    Attempt,
-    Critique,
-    RewardCritic,
-    refine,
-    refinement_messages,
-    score_turns,
-)
-from genprm.settings import RefinementSettings, VerifierSettings
-from genprm.verifier import Verifier
-from tests.genprm.scripted_judge import EchoSandbox, judge_engine
+from genprm.scaling.critics import Critique
+from genprm.scaling.refinement import Attempt, refine, refinement_messages, score_turns
+from genprm.settings import RefinementSettings
 
 PROBLEM = "What is 3 + 4 - 2?"
 WRONG = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6, wrong", "Step 3: The answer is \\boxed{6}."]
@@ -35,15 +27,6 @@ async def blames_second(case_id: str, problem: str, steps: Sequence[str]) -> Cri
     """Finds fault with the second step while the answer is not 5."""
     wrong = "5" not in steps[-1]
     return Critique(1 if wrong else None, "7 - 2 is 5." if wrong else "", tokens=100)
-
-
-async def test_a_reward_model_as_critic_names_the_first_wrong_step_and_quotes_its_analysis() -> None:
-    critic = RewardCritic(Verifier(judge_engine(), EchoSandbox(), VerifierSettings()), votes=3)
-    critique = await critic("p", PROBLEM, WRONG)
-    assert critique.step == 1
-    assert critique.text == "Looks so."
-    assert critique.tokens > 0
-    assert (await critic("p", PROBLEM, WRONG[:1])).step is None
 
 
 async def test_a_wrong_solution_is_rewritten_until_nothing_is_wrong(answers: AnswerChecker) -> None:

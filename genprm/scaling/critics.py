@@ -1,0 +1,96 @@
+"""Who finds the first wrong step of a solution, and says what is wrong with it (paper 5.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from genprm.baselines.judge import prompt_text, read_index
+from genprm.engines.base import Engine
+from genprm.records import NO_ERROR, Message, StepVerification
+from genprm.scaling.voting import majority_rewards
+from genprm.settings import Mode, SamplingSettings
+from genprm.solutions import derived_seed, sampling_of
+from genprm.verifier import Verifier, first_error, rewards
+
+
+class Critique(NamedTuple):
+    """What a critic found wrong: the 0-based step, what it says about it, and the tokens that all of its work took.
+
+    `step` is None when nothing is wrong.
+    """
+
+    step: int | None
+    text: str
+    tokens: int
+
+
+class Critic(Protocol):
+    """Finds the first wrong step of a solution."""
+
+    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique: ...
+
+
+class RewardCritic:
+    """A generative reward model as critic: the first step whose mean reward is below the threshold.
+
+    The critique is the analysis of that step, without its lead-in and without code, on the first path that
+    judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
+    """
+
+    def __init__(self, verifier: Verifier, mode: Mode = "full", votes: int = 1, threshold: float = 0.5) -> None:
+        self._verifier = verifier
+        self._mode: Mode = mode
+        self._votes = votes
+        self._threshold = threshold
+
+    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
+        """Judge on `votes` paths.
+
+        Raises:
+            EngineError, SandboxError: as raised by the verifier.
+        """
+        paths = await asyncio.gather(
+            *(
+                self._verifier.verify(case_id, problem, steps, self._mode, path, self._votes == 1, self._threshold)
+                for path in range(self._votes)
+            )
+        )
+        tokens = sum(path.tokens + path.prompt_tokens for path in paths)
+        wrong = first_error(majority_rewards([rewards(path) for path in paths]), self._threshold)
+        if wrong < 0:
+            return Critique(None, "", tokens)
+        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
+        return Critique(wrong, self._said(blamed, wrong), tokens)
+
+    def _said(self, step: StepVerification, index: int) -> str:
+        lead = self._verifier.settings.format.analyze_lead.format(number=index + 1)
+        return step.analysis.removeprefix(lead).strip()
+
+
+class JudgeCritic:
+    """Any chat model as critic, the policy itself for self-refinement: it checks the whole solution in one text.
+
+    Nothing is wrong where the text boxes -1 or no step that there is: such a critique points at nothing.
+    """
+
+    def __init__(self, engine: Engine, sampling: SamplingSettings, seed: int = 0) -> None:
+        self._engine = engine
+        self._sampling = sampling
+        self._seed = seed
+
+    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
+        """One critique.
+
+        Raises:
+            EngineError: as raised by the engine.
+        """
+        prompt = self._engine.render([Message("user", prompt_text(problem, steps))], prefill="")
+        sampling = sampling_of(self._sampling, derived_seed(self._seed, "critique", case_id))
+        (critique,) = await self._engine.complete(prompt, sampling)
+        tokens = critique.tokens + critique.prompt_tokens
+        index = read_index(critique.text, len(steps))
+        if index is None or index == NO_ERROR:
+            return Critique(None, "", tokens)
+        return Critique(index, critique.text.strip(), tokens)
