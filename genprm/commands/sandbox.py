@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from genprm.settings import SandboxSettings
 
+Level = Annotated[int | None, typer.Option(help="Isolation level, 0 to 3. [default: the best this machine has]")]
+Docker = Annotated[str | None, typer.Option(metavar="IMAGE", help="In a container of this image, at level 2.")]
+
 app = typer.Typer(help="Run code the way the verifier does.", no_args_is_help=True)
 
 
@@ -24,9 +27,8 @@ def sandbox() -> None:
 @app.command("exec")
 def execute(
     file: Annotated[str, typer.Argument(help='JSON lines {"conversation", "code"}; - is standard input.')] = "-",
-    level: Annotated[
-        int | None, typer.Option(help="Isolation level, 0 to 3. [default: the best this machine has]")
-    ] = None,
+    level: Level = None,
+    docker: Docker = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per block.")] = False,
 ) -> None:
     """Run blocks of Python in order; blocks of one conversation share their interpreter."""
@@ -39,14 +41,13 @@ def execute(
         (text_field(row, "conversation", where, empty=True), text_field(row, "code", where, empty=True))
         for where, row in read_objects(file)
     ]
-    asyncio.run(_print_all(blocks, SandboxSettings(level=level), as_json))
+    asyncio.run(_print_all(blocks, SandboxSettings(level=level, docker=docker), as_json))
 
 
 @app.command()
 def doctor(
-    level: Annotated[
-        int | None, typer.Option(help="Isolation level, 0 to 3. [default: the best this machine has]")
-    ] = None,
+    level: Level = None,
+    docker: Docker = None,
 ) -> None:
     """Say which isolation this machine has, try it, and name what a better level takes."""
     from genprm.sandbox import probe
@@ -59,7 +60,7 @@ def doctor(
     for number in probe.NEEDS:
         asked = "" if number in (1, 2) else ", when asked for by number"
         print(probe.refusal(number) if probe.lacking(number) else f"sandbox level {number} can be had{asked}")
-    asyncio.run(_try(SandboxSettings(level=level)))
+    asyncio.run(_try(SandboxSettings(level=level, docker=docker)))
 
 
 async def _try(settings: SandboxSettings) -> None:

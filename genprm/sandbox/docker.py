@@ -228,8 +228,10 @@ def _connect() -> DockerClient:
         import docker
     except ModuleNotFoundError:
         raise SandboxError("sandbox.docker needs the package docker (pip install 'genprm[docker]')") from None
-    with _engine_errors():
+    try:
         return docker.from_env()
+    except docker.errors.DockerException as error:
+        raise SandboxError(f"sandbox.docker: no Docker engine answers ({' '.join(str(error).split())})") from error
 
 
 def _require_image(client: DockerClient, image: str) -> None:

@@ -120,6 +120,12 @@ async def test_ordinary_scripts_print_what_they_print_on_this_machine(engine: An
 
 
 @pytest.mark.slow
+def test_a_run_says_that_its_code_ran_in_a_container(shared: Sandbox) -> None:
+    described = shared.description()
+    assert (described["level"], described["docker"]) == (2, IMAGE)
+
+
+@pytest.mark.slow
 async def test_names_persist_in_a_session_and_are_shared_with_nobody(shared: Sandbox) -> None:
     one, other = shared.session(), shared.session()
     await one.run("secret = 41")
@@ -230,7 +236,7 @@ def test_an_image_that_is_not_there_is_named(engine: Any) -> None:
 def test_without_an_engine_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("docker")
     monkeypatch.setenv("DOCKER_HOST", "unix:///no/engine/here.sock")
-    with pytest.raises(SandboxError, match=r"Docker: .*No such file or directory"):
+    with pytest.raises(SandboxError, match=r"no Docker engine answers .*No such file or directory"):
         open_sandbox(SandboxSettings(docker=IMAGE))
 
 
