@@ -16,7 +16,7 @@ import torch
 from genprm.baselines.base import Progress, RewardModel, SolutionScore, StepwiseSolution
 from genprm.baselines.checkpoint import load_causal, load_tokenizer
 from genprm.baselines.forward import MarkedTokens, batches, check_lengths, marked_states
-from genprm.baselines.layouts import before_reply, encode_at, numbered, render, token_at
+from genprm.baselines.layouts import REPLY, around_replies, encode_at, numbered, token_at
 from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
 
@@ -43,15 +43,13 @@ def response_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]
     Raises:
         EngineError: the chat template does not keep the solution as it is.
     """
-    user = {"role": "user", "content": problem}
+    messages = [{"role": "user", "content": problem}, {"role": "assistant", "content": REPLY}]
+    lead, tail = around_replies(tokenizer, model, messages)
     pieces = numbered(steps)
-    solution = _SEPARATOR.join(pieces)
-    text = render(tokenizer, model, [user, {"role": "assistant", "content": solution}])
-    start = before_reply(tokenizer, model, [user], text, solution)
-    ids, begins = encode_at(tokenizer, text)
-    first = token_at(begins, start)
+    ids, begins = encode_at(tokenizer, lead + _SEPARATOR.join(pieces) + tail)
+    first = token_at(begins, len(lead))
     ends: list[int] = []
-    position = start
+    position = len(lead)
     for piece in pieces:
         position += len(piece)
         ends.append(token_at(begins, position - 1) - first)

@@ -14,6 +14,9 @@ from typing import Any
 from genprm.baselines.forward import MarkedTokens
 from genprm.engines.base import EngineError
 
+REPLY = "\u2063reply\u2063"
+"""Stands for what the assistant says while a chat template is applied; no template or problem holds it."""
+
 _NUMBERED = re.compile(r"Step \d+\s*:")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
 
@@ -107,16 +110,16 @@ def render(tokenizer: Any, model: str, messages: Sequence[dict[str, str]], open_
     return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=open_turn))
 
 
-def before_reply(tokenizer: Any, model: str, messages: Sequence[dict[str, str]], text: str, reply: str) -> int:
-    """The character of `text` at which the assistant's reply to `messages` begins.
+def around_replies(tokenizer: Any, model: str, messages: Sequence[dict[str, str]]) -> list[str]:
+    """The texts before, between and behind the assistant's replies, each of which `messages` holds as `REPLY`.
 
     Raises:
-        EngineError: the template opens a turn otherwise than it writes one.
+        EngineError: there is no chat template, or it does not render replies as they are.
     """
-    opened = render(tokenizer, model, messages, open_turn=True)
-    if not text.startswith(opened + reply):
-        raise EngineError(f"model {model!r}: the chat template does not begin a turn as it opens one")
-    return len(opened)
+    texts = render(tokenizer, model, messages).split(REPLY)
+    if len(texts) != 1 + sum(message["role"] == "assistant" for message in messages):
+        raise EngineError(f"model {model!r}: the chat template does not render an assistant turn as it is")
+    return texts
 
 
 def token_at(begins: Sequence[int], character: int) -> int:

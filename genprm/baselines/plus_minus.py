@@ -9,7 +9,15 @@ import torch
 
 from genprm.baselines.checkpoint import load_causal, load_tokenizer, token_id
 from genprm.baselines.forward import ForwardRewardModel, MarkedTokens, Reading
-from genprm.baselines.layouts import before_reply, encode, encode_at, marked_lines, numbered, render, token_at
+from genprm.baselines.layouts import (
+    REPLY,
+    around_replies,
+    encode,
+    encode_at,
+    marked_lines,
+    numbered,
+    token_at,
+)
 from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
 
@@ -57,12 +65,14 @@ def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str
     messages: list[dict[str, str]] = []
     for index, step in enumerate(steps):
         messages.append({"role": "user", "content": f"{problem} {step}" if index == 0 else step})
-        messages.append({"role": "assistant", "content": "+"})
-    text = render(tokenizer, model, messages)
-    ids, begins = encode_at(tokenizer, text)
+        messages.append({"role": "assistant", "content": REPLY})
+    texts = around_replies(tokenizer, model, messages)
+    ids, begins = encode_at(tokenizer, "+".join(texts))
     marks: list[int] = []
-    for turn in range(1, len(messages), 2):
-        answer = token_at(begins, before_reply(tokenizer, model, messages[:turn], text, "+"))
+    character = -1
+    for text in texts[:-1]:
+        character += len(text) + 1
+        answer = token_at(begins, character)
         if ids[answer] != plus:
             raise EngineError(
                 f"model {model!r}: the answer + is not a token of its own; not the published tokenizer"

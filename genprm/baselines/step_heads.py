@@ -10,15 +10,13 @@ import torch
 from genprm.baselines.checkpoint import load_body, load_tokenizer, token_id
 from genprm.baselines.forward import ForwardRewardModel, MarkedTokens
 from genprm.baselines.heads import linear_head, load_head, two_layer_head
-from genprm.baselines.layouts import encode, marked_pieces, render, single_line
+from genprm.baselines.layouts import REPLY, around_replies, encode, marked_pieces, single_line
 from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
 
 QWEN_SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 QWEN_STEP_END = "<extra_0>"
 """Id 151651 in the published vocabulary."""
-_SOLUTION = "\u2063solution\u2063"
-"""Stands for the solution while the chat template is applied; no template or problem holds it."""
 
 
 def newline_rows(tokenizer: Any, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
@@ -80,11 +78,9 @@ def qwen_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) ->
     messages = [
         {"role": "system", "content": QWEN_SYSTEM},
         {"role": "user", "content": problem},
-        {"role": "assistant", "content": _SOLUTION},
+        {"role": "assistant", "content": REPLY},
     ]
-    lead, found, tail = render(tokenizer, model, messages).partition(_SOLUTION)
-    if not found:
-        raise EngineError(f"model {model!r}: the chat template does not render an assistant turn as it is")
+    lead, tail = around_replies(tokenizer, model, messages)
     pieces = [lead + steps[0], *steps[1:]]
     return [marked_pieces(tokenizer, "", pieces, token_id(tokenizer, model, QWEN_STEP_END), tail)]
 
