@@ -339,6 +339,8 @@ class SandboxSettings(Section):
     """Size of a session's scratch directory in memory, which there is at level 1 alone."""
     scratch_files: Annotated[int, Field(ge=1)] = 1000
     """Files and directories in it."""
+    preload: tuple[str, ...] = ("sympy", "numpy", "scipy")
+    """Modules that every session has loaded from the start; others are imported when a block asks for them."""
     workers: Annotated[int, Field(ge=1)] = 2
 
 

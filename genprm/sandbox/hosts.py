@@ -17,8 +17,6 @@ from typing import IO, Protocol
 
 from genprm.settings import SandboxSettings
 
-PRELOADED = ("sympy", "numpy")
-
 INSIDE = Path(__file__).parent / "inside"
 """The directory that must be readable where the zygote starts; its modules need the standard library alone."""
 
@@ -89,7 +87,7 @@ def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSe
         "memory_mb": settings.memory_mb,
         "scratch_mb": settings.scratch_mb,
         "scratch_files": settings.scratch_files,
-        "preload": PRELOADED,
+        "preload": settings.preload,
     }
     return call_inside(python, inside, "zygote", "main", address, json.dumps(order))
 

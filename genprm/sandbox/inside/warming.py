@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import random
+import sys
 from typing import Any
 
 _EXPRESSIONS = {
@@ -26,6 +27,12 @@ _EXPRESSIONS = {
         "sympy.solve(sympy.sqrt(x + 1) - 2, x)",
         "sympy.sympify('2*x + 1').subs(x, 3)",
     ],
+    "scipy.integrate": [
+        "scipy.integrate.quad(abs, 0, 1)",
+        "scipy.integrate.solve_ivp(lambda t, y: y, (0, 1), [1])",
+    ],
+    "scipy.optimize": ["scipy.optimize.brentq(lambda z: z - 1, 0, 3)", "scipy.optimize.minimize(abs, 1)"],
+    "scipy.stats": ["scipy.stats.norm.cdf(0), scipy.stats.binom.pmf(1, 2, 0.5)"],
     "numpy": ["numpy.linalg.solve(numpy.eye(2), numpy.ones(2))", "numpy.roots([1, -3, 2])"],
 }
 
@@ -38,8 +45,11 @@ class Libraries:
     """
 
     def __init__(self, names: list[str]) -> None:
-        self._names: dict[str, Any] = {name: importlib.import_module(name) for name in names}
-        self.versions = {name: str(library.__version__) for name, library in self._names.items()}
+        for name in names:
+            importlib.import_module(name)
+        packages = dict.fromkeys(name.partition(".")[0] for name in names)
+        self._names: dict[str, Any] = {name: sys.modules[name] for name in packages}
+        self.versions = {name: str(getattr(self._names[name], "__version__", "")) for name in packages}
         if "sympy" in self._names:
             self._names["x"], self._names["y"] = self._names["sympy"].symbols("x y")
         self._pending = [expression for name in names for expression in _EXPRESSIONS.get(name, [])]

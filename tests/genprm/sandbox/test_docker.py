@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from genprm.sandbox import docker as docker_module
-from genprm.sandbox import hosts, open_sandbox, probe
+from genprm.sandbox import open_sandbox, probe
 from genprm.sandbox.base import Execution, Sandbox, SandboxError
 from genprm.settings import SandboxSettings
 from tests.genprm.sandbox.battery import CASES, DENIED, SETTINGS
@@ -218,11 +218,9 @@ async def test_a_container_that_died_is_replaced(sandbox: Sandbox, container: An
 
 
 @pytest.mark.slow
-async def test_a_zygote_that_does_not_start_says_why(
-    sandbox: Sandbox, engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_zygote_that_does_not_start_says_why(settings: SandboxSettings, engine: Any) -> None:
+    sandbox = open_sandbox(settings.model_copy(update={"preload": ("sympy", "no_such_library")}))
     before = containers(engine, os.getpid())
-    monkeypatch.setattr(hosts, "PRELOADED", ("sympy", "no_such_library"))
     with pytest.raises(SandboxError, match=r"container ended: ModuleNotFoundError: .*no_such_library"):
         await sandbox.session().run("1")
     assert containers(engine, os.getpid()) == before

@@ -95,9 +95,8 @@ async def test_each_attempt_of_the_self_test_notices_its_layer_missing(monkeypat
     await sandbox.close()
 
 
-async def test_a_zygote_that_does_not_start_says_why(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox = open_sandbox(SandboxSettings(level=level))
-    monkeypatch.setattr(hosts, "PRELOADED", ("no_such_library",))
+async def test_a_zygote_that_does_not_start_says_why(level: int) -> None:
+    sandbox = open_sandbox(SandboxSettings(level=level, preload=("no_such_library",)))
     with pytest.raises(SandboxError, match=f"level {level}.*No module named 'no_such_library'"):
         await sandbox.session().run("print(1)")
     await sandbox.close()
