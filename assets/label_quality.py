@@ -8,6 +8,7 @@ from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Store
 from genprm.consensus import count_reasons
+from genprm.labels import found_errors
 from genprm.miniature.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Measure, Solution, StepLabels
 
@@ -96,25 +97,16 @@ def true_first_errors(solutions: Iterable[Solution]) -> dict[str, int]:
 def against_truth(
     variant: str, labels: list[StepLabels], decisions: list[FilterDecision], truth: dict[str, int]
 ) -> list[Measure]:
-    """Labels against truth, up to and including the first wrong step: exact first error, precision, recall, F1.
-
-    A hit is the true first wrong step labelled 0; a false alarm is a right step before it labelled 0.
-    """
+    """Labels against truth, up to and including the first wrong step: exact first error, precision, recall, F1."""
     known = [row for row in labels if row.solution_id in truth]
     exact = sum(row.first_error == truth[row.solution_id] for row in known)
-    hits = alarms = wrong = 0
-    for row in known:
-        first = truth[row.solution_id]
-        wrong += first != NO_ERROR
-        hits += first != NO_ERROR and row.labels[first] == 0
-        alarms += (row.labels if first == NO_ERROR else row.labels[:first]).count(0)
+    found = found_errors((row.labels, truth[row.solution_id]) for row in known)
     kept = [row for row in decisions if row.kept and row.solution_id in truth]
     kept_exact = sum(row.label_first_error == truth[row.solution_id] for row in kept)
-    f1 = 200 * hits / (hits + alarms + wrong) if wrong or alarms else 0.0
     return [
         _percent(variant, "exact first error", exact, len(known)),
-        _percent(variant, "precision", hits, hits + alarms),
-        _percent(variant, "recall", hits, wrong),
-        Measure(GROUP, variant, "F1", f1, None, None, "%", wrong),
+        _percent(variant, "precision", found.hits, found.hits + found.alarms),
+        _percent(variant, "recall", found.hits, found.wrong),
+        Measure(GROUP, variant, "F1", found.f1, None, None, "%", found.wrong),
         _percent(variant, "exact first error in the kept", kept_exact, len(kept)),
     ]

@@ -4,7 +4,7 @@ first wrong step as a change point (ours)."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from genprm.change_point import error_free
 from genprm.fields import counts_field, id_field, json_rows, share_field, shares_field
@@ -83,6 +83,30 @@ def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
         labels=labels,
         first_error=labels.index(0) if 0 in labels else NO_ERROR,
     )
+
+
+class Found(NamedTuple):
+    """Labels against known first errors, up to and including them: a hit is a first wrong step labelled 0, a false
+    alarm a right step before it labelled 0."""
+
+    hits: int
+    alarms: int
+    wrong: int
+
+    @property
+    def f1(self) -> float:
+        """In percent; 0 when there is nothing to find."""
+        return 200 * self.hits / (self.hits + self.alarms + self.wrong) if self.alarms or self.wrong else 0.0
+
+
+def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
+    """What pairs of labels and the true first error (NO_ERROR without one) come to."""
+    hits = alarms = wrong = 0
+    for labels, first in rows:
+        wrong += first != NO_ERROR
+        hits += first != NO_ERROR and labels[first] == 0
+        alarms += list(labels if first == NO_ERROR else labels[:first]).count(0)
+    return Found(hits, alarms, wrong)
 
 
 def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "input") -> list[StepLabels]:

@@ -28,10 +28,16 @@ def monte_carlo(
     recovery: Annotated[float, typer.Option(min=0, max=0.95, help="Part of the share that an error leaves.")] = 0.1,
     epsilon: Annotated[float, typer.Option(min=0.01, max=10, help="Threshold of relative progress.")] = 0.8,
     seed: Annotated[int, typer.Option(help="Of the solutions and of the rollouts.")] = 0,
-    plot: Annotated[Path | None, typer.Option(help="Write cost against disagreement as PNG.")] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Map F1 of the label estimators over K, strength and recovery instead.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write the curve (or the map) as PNG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
     """Labels and rollouts of fixed K and of sequential estimation, on solutions whose shares are known."""
+    if labels:
+        _map_labels(solutions, seed, plot, as_json)
+        return
     import numpy as np
 
     from genprm.bench.monte_carlo import NOTES, compare, compared, draw_curve, table
@@ -49,3 +55,13 @@ def monte_carlo(
     if plot is not None:
         draw_curve({title: rows}, plot)
     show(f"Monte-Carlo estimation, {title}", rows, as_json, NOTES)
+
+
+def _map_labels(solutions: int, seed: int, plot: Path | None, as_json: bool) -> None:
+    from genprm.bench.label_map import NOTES, draw_map, label_map
+    from genprm.bench.tables import show
+
+    rows = label_map(solutions, seed)
+    if plot is not None:
+        draw_map(rows, plot)
+    show("Label estimators", rows, as_json, NOTES)
