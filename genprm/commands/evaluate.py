@@ -38,7 +38,11 @@ def processbench(
         int | None, typer.Option(help="Cases per subset, chosen by hash of their id; all when not given.")
     ] = None,
     mode: Annotated[
-        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+        str | None,
+        typer.Option(
+            help="full, cot, code, text or direct; judge: any model criticises whole solutions. "
+            "[default: as the model was trained]"
+        ),
     ] = None,
     engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
@@ -47,6 +51,7 @@ def processbench(
     from genprm.benchmarks.metrics import report_json, score, single_paths, voted
     from genprm.benchmarks.processbench import SUBSETS, load_subset
     from genprm.benchmarks.subsample import subsample
+    from genprm.commands.baselines import JUDGE, TUNED_ON, open_baseline
     from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.score import show_score
@@ -55,16 +60,25 @@ def processbench(
     from genprm.sources import data_directory
 
     check_votes(votes)
-    chosen = None if mode is None else check_mode(mode)
+    chosen = None if mode in (None, JUDGE) else check_mode(mode)
     engine_settings(engine)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
     directory = data_directory(data)
     cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
     name = model or default_model()
-    with GenPRM.load(name, engine, chosen) as prm, progress_bar("judged", len(cases)) as bar:
-        predictions = prm.evaluate(cases, votes, progress=bar)
-        asked = prm.mode
+    baseline = open_baseline(name, mode, engine, votes)
+    threshold = None
+    if baseline is None:
+        with GenPRM.load(name, engine, chosen) as prm, progress_bar("judged", len(cases)) as bar:
+            predictions = prm.evaluate(cases, votes, progress=bar)
+            asked: str = prm.mode
+    else:
+        tuning = [] if baseline.threshold is not None else subsample(load_subset(TUNED_ON, directory), limit)
+        scored = {(case.subset, case.id) for case in (*cases, *tuning)}
+        with progress_bar("judged", len(scored)) as bar:
+            predictions, threshold = baseline.evaluate(cases, tuning, bar)
+        asked = baseline.label
     result = score(voted(predictions))
     saved = _save(predictions, _folder(name, asked, votes, limit, subset), report_json(result))
     if as_json:
@@ -73,6 +87,8 @@ def processbench(
     if votes > 1:
         show_score(score(single_paths(predictions)), f"{name}, mode {asked}, Pass@1 (mean of {votes} paths)")
     show_score(result, f"{name}, mode {asked}, " + (f"Maj@{votes}" if votes > 1 else "Pass@1"))
+    if threshold is not None:
+        print(f"threshold: {threshold:.4g}" + (f" (tuned on {len(tuning)} cases of {TUNED_ON})" if tuning else ""))
     print(f"predictions: {saved}")
 
 

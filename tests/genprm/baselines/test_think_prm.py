@@ -33,7 +33,8 @@ async def test_the_input_is_the_published_one() -> None:
     (first, thinking), (second, deciding) = asked.requests
     assert first == (
         "<|user|>\nYou are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n"
-        "How many?\n\n[Solution]\n\nStep 1: Sam buys 4 keys.\nStep 2: 3 + 4 = 8.\n\nReview and critique each step in "
+        "How many?\n\n[Solution]\n\nStep 1: Sam buys 4 keys.\nStep 2: 3 + 4 = 8.\n\n"
+        "Review and critique each step in "
         "the proposed solution to determine whether each step is correct. If the solution is incomplete, only "
         "verify the provided steps.<|end|>\n<|assistant|>\n\nLet's verify step by step:"
     )
