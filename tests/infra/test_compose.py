@@ -85,9 +85,6 @@ def test_nothing_listens_outside_and_nothing_is_privileged() -> None:
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert not service.get("privileged")
-    users = re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE)
-    assert users
-    assert users[-1] not in ("root", "0")
 
 
 def test_a_service_waits_until_the_port_of_the_one_before_it_answers() -> None:
@@ -97,11 +94,27 @@ def test_a_service_waits_until_the_port_of_the_one_before_it_answers() -> None:
     assert before == {"mlflow": [], "code": ["mlflow"], "webserver": ["code"], "daemon": ["code"]}
 
 
-def test_the_build_copies_files_that_exist() -> None:
-    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+@pytest.mark.parametrize("name", ["Dockerfile", "sandbox.Dockerfile"])
+def test_a_build_copies_files_that_exist_and_ends_as_a_plain_user(name: str) -> None:
+    text = (ROOT / "infra/docker" / name).read_text()
+    copied = re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE)
     paths = [path for line in copied for path in line.split()]
     assert paths
     assert all((ROOT / path).exists() for path in paths)
+    users = re.findall(r"^USER (\w+)", text, re.MULTILINE)
+    assert users
+    assert users[-1] not in ("root", "0")
+
+
+def test_the_sandbox_image_has_the_libraries_at_the_projects_versions() -> None:
+    text = (ROOT / "infra/docker/sandbox.Dockerfile").read_text()
+    (installed,) = re.findall(r"install .* --constraint /constraints\.txt (.+) \\$", text, re.MULTILINE)
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert set(installed.split()) == {"sympy", "numpy", "scipy"}
+    assert set(installed.split()) <= pinned
+
+
+def test_the_entry_point_is_a_program() -> None:
     (entry,) = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
     script = ROOT / json.loads(entry)[0].removeprefix(f"{WORKDIR}/")
     assert os.access(script, os.X_OK)
