@@ -141,7 +141,8 @@ class VllmEngine:
         await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
 
     async def _shut_down(self) -> None:
-        self._engine.shutdown()
+        engine, self._engine = self._engine, None
+        engine.shutdown()
 
 
 def _installed() -> str:
@@ -182,6 +183,7 @@ async def _opened(model: str, settings: EngineSettings, context: int) -> Any:
         logprobs_mode="raw_logprobs",
         max_logprobs=-1,
         disable_log_stats=True,
+        use_tqdm_on_load=False,
         **options,
     )
     try:
