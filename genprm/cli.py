@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from genprm.commands import bench, doctor, evaluate, judge, label, miniature, sandbox, score
+from genprm.commands import bench, doctor, evaluate, judge, label, miniature, plan, sandbox, score
 
 GROUP = "genprm.commands"
 """Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`."""
@@ -100,6 +100,7 @@ app.command("judge")(judge.judge)
 app.add_typer(evaluate.app, name="evaluate")
 app.command("score")(score.score)
 app.command("label")(label.label)
+app.command("plan")(plan.plan)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(miniature.app, name="miniature")
 app.add_typer(bench.app, name="bench")

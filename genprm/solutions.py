@@ -176,7 +176,7 @@ class PathSource:
         return [Path(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
 
 
-def _next_batch(sampled: int, settings: SolutionSettings) -> int:
+def next_batch(sampled: int, settings: SolutionSettings) -> int:
     """How many samples are asked for next: `batch` at first, later up to a quarter of those there are. A problem
     whose rare kind takes hundreds of samples then needs a dozen rounds more, for a quarter too many at most."""
     grown = sampled // 4 // settings.batch * settings.batch
@@ -202,7 +202,7 @@ async def sample_solutions(
     paths: list[Path] = []
     batch = 0
     while len(paths) < settings.max_samples:
-        paths += await source.sample(batch, len(paths), _next_batch(len(paths), settings))
+        paths += await source.sample(batch, len(paths), next_batch(len(paths), settings))
         batch += 1
         right, wrong = _distinct(paths, True), _distinct(paths, False)
         if len(right) >= settings.wanted_correct and len(wrong) >= settings.wanted_incorrect:

@@ -53,12 +53,15 @@ class StepProcess:
 
     def draw(self, rng: Rng, solutions: int) -> list[KnownSolution]:
         """Independent solutions of independent problems."""
-        return [self._solution(rng) for _ in range(solutions)]
+        return [
+            self.solution(rng, float(np.clip(rng.beta(1.2, 1.2), 1 / 64, 63 / 64)), wrong=rng.random() < 0.5)
+            for _ in range(solutions)
+        ]
 
-    def _solution(self, rng: Rng) -> KnownSolution:
-        pass_at_1 = float(np.clip(rng.beta(1.2, 1.2), 1 / 64, 63 / 64))
+    def solution(self, rng: Rng, pass_at_1: float, wrong: bool) -> KnownSolution:
+        """One solution of a problem with this Pass@1, with or without a wrong step."""
         steps = 2 + int(rng.poisson(self.further_steps))
-        first_error = int(rng.integers(steps)) if rng.random() < 0.5 else NO_ERROR
+        first_error = int(rng.integers(steps)) if wrong else NO_ERROR
         log_odds = math.log(pass_at_1 / (1 - pass_at_1)) + rng.normal(self.strength, 0.7)
         left = 1.0
         shares = []

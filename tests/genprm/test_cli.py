@@ -447,3 +447,22 @@ def test_simulated_estimation_as_json(tmp_path: Path) -> None:
 def test_scores_that_are_none_are_refused() -> None:
     message = refusal("bench", "monte-carlo", "--scores", "-", stdin='{"pass_at_1": 0.5, "mc": [2]}')
     assert message == "standard input line 1: field 'mc[0]' is 2, allowed: a number from 0 to 1"
+
+
+def test_a_plan_needs_no_model() -> None:
+    rows = {row["artifact"]: row for row in json.loads(call("plan", "--profile", "paper-7b", "--json"))["rows"]}
+    assert list(rows) == [
+        "solutions",
+        "mc_scores, fixed",
+        "mc_scores, sequential (not chosen)",
+        "rationales",
+        "checkpoints",
+        "processbench",
+    ]
+    fixed, sequential = rows["mc_scores, fixed"], rows["mc_scores, sequential (not chosen)"]
+    assert sequential["output (M)"] < fixed["output (M)"] / 2
+    assert fixed["low"] < fixed["output (M)"] < fixed["high"]
+
+
+def test_a_plan_on_wrong_assumptions_is_refused() -> None:
+    assert refusal("plan", "--assume", "agree=2").startswith("--assume agree: Input should be less than")

@@ -1,0 +1,99 @@
+"""What one problem costs until its steps are labelled: simulated from assumptions, by the profile's own rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genprm.bench.monte_carlo import estimate
+from genprm.bench.step_processes import KnownSolution, Rollouts, StepProcess
+from genprm.monte_carlo import rollouts_for
+from genprm.planning.assumptions import Assumptions
+from genprm.settings import MonteCarloSettings, Profile
+from genprm.solutions import next_batch
+
+ESTIMATORS = ("fixed", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Requests of one kind: completions, their tokens, and the tokens of their prompts with each counted in full
+    (`prompt_tokens`) and with what shares a prefix read once (`prefix_tokens`)."""
+
+    completions: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    prefix_tokens: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.completions + other.completions,
+            self.tokens + other.tokens,
+            self.prompt_tokens + other.prompt_tokens,
+            self.prefix_tokens + other.prefix_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCost:
+    """One problem: samples of the policy, what was kept of them, and rollouts per estimator."""
+
+    sampled: Spent
+    solutions: int
+    steps: int
+    rollouts: dict[str, Spent]
+
+
+def with_estimator(settings: MonteCarloSettings, estimator: str) -> MonteCarloSettings:
+    """The same settings with the other way of estimating."""
+    return settings.model_copy(update={"estimator": estimator})
+
+
+def simulated_cost(profile: Profile, assumed: Assumptions, rng: np.random.Generator) -> ProblemCost:
+    """One problem drawn from the assumptions and worked on by the rules of the profile."""
+    chance = float(rng.beta(assumed.easy, assumed.hard))
+    settings = profile.solutions
+    right = wrong = samples = 0
+    enough = False
+    while samples < settings.max_samples and not enough:
+        batch = next_batch(samples, settings)
+        valid = int(rng.binomial(batch, 1 - assumed.invalid))
+        correct = int(rng.binomial(valid, chance))
+        right, wrong, samples = right + correct, wrong + valid - correct, samples + batch
+        enough = right >= settings.wanted_correct and wrong >= settings.wanted_incorrect
+    per_sample = (2 + assumed.further_steps) * assumed.step_tokens
+    problem = round(assumed.problem_tokens)
+    sampled = Spent(samples, round(samples * per_sample), samples * problem, problem)
+    if not right or not wrong:
+        return ProblemCost(sampled, 0, 0, {name: Spent() for name in ESTIMATORS})
+    process = StepProcess(assumed.strength, assumed.recovery, further_steps=assumed.further_steps)
+    kinds = [False] * min(right, settings.wanted_correct) + [True] * min(wrong, settings.wanted_incorrect)
+    kept = [process.solution(rng, right / samples, is_wrong) for is_wrong in kinds]
+    return ProblemCost(
+        sampled, len(kept), sum(len(s.shares) for s in kept), _rollouts(kept, profile.monte_carlo, assumed, rng)
+    )
+
+
+def _rollouts(
+    kept: list[KnownSolution], settings: MonteCarloSettings, assumed: Assumptions, rng: np.random.Generator
+) -> dict[str, Spent]:
+    spent = {name: Spent() for name in ESTIMATORS}
+    for solution in kept:
+        rollouts = Rollouts(solution, rollouts_for(solution.pass_at_1, settings), rng)
+        for name in ESTIMATORS:
+            counts = estimate(solution, rollouts, with_estimator(settings, name)).rollouts
+            spent[name] += _rollout_cost(counts, assumed)
+    return spent
+
+
+def _rollout_cost(counts: list[int], assumed: Assumptions) -> Spent:
+    steps = len(counts)
+    left = sum(count * (steps - done) for done, count in enumerate(counts, start=1))
+    read = sum(
+        count * (assumed.problem_tokens + done * assumed.step_tokens) for done, count in enumerate(counts, start=1)
+    )
+    # The prompt after a step begins with the prompt after the one before: read once, they are the longest.
+    deepest = max((done for done, count in enumerate(counts, start=1) if count), default=0)
+    longest = assumed.problem_tokens + deepest * assumed.step_tokens if deepest else 0
+    return Spent(sum(counts), round(left * assumed.step_tokens), round(read), round(longest))

@@ -1,0 +1,82 @@
+"""From problems to a run, worked out by hand; and the interval against the spread of many pilots."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genprm.planning.assumptions import Assumptions
+from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
+from genprm.planning.totals import Planned, plan, slowness
+from genprm.settings import Profile
+
+ASSUMED = Assumptions(generated_per_second=1000, read_per_second=10_000, further_steps=4, agree=0.5)
+
+
+def cost(tokens: int = 100) -> ProblemCost:
+    rollouts = {"fixed": Spent(64, 640, 6400, 64), "sequential": Spent(16, 160, 1600, 64)}
+    return ProblemCost(Spent(8, tokens, 80, 10), solutions=4, steps=24, rollouts=rollouts)
+
+
+def profile(**sections: object) -> Profile:
+    values = {"problems": {"limit": 1000}, "training": {"base": {"small": "b-7b"}, "modes": ["full", "direct"]}}
+    return Profile.model_validate({"name": "p", **values, **sections})
+
+
+def planned(chosen: Profile, costs: list[ProblemCost]) -> dict[str, Planned]:
+    return {row.artifact: row for row in plan(chosen, costs, ASSUMED)}
+
+
+def test_a_run_costs_what_its_problems_do() -> None:
+    rows = planned(profile(), [cost(), cost()])
+    solutions = rows["solutions"]
+    assert (solutions.requests, solutions.tokens, solutions.prefix_tokens) == (8000, 100_000, 10_000)
+    assert solutions.low == solutions.high == 100_000
+    assert solutions.gpu_hours == pytest.approx((100 + 1) / 3600)
+    assert rows["mc_scores, fixed"].tokens == 640_000
+    assert rows["mc_scores, sequential (not chosen)"].tokens == 160_000
+    # 24000 steps, each judged once with code run, by a model of 32B
+    rationales = rows["rationales"]
+    assert (rationales.requests, rationales.executions, rationales.tokens) == (24_000, 24_000, 24_000 * 345)
+    assert rationales.gpu_hours == pytest.approx((24_000 * 345 / 1000 + 24_000 * 60 / 10_000) * 32 / 7 / 3600)
+
+
+def test_training_sees_the_kept_solutions_in_every_mode() -> None:
+    row = planned(profile(), [cost(), cost()])["checkpoints"]
+    full, direct = 100 + 6 * (60 + 345), 100 + 6 * (60 + 8)
+    assert row.requests == 2000
+    assert row.prompt_tokens == 2000 * (full + direct)
+    assert row.disk_mb == 2 * 14_000
+
+
+def test_evaluation_judges_every_model_on_every_case() -> None:
+    chosen = profile(evaluation={"limit": 10, "votes": 8, "other_votes": 2})
+    row = planned(chosen, [cost(), cost()])["processbench"]
+    # full with 8 paths; direct, untrained and rationale model with 2; 4 subsets of 10 cases of 7.8 steps
+    assert row.requests == pytest.approx(40 * 7.8 * (8 + 2 + 2 + 2))
+    assert row.executions == pytest.approx(40 * 7.8 * (8 + 2 + 2))
+
+
+def test_the_interval_holds_the_run_for_nineteen_pilots_in_twenty() -> None:
+    draw = np.random.default_rng(1)
+    chosen = profile(problems={"limit": 300})
+    held = 0
+    for _ in range(200):
+        tokens = draw.gamma(2.0, 50.0, size=330)
+        row = planned(chosen, [cost(round(one)) for one in tokens[:30]])["solutions"]
+        held += row.low <= tokens[30:].sum() <= row.high
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_the_chosen_estimator_is_the_one_without_a_remark() -> None:
+    rows = planned(profile(monte_carlo={"estimator": "sequential"}), [cost(), cost()])
+    assert {"mc_scores, sequential", "mc_scores, fixed (not chosen)"} <= set(rows)
+    assert len(ESTIMATORS) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("Qwen/QwQ-32B", 32 / 7), ("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", 1.5 / 7), ("miniature/policy", 1.0)],
+)
+def test_time_is_in_proportion_to_the_size_that_a_name_states(name: str, factor: float) -> None:
+    assert slowness(name) == pytest.approx(factor)
