@@ -53,6 +53,7 @@ class Libraries:
         if "sympy" in self._names:
             self._names["x"], self._names["y"] = self._names["sympy"].symbols("x y")
         self._pending = [expression for name in names for expression in _EXPRESSIONS.get(name, [])]
+        self.seed()  # numpy loads its generators at first use
         self._settle()
 
     @property
