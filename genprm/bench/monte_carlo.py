@@ -10,7 +10,7 @@ import numpy as np
 
 from genprm.bench.step_processes import KnownSolution, Rollouts
 from genprm.bench.tables import Cell
-from genprm.labels import label_steps
+from genprm.labels import found_errors, label_steps
 from genprm.monte_carlo.estimation import StepEstimation
 from genprm.records import StepScores
 from genprm.settings import LabelVariant, MonteCarloSettings, SequentialSettings
@@ -26,6 +26,7 @@ PAPER = "K of the paper"
 NOTES = (
     f"agree: steps labelled as {REFERENCE} rollouts label them; points: beside the paper's K, with 95 % interval.",
     f"zone: progress within {ZONE} of epsilon, or a share that may be taken for 0; wrong: not the exact label.",
+    "F1: of finding the first wrong step, where it is known.",
     "decided: stopped as kept, lost or dead, which is wrong with at most the stated error probability.",
 )
 
@@ -76,6 +77,8 @@ class Tally:
     rollouts: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     agree: list[int] = field(default_factory=list)
+    labelled: list[tuple[Sequence[int], int]] = field(default_factory=list)
+    """Labels with the first wrong step, where that is known."""
     decided: int = 0
     decided_wrong: int = 0
     clear: int = 0
@@ -88,6 +91,8 @@ class Tally:
         self.rollouts.append(sum(scores.rollouts))
         self.steps.append(len(labels))
         self.agree.append(sum(a == b for a, b in zip(labels, reference, strict=True)))
+        if truth.first_error is not None:
+            self.labelled.append((labels, truth.first_error))
         for label, exact, in_zone, reason in zip(labels, truth.labels, truth.zone, scores.stopped, strict=True):
             wrong = label != exact
             if reason in ("kept", "lost", "dead"):
@@ -104,10 +109,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class ExactLabels:
-    """Labels from the exact shares, and which steps are in the indifference zone."""
+    """Labels from the exact shares, which steps are in the indifference zone, and the first step that is wrong."""
 
     labels: list[int]
     zone: list[bool]
+    first_error: int | None
 
     @classmethod
     def of(cls, solution: KnownSolution, variant: LabelVariant, dead_below: float) -> ExactLabels:
@@ -121,7 +127,7 @@ class ExactLabels:
         # A step after one that may be taken for dead is as unclear as that one.
         dead = [0 < share < lowest for share in shares]
         zone = [here or any(dead[:step]) for step, here in enumerate(unclear)]
-        return cls(found.labels, zone)
+        return cls(found.labels, zone, solution.first_error)
 
 
 def compare(
@@ -160,6 +166,7 @@ def _row(tally: Tally, paper: Tally) -> dict[str, Cell]:
         "points": 100 * (sum(tally.agree) - sum(paper.agree)) / steps,
         "low": low,
         "high": high,
+        "F1 (%)": found_errors(tally.labelled).f1 if tally.labelled else None,
         "clear wrong (%)": _percent(tally.clear_wrong, tally.clear),
         "zone (%)": _percent(tally.zone, steps),
         "zone wrong (%)": _percent(tally.zone_wrong, tally.zone),

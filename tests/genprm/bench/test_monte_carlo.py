@@ -97,6 +97,8 @@ def test_sequential_costs_a_third_and_says_the_same_as_the_papers_k() -> None:
     assert rows["ours"]["of the paper's (%)"] < 100 / 3
     assert rows["ours"]["points"] >= -0.5
     assert rows["K = 8"]["points"] < -1
+    assert rows["K = 8"]["F1 (%)"] < rows["ours"]["F1 (%)"]
+    assert rows["ours"]["F1 (%)"] == pytest.approx(rows[PAPER]["F1 (%)"], abs=2)
     low, high = agreement_interval(tallies["K = 8"], tallies[PAPER])
     assert low < rows["K = 8"]["points"] < high < 0
 
