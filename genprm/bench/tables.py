@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Cell = float | int | str | None
 Row = Mapping[str, Cell]
+
+FILE_WIDTH = 120
+"""Characters in a line of a table that is not shown in a terminal."""
 
 
 def machine() -> dict[str, Cell]:
@@ -45,7 +49,8 @@ def show(title: str, rows: Sequence[Row], as_json: bool, notes: Sequence[str] = 
         table.add_column(name, justify="left" if text else "right")
     for row in rows:
         table.add_row(*(_shown(row.get(name)) for name in columns))
-    console = Console()
+    # A file has no width of its own; a terminal does.
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()), markup=False)
     for note in notes:

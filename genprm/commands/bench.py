@@ -65,3 +65,29 @@ def _map_labels(solutions: int, seed: int, plot: Path | None, as_json: bool) -> 
     if plot is not None:
         draw_map(rows, plot)
     show("Label estimators", rows, as_json, NOTES)
+
+
+@app.command()
+def verifier(
+    model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale",
+    solutions: Annotated[int, typer.Option(min=1, help="Solutions to judge.")] = 64,
+    votes: Annotated[int, typer.Option(min=1, help="Verification paths per solution.")] = 4,
+    sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4,
+    mode: Annotated[
+        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="section.key=value over the profile, e.g. engine.backend=vllm; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Steps per second one request at a time, in rounds, asynchronously; and what the engine could do."""
+    from genprm.bench.tables import show
+    from genprm.bench.verifier import measure
+    from genprm.scoring import check_mode
+    from genprm.settings import load_profile
+
+    chosen = None if mode is None else check_mode(mode)
+    title, rows, notes = measure(model, load_profile(None, changes or ()), solutions, votes, sample, chosen)
+    show(title, rows, as_json, notes)

@@ -1,0 +1,78 @@
+"""What work costs this process and everything that it started: wall time, processor time, memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+SAMPLE_SECONDS = 1.0
+"""Time between two looks at the memory."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """`seconds` of wall time, `cpu_seconds` over all processes and cores, `peak_mb` of memory, pages that processes
+    share counted once."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+@contextmanager
+def measured() -> Iterator[Usage]:
+    """The usage of the block, filled in when it ends.
+
+    Processor time of a process that was started and reaped by one of ours within the block counts; that of one
+    which ended unnoticed in between does not.
+    """
+    usage = Usage()
+    ended = threading.Event()
+    looker = threading.Thread(target=_look, args=(usage, ended), name="genprm-usage", daemon=True)
+    looker.start()
+    begin, used = time.perf_counter(), _cpu_seconds()
+    try:
+        yield usage
+    finally:
+        usage.seconds = time.perf_counter() - begin
+        usage.cpu_seconds = _cpu_seconds() - used
+        ended.set()
+        looker.join()
+
+
+def _look(usage: Usage, ended: threading.Event) -> None:
+    while True:
+        usage.peak_mb = max(usage.peak_mb, _memory_mb())
+        if ended.wait(SAMPLE_SECONDS):
+            return
+
+
+def _processes() -> list[psutil.Process]:
+    this = psutil.Process()
+    return [this, *this.children(recursive=True)]
+
+
+def _cpu_seconds() -> float:
+    total = 0.0
+    for process in _processes():
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:  # it ended between being listed and being looked at
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _memory_mb() -> float:
+    total = 0
+    for process in _processes():
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # it ended, or is of the sandbox's own user
+            continue
+    return total / 2**20
