@@ -24,8 +24,8 @@ from genprm.engines.vocabulary import Vocabulary, first_stop
 PREFILL_TOKENS = 16384
 """Padded prompt tokens that one forward pass may take: bounds its memory."""
 
-_SHORT = 32
-"""Prompts with fewer tokens than this to read are read together: a pass costs more than the padding."""
+_PASS_TOKENS = {"cpu": 48, "cuda": 2048}
+"""Padding that costs about as much as a forward pass of its own."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -102,7 +102,7 @@ class Batch:
         }
         starts = np.array([prefixes[prompt].length for prompt in prompts])
         missing = self._lengths[first : first + len(prompts)] - starts
-        runs = _similar(missing, PREFILL_TOKENS)
+        runs = _similar(missing, PREFILL_TOKENS, _PASS_TOKENS.get(self._device.type, 0))
         self._fit(max(int(starts[begin:end].max() + missing[end - 1]) for begin, end in runs))
         for row, prompt in enumerate(prompts, first):
             if prefixes[prompt].length:
@@ -269,14 +269,17 @@ class Batch:
         self._chooser = None
 
 
-def _similar(lengths: np.ndarray, budget: int) -> list[tuple[int, int]]:
-    """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each)."""
+def _similar(lengths: np.ndarray, budget: int, padding: int) -> list[tuple[int, int]]:
+    """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each).
+
+    A length that would cost the run more than `padding` begins the next one, and so does the first above zero.
+    """
     runs: list[tuple[int, int]] = []
     begin = 0
     for end in range(1, len(lengths) + 1):
         if end < len(lengths) and (end + 1 - begin) * lengths[end] <= budget:
-            shortest = lengths[begin]
-            if lengths[end] == 0 or (shortest > 0 and lengths[end] <= max(2 * shortest, _SHORT)):
+            longest = lengths[end - 1]
+            if lengths[end] == 0 or (longest > 0 and (end - begin) * (lengths[end] - longest) <= padding):
                 continue
         runs.append((begin, end))
         begin = end

@@ -20,39 +20,40 @@ from genprm.engines.base import EngineError
 ATTENTION = "genprm_slots"
 """Name under which the attention function is registered."""
 
-_COLUMNS = 64
-"""Buffers are this many columns wide, or a multiple."""
+_COLUMNS = 16
+"""Attention reads this many columns, or a multiple."""
 
 
 class Slots:
-    """Key and value buffers, per layer of shape (slots, key-value heads, columns, head size).
+    """Key and value buffers, per layer of shape (slots, key-value heads, width, head size).
 
-    Buffers are read whole, so they are kept about as wide as the longest sequence: on a CPU the matrix product of
-    a contiguous buffer is twice as fast as that of a slice.
+    `columns` of the width are in use: as many as the longest sequence has, since that many are read of every slot.
+    Buffers grow by half, so that sequences which grow a token a step seldom have them copied.
     """
 
     def __init__(self) -> None:
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
         self.columns = 0
+        self._width = 0
         self._slots = 0
 
     def fit(self, slots: int, columns: int) -> None:
-        """Make room for `slots` sequences of `columns` tokens; buffers much wider than that are narrowed."""
-        wanted = -(-columns // _COLUMNS) * _COLUMNS
-        if slots <= self._slots and wanted <= self.columns <= wanted + max(_COLUMNS, wanted // 4):
+        """Make room for `slots` sequences of `columns` tokens; buffers four times as wide as that are narrowed."""
+        self.columns = -(-columns // _COLUMNS) * _COLUMNS
+        if slots <= self._slots and self.columns <= self._width <= 4 * self.columns:
             return
         if slots > self._slots:
             self._slots = max(slots, 2 * self._slots)
-        self.columns = wanted
+        self._width = self.columns + self.columns // 2
         for buffers in (self.keys, self.values):
             for layer, buffer in buffers.items():
                 buffers[layer] = self._resized(buffer)
 
     def _resized(self, buffer: torch.Tensor) -> torch.Tensor:
-        slots, heads, columns, size = buffer.shape
-        resized = buffer.new_zeros(self._slots, heads, self.columns, size)
-        kept = min(columns, self.columns)
+        slots, heads, width, size = buffer.shape
+        resized = buffer.new_zeros(self._slots, heads, self._width, size)
+        kept = min(width, self._width)
         resized[:slots, :, :kept] = buffer[:, :, :kept]
         return resized
 
@@ -61,7 +62,7 @@ class Slots:
         for buffers, new in ((self.keys, key), (self.values, value)):
             buffer = buffers.get(layer)
             if buffer is None:
-                buffer = buffers[layer] = new.new_zeros(self._slots, new.shape[1], self.columns, new.shape[3])
+                buffer = buffers[layer] = new.new_zeros(self._slots, new.shape[1], self._width, new.shape[3])
             first, rows = extension.first, extension.rows
             if extension.fresh:
                 buffer[first : first + rows, :, : new.shape[2]] = new
@@ -136,7 +137,7 @@ class Extension:
 
     def read(self, buffer: torch.Tensor) -> torch.Tensor:
         """The keys or values of these rows, (rows, key-value heads, columns, head size)."""
-        return buffer[self.first : self.first + self.rows]
+        return buffer[self.first : self.first + self.rows, :, : self.store.columns]
 
 
 def _attend(

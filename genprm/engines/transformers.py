@@ -32,6 +32,11 @@ from genprm.engines.vocabulary import Vocabulary
 from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
 
+_PATIENCE = 4
+"""Decoding steps that a waiting sample is at most kept from joining, so that others may join with it."""
+_COMPANY = 8
+"""Samples join at once when they are at least one for so many that are being decoded."""
+
 
 class _Request:
     """One call of `complete`: gathers its samples and wakes the caller's event loop when all are there."""
@@ -91,6 +96,7 @@ class TransformersEngine:
             PrefixCache(settings.prefix_cache_mb * 2**20),
         )
         self._waiting: deque[Decoding] = deque()
+        self._waited = 0
         self._requests: set[_Request] = set()
         self._changed = threading.Condition()
         self._failure: EngineError | None = None
@@ -184,15 +190,24 @@ class TransformersEngine:
             while not self._waiting and not len(batch) and self._failure is None:
                 self._changed.wait()
             batch.drop()
-            joining: list[Decoding] = []
-            while self._waiting and len(batch) + len(joining) < self._settings.max_batch:
-                decoding = self._waiting.popleft()
-                if not decoding.dropped():
-                    joining.append(decoding)
+            joining = self._joining(len(batch))
         if self._failure is None and joining:
             batch.join(joining)
         if self._failure is None and len(batch):
             batch.step()
+
+    def _joining(self, decoding: int) -> list[Decoding]:
+        """The waiting samples that join now: none while it pays to read more prompts in one pass later."""
+        self._waited = self._waited + 1 if self._waiting else 0
+        if self._waited <= _PATIENCE and len(self._waiting) * _COMPANY < decoding:
+            return []
+        self._waited = 0
+        joining: list[Decoding] = []
+        while self._waiting and decoding + len(joining) < self._settings.max_batch:
+            sample = self._waiting.popleft()
+            if not sample.dropped():
+                joining.append(sample)
+        return joining
 
     def _fail(self, error: EngineError, cause: BaseException | None = None) -> None:
         error.__cause__ = cause

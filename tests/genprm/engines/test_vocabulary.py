@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer
 
 from genprm.engines.vocabulary import Vocabulary, first_stop
@@ -21,6 +22,25 @@ def vocabulary(model: str) -> Vocabulary:
 )
 def test_text_survives_the_way_through_tokens(vocabulary: Vocabulary, text: str) -> None:
     assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_a_conversation_has_the_tokens_that_the_tokenizer_gives_it(model: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    vocabulary = Vocabulary(tokenizer.backend_tokenizer, len(tokenizer))
+    draw = random.Random(1)
+    pieces = [*tokenizer.all_special_tokens, "Sam", " has", "\n", " ", "5", "<analyze>", "```python\n", "数"]
+    for _ in range(200):
+        text = "".join(draw.choices(pieces, k=12))
+        assert vocabulary.encode(text) == tokenizer.encode(text, add_special_tokens=False)
+
+
+def test_a_tokenizer_that_marks_beginnings_is_given_the_whole_text() -> None:
+    """Such a tokenizer reads the same word differently at the beginning of a text."""
+    tokenizer = Tokenizer(models.WordLevel({"<s>": 0, "\u2581a": 1, "a": 2, "?": 3}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    tokenizer.add_special_tokens(["<s>"])
+
+    assert Vocabulary(tokenizer, 4).encode("a<s>a") == [1, 0, 2] == tokenizer.encode("a<s>a").ids
 
 
 @pytest.mark.parametrize("stops", [("\n",), ("</analyze>", "\n```\n"), ("}",), ("学",), ("🙂",)])
