@@ -29,6 +29,8 @@ KEY_VARIABLE = "GENPRM_API_KEY"
 
 _TOKEN = "token_id:"
 """What vLLM writes before the id of a token where it was asked for ids."""
+_STOP_REASONS = ("stop_reason", "matched_stop")
+"""Where vLLM and SGLang say which stop string ended a completion; None or a token id for an end token."""
 _PROBES = (1.0, 4.0)
 """Temperatures under which raw log-probabilities are the same and processed ones are not."""
 _DIFFERENT = 0.05
@@ -197,16 +199,32 @@ class OpenAIEngine:
 
     def _top_logprobs(self, choice: Mapping[str, Any], sampling: Sampling) -> list[Mapping[str, float]]:
         """Per generated position token text to nats, however the server names tokens."""
-        found = (choice.get("logprobs") or {}).get("top_logprobs") or []
-        tops: list[Mapping[str, float]] = []
-        for position in found:
-            if all(token.startswith(_TOKEN) for token in position):
-                by_id = {int(token.removeprefix(_TOKEN)): value for token, value in position.items()}
-                tops.append(self._tokenizer.top_texts(by_id, sampling.logprobs))
-            else:
-                ranked = sorted(position.items(), key=lambda item: -item[1])
-                tops.append(dict(ranked[: sampling.logprobs]))
-        return tops
+        return [self._texts(position, sampling.logprobs) for position in _positions(choice)]
+
+    def _texts(self, position: Mapping[int | str, float], most: int) -> Mapping[str, float]:
+        by_id = {token: value for token, value in position.items() if isinstance(token, int)}
+        if by_id:
+            return self._tokenizer.top_texts(by_id, most)
+        ranked = sorted(position.items(), key=lambda item: -item[1])[:most]
+        return {str(token): value for token, value in ranked}
+
+
+def _positions(choice: Mapping[str, Any]) -> list[dict[int | str, float]]:
+    """Nats by token at each generated position; a token is an id, or its text where the server gives no ids.
+
+    Completions have `top_logprobs` (vLLM writes ids when asked to); llama.cpp writes as for chats (`content`).
+    """
+    logprobs = choice.get("logprobs") or {}
+    if logprobs.get("content"):
+        tops = [position["top_logprobs"] for position in logprobs["content"]]
+        return [{entry.get("id", entry["token"]): entry["logprob"] for entry in top} for top in tops]
+    return [
+        {
+            int(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else token: value
+            for token, value in top.items()
+        }
+        for top in logprobs.get("top_logprobs") or ()
+    ]
 
 
 def _listed(root: str, answer: Any) -> dict[str, Mapping[str, Any]]:
@@ -224,18 +242,28 @@ def _from_text(
     prompt_tokens: int,
     top_logprobs: Sequence[Mapping[str, float]],
 ) -> Completion:
-    """A completion of a server that gives text alone: its stop string is in the text or named beside it."""
+    """A completion of a server that gives text alone: its stop string is in the text or named beside it.
+
+    Raises:
+        EngineError: the server says neither which stop string ended the text nor that none did.
+    """
     text = choice.get("text") or ""
-    said = choice.get("stop_reason", choice.get("matched_stop"))
+    ended = choice.get("finish_reason") != "length"
     found = first_stop(text, sampling.stop)
     if found is not None:
         text = text[: found[1]]
-    elif said in sampling.stop:
-        text, found = text + said, (said, len(text) + len(said))
+    elif ended and sampling.stop:
+        said = [choice[key] for key in _STOP_REASONS if key in choice]
+        if not said:
+            raise EngineError(
+                f"the server does not say which stop string ended a completion ({' or '.join(_STOP_REASONS)})"
+            )
+        if said[0] in sampling.stop:
+            text, found = text + said[0], (said[0], len(text) + len(said[0]))
     return Completion(
         text=text,
         tokens=usage.get("completion_tokens", len(top_logprobs)),
-        finish_reason="length" if choice.get("finish_reason") == "length" and found is None else "stop",
+        finish_reason="stop" if ended or found is not None else "length",
         stop=found[0] if found is not None else None,
         prompt_tokens=prompt_tokens,
         top_logprobs=tuple(top_logprobs),

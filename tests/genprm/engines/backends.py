@@ -26,11 +26,13 @@ CONTEXT = 1024
 EMBEDDED = EngineSettings(backend="transformers", dtype="float32", max_context=CONTEXT, max_batch=64)
 IN_PROCESS_VLLM = EMBEDDED.model_copy(update={"backend": "vllm", "kv_cache_mb": 512})
 
+_VLLM = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a minute on an idle machine
+
 BACKENDS = [
     "transformers",
     "openai",
-    pytest.param("vllm", marks=pytest.mark.slow),
-    pytest.param("openai to vllm", marks=pytest.mark.slow),
+    pytest.param("vllm", marks=_VLLM),
+    pytest.param("openai to vllm", marks=_VLLM),
 ]
 """`openai` talks to a server in this process, `openai to vllm` to a `vllm serve`."""
 
@@ -113,7 +115,7 @@ def vllm_serve(model: str) -> Iterator[str]:
         process.wait(timeout=60)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 600.0) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 1500.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

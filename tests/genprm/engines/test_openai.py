@@ -324,6 +324,43 @@ async def test_a_stop_string_that_the_server_left_out_is_put_back(said: dict[str
     assert (got.text, got.stop, got.finish_reason) == ("5 * 3 = 15", "15", "stop")
 
 
+async def test_an_end_token_is_no_stop_string() -> None:
+    async def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        return {"text": "5 * 3 = ", "finish_reason": "stop", "matched_stop": 2}
+
+    with serving(answer) as server:
+        async with connected(server) as engine:
+            (got,) = await engine.complete("Tom", Sampling(max_tokens=50, stop=("15",)))
+    assert (got.text, got.stop, got.finish_reason) == ("5 * 3 = ", None, "stop")
+
+
+async def test_a_server_that_hides_the_stop_string_is_refused() -> None:
+    async def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        return {"text": "5 * 3 = ", "finish_reason": "stop"}
+
+    with serving(answer) as server:
+        async with connected(server) as engine:
+            assert (await engine.complete("Tom", SAMPLING))[0].stop is None
+            with pytest.raises(EngineError, match="does not say which stop string"):
+                await engine.complete("Tom", Sampling(max_tokens=50, stop=("15",)))
+
+
+async def test_log_probabilities_as_for_chats() -> None:
+    """llama.cpp writes them so, with ids."""
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    yes, no = (tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No"))
+    top = [{"id": no, "token": "?", "logprob": -1.5}, {"id": yes, "token": "?", "logprob": -0.5}]
+
+    async def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        logprobs = {"content": [{"token": "?", "logprob": -0.5, "top_logprobs": top}]}
+        return {"text": "Yes", "finish_reason": "length", "logprobs": logprobs}
+
+    with serving(answer) as server:
+        async with connected(server) as engine:
+            (got,) = await engine.complete("Tom", Sampling(max_tokens=1, logprobs=20))
+    assert dict(got.top_logprobs[0]) == {"Yes": -0.5, "No": -1.5}
+
+
 async def test_nothing_is_left_to_the_server_to_fill_in(
     server: CompletionsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

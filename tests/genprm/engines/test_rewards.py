@@ -22,7 +22,7 @@ from genprm.verifier import Verifier, rewards
 from tests.genprm.engines.backends import BACKENDS
 
 MODEL = "miniature/rationale"
-OTHERS = [backend for backend in BACKENDS if backend != "transformers"]
+OTHERS = BACKENDS[1:]
 
 
 def solutions() -> list[tuple[str, list[str]]]:

@@ -19,6 +19,7 @@ ENDLESS = Sampling(max_tokens=1000, temperature=5.0, seed=1)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 async def test_cancelling_ends_the_requests_in_vllm(engine_of: Callable[[str, str], Engine]) -> None:
     engine = engine_of("vllm", MODEL)
     unfinished = engine._engine.output_processor.get_num_unfinished_requests  # type: ignore[attr-defined]
@@ -44,7 +45,7 @@ def own_processes() -> Callable[[], list[psutil.Process]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 async def test_a_dead_engine_fails_what_is_in_flight_and_keeps_what_is_done(
     own_processes: Callable[[], list[psutil.Process]],
 ) -> None:
@@ -68,7 +69,7 @@ async def test_a_dead_engine_fails_what_is_in_flight_and_keeps_what_is_done(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 async def test_closing_fails_what_is_in_flight_and_ends_the_processes(
     own_processes: Callable[[], list[psutil.Process]],
 ) -> None:
