@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from genprm.benchmarks.metrics import THRESHOLD
+from genprm.event_loops import together
 from genprm.records import BenchmarkCase, Prediction, Verification
 from genprm.scaling.voting import majority_rewards
 from genprm.settings import Mode
 from genprm.verifier import Verifier, first_error, rewards
-
-T = TypeVar("T")
-
-
-async def _all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Results in order; on the first error the others are cancelled and waited for, and it is raised."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold: float = THRESHOLD) -> Prediction:
@@ -60,7 +45,7 @@ async def evaluate_case(
     Raises:
         EngineError, SandboxError: as raised by the verifier.
     """
-    paths = await _all(
+    paths = await together(
         verifier.verify(
             case.id, case.problem, case.steps, mode, path, stop_at_first_error=True, threshold=threshold
         )
@@ -91,4 +76,4 @@ async def evaluate_cases(
             progress(1)
         return prediction
 
-    return await _all(judged(case) for case in cases)
+    return await together(judged(case) for case in cases)
