@@ -96,7 +96,7 @@ class ZygoteContainer:
 
     def _accept(self, listener: socket.socket) -> socket.socket:
         while True:
-            readable, _, _ = select.select([listener, self._output.socket], [], [], _START_SECONDS)
+            readable = _readable(_START_SECONDS, listener, self._output.socket)
             if listener in readable:
                 return listener.accept()[0]
             if not readable:
@@ -111,7 +111,7 @@ class ZygoteContainer:
                 return None
         except BlockingIOError:
             return None
-        except ConnectionError:
+        except OSError:
             pass  # gone, like an end of file
         return self._output.obituary()
 
@@ -129,13 +129,14 @@ class _Output:
     def __init__(self, container: Container) -> None:
         self._stream = container.attach_socket(params={"stdout": 1, "stderr": 1, "stream": 1})
         self.socket: socket.socket = self._stream._sock
+        self.socket.setblocking(False)
         self._heard = bytearray()
 
     def ended(self) -> bool:
         """Whether all processes of the container that could print are gone."""
         while True:
             try:
-                part = self.socket.recv(2**16, socket.MSG_DONTWAIT)
+                part = self.socket.recv(2**16)
             except BlockingIOError:
                 return False
             if not part:
@@ -144,7 +145,7 @@ class _Output:
 
     def obituary(self) -> str:
         """The last line that a container which is ending prints, as a reason for its end."""
-        while not self.ended() and select.select([self.socket], [], [], _LAST_WORDS_SECONDS)[0]:
+        while not self.ended() and _readable(_LAST_WORDS_SECONDS, self.socket):
             pass
         lines = self._text().strip().splitlines()
         return "its container ended" + (f": {lines[-1]}" if lines else "")
@@ -162,6 +163,15 @@ class _Output:
     def close(self) -> None:
         self._stream.close()
         self.socket.close()
+
+
+def _readable(seconds: float, *sockets: socket.socket) -> list[socket.socket]:
+    """Those that have something to read, or end, within the time given. (`select` knows 1024 descriptors alone.)"""
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one, select.POLLIN)
+    events = dict(poll.poll(1000 * seconds))
+    return [one for one in sockets if one.fileno() in events]
 
 
 def _create(
