@@ -98,6 +98,7 @@ class VllmEngine:
 
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
         from vllm import SamplingParams
+        from vllm.exceptions import VLLMError
         from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -125,7 +126,7 @@ class VllmEngine:
             dead.__cause__ = error
             self._calls.fail(dead)
             raise dead from error
-        except ValueError as error:
+        except (VLLMError, ValueError) as error:
             raise EngineError(f"model {self._name}: vllm refused a request: {error}") from error
         (output,) = final.outputs
         self._prompt_tokens_seen += len(ids)
