@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class TrainingJob:
         places = {"out_dir": str(self.out_dir), "work_dir": str(self.work_dir)}
         path.write_text(json.dumps({**self.content(), **places}, indent=1))
         return path
+
+    def publish(self, part: Path) -> None:
+        """Put the finished checkpoint `part` (in the working directory) in the place of `out_dir` in one step."""
+        replaced = self.work_dir / "replaced"
+        shutil.rmtree(replaced, ignore_errors=True)
+        if self.out_dir.exists():
+            self.out_dir.rename(replaced)
+        part.rename(self.out_dir)
 
 
 def read_job(path: Path) -> TrainingJob:

@@ -110,9 +110,9 @@ def run_training(
     job = TrainingJob(base, settings, mask_code_output, out_dir, work_dir, manifest or {})
     started = time.monotonic()
     job_file = _prepare(job, examples, log)
-    _follow([sys.executable, "-m", "genprm.training.sft", str(job_file)], env, log)
+    follow([sys.executable, "-m", "genprm.training.sft", str(job_file)], env, log)
     shutil.rmtree(work_dir)
-    return _report(out_dir, time.monotonic() - started)
+    return read_report(out_dir, time.monotonic() - started)
 
 
 def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callable[[str], None]) -> Path:
@@ -132,7 +132,12 @@ def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callabl
     return job.write()
 
 
-def _follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None]) -> None:
+def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None]) -> None:
+    """Run a training process to its end; it dies with this one, and its output goes to `log` line by line.
+
+    Raises:
+        TrainingError: it failed.
+    """
     process = subprocess.Popen(
         command,
         env={**_CHILD_ENV, **os.environ, **env, "GENPRM_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"},
@@ -160,7 +165,8 @@ def _follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str],
         raise TrainingError("\n".join([f"training ended {how}; its last lines:", *last]))
 
 
-def _report(checkpoint: Path, seconds: float) -> TrainingReport:
+def read_report(checkpoint: Path, seconds: float) -> TrainingReport:
+    """What a training process says in the checkpoint that it left."""
     made = read_manifest(checkpoint)
     assert made is not None
     assert made.examples is not None

@@ -5,11 +5,9 @@ TRL's SFTTrainer on conversations that `genprm.training.tokens` has already turn
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from dataclasses import asdict
@@ -26,23 +24,15 @@ from genprm.settings import TrainingSettings
 from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, read_examples, read_job
 from genprm.training.launch import LOSSES_FILE, LossPoint
 from genprm.training.order import EpochOrder
+from genprm.training.process import die_with_parent
 from genprm.training.tokens import EncodedSet, encode_conversations
 
-_PR_SET_PDEATHSIG = 1
 _LARGE = 100_000_000
 """Parameters from which on activations are recomputed to save memory; below, that only costs time."""
 _RESUME_POINTS = 5
 """States saved along the way, of which the last is kept."""
 _WHOLE = "whole"
 """Marks a state that was written to its end."""
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that started it ends, however it ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = os.environ.get("GENPRM_PARENT")
-    if parent is not None and os.getppid() != int(parent):
-        sys.exit("the process that asked for this training has already ended")
 
 
 def trainer_arguments(settings: TrainingSettings, state_dir: Path, parameters: int, report: bool) -> SFTConfig:
@@ -167,11 +157,7 @@ def save_checkpoint(job: TrainingJob, trainer: SFTTrainer, encoded: EncodedSet) 
         "versions": library_versions(),
     }
     write_manifest(part, values)
-    replaced = job.work_dir / "replaced"
-    shutil.rmtree(replaced, ignore_errors=True)
-    if job.out_dir.exists():
-        job.out_dir.rename(replaced)
-    part.rename(job.out_dir)
+    job.publish(part)
 
 
 def last_state(state_dir: Path) -> Path | None:

@@ -1,0 +1,60 @@
+"""The discriminative reward model of the paper's comparison: a classification head at step ends (eq. 1)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genprm.baselines.discriminative_data import LabelledSolution, write_solutions
+from genprm.settings import TrainingSettings
+from genprm.training.job import EXAMPLES_FILE, TrainingJob
+from genprm.training.launch import TrainingReport, follow, read_report
+
+
+def train_discriminative(
+    solutions: Sequence[LabelledSolution],
+    settings: TrainingSettings,
+    base: str,
+    out_dir: Path,
+    env: Mapping[str, str],
+    log: Callable[[str], None],
+    manifest: Mapping[str, Any] | None = None,
+) -> TrainingReport:
+    """Train `base` with a new head of two classes (wrong, right) on labelled steps, in a process of its own.
+
+    The checkpoint is one of transformers' `...ForTokenClassification` and appears in `out_dir` whole or not at all;
+    `genprm.baselines.step_heads.load_token_classifier` reads it. The process dies with this one. Same data, same
+    settings: same weights on the same machine. An interrupted run starts again from the beginning.
+
+    Args:
+        settings: those of supervised fine-tuning; `modes`, `variants` and `base` have no say.
+        manifest: carried into `genprm.json`.
+
+    Returns:
+        The report, in which `loss_tokens` are labelled steps and losses are nats per step.
+
+    Raises:
+        ValueError: no solutions, or `training.batch_size` is not a multiple of `training.device_batch_size`.
+        TrainingError: the process failed.
+    """
+    if not solutions:
+        raise ValueError("no labelled solutions: the training set is empty")
+    if settings.batch_size % settings.device_batch_size:
+        raise ValueError(
+            f"training.batch_size {settings.batch_size} must be a multiple of "
+            f"training.device_batch_size {settings.device_batch_size}"
+        )
+    out_dir = out_dir.resolve()
+    work_dir = out_dir.with_name(f".{out_dir.name}.work")
+    shutil.rmtree(work_dir, ignore_errors=True)
+    work_dir.mkdir(parents=True)
+    started = time.monotonic()
+    write_solutions(solutions, work_dir / EXAMPLES_FILE)
+    job = TrainingJob(base, settings, False, out_dir, work_dir, manifest or {})
+    follow([sys.executable, "-m", "genprm.baselines.discriminative_trainer", str(job.write())], env, log)
+    shutil.rmtree(work_dir)
+    return read_report(out_dir, time.monotonic() - started)

@@ -1,0 +1,60 @@
+"""Solutions with a label per step, for the discriminative model: the same steps that GenPRM is trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genprm.records import NO_ERROR, Rationale, TrainingExample
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSolution:
+    """A solution up to and including its first wrong step: `labels[t]` is 1 if step t is right, else 0."""
+
+    id: str
+    problem: str
+    steps: list[str]
+    labels: list[int]
+
+
+def labelled_solutions(
+    rationales: Iterable[Rationale], examples: Sequence[TrainingExample]
+) -> list[LabelledSolution]:
+    """The solutions of a training set with their labels, in the order of its conversations.
+
+    Consensus filtering has made sure that the labels and the judgements of what it kept agree; steps behind the
+    first error are left out, as they are in the conversations.
+
+    Raises:
+        ValueError: a conversation has no rationale.
+    """
+    found = {rationale.solution_id: rationale for rationale in rationales}
+    missing = [example.id for example in examples if example.id not in found]
+    if missing:
+        raise ValueError(f"conversation {missing[0]!r} has no rationale ({len(missing)} have none)")
+    return [_labelled(found[example.id]) for example in examples]
+
+
+def _labelled(rationale: Rationale) -> LabelledSolution:
+    error = rationale.judged_first_error
+    steps = rationale.steps if error == NO_ERROR else rationale.steps[: error + 1]
+    labels = [int(t != error) for t in range(len(steps))]
+    return LabelledSolution(rationale.solution_id, rationale.problem, list(steps), labels)
+
+
+def write_solutions(solutions: Iterable[LabelledSolution], path: Path) -> None:
+    """One solution a line."""
+    with path.open("w") as file:
+        for solution in solutions:
+            file.write(json.dumps(dataclasses.asdict(solution)) + "\n")
+
+
+def read_solutions(path: Path) -> Iterator[LabelledSolution]:
+    """What `write_solutions` wrote."""
+    with path.open() as file:
+        for line in file:
+            yield LabelledSolution(**json.loads(line))
