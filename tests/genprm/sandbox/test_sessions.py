@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -87,6 +88,19 @@ async def test_the_order_of_a_set_is_the_same_in_every_sandbox(sandbox: Sandbox,
     outputs = {(await one.session().run(code)).output for one in (sandbox, other)}
     await other.close()
     assert len(outputs) == 1
+
+
+async def test_a_supervisor_may_have_more_descriptors_than_select_knows(sandbox: Sandbox) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 2048), before[1]))
+    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert (await sandbox.session().run("print(1)")).output == "1\n"
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        await sandbox.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) -> None:
