@@ -1,4 +1,4 @@
-"""A source of sessions: the zygotes, and the places that live sessions take turns in."""
+"""A source of sessions: the zygote, and the places that live sessions take turns in."""
 
 from __future__ import annotations
 
@@ -19,23 +19,16 @@ LIVE_SESSIONS = 256
 the one idle for longest is given up (its next block rebuilds it, and says so)."""
 
 PATIENCE_SECONDS = 20.0
-
-SCIPY = ("scipy.integrate", "scipy.optimize", "scipy.stats")
-"""Loaded beforehand in a second zygote, which sessions that mention scipy come from: to import them takes most of a
-second, and to have them loaded makes every fork cost twice as much."""
-
 _LOOK_SECONDS = 0.01
 
 
 class LocalSandbox:
-    """Sessions at the level of the host that their zygotes run on."""
+    """Sessions at the level of the host that their zygote runs on."""
 
     def __init__(self, settings: SandboxSettings, host: ZygoteHost) -> None:
         self._settings = settings
         self._host = host
         self._zygote = Zygote(settings, host)
-        with_scipy = settings.model_copy(update={"preload": (*settings.preload, *SCIPY)})
-        self._scipy_zygote = Zygote(with_scipy, host)
         self._closed = False
         self._sessions: weakref.WeakSet[LocalSession] = weakref.WeakSet()
         self._live = 0
@@ -76,27 +69,26 @@ class LocalSandbox:
         loop = asyncio.get_running_loop()
         return self._workers.setdefault(loop, asyncio.Semaphore(self._settings.workers))
 
-    async def process(self, code: str) -> Child:
-        """A process for a session that is to run `code`, once there is a place; `release` gives the place back.
+    async def process(self) -> Child:
+        """A process for a session, once there is a place for one; `release` gives the place back.
 
         Raises:
             SandboxError: the sandbox is closed, or no process can be started.
         """
         await self._room()
         try:
-            return await self.replacement(code)
+            return await self.replacement()
         except BaseException:
             self._live -= 1
             raise
 
-    async def replacement(self, code: str) -> Child:
+    async def replacement(self) -> Child:
         """Another process for a session that has a place already."""
-        zygote = self._scipy_zygote if "scipy" in code else self._zygote
-        if not zygote.running():
-            await asyncio.to_thread(zygote.start)
+        if not self._zygote.running():
+            await asyncio.to_thread(self._zygote.start)
         if self._closed:
             raise SandboxError("the sandbox is closed")
-        return zygote.session()
+        return self._zygote.session()
 
     async def _room(self) -> None:
         """Take a place among the live sessions, waiting for one if need be."""
@@ -124,9 +116,8 @@ class LocalSandbox:
         self._idle.pop(session, None)
 
     async def close(self) -> None:
-        """Kill every session and the zygotes. Idempotent."""
+        """Kill every session and the zygote. Idempotent."""
         self._closed = True
         for session in list(self._sessions):
             session.drop()
         await asyncio.to_thread(self._zygote.stop)
-        await asyncio.to_thread(self._scipy_zygote.stop)

@@ -60,26 +60,26 @@ class LocalSession:
             raise SandboxError("the session is closed")
         self._busy = True
         try:
-            fresh = await self._ready(code)
+            fresh = await self._ready()
             async with self._sandbox.slot():
                 return await self._run(code, fresh)
         finally:
             self._busy = False
 
-    async def _ready(self, code: str) -> bool:
+    async def _ready(self) -> bool:
         """See to it that there is a process; True when it is a new one."""
         self._sandbox.wake(self)
         if self._child is not None and not self._child.ended():
             return False
         self.drop()
-        self._child = await self._sandbox.process("\n".join([*(block.code for block in self._finished), code]))
+        self._child = await self._sandbox.process()
         return True
 
     async def _run(self, code: str, fresh: bool) -> Execution:
         try:
             child = self._process()
             await child.start()
-            state = await self._rebuild(code) if fresh and self._used else "kept"
+            state = await self._rebuild() if fresh and self._used else "kept"
             child = self._process()
             self._used = True
             began = time.monotonic()
@@ -108,20 +108,20 @@ class LocalSession:
             # Some earlier block prepared this: none of them is to be trusted with another process.
             self._finished.clear()
 
-    async def _rebuild(self, code: str) -> Literal["replayed", "lost"]:
+    async def _rebuild(self) -> Literal["replayed", "lost"]:
         """Run the finished blocks again in the new process; if one differs, an untouched one takes its place."""
         for block in self._finished:
             outcome = await self._process().run(block.code, self._settings.seconds)
             if _digest(outcome) != block.digest:
                 self._finished.clear()
-                await self._exchange(code)
+                await self._exchange()
                 return "lost"
         return "replayed" if self._finished else "lost"
 
-    async def _exchange(self, code: str) -> None:
+    async def _exchange(self) -> None:
         """Put another process in the place of this one."""
         self._process().kill()
-        child = await self._sandbox.replacement(code)
+        child = await self._sandbox.replacement()
         if self._child is None:
             child.kill()
             raise SandboxError("the session is closed")

@@ -16,24 +16,35 @@ _EXPRESSIONS = {
     "sympy": [
         "sympy.solve(x**2 - 3 * x + 2, x)",
         "sympy.solve([x + y - 3, x - y - 1], [x, y])",
-        "sympy.integrate(x**2 * sympy.sin(x), x)",
-        "sympy.diff(sympy.exp(x) * sympy.log(x), x)",
-        "sympy.simplify(sympy.sin(x)**2 + sympy.cos(x)**2)",
-        "sympy.factor(x**3 - 6 * x**2 + 11 * x - 6)",
-        "sympy.Matrix([[1, 2], [3, 4]]).inv()",
-        "sympy.limit(sympy.sin(x) / x, x, 0)",
-        "sympy.summation(x, (x, 1, y))",
-        "sympy.factorint(360), sympy.nsimplify('0.5'), sympy.N(sympy.sqrt(2))",
+        "sympy.solve([sympy.Eq(2 * x + y, 7), sympy.Eq(x - 3 * y, -7)], [x, y])",
         "sympy.solve(sympy.sqrt(x + 1) - 2, x)",
-        "sympy.sympify('2*x + 1').subs(x, 3)",
+        "sympy.solve_univariate_inequality(r**2 < 4, r, relational=False)",
+        "str(sympy.integrate(x**2 * sympy.sin(x), x))",
+        "float(sympy.integrate(3 * x**2 + sympy.cos(x), (x, 0, 3)))",
+        "sympy.simplify(sympy.diff(sympy.exp(2 * x) * sympy.log(x), x) - sympy.exp(2 * x) / x)",
+        "sympy.simplify(sympy.diff(x**3 * sympy.exp(2 * x), x) - x**2 * sympy.exp(2 * x) * (3 + 2 * x))",
+        "sympy.simplify(sympy.sin(x)**2 + sympy.cos(x)**2)",
+        "sympy.simplify(sympy.sin(2 * r)**2 + sympy.cos(2 * r)**2 - 1), sympy.expand_trig(sympy.sin(2 * r))",
+        "str(sympy.factor(sympy.expand((x - 1) * (x + 2) * (x - 3))))",
+        "sympy.apart(1 / (x**2 - 1)), sympy.together(1 / x + 1 / y), sympy.cancel((x**2 - 1) / (x - 1))",
+        "str(sympy.Matrix([[1, 2], [3, 4]]).inv()), sympy.Matrix([[1, 2, 0], [3, 4, 1], [0, 1, 5]]).det()",
+        "str(sympy.Matrix([[1, 2], [3, 4]]).charpoly().as_expr()), sympy.Matrix([[2, 0], [0, 3]]).eigenvals()",
+        "sympy.Matrix([[1, 2], [2, 4]]).rank()",
+        "sympy.limit(sympy.sin(3 * x) / (2 * x), x, 0), sympy.limit((2 * x + 1) / (x - 3), x, sympy.oo)",
+        "sympy.summation(x, (x, 1, y)), sympy.series(sympy.exp(x), x, 0, 4)",
+        "sympy.factorint(360360), sympy.isprime(10007), sympy.divisors(60), sympy.totient(60), sympy.gcd(12, 18)",
+        "sympy.nsimplify('0.5'), sympy.N(sympy.sqrt(8), 12), sympy.Rational(3, 4) + sympy.sqrt(2)",
+        "str(sympy.sympify('2*x + 1').subs(x, 3)), sympy.latex(x**2 / y), sympy.binomial(9, 4)",
     ],
-    "scipy.integrate": [
-        "scipy.integrate.quad(abs, 0, 1)",
-        "scipy.integrate.solve_ivp(lambda t, y: y, (0, 1), [1])",
+    "numpy": [
+        "numpy.linalg.solve(numpy.eye(2), numpy.ones(2)), numpy.linalg.det(numpy.eye(3))",
+        "numpy.linalg.inv(numpy.eye(2)), numpy.linalg.eig(numpy.eye(2)), numpy.arange(3).mean()",
+        "str(numpy.round(numpy.sort(numpy.roots(numpy.poly([1, 2, 3])).real), 6)), numpy.allclose([1.0], [1.0])",
     ],
-    "scipy.optimize": ["scipy.optimize.brentq(lambda z: z - 1, 0, 3)", "scipy.optimize.minimize(abs, 1)"],
-    "scipy.stats": ["scipy.stats.norm.cdf(0), scipy.stats.binom.pmf(1, 2, 0.5)"],
-    "numpy": ["numpy.linalg.solve(numpy.eye(2), numpy.ones(2))", "numpy.roots([1, -3, 2])"],
+    "scipy": [
+        "scipy.integrate.quad(lambda z: 2.0 ** -z, 0, float('inf'))",
+        "scipy.optimize.brentq(lambda z: z - 1, 0, 3), scipy.optimize.fsolve(lambda z: z - 1, 0)",
+    ],
 }
 
 
@@ -52,7 +63,8 @@ class Libraries:
         self.versions = {name: str(getattr(self._names[name], "__version__", "")) for name in packages}
         if "sympy" in self._names:
             self._names["x"], self._names["y"] = self._names["sympy"].symbols("x y")
-        self._pending = [expression for name in names for expression in _EXPRESSIONS.get(name, [])]
+            self._names["r"] = self._names["sympy"].Symbol("r", real=True)
+        self._pending = [expression for name in packages for expression in _EXPRESSIONS.get(name, [])]
         self.seed()  # numpy loads its generators at first use
         self._settle()
 
