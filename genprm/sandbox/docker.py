@@ -204,6 +204,8 @@ def _create(
         security_opt=["no-new-privileges:true"],
         # A session is one process; the zygote must never be the one that finds no place.
         pids_limit=2 * LIVE_SESSIONS + 64,
+        # On a busy machine a container has the part of one process unless told otherwise.
+        cpu_shares=1024 * settings.workers,
         mem_limit=memory,
         memswap_limit=memory,
         ulimits=[Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
