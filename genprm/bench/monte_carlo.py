@@ -195,7 +195,9 @@ def draw_curve(rows: Mapping[str, Sequence[Mapping[str, Cell]]], path: Path) -> 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(rows), 4), dpi=90, layout="constrained")
+    columns = min(2, len(rows))
+    lines = -(-len(rows) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.3 * lines), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
     kinds = {
         "fixed K": ("K = ", "o-", "#8c8c8c"),
@@ -203,7 +205,8 @@ def draw_curve(rows: Mapping[str, Sequence[Mapping[str, Cell]]], path: Path) -> 
         "sequential, decided or settled": ("flip", "D-", "#3b6ea5"),
         PAPER: (PAPER, "*", "#c0504d"),
     }
-    for axes, (title, group) in zip(np.atleast_1d(figure.subplots(1, len(rows))), rows.items(), strict=True):
+    panels = np.ravel(figure.subplots(lines, columns, squeeze=False))
+    for axes, (title, group) in zip(panels, rows.items(), strict=False):
         for label, (mark, style, colour) in kinds.items():
             chosen = [row for row in group if _is_kind(str(row["estimator"]), mark)]
             x = [row["of the paper's (%)"] for row in chosen]
