@@ -81,18 +81,19 @@ def load_causal(model: str, settings: EngineSettings) -> Any:
 
 def _load(kind: Any, model: str, settings: EngineSettings) -> Any:
     cuda = torch.cuda.is_available()
+    spread = "auto" if torch.cuda.device_count() > 1 else None
     dtype = _DTYPES.get(settings.dtype, "auto" if cuda else torch.float32)
     try:
         with _quiet():
             network, info = kind.from_pretrained(
-                model, dtype=dtype, trust_remote_code=False, output_loading_info=True
+                model, dtype=dtype, device_map=spread, trust_remote_code=False, output_loading_info=True
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise _unloadable(model, error) from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise EngineError(f"model {model!r}: weights {missing[0]!r} are not in its files ({len(missing)} missing)")
-    return network.to("cuda" if cuda else "cpu").eval()
+    return (network if spread else network.to("cuda" if cuda else "cpu")).eval()
 
 
 @contextmanager

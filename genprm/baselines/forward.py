@@ -55,6 +55,7 @@ def marked_states(body: Any, rows: Sequence[MarkedTokens]) -> list[torch.Tensor]
     """The hidden states of the last layer at the marks of each row, one forward pass for all rows.
 
     Rows are padded on the right and what is behind a position has no say in it, so the padding changes nothing.
+    The states are where the body begins, also if it is spread over several devices.
     """
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -66,7 +67,7 @@ def marked_states(body: Any, rows: Sequence[MarkedTokens]) -> list[torch.Tensor]
         states = body(
             input_ids=ids.to(body.device), attention_mask=mask.to(body.device), use_cache=False
         ).last_hidden_state
-    return [states[index, row.marks] for index, row in enumerate(rows)]
+    return [states[index, row.marks].to(body.device) for index, row in enumerate(rows)]
 
 
 class ForwardRewardModel(RewardModel):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
 
 from genprm.baselines.base import Progress, RewardModel, SolutionScore, StepwiseSolution
 from genprm.engines.base import Engine
+from genprm.event_loops import together
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import score_solution
 from genprm.settings import Mode
@@ -44,12 +44,7 @@ class GenerativeRewardModel(RewardModel):
                 progress(1)
             return score
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(judged(problem, steps)) for problem, steps in solutions]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return await together([judged(problem, steps) for problem, steps in solutions])
 
     async def close(self) -> None:
         """Free the model."""

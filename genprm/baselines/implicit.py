@@ -59,13 +59,14 @@ def response_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]
 
 def log_probabilities(language_head: Any, states: torch.Tensor, targets: Sequence[int]) -> torch.Tensor:
     """log P of each target (nats, float64) from the hidden states (targets, hidden size) that predict them."""
-    wanted = torch.tensor(targets, device=states.device)
+    wanted = torch.tensor(targets)
     parts = []
     for begin in range(0, len(targets), _LOGIT_ROWS):
         part = slice(begin, begin + _LOGIT_ROWS)
         with torch.inference_mode():
-            logits = language_head(states[part]).float()
-            parts.append(torch.log_softmax(logits, dim=-1).gather(1, wanted[part, None]).squeeze(1))
+            logits = language_head(states[part].to(language_head.weight.device)).float()
+            chosen = wanted[part, None].to(logits.device)
+            parts.append(torch.log_softmax(logits, dim=-1).gather(1, chosen).squeeze(1))
     return torch.cat(parts).double().cpu()
 
 

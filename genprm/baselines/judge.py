@@ -5,7 +5,6 @@ Several critiques are put to the vote on that step, as ProcessBench does for its
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
 from genprm.engines.base import Engine, Sampling
+from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import case_id
@@ -86,8 +86,8 @@ class LLMJudge(GenerativeRewardModel):
         """All critiques at once."""
         prompt = self.engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         name = case_id(problem, steps)
-        requests = (self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes))
-        critiques = [critique for (critique,) in await asyncio.gather(*requests)]
+        requests = [self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes)]
+        critiques = [critique for (critique,) in await together(requests)]
         indices = [read_index(critique.text, len(steps)) for critique in critiques]
         readable = [index_rewards(index, len(steps)) for index in indices if index is not None]
         return SolutionScore(

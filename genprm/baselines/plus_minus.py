@@ -25,10 +25,11 @@ SHEPHERD_STEP_END = "▁ки"
 """Id 12902 in the published vocabulary; the answers `▁+` and `▁-` are 648 and 387."""
 
 
-def two_token_reading(language_head: Any, plus: int, minus: int) -> Reading:
-    """P(+) between the two answers; the head is computed for these two tokens only."""
-    weight = language_head.weight[[plus, minus]]
-    bias = None if language_head.bias is None else language_head.bias[[plus, minus]]
+def two_token_reading(network: Any, plus: int, minus: int) -> Reading:
+    """P(+) between the two answers; the language head is computed for these two tokens only."""
+    head = network.get_output_embeddings()
+    weight = head.weight[[plus, minus]].detach().to(network.device)
+    bias = None if head.bias is None else head.bias[[plus, minus]].detach().to(network.device)
 
     def reading(states: torch.Tensor) -> torch.Tensor:
         return torch.softmax(torch.nn.functional.linear(states, weight, bias).float(), dim=-1)[:, 0]
@@ -49,7 +50,7 @@ def load_math_shepherd(model: str, settings: EngineSettings) -> ForwardRewardMod
         first, *later = numbered(steps)
         return [marked_lines(tokenizer, model, [f"{problem.strip()} {first}", *later], mark)]
 
-    reading = two_token_reading(network.get_output_embeddings(), plus, minus)
+    reading = two_token_reading(network, plus, minus)
     return ForwardRewardModel(model, network.base_model, layout, reading, settings)
 
 
@@ -91,7 +92,7 @@ def load_rlhflow(model: str, settings: EngineSettings) -> ForwardRewardModel:
     """
     tokenizer, network = load_tokenizer(model), load_causal(model, settings)
     plus, minus = (token_id(tokenizer, model, token) for token in "+-")
-    reading = two_token_reading(network.get_output_embeddings(), plus, minus)
+    reading = two_token_reading(network, plus, minus)
     return ForwardRewardModel(
         model,
         network.base_model,

@@ -6,7 +6,6 @@ whose scores are averaged (parallel), or rounds in which the model is made to ch
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 import statistics
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
 from genprm.engines.base import Completion, Engine, EngineError, Sampling
+from genprm.event_loops import together
 from genprm.records import Message
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import case_id
@@ -122,7 +122,7 @@ class ThinkPRM(GenerativeRewardModel):
         question = PROMPT.format(problem=problem, solution=solution_text(steps))
         prompt = self._prompt(question)
         name = case_id(problem, steps)
-        paths = await asyncio.gather(*(self._verify(prompt, name, path) for path in range(self._votes)))
+        paths = await together([self._verify(prompt, name, path) for path in range(self._votes)])
         verdicts = [read_verdicts(path.text, len(steps)) for path in paths]
         return SolutionScore(
             rewards=majority_rewards(verdicts),
