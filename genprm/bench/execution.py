@@ -98,7 +98,7 @@ def pebble_pool(scripts: Sequence[str], workers: int) -> Cost | None:
         concurrent.futures.wait([pool.schedule(_one, [script]) for script in warming() * 2 * workers])
 
         def one(script: str) -> float:
-            return pool.schedule(_one, [script], timeout=SECONDS).result()
+            return float(pool.schedule(_one, [script], timeout=SECONDS).result())
 
         used = time.process_time()
         in_workers = _at_once(one, scripts, workers, cost)

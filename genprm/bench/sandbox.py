@@ -77,7 +77,7 @@ def compare(settings: SandboxSettings, levels: Sequence[int | None], steps: int)
             if scripts is trivial:
                 added |= asyncio.run(one_at_a_time(asked, min(200, steps)))
         found.append(ways)
-    return Comparison(*found, added)
+    return Comparison(found[0], found[1], added)
 
 
 async def sandboxed(scripts: Sequence[str], settings: SandboxSettings) -> tuple[str, Cost]:

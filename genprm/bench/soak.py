@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from genprm.bench.tables import Cell
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Execution, Sandbox
 from genprm.sandbox.child import GRACE_SECONDS
@@ -39,6 +40,7 @@ _HOSTILE = {
 class Soak:
     """What became of the executions. `wrong` says of each result that was not as it should be what was wrong."""
 
+    level: int = 0
     executions: int = 0
     hostile: int = 0
     seconds: float = 0.0
@@ -46,6 +48,20 @@ class Soak:
     states: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     processes_left: int = 0
+
+
+def row(result: Soak) -> dict[str, Cell]:
+    """The figures of a soak, and how often blocks ended in each way."""
+    return {
+        "level": result.level,
+        "executions": result.executions,
+        "hostile": result.hostile,
+        "seconds": result.seconds,
+        "wrong": len(result.wrong),
+        "processes left": result.processes_left,
+        **dict(sorted(result.statuses.items())),
+        **dict(sorted(result.states.items())),
+    }
 
 
 async def soak(settings: SandboxSettings, executions: int, seed: int = 0) -> Soak:
@@ -57,6 +73,7 @@ async def soak(settings: SandboxSettings, executions: int, seed: int = 0) -> Soa
     result = Soak()
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     sandbox = open_sandbox(settings)
+    result.level = sandbox.level
     rng = random.Random(seed)
     paths = iter([[_draw(rng) for _ in range(4)] for _ in range(executions // 4)])
     began = time.monotonic()

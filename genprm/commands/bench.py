@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,52 @@ def _map_labels(solutions: int, seed: int, plot: Path | None, as_json: bool) -> 
     if plot is not None:
         draw_map(rows, plot)
     show("Label estimators", rows, as_json, NOTES)
+
+
+@app.command()
+def sandbox(
+    steps: Annotated[int, typer.Option(min=20, help="Typical scripts; ten times as many trivial ones.")] = 400,
+    level: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=3, help="Isolation level; repeatable. [default: the best this machine has]"),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Blocks that run at the same time.")] = 2,
+    soak: Annotated[
+        int, typer.Option(min=0, help="Instead: so many executions, one in a hundred hostile, each result checked.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Blocks per second, latency and processor time of the sandbox, and of ways that isolate less."""
+    from genprm.bench.sandbox import compare, notes, rows
+    from genprm.bench.tables import show
+    from genprm.settings import SandboxSettings
+
+    levels: Sequence[int | None] = level or [None]
+    if soak:
+        _soak(levels, soak, workers, as_json)
+        return
+    comparison = compare(SandboxSettings(workers=workers), levels, steps)
+    show("Sandbox", rows(comparison), as_json, notes(steps))
+
+
+def _soak(levels: Sequence[int | None], executions: int, workers: int, as_json: bool) -> None:
+    """Status 1 when a result was not as it should be, or a process was left."""
+    import asyncio
+
+    from genprm.bench import soak
+    from genprm.bench.tables import show
+    from genprm.settings import SandboxSettings
+
+    asked = [SandboxSettings(level=level, seconds=1.0, memory_mb=256, workers=workers) for level in levels]
+    done = [asyncio.run(soak.soak(settings, executions)) for settings in asked]
+    show(
+        "Sandbox, with hostile scripts",
+        [soak.row(each) for each in done],
+        as_json,
+        [w for d in done for w in d.wrong],
+    )
+    if any(each.wrong or each.processes_left for each in done):
+        raise typer.Exit(1)
 
 
 @app.command()
