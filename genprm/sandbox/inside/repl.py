@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import sys
@@ -53,6 +54,14 @@ def _run(code: str, seconds: float, namespace: dict[str, Any]) -> tuple[str, str
 def _fresh_output(descriptor: int) -> io.TextIOWrapper:
     os.dup2(descriptor, 1)
     return io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False), 2**16), "utf-8", newline="")
+
+
+def rehearse(output: int) -> None:
+    """Run a block that does nothing: what the first one copies of the zygote's memory is copied ahead of it."""
+    _run("x = [1]\nx = f'{x}'", 1.0, {"__name__": "__main__", "__builtins__": __builtins__})
+    frames.pack({"nonce": "", "status": "ok", "error": ""})
+    json.loads('{"code": "", "seconds": 1.0}')
+    _fresh_output(output)
 
 
 def serve(control: int, output: int) -> None:
