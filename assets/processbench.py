@@ -1,6 +1,8 @@
 """Verification paths of every model over every benchmark case (paper 5.2)."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
@@ -9,13 +11,13 @@ from assets.parameters import VERIFICATION, reads_evaluation
 from assets.pipeline import Model, Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish
 from assets.surroundings import Machines, Progress, Store, Tracking
-from genprm.benchmarks.evaluate import prediction_of
+from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.benchmarks.metrics import SubsetScore, score, score_predictions, single_paths
-from genprm.journal import finish, row_key
+from genprm.journal import Journal, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, from_dict
 from genprm.verifier import EXECUTED, Verifier, first_error
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")
 PATHS = Check("votes", "Every case has the same number of paths, with rewards in [0, 1].")
 VERDICT = Check("first_below_threshold", "The prediction is the first reward below the threshold, -1 if none is.")
@@ -72,31 +74,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             settings.threshold,
             settings.verifier.model_dump(mode="json"),
         )
-        items = [(case, path) for case in cases for path in range(votes)]
         verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), settings.verifier)
-
-        async def judged() -> list[Verification]:
-            async def one(index: int) -> Verification:
-                case, path = items[index]
-                return await verifier.verify(
-                    case.id,
-                    case.problem,
-                    case.steps,
-                    model.mode,
-                    path,
-                    stop_at_first_error=True,
-                    threshold=settings.threshold,
-                )
-
-            return await finish(
-                journal,
-                [row_key(as_key(case), path, *how) for case, path in items],
-                one,
-                lambda verification: as_key(without_text(verification)),
-                lambda value: from_dict(Verification, value),
-                progress.of(context),
-            )
-
         parameters = {
             "model": model.key,
             "subset": subset,
@@ -107,11 +85,17 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         name = f"{model.key} on {subset}"
         with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
             with store.journal("processbench", key) as journal:
-                paths = machines.run(judged())
-            rows = [
-                prediction_of(case, paths[n * votes : (n + 1) * votes], settings.threshold)
-                for n, case in enumerate(cases)
-            ]
+                rows = machines.run(
+                    evaluate_cases(
+                        cases,
+                        verifier,
+                        model.mode,
+                        votes,
+                        settings.threshold,
+                        _counted(progress.of(context), len(cases)),
+                        JournaledPaths(journal, votes, how),
+                    )
+                )
             single = score(single_paths(rows, settings.threshold), settings.bootstrap).subsets[subset]
             voted = score_predictions(rows, settings.bootstrap).subsets[subset]
             metrics = headline(single, voted, votes)
@@ -146,6 +130,44 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         )
 
     return processbench
+
+
+class JournaledPaths:
+    """Paths of cases in a journal. Votes are no part of what decides one: raising them finds those there are."""
+
+    def __init__(self, journal: Journal, votes: int, how: tuple[Any, ...]) -> None:
+        self._journal = journal
+        self._votes = votes
+        self._how = how
+
+    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
+        """The paths of a case that are there, by their number."""
+        keys = {path: self._key(case, path) for path in range(self._votes)}
+        return {
+            path: from_dict(Verification, self._journal.get(key))
+            for path, key in keys.items()
+            if key in self._journal
+        }
+
+    def keep(self, case: BenchmarkCase, path: Verification) -> None:
+        """Write a path down, in place of a shorter one."""
+        self._journal.put(self._key(case, path.path), as_key(without_text(path)))
+
+    def _key(self, case: BenchmarkCase, path: int) -> str:
+        return row_key(as_key(case), path, *self._how)
+
+
+def _counted(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Progress by finished cases, for one that is told how many there are so far."""
+    finished = 0
+    progress(finished, total)
+
+    def advance(cases: int) -> None:
+        nonlocal finished
+        finished += cases
+        progress(finished, total)
+
+    return advance
 
 
 def headline(single: SubsetScore, voted: SubsetScore, votes: int) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genprm.records import Rationale, Solution
 from genprm.settings import Mode
-from genprm.verifier import Verifier, first_error, rewards
+from genprm.verifier import Verifier, first_error, rewards, up_to_first_error
 
 
 async def judge_solution(solution: Solution, verifier: Verifier, mode: Mode) -> Rationale:
@@ -16,7 +16,7 @@ async def judge_solution(solution: Solution, verifier: Verifier, mode: Mode) -> 
         EngineError, SandboxError: with the solution's id and the step named.
     """
     verification = await verifier.verify(
-        solution.id, solution.problem, solution.steps, mode, stop_at_first_error=True
+        solution.id, solution.problem, solution.steps, mode, go_on=up_to_first_error()
     )
     return Rationale(
         solution_id=solution.id,

@@ -182,6 +182,8 @@ class TurnFormat(Section):
     """System message of direct mode, where it differs."""
     question: str = "Question: {problem}\n\n{step}"
     """First user turn; later ones are the step alone."""
+    assistant_header: bool = True
+    """Whether the turn being written begins as finished ones do; the published evaluation left its header out."""
     analyze_lead: str = "Let's analyze the Paragraph {number} step by step: "
     verify_lead: str = "Let's use python code to find any potential error:\n"
 

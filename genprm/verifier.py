@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from genprm.conversation import (
@@ -43,6 +43,9 @@ LIVE_PATHS = 128
 UNDECIDED = 0.5
 """Reward of a step that no verdict could be had for."""
 
+GoOn = Callable[[Sequence[float]], Awaitable[bool]]
+"""Whether a path is to judge one more step, given its rewards so far. Asked between steps, in order."""
+
 _NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
 _WITH_ANALYSIS = frozenset({"full", "cot", "text"})
 _WITH_CODE = frozenset({"full", "code", "text"})
@@ -62,6 +65,20 @@ def first_error(rewards: Sequence[float], threshold: float = 0.5) -> int:
     2
     """
     return next((index for index, reward in enumerate(rewards) if reward < threshold), NO_ERROR)
+
+
+async def every_step(rewards: Sequence[float]) -> bool:
+    """Judge all steps (`GoOn`)."""
+    return True
+
+
+def up_to_first_error(threshold: float = 0.5) -> GoOn:
+    """Judge up to and including the first step whose reward is below `threshold`."""
+
+    async def go_on(rewards: Sequence[float]) -> bool:
+        return rewards[-1] >= threshold
+
+    return go_on
 
 
 def read_reward(logprobs: Mapping[str, float]) -> tuple[float, Verdict]:
@@ -114,10 +131,9 @@ class Verifier:
         steps: Sequence[str],
         mode: Mode,
         path: int = 0,
-        stop_at_first_error: bool = False,
-        threshold: float = 0.5,
+        go_on: GoOn = every_step,
     ) -> Verification:
-        """One verification path: a reward in [0, 1] for each step, T in all unless stopped at the first error.
+        """One verification path: a reward in [0, 1] for each step, T in all unless `go_on` ends it before.
 
         `path` numbers independent paths of the same case (paper eq. 6): each has its own samples, history and
         interpreter. What scripts do wrong is data. A step whose verdict cannot be had, even when asked for it,
@@ -131,22 +147,21 @@ class Verifier:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
         if mode in EXECUTED and self.sandbox is None:
             raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
-        stop_below = threshold if stop_at_first_error else -math.inf
         async with self._place():
-            return await self._judged(case_id, problem, steps, mode, path, stop_below)
+            return await self._judged(case_id, problem, steps, mode, path, go_on)
 
     async def _judged(
-        self, case_id: str, problem: str, steps: Sequence[str], mode: Mode, path: int, stop_below: float
+        self, case_id: str, problem: str, steps: Sequence[str], mode: Mode, path: int, go_on: GoOn
     ) -> Verification:
         walk = _Path(self, case_id, path, mode)
         judged: list[StepVerification] = []
         try:
             for index in range(len(steps)):
+                if judged and not await go_on([step.reward for step in judged]):
+                    break
                 history = [step.text for step in judged]
                 messages = conversation_messages(self.settings.format, problem, steps[: index + 1], history, mode)
                 judged.append(await walk.judge(messages, index))
-                if judged[-1].reward < stop_below:
-                    break
         except EngineError as error:
             raise EngineError(f"case {case_id!r}, path {path}, step {len(judged)}: {error}") from error
         except SandboxError as error:
@@ -187,6 +202,8 @@ class _Path:
 
     def prompt(self, messages: Sequence[Message], opening: str) -> str:
         """The conversation up to the assistant turn that is to begin with `opening`."""
+        if not self.settings.format.assistant_header:
+            return self._engine.render(messages)
         prompt = self._engine.render(messages, prefill=opening)
         if not prompt.endswith(opening):
             raise EngineError(f"the chat template does not keep the prefill {opening!r}")

@@ -1,26 +1,50 @@
-"""Judging benchmark cases: every verification path of every case at once, then the vote (paper 4.3 and 5.2)."""
+"""Judging benchmark cases: the verification paths of every case at once, then the vote (paper 4.3 and 5.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from genprm.benchmarks.metrics import THRESHOLD
 from genprm.event_loops import together
 from genprm.records import BenchmarkCase, Prediction, Verification
-from genprm.scaling.voting import majority_rewards
+from genprm.scaling.voting import majority_rewards, verify_votes
 from genprm.settings import Mode
 from genprm.verifier import Verifier, first_error, rewards
 
 
-def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold: float = THRESHOLD) -> Prediction:
-    """A case with the vote of its verification paths.
+class Paths(Protocol):
+    """Verification paths that were judged before, and where those of now are kept."""
 
-    The mean reward of a step is over the paths that still judge it: a path that stopped at its first error has no
-    say in later steps. The prediction is the first step whose mean is below the threshold, else -1. For one path
-    this is exactly what judging all steps gives; for several it is Maj@N with fewer than N voices at late steps.
+    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
+        """The paths of a case by their number."""
+        ...
+
+    def keep(self, case: BenchmarkCase, path: Verification) -> None:
+        """Keep a finished path."""
+        ...
+
+
+class NoPaths:
+    """Nothing is known and nothing is kept."""
+
+    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
+        """None."""
+        return {}
+
+    def keep(self, case: BenchmarkCase, path: Verification) -> None:
+        """Forget it."""
+
+
+def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold: float = THRESHOLD) -> Prediction:
+    """A case with the vote of its verification paths: Maj@N for several, Pass@1 for one.
+
+    `rewards` are the means over all paths (paper eq. 7), as far as all paths go; the prediction is the first one
+    below the threshold, else -1. Paths as `verify_votes` ends them give the prediction of paths over all steps.
     """
     path_rewards = [rewards(path) for path in paths]
-    mean = majority_rewards(path_rewards)
+    together_for = min(len(path) for path in path_rewards)
+    mean = majority_rewards([path[:together_for] for path in path_rewards])
     return Prediction(
         id=case.id,
         subset=case.subset,
@@ -37,43 +61,39 @@ def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold:
     )
 
 
-async def evaluate_case(
-    case: BenchmarkCase, verifier: Verifier, mode: Mode, votes: int = 1, threshold: float = THRESHOLD
-) -> Prediction:
-    """One case judged on `votes` independent paths, each stopped at its first error.
-
-    Raises:
-        EngineError, SandboxError: as raised by the verifier.
-    """
-    paths = await together(
-        verifier.verify(
-            case.id, case.problem, case.steps, mode, path, stop_at_first_error=True, threshold=threshold
-        )
-        for path in range(votes)
-    )
-    return prediction_of(case, paths, threshold)
-
-
 async def evaluate_cases(
     cases: Sequence[BenchmarkCase],
     verifier: Verifier,
     mode: Mode,
     votes: int = 1,
     threshold: float = THRESHOLD,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda finished: None,
+    paths: Paths | None = None,
 ) -> list[Prediction]:
-    """Predictions for all cases, in order. All cases and paths are in flight at once; the engine bounds them.
+    """Predictions for all cases, in order. All cases and paths are in flight at once; the verifier bounds them.
 
-    `progress` is called with 1 whenever a case is finished.
+    Args:
+        progress: called with 1 whenever a case is finished.
+        paths: what was judged before, and where paths are kept as soon as they are finished.
 
     Raises:
         EngineError, SandboxError: as raised by the verifier; the other cases are cancelled first.
     """
+    store = paths or NoPaths()
 
     async def judged(case: BenchmarkCase) -> Prediction:
-        prediction = await evaluate_case(case, verifier, mode, votes, threshold)
-        if progress is not None:
-            progress(1)
-        return prediction
+        found = await verify_votes(
+            verifier,
+            case.id,
+            case.problem,
+            case.steps,
+            mode,
+            votes,
+            threshold,
+            known=store.known(case),
+            done=lambda path: store.keep(case, path),
+        )
+        progress(1)
+        return prediction_of(case, found, threshold)
 
-    return await together(judged(case) for case in cases)
+    return await together([judged(case) for case in cases])

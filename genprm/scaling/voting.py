@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from genprm.verifier import first_error
+from genprm.event_loops import together
+from genprm.records import NO_ERROR, Verification
+from genprm.settings import Mode
+from genprm.verifier import LIVE_PATHS, Verifier, every_step, first_error, rewards
 
 
 class PassAt1(NamedTuple):
@@ -68,3 +73,83 @@ def pass_at_1(
     (count,) = counts
     values = [metric([first_error(paths[i], threshold) for paths in cases]) for i in range(count)]
     return PassAt1(statistics.fmean(values), statistics.stdev(values) if count > 1 else 0.0, values)
+
+
+class Vote:
+    """The rewards of N paths over one solution as they come, and how far each path still has to go.
+
+    Maj@N needs every path up to the first step whose mean reward is below the threshold; Pass@1 needs each path up
+    to its own first error. A path goes on as far as either needs it, so both are what they would be if every path
+    judged every step. A path without an error of its own never waits; one with an error waits, after each step, for
+    the rewards of the others.
+    """
+
+    def __init__(self, votes: int, threshold: float) -> None:
+        self._paths: list[list[float]] = [[] for _ in range(votes)]
+        self._threshold = threshold
+        self._news = asyncio.Event()
+
+    def note(self, path: int, rewards: Sequence[float]) -> None:
+        """What `path` has given so far."""
+        if len(rewards) > len(self._paths[path]):
+            self._paths[path] = list(rewards)
+            news, self._news = self._news, asyncio.Event()
+            news.set()
+
+    async def goes_on(self, path: int, rewards: Sequence[float]) -> bool:
+        """Whether `path`, which has given `rewards` so far, has to judge the next step (`genprm.verifier.GoOn`)."""
+        self.note(path, rewards)
+        if first_error(rewards, self._threshold) == NO_ERROR:
+            return True
+        while (positive := self._positive(len(rewards))) is None:
+            await self._news.wait()
+        return positive
+
+    def _positive(self, steps: int) -> bool | None:
+        """Whether the mean is at least the threshold at each of the first `steps` steps; None while open."""
+        known = min(steps, *(len(path) for path in self._paths))
+        mean = majority_rewards([path[:known] for path in self._paths])
+        if first_error(mean, self._threshold) != NO_ERROR:
+            return False
+        return True if known == steps else None
+
+
+async def verify_votes(
+    verifier: Verifier,
+    case_id: str,
+    problem: str,
+    steps: Sequence[str],
+    mode: Mode,
+    votes: int,
+    threshold: float,
+    known: Mapping[int, Verification] | None = None,
+    done: Callable[[Verification], None] = lambda path: None,
+) -> list[Verification]:
+    """Paths 0 to `votes` - 1 over one solution, each as far as Maj@N or Pass@1 needs it (see `Vote`).
+
+    Args:
+        known: paths that were judged before. One that is needed further than it went is judged again, from its
+            beginning, which gives the same.
+        done: called with each path that was judged now.
+
+    Raises:
+        EngineError, SandboxError: as raised by the verifier; the other paths are cancelled first.
+    """
+    vote = Vote(votes, threshold)
+    # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
+    # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
+    patient = votes <= LIVE_PATHS
+
+    async def judged(path: int) -> Verification:
+        recorded = (known or {}).get(path)
+        if recorded is not None:
+            vote.note(path, rewards(recorded))
+            if len(recorded.steps) == len(steps) or not await vote.goes_on(path, rewards(recorded)):
+                return recorded
+        verification = await verifier.verify(
+            case_id, problem, steps, mode, path, partial(vote.goes_on, path) if patient else every_step
+        )
+        done(verification)
+        return verification
+
+    return await together([judged(path) for path in range(votes)])

@@ -29,6 +29,9 @@ class EchoSandbox:
     def session(self) -> Session:
         return EchoSession()
 
+    def description(self) -> dict[str, object]:
+        return {"level": self.level}
+
     async def close(self) -> None:
         self.closed = True
 

@@ -13,7 +13,15 @@ from genprm.engines.base import EngineError
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
 from genprm.settings import Mode, SamplingSettings, TurnFormat, VerifierSettings
-from genprm.verifier import Verifier, first_error, read_reward, request_seed, rewards
+from genprm.verifier import (
+    Verifier,
+    every_step,
+    first_error,
+    read_reward,
+    request_seed,
+    rewards,
+    up_to_first_error,
+)
 
 STEPS = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6", "Step 3: The answer is \\boxed{6}."]
 VERDICT_DUE = "<output>\n**Judgement**: $\\boxed{"
@@ -56,6 +64,9 @@ class FakeSandbox:
     def session(self) -> Session:
         self.sessions.append(FakeSession(self._output, self._status))
         return self.sessions[-1]
+
+    def description(self) -> dict[str, object]:
+        return {}
 
     async def close(self) -> None:
         return None
@@ -393,9 +404,8 @@ async def test_stopping_at_the_first_error_predicts_the_same_for_less(
     predictions = []
     for stop in (False, True):
         verifier = Verifier(ScriptedEngine(script(), by_step(*yes)), FakeSandbox(), settings())
-        verification = await verifier.verify(
-            "c", "Add.", STEPS, "full", stop_at_first_error=stop, threshold=threshold
-        )
+        go_on = up_to_first_error(threshold) if stop else every_step
+        verification = await verifier.verify("c", "Add.", STEPS, "full", go_on=go_on)
         predictions.append(first_error(rewards(verification), threshold))
         wanted = predictions[0] + 1 if stop and predictions[0] >= 0 else len(STEPS)
         assert len(verification.steps) == wanted

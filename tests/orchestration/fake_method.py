@@ -32,6 +32,7 @@ from genprm.records import (
     Verification,
 )
 from genprm.settings import Profile, build_profile
+from genprm.verifier import GoOn, every_step
 from orchestration import assembly
 
 TURN = (
@@ -146,16 +147,18 @@ class FakeVerifier:
         case_id: str,
         problem: str,
         steps: Sequence[str],
-        *_: Any,
-        stop_at_first_error: bool = False,
-        **__: Any,
+        mode: str,
+        path: int = 0,
+        go_on: GoOn = every_step,
     ) -> Verification:
         note("processbench")
         wrong = self.knows and "wrong" in case_id
-        judged = [_judged(True), _judged(not wrong)]
-        if not (wrong and stop_at_first_error):
-            judged.append(_judged(True))
-        return Verification(case_id, 0, "full", judged, 30, 27)
+        judged = [_judged(True)]
+        for yes in (not wrong, True):
+            if not await go_on([step.reward for step in judged]):
+                break
+            judged.append(_judged(yes))
+        return Verification(case_id, path, "full", judged, 30, 27)
 
 
 def cases(pipeline: Any, machines: Any) -> list[BenchmarkCase]:

@@ -1,4 +1,4 @@
-"""Evaluation: every path of every case, stopped at its first error, and the vote over what is left."""
+"""Evaluation: every path of every case, as far as it is needed, and the vote over them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from genprm.benchmarks.evaluate import evaluate_cases, prediction_of
+from genprm.benchmarks.evaluate import NoPaths, evaluate_cases, prediction_of
 from genprm.engines.base import EngineError
 from genprm.records import BenchmarkCase, StepVerification, Verification
 from genprm.settings import Mode, VerifierSettings
-from genprm.verifier import Verifier
+from genprm.verifier import GoOn, Verifier, every_step
 
 
 def case(name: str = "x", steps: int = 3, label: int = 1) -> BenchmarkCase:
@@ -39,8 +39,7 @@ class RewardTable(Verifier):
         steps: Sequence[str],
         mode: Mode,
         path: int = 0,
-        stop_at_first_error: bool = False,
-        threshold: float = 0.5,
+        go_on: GoOn = every_step,
     ) -> Verification:
         self.now += 1
         self.most = max(self.most, self.now)
@@ -54,8 +53,10 @@ class RewardTable(Verifier):
         finally:
             self.now -= 1
         rewards = self.table[case_id, path]
-        stop = next((i + 1 for i, r in enumerate(rewards) if stop_at_first_error and r < threshold), len(rewards))
-        return path_with(rewards[:stop], path)
+        judged = 1
+        while judged < len(rewards) and await go_on(rewards[:judged]):
+            judged += 1
+        return path_with(rewards[:judged], path)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,12 @@ class RewardTable(Verifier):
         ([[0.9, 0.9, 0.9]], [0.9, 0.9, 0.9], -1),
         ([[0.9, 0.5, 0.9]], [0.9, 0.5, 0.9], -1),
         ([[0.9, 0.25]], [0.9, 0.25], 1),
-        ([[1.0, 0.25], [1.0, 0.5, 1.0]], [1.0, 0.375, 1.0], 1),
-        ([[1.0, 0.25], [1.0, 1.0, 0.0]], [1.0, 0.625, 0.0], 2),
-        ([[0.25], [0.5, 0.75, 1.0], [1.0, 0.25]], [1.75 / 3, 0.5, 1.0], -1),
+        ([[1.0, 0.25], [1.0, 0.5]], [1.0, 0.375], 1),
+        ([[1.0, 0.25], [1.0, 0.5, 1.0]], [1.0, 0.375], 1),
+        ([[0.25, 1.0, 0.0], [1.0, 1.0, 0.5]], [0.625, 1.0, 0.25], 2),
     ],
 )
-def test_the_vote_is_the_mean_over_paths_that_still_judge_the_step(
+def test_the_vote_is_the_mean_over_all_paths(
     paths: list[list[float]], rewards: list[float], prediction: int
 ) -> None:
     result = prediction_of(case(), [path_with(path) for path in paths])
@@ -110,3 +111,29 @@ async def test_an_engine_that_dies_ends_the_work_with_its_own_error() -> None:
 
 async def test_no_cases_give_no_predictions() -> None:
     assert await evaluate_cases([], RewardTable({}), "cot") == []
+
+
+class Kept(NoPaths):
+    """Paths in memory."""
+
+    def __init__(self) -> None:
+        self.paths: dict[tuple[str, int], Verification] = {}
+
+    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
+        return {path: kept for (name, path), kept in self.paths.items() if name == case.id}
+
+    def keep(self, case: BenchmarkCase, path: Verification) -> None:
+        self.paths[case.id, path.path] = path
+
+
+async def test_more_votes_begin_with_the_paths_there_are() -> None:
+    """With two votes step 1 is wrong; with four it is not, so the paths that ended there are judged again."""
+    table = {("a", path): [0.9, 0.0 if path < 2 else 1.0, 0.9] for path in range(4)}
+    kept = Kept()
+    two = await evaluate_cases([case("a")], RewardTable(table), "cot", votes=2, paths=kept)
+    assert (two[0].prediction, two[0].path_rewards) == (1, [[0.9, 0.0], [0.9, 0.0]])
+
+    four = await evaluate_cases([case("a")], RewardTable(table), "cot", votes=4, paths=kept)
+    assert (four[0].prediction, four[0].path_rewards) == (-1, [table["a", path] for path in range(4)])
+
+    assert await evaluate_cases([case("a")], RewardTable({}), "cot", votes=4, paths=kept) == four

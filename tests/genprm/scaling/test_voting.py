@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import random
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.scaling.voting import majority_first_error, majority_rewards, pass_at_1
+from genprm.engines.scripted import ScriptedEngine
+from genprm.records import StepVerification, Verification
+from genprm.scaling.voting import majority_first_error, majority_rewards, pass_at_1, verify_votes
+from genprm.settings import Mode, VerifierSettings
+from genprm.verifier import GoOn, Verifier, every_step, first_error, rewards
 
 
 @pytest.mark.parametrize(
@@ -67,3 +76,89 @@ def test_one_path_has_no_spread() -> None:
 def test_every_case_needs_the_same_number_of_paths(cases: list[list[list[float]]]) -> None:
     with pytest.raises(ValueError, match="same number of paths"):
         pass_at_1(cases, lambda predictions: 0.0)
+
+
+class RewardTable(Verifier):
+    """Gives the rewards of a table, one row a path, and takes its time about it."""
+
+    def __init__(self, table: Sequence[Sequence[float]], rng: random.Random) -> None:
+        self.table = table
+        self.rng = rng
+
+    async def verify(
+        self,
+        case_id: str,
+        problem: str,
+        steps: Sequence[str],
+        mode: Mode,
+        path: int = 0,
+        go_on: GoOn = every_step,
+    ) -> Verification:
+        given: list[float] = []
+        for reward in self.table[path]:
+            if given and not await go_on(given):
+                break
+            for _ in range(self.rng.randrange(4)):
+                await asyncio.sleep(0)
+            given = [*given, reward]
+        return path_with(given, path)
+
+
+def path_with(given: Sequence[float], path: int) -> Verification:
+    steps = [StepVerification("", "", "", "", reward, "Yes", False, [], 1) for reward in given]
+    return Verification("c", path, "cot", steps, 0, len(steps))
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_stopping_early_changes_no_prediction_and_judges_no_step_too_many(
+    seed: int,
+) -> None:
+    rng = random.Random(seed)
+    votes, length = rng.randrange(1, 6), rng.randrange(1, 7)
+    table = [[rng.choice([0.0, 0.3, 0.5, 0.7, 1.0, 1.0]) for _ in range(length)] for _ in range(votes)]
+    verifier = RewardTable(table, rng)
+    steps = [f"step {n}" for n in range(length)]
+
+    paths = await verify_votes(verifier, "c", "p", steps, "cot", votes, threshold=0.5)
+
+    voted = majority_first_error(table)
+    known = [rewards(path) for path in paths]
+    assert majority_first_error([path[: min(map(len, known))] for path in known]) == voted
+    for path, row in zip(known, table, strict=True):
+        own = first_error(row)
+        assert first_error(path) == own
+        assert path == row[: length if -1 in (voted, own) else max(voted, own) + 1]
+
+
+async def test_paths_that_are_known_are_judged_again_only_where_they_are_too_short() -> None:
+    table = [[0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
+    verifier = RewardTable(table, random.Random(0))
+    known = {0: path_with(table[0][:1], 0), 1: path_with(table[1], 1)}
+    judged: list[int] = []
+
+    paths = await verify_votes(
+        verifier, "c", "p", ["a", "b", "c"], "cot", 3, 0.5, known, lambda path: judged.append(path.path)
+    )
+
+    assert sorted(judged) == [0, 2]
+    assert [rewards(path) for path in paths] == table
+
+
+@pytest.mark.parametrize("votes", [2, 3, 5])
+async def test_votes_end_however_few_paths_may_be_live(votes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths that wait for the others hold places that the others need."""
+    for module in ("genprm.verifier", "genprm.scaling.voting"):
+        monkeypatch.setattr(f"{module}.LIVE_PATHS", 3)
+    draw = random.Random(0)
+
+    def logprobs(prompt: str) -> dict[str, float]:
+        yes = draw.choice([0.1, 0.6, 0.9])
+        return {"Yes": math.log(yes), "No": math.log(1 - yes)}
+
+    verifier = Verifier(ScriptedEngine(lambda prompt: "Yes", logprobs), None, VerifierSettings())
+    work = [
+        verify_votes(verifier, f"case {n}", "p", ["a", "b", "c", "d"], "direct", votes, threshold=0.5)
+        for n in range(20)
+    ]
+    cases = await asyncio.wait_for(asyncio.gather(*work), timeout=20)
+    assert all(len(paths) == votes for paths in cases)
