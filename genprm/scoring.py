@@ -22,6 +22,7 @@ from genprm.engines.base import Engine
 from genprm.event_loops import BackgroundLoop, together
 from genprm.fields import InputError, shown
 from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.published import is_published, published_settings
 from genprm.records import BenchmarkCase, Prediction, Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
@@ -128,20 +129,29 @@ def engine_settings(engine: str, **changes: Any) -> EngineSettings:
     return EngineSettings.model_validate({"backend": engine, **changes})
 
 
-def model_manifest(model: str) -> CheckpointManifest:
+def model_manifest(
+    model: str, system: str | None = None, verifier: VerifierSettings | None = None
+) -> CheckpointManifest:
     """What is known about how a model is asked.
 
-    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does; any other
-    model is asked as the paper does, in full mode.
+    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does, the
+    published checkpoints as `genprm.published` says; any other model is asked as the paper does, in full mode.
+    `verifier` takes the place of all that, `system` that of the system message.
 
     Raises:
         ValueError: the checkpoint's `genprm.json` cannot be read.
+        InputError: a published checkpoint, and its system message is nowhere to be had.
     """
-    manifest = read_manifest(Path(resolve_model(model))) or CheckpointManifest()
-    verifier = manifest.verifier
+    manifest = read_manifest(Path(resolve_model(model, weights=False))) or CheckpointManifest()
+    verifier = verifier or manifest.verifier
+    if verifier is None and is_published(model):
+        verifier = published_settings(model, system)
     if verifier is None:
         known = model.startswith(MINIATURE)
         verifier = load_profile("miniature").rationales.verifier if known else VerifierSettings()
+    if system is not None:
+        turns = verifier.format.model_copy(update={"system": system})
+        verifier = verifier.model_copy(update={"format": turns})
     return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
 
 
@@ -169,6 +179,7 @@ class GenPRM:
         verifier: VerifierSettings | None = None,
         sandbox: SandboxSettings | None = None,
         settings: EngineSettings | None = None,
+        system: str | None = None,
     ) -> GenPRM:
         """A model from a directory, the hub, or `miniature/<name>`.
 
@@ -177,18 +188,20 @@ class GenPRM:
             mode: how steps are judged; the mode the checkpoint was trained in when empty (full if it does not say).
             verifier: turn format and sampling; those the checkpoint was trained with when empty.
             settings: everything else about the engine.
+            system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
+                trained with, which is read from its data set otherwise.
 
         Raises:
-            InputError: no such engine or mode.
+            InputError: no such engine or mode, or no system message for a published checkpoint.
             EngineError: no such model, or it cannot be loaded.
             SandboxError: the isolation asked for is not available.
         """
         chosen = engine_settings(engine, **(settings.model_dump(exclude={"backend", "url"}) if settings else {}))
-        manifest = model_manifest(str(model))
+        manifest = model_manifest(str(model), system, verifier)
         wanted = check_mode(mode or manifest.inference_mode or "full")
         opened = open_sandbox(sandbox or SandboxSettings())
         assert manifest.verifier is not None
-        return cls(open_engine(str(model), chosen), opened, verifier or manifest.verifier, wanted)
+        return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted)
 
     def score(self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None) -> Result:
         """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
@@ -250,13 +263,13 @@ class GenPRM:
         cases: Sequence[BenchmarkCase],
         votes: int = 1,
         mode: Mode | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], None] = lambda finished: None,
     ) -> list[Prediction]:
-        """Predictions for benchmark cases, in order; each path stops at its first error, which changes no metric.
+        """Predictions for benchmark cases, in order; each path goes as far as some metric needs it.
 
         Raises:
             InputError: votes below 1, no such mode.
-            ExceptionGroup: of EngineError or SandboxError.
+            EngineError, SandboxError: they cannot go on.
         """
         wanted = check_mode(mode or self.mode)
         check_votes(votes)

@@ -58,6 +58,9 @@ def source_rows(source: DataSource, directory: Path | None) -> Iterator[Row]:
 
 
 def _file_rows(path: Path) -> Iterator[Row]:
+    if path.suffix == ".parquet":
+        yield from _parquet_rows(path)
+        return
     try:
         text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
     except (OSError, EOFError, UnicodeDecodeError) as error:
@@ -76,6 +79,18 @@ def _file_rows(path: Path) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise InputError(f"{where}: {shown(row)} is not a JSON object")
         yield where, row
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        batches = pq.ParquetFile(path).iter_batches(batch_size=256)
+        rows = (row for batch in batches for row in batch.to_pylist())
+        yield from ((f"{path} row {index}", row) for index, row in enumerate(rows))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"data file {str(path)!r} cannot be read: {error}") from None
 
 
 def _hub_rows(source: DataSource) -> Iterator[Row]:

@@ -45,6 +45,9 @@ def processbench(
         ),
     ] = None,
     engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    system_file: Annotated[
+        str | None, typer.Option(help="File with the system message. [default: the model's own]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
@@ -56,6 +59,7 @@ def processbench(
     from genprm.commands.progress import progress_bar
     from genprm.commands.score import show_score
     from genprm.fields import InputError
+    from genprm.published import read_system
     from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
     from genprm.sources import data_directory
 
@@ -64,13 +68,14 @@ def processbench(
     engine_settings(engine)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
+    system = None if system_file is None else read_system(system_file)
     directory = data_directory(data)
     cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
     name = model or default_model()
     baseline = open_baseline(name, mode, engine, votes)
     threshold = None
     if baseline is None:
-        with GenPRM.load(name, engine, chosen) as prm, progress_bar("judged", len(cases)) as bar:
+        with GenPRM.load(name, engine, chosen, system=system) as prm, progress_bar("judged", len(cases)) as bar:
             predictions = prm.evaluate(cases, votes, progress=bar)
             asked: str = prm.mode
     else:

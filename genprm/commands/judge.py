@@ -27,6 +27,9 @@ def judge(
         str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
     ] = None,
     engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    system_file: Annotated[
+        str | None, typer.Option(help="File with the system message. [default: the model's own]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per solution.")] = False,
 ) -> None:
     """Judge every step of solutions: reward, verdict, and the reasons for it."""
@@ -34,14 +37,17 @@ def judge(
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
     from genprm.fields import text_field, texts_field
+    from genprm.published import read_system
     from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
 
     check_votes(votes)
     chosen = None if mode is None else check_mode(mode)
     engine_settings(engine)
+    system = None if system_file is None else read_system(system_file)
     rows = read_objects(file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
-    with GenPRM.load(model or default_model(), engine, chosen) as prm, progress_bar("judged", len(rows)) as bar:
+    name = model or default_model()
+    with GenPRM.load(name, engine, chosen, system=system) as prm, progress_bar("judged", len(rows)) as bar:
         results = prm.score_many(solutions, votes, progress=bar)
     if as_json:
         for (_, row), result in zip(rows, results, strict=True):

@@ -161,7 +161,7 @@ def test_without_a_manifest_the_paper_s_verifier_is_used(checkpoint: Path) -> No
 def test_miniature_models_are_asked_as_their_profile_says(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(genprm.scoring, "resolve_model", lambda name: str(checkpoint))
+    monkeypatch.setattr(genprm.scoring, "resolve_model", lambda name, weights: str(checkpoint))
     assert model_manifest("miniature/base").verifier == load_profile("miniature").rationales.verifier
 
 
