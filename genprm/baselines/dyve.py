@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
-from genprm.engines.base import Sampling
+from genprm.engines.base import ContextFull, Sampling
 from genprm.records import Message
+from genprm.verifier import UNDECIDED
 
 MAX_TOKENS = 1024
 QUESTION = (
@@ -32,7 +33,8 @@ def read_sign(reply: str) -> bool:
 class Dyve(GenerativeRewardModel):
     """Greedy decoding; a step called right has reward 1, the first that is not has 0 and is the last one judged.
 
-    Of each reply only the + stays in the conversation, as its authors evaluate it.
+    Of each reply only the + stays in the conversation, as its authors evaluate it. Steps that the context has no
+    room for have reward 0.5.
     """
 
     async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
@@ -44,7 +46,11 @@ class Dyve(GenerativeRewardModel):
             lead = f"Problem: {problem}\n\n" if index == 0 else ""
             messages.append(Message("user", f"{lead}Step: {step}\n\n{QUESTION}"))
             prompt = self.engine.render(messages, prefill="")
-            (reply,) = await self.engine.complete(prompt, Sampling(max_tokens=MAX_TOKENS, temperature=0.0))
+            try:
+                (reply,) = await self.engine.complete(prompt, Sampling(max_tokens=MAX_TOKENS, temperature=0.0))
+            except ContextFull:
+                rewards += [UNDECIDED] * (len(steps) - index)
+                break
             prompt_tokens += reply.prompt_tokens
             tokens += reply.tokens
             right = read_sign(reply.text)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
-from genprm.engines.base import Engine, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message
 from genprm.scaling.voting import majority_rewards
@@ -86,8 +86,11 @@ class LLMJudge(GenerativeRewardModel):
         """All critiques at once."""
         prompt = self.engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         name = case_id(problem, steps)
-        requests = [self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes)]
-        critiques = [critique for (critique,) in await together(requests)]
+        try:
+            requests = [self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes)]
+            critiques = [critique for (critique,) in await together(requests)]
+        except ContextFull:  # the prompt is that of all critiques
+            critiques = [Completion("", 0, "length")] * self._votes
         indices = [read_index(critique.text, len(steps)) for critique in critiques]
         readable = [index_rewards(index, len(steps)) for index in indices if index is not None]
         return SolutionScore(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
-from genprm.engines.base import Completion, Engine, EngineError, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.event_loops import together
 from genprm.records import Message
 from genprm.scaling.voting import majority_rewards
@@ -101,7 +101,8 @@ class _Path:
 class ThinkPRM(GenerativeRewardModel):
     """`votes` independent verifications of `rounds` rounds of thinking each.
 
-    The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes).
+    The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
+    path that filled the context before it could be asked.
 
     Raises:
         ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
@@ -140,6 +141,14 @@ class ThinkPRM(GenerativeRewardModel):
 
     async def _verify(self, prompt: str, name: str, number: int) -> _Path:
         path = _Path()
+        try:
+            await self._write(path, prompt, name, number)
+            path.outcome = await self._ask(path, prompt)
+        except ContextFull:  # what was written up to here counts; the solution as a whole is not decided
+            pass
+        return path
+
+    async def _write(self, path: _Path, prompt: str, name: str, number: int) -> None:
         for turn in range(self._rounds):
             if turn:
                 path.text += RETHINK[turn - 1]
@@ -152,9 +161,10 @@ class ThinkPRM(GenerativeRewardModel):
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
             path.text += thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
             path.count(thought, first=turn == 0)
+
+    async def _ask(self, path: _Path, prompt: str) -> float:
         path.text += QUESTION
         ask = Sampling(max_tokens=1, temperature=0.0, logprobs=VERDICT_LOGPROBS)
         (answer,) = await self.engine.complete(prompt + path.text, ask)
         path.count(answer, first=False)
-        path.outcome = read_outcome(answer.top_logprobs[0]) if answer.top_logprobs else UNDECIDED
-        return path
+        return read_outcome(answer.top_logprobs[0]) if answer.top_logprobs else UNDECIDED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,17 @@ def small_network(kind: str, vocabulary: int, seed: int = 0) -> Any:
     return network
 
 
+def make_say(network: Any, spoken: Sequence[int]) -> None:
+    """Let the language head find only these tokens probable: the first number of every state is kept large, and it
+    speaks for them and against all others."""
+    import torch
+
+    with torch.no_grad():
+        network.model.embed_tokens.weight[:, 0] = 20.0
+        network.lm_head.weight[:, 0] = -10.0
+        network.lm_head.weight[list(spoken), 0] = 10.0
+
+
 def write_checkpoint(
     folder: Path,
     tokenizer: Any,
@@ -142,13 +153,19 @@ def write_checkpoint(
     config: dict[str, Any] | None = None,
     seed: int = 0,
     shards: int = 1,
+    spoken: Sequence[int] = (),
 ) -> Checkpoint:
-    """Body, head and tokenizer as files. With `head` (names and shapes) the language head is left out."""
+    """Body, head and tokenizer as files. With `head` (names and shapes) the language head is left out.
+
+    With `spoken` these are the only tokens that the language head ever finds probable.
+    """
     import torch
     from safetensors.torch import save_file
     from transformers import AutoTokenizer
 
     network = small_network(kind, len(tokenizer), seed)
+    if spoken:
+        make_say(network, spoken)
     generator = torch.Generator().manual_seed(seed + 1)
     tensors = {name: torch.randn(shape, generator=generator) for name, shape in (head or {}).items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,15 @@ async def test_the_conversation_keeps_of_each_reply_only_the_plus() -> None:
     assert score.prompt_tokens > 0
 
 
+async def test_steps_that_the_context_has_no_room_for_are_undecided() -> None:
+    score = await Dyve(ScriptedEngine(reply, max_context=150)).judge(
+        "How many?", ["One.", "Two.", "Three.", "Four."]
+    )
+    assert score.rewards[0] == 1.0
+    assert score.rewards[-1] == 0.5
+    assert len(score.rewards) == 4
+
+
 @pytest.mark.parametrize(
     ("text", "right"),
     [

@@ -35,6 +35,13 @@ async def test_a_judge_that_names_no_step_is_never_right() -> None:
     assert score.rewards == [0.5, 0.5, 0.5]
 
 
+async def test_a_solution_that_the_context_has_no_room_for_has_no_verdict() -> None:
+    engine = ScriptedEngine(lambda prompt: "\\boxed{-1}", max_context=100)
+    score = await LLMJudge(engine, SAMPLING, votes=2).judge("How many?", STEPS * 20)
+    assert score.verdict == len(STEPS) * 20
+    assert score.path_rewards == [[0.5] * 60] * 2
+
+
 async def test_critiques_are_sampled_as_asked_and_each_with_its_own_seed() -> None:
     model, engine = judge(["\\boxed{-1}"] * 3)
     await model.judge("How many?", STEPS)

@@ -76,6 +76,13 @@ async def test_a_round_of_thinking_goes_on_from_the_last() -> None:
     assert [RETHINK[1] in prompt for prompt in prompts] == [False, False, True, True]
 
 
+async def test_verdicts_count_also_where_the_context_has_no_room_for_the_question() -> None:
+    chain = " \\boxed{correct}\n\\boxed{incorrect}" + " so" * 200
+    full = ScriptedEngine(lambda prompt: chain, max_context=300)
+    score = await ThinkPRM(full).judge("How many?", STEPS)
+    assert (score.rewards, score.outcome) == ([1.0, 0.0], 0.5)
+
+
 @pytest.mark.parametrize(
     ("text", "rewards"),
     [
