@@ -55,14 +55,8 @@ def compared(epsilon: float) -> dict[str, MonteCarloSettings]:
 def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSettings) -> StepScores:
     """The scores that the estimator makes of a solution, asking for as many rollouts as it likes."""
     estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
-    rounds = estimation.rounds()
-    draws = next(rounds, None)
-    while draws is not None:
-        reached = [rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in draws]
-        try:
-            draws = rounds.send(reached)
-        except StopIteration:
-            draws = None
+    while estimation.draws is not None:
+        estimation.take([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in estimation.draws])
     return _scores(solution.pass_at_1, estimation.mc, estimation.rollouts, estimation.stopped)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Sequence
 from typing import Any
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Engine
+from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.monte_carlo.rollouts import Draw, RolloutSource, batch_ends, draws_between, rollouts_for
 from genprm.monte_carlo.stopping import Count, StopReason, stop_reason
@@ -19,8 +19,9 @@ Rounds = Generator[list[Draw], Sequence[int], StopReason]
 
 
 class StepEstimation:
-    """The scores of one solution while they are being made. It draws nothing itself: whoever follows `rounds` does,
-    be it with an engine or in a simulation.
+    """The scores of one solution while they are being made. It draws nothing itself: it says what to draw (`draws`,
+    None when all is done), and whoever draws it, be it with an engine or in a simulation, says what came of it
+    (`take`).
 
     Steps go one after another, because the first with MC = 0 ends the work: all later scores are 0 without
     rollouts. The last step needs none: it is 1.0 or 0.0 by the solution's answer.
@@ -35,9 +36,18 @@ class StepEstimation:
         self._reached: list[int] = []
         self._drawn: list[int] = []
         self.stopped: list[StopReason] = []
+        self._rounds = self._all_steps()
+        self.draws = next(self._rounds, None)
+        """Batches to be drawn next, all at once if one likes."""
 
-    def rounds(self) -> Generator[list[Draw], Sequence[int], None]:
-        """Everything there is to draw, round by round; send each round's counts of rollouts that reached."""
+    def take(self, reached: Sequence[int]) -> None:
+        """How many rollouts of each of the `draws` reached the answer."""
+        try:
+            self.draws = self._rounds.send(reached)
+        except StopIteration:
+            self.draws = None
+
+    def _all_steps(self) -> Generator[list[Draw], Sequence[int], None]:
         for done in range(1, self._steps + 1):
             self._reached.append(0)
             self._drawn.append(0)
@@ -106,16 +116,11 @@ async def score_steps(
     """
     source = RolloutSource(solution, engine, settings, answers, journal, made_by)
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)
-    rounds = estimation.rounds()
     tokens = 0
-    draws = next(rounds, None)
-    while draws is not None:
-        graded = await asyncio.gather(*(source.draw(draw) for draw in draws))
+    while estimation.draws is not None:
+        graded = await together(source.draw(draw) for draw in estimation.draws)
         tokens += sum(batch.tokens for batch in graded)
-        try:
-            draws = rounds.send([batch.reached for batch in graded])
-        except StopIteration:
-            draws = None
+        estimation.take([batch.reached for batch in graded])
     return StepScores(
         solution_id=solution.id,
         problem_id=solution.problem_id,

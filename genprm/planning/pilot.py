@@ -11,6 +11,7 @@ from pathlib import Path
 from genprm.answers import AnswerChecker
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
+from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.monte_carlo import score_steps
 from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent, with_estimator
@@ -94,17 +95,15 @@ async def _rolled_out(
 async def _measure(profile: Profile, problems: Sequence[Problem]) -> list[ProblemCost]:
     with tempfile.TemporaryDirectory() as folder, AnswerChecker() as answers:
         policy = open_engine(profile.solutions.model, profile.engine)
-        sampled = await asyncio.gather(*(_sampled(problem, policy, profile, answers) for problem in problems))
+        sampled = await together(_sampled(problem, policy, profile, answers) for problem in problems)
         completer = policy
         if profile.monte_carlo.model != profile.solutions.model:
             await policy.close()
             completer = open_engine(profile.monte_carlo.model, profile.engine)
         with Journal(Path(folder) / "rollouts.jsonl") as journal:
-            rollouts = await asyncio.gather(
-                *(
-                    asyncio.gather(*(_rolled_out(s, completer, profile, answers, journal) for s in kept))
-                    for _, kept, _ in sampled
-                )
+            rollouts = await together(
+                together(_rolled_out(solution, completer, profile, answers, journal) for solution in kept)
+                for _, kept, _ in sampled
             )
         await completer.close()
     return [
