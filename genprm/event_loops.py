@@ -28,13 +28,15 @@ class BackgroundLoop:
     def __init__(self, name: str) -> None:
         self._name = name
         self._loop = asyncio.new_event_loop()
+        self._open = threading.Lock()
+        self._stopped = False
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     @property
     def running(self) -> bool:
         """False once stopped."""
-        return self._thread.is_alive()
+        return not self._stopped
 
     def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run `work` on the loop, from any other thread; cancelling the future cancels it.
@@ -42,14 +44,27 @@ class BackgroundLoop:
         Raises:
             ValueError: the loop was stopped.
         """
-        if not self.running:
-            work.close()
-            raise ValueError(f"{self._name} is closed")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._open:
+            if not self._stopped:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise ValueError(f"{self._name} is closed")
 
     def stop(self) -> None:
-        """End the loop and its thread. Stopping twice is harmless."""
-        if self.running:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        """Cancel what still runs, and end the loop and its thread. Stopping twice is harmless."""
+        with self._open:
+            if self._stopped:
+                return
+            self._stopped = True
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    """Nobody may be left waiting for work of a loop that has stopped."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from genprm.engines.base import EngineError
 from genprm.event_loops import BackgroundLoop, together
 
 T = TypeVar("T")
+
+_PAUSE = 0.001
+"""Seconds between looks at whether all requests have ended."""
 
 
 class Calls:
@@ -22,7 +27,10 @@ class Calls:
         self._loop = BackgroundLoop(name)
         self._places = asyncio.Semaphore(max_in_flight)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._open: set[Future[Any]] = set()
+        self._door = threading.Lock()
         self._failure: EngineError | None = None
+        self._closed = False
 
     def start(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` to its end on the loop, outside the bound; when it fails the loop is stopped."""
@@ -38,9 +46,13 @@ class Calls:
         Raises:
             EngineError: the engine failed, before or meanwhile.
         """
-        if self._failure is not None:
-            raise _again(self._failure)
-        return await asyncio.wrap_future(self._loop.run(self._gathered(requests)))
+        with self._door:
+            if self._failure is not None:
+                raise _again(self._failure)
+            future = self._loop.run(self._gathered(requests))
+            self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return await asyncio.wrap_future(future)
 
     async def _gathered(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
         return await together([self._bounded(request) for request in requests])
@@ -67,16 +79,23 @@ class Calls:
 
     async def close(self, error: EngineError, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """End requests in flight with `error`, run `last` on the loop, and stop it. Closing twice is harmless."""
-        self.fail(error)
-        if self._loop.running:
-            await asyncio.wrap_future(self._loop.run(self._ended(last)))
-            await asyncio.to_thread(self._loop.stop)
+        with self._door:
+            self.fail(error)
+            if self._closed:
+                return
+            self._closed = True
+            ending = self._loop.run(self._ended(last))
+        await asyncio.wrap_future(ending)
+        await asyncio.to_thread(self._loop.stop)
 
     async def _ended(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        running = list(self._tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        told: set[asyncio.Task[Any]] = set()
+        # A call may have come so late that its requests have not begun yet.
+        while self._open or self._tasks:
+            for task in self._tasks - told:
+                task.cancel()
+            told |= self._tasks
+            await asyncio.sleep(_PAUSE)
         await last()
 
 

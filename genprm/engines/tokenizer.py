@@ -30,14 +30,16 @@ class ModelTokenizer:
             config = AutoConfig.from_pretrained(model).get_text_config()
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise EngineError(f"model {model!r}: the tokenizer cannot be loaded: {reason}") from error
+            raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
         if not self._tokenizer.is_fast:
             raise EngineError(f"model {model!r}: a fast tokenizer (tokenizer.json) is needed")
         self.context = min(max_context, getattr(config, "max_position_embeddings", max_context))
         """Tokens that prompt and completion may have together."""
-        self.ends = _end_tokens(model, self._tokenizer)
+        self.ends = _end_tokens(model, config, self._tokenizer)
         """Ids that end a turn."""
-        self._vocabulary = Vocabulary(self._tokenizer.backend_tokenizer, len(self._tokenizer))
+        self.size = min(len(self._tokenizer), config.vocab_size)
+        """Ids that the model can produce and the tokenizer knows: 0 to size - 1."""
+        self.vocabulary = Vocabulary(self._tokenizer.backend_tokenizer, len(self._tokenizer))
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
@@ -50,7 +52,7 @@ class ModelTokenizer:
             ContextFull: it leaves none.
             EngineError: it is empty.
         """
-        ids = self._vocabulary.encode(text)
+        ids = self.vocabulary.encode(text)
         if len(ids) >= self.context:
             raise ContextFull(
                 f"model {self._model}: the prompt has {len(ids)} tokens, the context holds {self.context}: "
@@ -69,7 +71,7 @@ class ModelTokenizer:
     ) -> Completion:
         """What generated `ids` (the end token included) say, cut after the first stop string."""
         ended = bool(ids) and ids[-1] in self.ends
-        text = self._vocabulary.decode(ids[:-1] if ended else ids)
+        text = self.vocabulary.decode(ids[:-1] if ended else ids)
         found = first_stop(text, sampling.stop)
         if found is not None:
             text = text[: found[1]]
@@ -85,7 +87,7 @@ class ModelTokenizer:
     def top_texts(self, logprobs: Mapping[int, float], most: int) -> dict[str, float]:
         """The `most` most probable tokens as text; of tokens that read alike, the most probable one."""
         ranked = sorted(logprobs.items(), key=lambda item: -item[1])[:most]
-        pieces = self._vocabulary.pieces
+        pieces = self.vocabulary.pieces
         named: dict[str, float] = {}
         for token, value in ranked:
             if token < len(pieces):
@@ -93,16 +95,16 @@ class ModelTokenizer:
         return named
 
 
-def _end_tokens(model: str, tokenizer: Any) -> frozenset[int]:
-    """Ids that end a turn: those of the generation settings and the tokenizer's own."""
+def _end_tokens(model: str, config: Any, tokenizer: Any) -> frozenset[int]:
+    """Ids that end a turn: those of the generation settings (or the configuration) and the tokenizer's own."""
     from transformers import GenerationConfig
 
     try:
-        generation = GenerationConfig.from_pretrained(model).eos_token_id
-    except OSError:  # a model need not have generation settings
-        generation = None
+        settings = GenerationConfig.from_pretrained(model)
+    except OSError:  # a model need not have generation settings of its own
+        settings = GenerationConfig.from_model_config(config)
     ends: set[int] = set()
-    for value in (generation, tokenizer.eos_token_id):
+    for value in (settings.eos_token_id, tokenizer.eos_token_id):
         if value is not None:
             ends.update(value if isinstance(value, list) else [value])
     return frozenset(ends)

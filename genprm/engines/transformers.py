@@ -21,14 +21,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
-from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
+from genprm.engines.base import Completion, EngineError, Sampling
 from genprm.engines.batch import Batch, Decoding
-from genprm.engines.chat import render_chat
 from genprm.engines.prefixes import PrefixCache
 from genprm.engines.slots import ATTENTION
-from genprm.engines.vocabulary import Vocabulary
+from genprm.engines.tokenizer import ModelTokenizer
 from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
 
@@ -83,15 +82,13 @@ class TransformersEngine:
     def __init__(self, model: str, settings: EngineSettings) -> None:
         self._name = model
         self._settings = settings
-        self._tokenizer, self._model = _load(model, settings)
-        config = self._model.config.get_text_config()
-        self._context = min(settings.max_context, getattr(config, "max_position_embeddings", settings.max_context))
-        self._vocabulary = Vocabulary(self._tokenizer.backend_tokenizer, len(self._tokenizer))
+        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._model = _load(model, settings)
         self._batch: Batch | None = Batch(
             self._model,
-            self._vocabulary,
-            _end_tokens(self._model, self._tokenizer),
-            min(len(self._tokenizer), config.vocab_size),
+            self._tokenizer.vocabulary,
+            self._tokenizer.ends,
+            self._tokenizer.size,
             settings.max_batch,
             PrefixCache(settings.prefix_cache_mb * 2**20),
         )
@@ -127,7 +124,7 @@ class TransformersEngine:
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
-        return render_chat(self._tokenizer, self._name, messages, prefill)
+        return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
@@ -138,19 +135,11 @@ class TransformersEngine:
             ContextFull: the prompt leaves no room in the context.
             EngineError: the prompt is empty, or the engine is closed or dead.
         """
-        ids = tuple(self._vocabulary.encode(prompt))
-        room = self._context - len(ids)
-        if room < 1:
-            raise ContextFull(
-                f"model {self._name}: the prompt has {len(ids)} tokens, the context holds {self._context}: "
-                "no room for an answer"
-            )
-        if not ids:
-            raise EngineError(f"model {self._name}: the prompt is empty")
+        ids = tuple(self._tokenizer.prompt(prompt))
         loop = asyncio.get_running_loop()
         async with self._limits.setdefault(loop, asyncio.Semaphore(self._settings.max_in_flight)):
             request = _Request(n)
-            self._submit(request, ids, sampling, n, min(room, sampling.max_tokens))
+            self._submit(request, ids, sampling, n, min(self._tokenizer.context - len(ids), sampling.max_tokens))
             try:
                 return await request.future
             finally:
@@ -227,26 +216,14 @@ class TransformersEngine:
         self._batch = self._model = None
 
 
-def _load(model: str, settings: EngineSettings) -> tuple[Any, Any]:
+def _load(model: str, settings: EngineSettings) -> Any:
     cuda = torch.cuda.is_available()
     dtype: Any = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": "auto" if cuda else torch.float32}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
         weights = AutoModelForCausalLM.from_pretrained(
             model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
-    if not tokenizer.is_fast:
-        raise EngineError(f"model {model!r}: backend transformers needs a fast tokenizer (tokenizer.json)")
-    return tokenizer, weights.to("cuda" if cuda else "cpu").eval()
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Ids that end a turn: those of the generation settings and the tokenizer's own."""
-    ends: set[int] = set()
-    for value in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
-        if value is not None:
-            ends.update(value if isinstance(value, list) else [value])
-    return ends
+    return weights.to("cuda" if cuda else "cpu").eval()

@@ -97,6 +97,17 @@ async def test_closing_fails_those_that_run_those_that_wait_and_those_that_come(
     assert ended == ["last"]
 
 
+async def test_no_call_is_left_waiting_however_late_it_came() -> None:
+    """Closed when calls have been handed over and their requests may not have begun."""
+    for _ in range(30):
+        calls, work = Calls("calls", max_in_flight=1), Work()
+        tasks = [asyncio.create_task(calls.run([functools.partial(work, k) for k in range(2)])) for _ in range(3)]
+        await asyncio.sleep(0)
+        await calls.close(EngineError("the engine is closed"), nothing)
+        for ended in await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60):
+            assert isinstance(ended, EngineError)
+
+
 def test_a_start_that_fails_leaves_no_thread() -> None:
     async def broken() -> None:
         raise EngineError("no model")
