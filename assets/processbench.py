@@ -1,6 +1,7 @@
 """Verification paths of every model over every benchmark case (paper 5.2)."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -118,6 +119,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "tokens": sum(row.tokens for row in rows),
                 "prompt tokens": sum(row.prompt_tokens for row in rows),
                 "mode": model.mode,
+                "rewards read from": json.dumps(dataclasses.asdict(verifier.reading())),
                 **{name: round(value, 2) for name, value in metrics.items()},
                 "MLflow run": dg.MetadataValue.url(run.url),
                 "examples": examples(

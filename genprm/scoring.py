@@ -28,7 +28,7 @@ from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scaling.voting import majority_rewards
 from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
-from genprm.verifier import Verifier, first_error, rewards
+from genprm.verifier import Reading, Verifier, first_error, rewards
 
 MODES: tuple[str, ...] = get_args(Mode)
 THRESHOLD = 0.5
@@ -42,13 +42,15 @@ class Result:
 
     `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
     0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
-    step t: `analysis`, `code`, `output`, `verdict`, `reward`. `tokens` were generated, `prompt_tokens` read.
+    step t: `analysis`, `code`, `output`, `verdict`, `reward`, and `forced` where the verdict had to be asked for.
+    `tokens` were generated, `prompt_tokens` read. `reading` says what the rewards were read from.
     """
 
     rewards: list[float]
     first_error: int
     paths: list[Verification]
     mode: str
+    reading: Reading
 
     @property
     def tokens(self) -> int:
@@ -113,7 +115,7 @@ async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str],
     name = case_id(problem, steps)
     paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
     mean = majority_rewards([rewards(path) for path in paths])
-    return Result(mean, first_error(mean, THRESHOLD), paths, mode)
+    return Result(mean, first_error(mean, THRESHOLD), paths, mode, verifier.reading())
 
 
 def engine_settings(engine: str, **changes: Any) -> EngineSettings:
@@ -275,6 +277,10 @@ class GenPRM:
         check_votes(votes)
         work = evaluate_cases(cases, self._verifier, wanted, votes, THRESHOLD, progress)
         return self._background.run(work).result()
+
+    def reading(self) -> Reading:
+        """How the rewards given so far were read."""
+        return self._verifier.reading()
 
     def close(self) -> None:
         """Free the model and kill every interpreter. Closing twice is harmless."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from genprm.conversation import (
@@ -31,7 +32,7 @@ from genprm.conversation import (
     verify_prefill,
 )
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
-from genprm.records import NO_ERROR, Message, StepVerification, Verification
+from genprm.records import NO_ERROR, Message, Provenance, StepVerification, Verification
 from genprm.sandbox.base import Sandbox, SandboxError, Session
 from genprm.settings import Mode, VerifierSettings
 
@@ -46,11 +47,22 @@ UNDECIDED = 0.5
 GoOn = Callable[[Sequence[float]], Awaitable[bool]]
 """Whether a path is to judge one more step, given its rewards so far. Asked between steps, in order."""
 
+_WORDS = ("Yes", "No")
 _NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
 _WITH_ANALYSIS = frozenset({"full", "cot", "text"})
 _WITH_CODE = frozenset({"full", "code", "text"})
 EXECUTED = frozenset({"full", "code"})
 """The modes whose code is run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rewards were read: from which engine and which kind of log-probabilities, among how many of the most
+    probable tokens, and which tokens stood for Yes and for No (all that were met so far, in order)."""
+
+    provenance: Provenance
+    listed: int
+    spellings: dict[str, list[str]]
 
 
 def rewards(verification: Verification) -> list[float]:
@@ -81,21 +93,29 @@ def up_to_first_error(threshold: float = 0.5) -> GoOn:
     return go_on
 
 
+def verdict_word(token: str) -> str | None:
+    """Yes or No where a token spells it: with spaces around it, or with the brace behind it.
+
+    >>> verdict_word(" Yes"), verdict_word("No}"), verdict_word("no"), verdict_word("Not")
+    ('Yes', 'No', None, None)
+    """
+    word = token.strip().rstrip("}$")
+    return word if word in _WORDS else None
+
+
 def read_reward(logprobs: Mapping[str, float]) -> tuple[float, Verdict]:
     """Reward and verdict from the raw log-probabilities (nats) of the most probable tokens at the verdict.
 
-    Reward = p(Yes) / (p(Yes) + p(No)), each the sum over all spellings of the word: with spaces around it, or with
-    the brace behind it where a tokenizer merges the two. A word that is not listed is at most as probable as the
-    least probable token that is, and counts as much. Neither listed: 0.5 and "none". The verdict is the more
-    probable word; a tie is Yes, as a reward of 0.5 is not below 0.5.
+    Reward = p(Yes) / (p(Yes) + p(No)), each the sum over all spellings of the word (`verdict_word`). A word that is
+    not listed is at most as probable as the least probable token that is, and counts as much. Neither listed: 0.5
+    and "none". The verdict is the more probable word; a tie is Yes, as a reward of 0.5 is not below 0.5.
 
     >>> read_reward({"Yes": math.log(0.6), " Yes": math.log(0.15), "No": math.log(0.25)})
     (0.75, 'Yes')
     """
-    mass = {"Yes": 0.0, "No": 0.0}
+    mass = dict.fromkeys(_WORDS, 0.0)
     for token, logprob in logprobs.items():
-        word = token.strip().rstrip("}$")
-        if word in mass:
+        if (word := verdict_word(token)) is not None:
             mass[word] += math.exp(logprob)
     yes, no = mass["Yes"], mass["No"]
     if yes + no == 0.0:
@@ -118,7 +138,19 @@ class Verifier:
         self.engine = engine
         self.sandbox = sandbox
         self.settings = settings
+        self._spellings: dict[str, set[str]] = {word: set() for word in _WORDS}
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def reading(self) -> Reading:
+        """How the rewards given so far were read."""
+        spellings = {word: sorted(found) for word, found in self._spellings.items()}
+        return Reading(self.engine.provenance, VERDICT_LOGPROBS, spellings)
+
+    def note_spellings(self, tokens: Iterable[str]) -> None:
+        """Remember those of `tokens`, met where a verdict was due, that spell one."""
+        for token in tokens:
+            if (word := verdict_word(token)) is not None:
+                self._spellings[word].add(token)
 
     def _place(self) -> asyncio.Semaphore:
         """A place among the live paths; a semaphore belongs to one event loop."""
@@ -189,6 +221,7 @@ class _Path:
         self.settings = verifier.settings
         self.mode = mode
         self.prompt_tokens = 0
+        self._verifier = verifier
         self._engine = verifier.engine
         self._sandbox = verifier.sandbox
         self._case_id = case_id
@@ -232,6 +265,7 @@ class _Path:
         (completion,) = await self._engine.complete(prompt, sampling)
         self.prompt_tokens += max(0, completion.prompt_tokens - self._context)
         self._context = completion.prompt_tokens + completion.tokens
+        self._verifier.note_spellings(token for top in completion.top_logprobs for token in top)
         return completion
 
     async def run(self, code: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -74,10 +74,12 @@ def processbench(
     name = model or default_model()
     baseline = open_baseline(name, mode, engine, votes)
     threshold = None
+    read_from: dict[str, Any] = {}
     if baseline is None:
         with GenPRM.load(name, engine, chosen, system=system) as prm, progress_bar("judged", len(cases)) as bar:
             predictions = prm.evaluate(cases, votes, progress=bar)
             asked: str = prm.mode
+            read_from = {"reading": dataclasses.asdict(prm.reading())}
     else:
         tuning = [] if baseline.threshold is not None else subsample(load_subset(TUNED_ON, directory), limit)
         scored = {(case.subset, case.id) for case in (*cases, *tuning)}
@@ -85,9 +87,10 @@ def processbench(
             predictions, threshold = baseline.evaluate(cases, tuning, bar)
         asked = baseline.label
     result = score(voted(predictions))
-    saved = _save(predictions, _folder(name, asked, votes, limit, subset), report_json(result))
+    report = {**report_json(result), **read_from}
+    saved = _save(predictions, _folder(name, asked, votes, limit, subset), report)
     if as_json:
-        print(json.dumps({**report_json(result), "predictions": str(saved)}, indent=1))
+        print(json.dumps({**report, "predictions": str(saved)}, indent=1))
         return
     if votes > 1:
         show_score(score(single_paths(predictions)), f"{name}, mode {asked}, Pass@1 (mean of {votes} paths)")

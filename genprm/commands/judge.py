@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,6 +73,7 @@ def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
         "prompt_tokens": result.prompt_tokens,
         "mode": result.mode,
         "votes": len(paths),
+        "reading": dataclasses.asdict(result.reading),
         **({"paths": paths} if len(paths) > 1 else {}),
     }
 
@@ -98,8 +100,11 @@ def _show(console: Console, row: dict[str, Any], result: Result) -> None:
         console.print(
             f"\n  [bold {colour}]{verdict:3}[/] {reward:.3f}  [bold]{index + 1}.[/] {escape(step.strip())}"
         )
-        shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward)).steps[index]
-        _reasons(console, shown)
+        shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward))
+        if len(result.paths) > 1:
+            each = " ".join(f"{path.steps[index].reward:.2f}" for path in result.paths)
+            console.print(f"      [dim]{'paths':16} {each}; the reasons are those of path {shown.path + 1}[/]")
+        _reasons(console, shown.steps[index])
     console.print()
 
 
@@ -118,3 +123,5 @@ def _reasons(console: Console, step: StepVerification) -> None:
             console.print(f"      [dim]{name if number == 0 else '':16}[/] {escape(line)}")
     if step.verdict == "none":
         console.print("      [yellow]no verdict could be read; the reward is 0.5[/]")
+    elif step.forced:
+        console.print("      [yellow]no verdict by itself: rounds or tokens ran out, and it was asked for[/]")

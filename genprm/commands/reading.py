@@ -43,16 +43,29 @@ def read_lines(file: str) -> tuple[str, list[str]]:
 
 
 def read_objects(file: str) -> list[tuple[str, dict[str, Any]]]:
-    """Where each object is (for messages) and the object: JSON lines, or one JSON array of objects.
+    """Where each object is (for messages) and the object: JSON lines, one JSON array of objects, or one object.
 
     Raises:
         InputError: as `read_text`, not JSON, not objects, or none at all.
     """
     name, text = read_text(file)
+    if (single := _single(text)) is not None:
+        return [(name, single)]
     rows = _array(name, text) if text.lstrip().startswith("[") else list(json_rows(text.split("\n"), name))
     if not rows:
         raise InputError(f"{name}: nothing in it, allowed: at least one JSON object, one per line")
     return rows
+
+
+def _single(text: str) -> dict[str, Any] | None:
+    """The object that a text of several lines is as a whole; None where it is something else."""
+    if "\n" not in text.strip():
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _array(name: str, text: str) -> list[tuple[str, dict[str, Any]]]:

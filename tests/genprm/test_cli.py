@@ -101,6 +101,21 @@ def test_judge_as_json(model: str) -> None:
 def test_judge_with_votes_shows_every_path(model: str) -> None:
     (row,) = call("judge", "--model", model, "--votes", "3", "--json", stdin=lines(SOLUTION)).splitlines()
     assert len(json.loads(row)["paths"]) == json.loads(row)["votes"] == 3
+    assert "paths            0.89 0.89 0.89; the reasons are those of path 1" in call(
+        "judge", "--model", model, "--votes", "3", stdin=lines(SOLUTION)
+    )
+
+
+def test_judge_says_what_the_rewards_were_read_from(model: str) -> None:
+    (row,) = call("judge", "--model", model, "--json", stdin=lines(SOLUTION)).splitlines()
+    reading = json.loads(row)["reading"]
+    assert (reading["provenance"]["engine"], reading["provenance"]["logprobs"]) == ("scripted", "raw")
+    assert reading["spellings"] == {"Yes": ["Yes"], "No": ["No"]}
+
+
+def test_judge_reads_one_solution_written_over_several_lines(model: str) -> None:
+    (row,) = call("judge", "--model", model, "--json", stdin=json.dumps(SOLUTION, indent=2)).splitlines()
+    assert json.loads(row)["first_error"] == 1
 
 
 def test_judge_for_people(model: str) -> None:

@@ -40,6 +40,13 @@ def test_rewards_first_error_and_reasons(prm: GenPRM) -> None:
     assert repr(result) == "Result(first_error=1, rewards=[0.89, 0.11, 0.89], mode='full', votes=1)"
 
 
+def test_rewards_say_what_they_were_read_from(prm: GenPRM) -> None:
+    reading = prm.score("Add.", STEPS).reading
+
+    assert (reading.provenance.engine, reading.provenance.logprobs, reading.listed) == ("scripted", "raw", 20)
+    assert reading.spellings == {"Yes": ["Yes"], "No": ["No"]}
+
+
 def test_votes_are_independent_paths(prm: GenPRM) -> None:
     result = prm.score("Add.", STEPS, votes=3)
 

@@ -22,6 +22,7 @@ from genprm.miniature.judge import Judgement
 from genprm.records import (
     BenchmarkCase,
     Problem,
+    Provenance,
     Rationale,
     SampledProblem,
     SampledSolution,
@@ -32,7 +33,7 @@ from genprm.records import (
     Verification,
 )
 from genprm.settings import Profile, build_profile
-from genprm.verifier import GoOn, every_step
+from genprm.verifier import GoOn, Reading, every_step
 from orchestration import assembly
 
 TURN = (
@@ -141,6 +142,9 @@ class FakeVerifier:
 
     def __init__(self, engine: str, *_: Any) -> None:
         self.knows = "checkpoints" in engine
+
+    def reading(self) -> Reading:
+        return Reading(Provenance("fake", "1", "raw"), 20, {"Yes": ["Yes"], "No": ["No"]})
 
     async def verify(
         self,
