@@ -33,7 +33,7 @@ _CPU_BATCHED_TOKENS = 8192
 """Tokens that one step may take on a CPU; a whole prompt has to fit."""
 
 _ENVIRONMENT = {
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
     # A process forked from this one, which has threads, could hang.
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
