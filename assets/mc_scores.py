@@ -7,12 +7,13 @@ import dagster as dg
 
 from assets.parameters import reads, weights_version
 from assets.pipeline import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
+from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
 from assets.surroundings import Machines, Progress, Store
 from genprm.answers import AnswerChecker
 from genprm.journal import finish, row_key
-from genprm.monte_carlo import score_steps
+from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores, from_dict
+from genprm.settings import MonteCarloSettings
 
 CODE_VERSION = "2"
 SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")
@@ -80,6 +81,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
                 "rollouts": sum(sum(row.rollouts) for row in rows),
+                "of K for every step (%)": share(sum(sum(row.rollouts) for row in rows), _at_k(rows, settings)),
                 "steps": sum(len(row.mc) for row in rows),
                 "stopped": dict(Counter(reason for row in rows for reason in row.stopped)),
                 "scores": plot(lambda axes: _draw(axes, pairs)),
@@ -90,6 +92,11 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         )
 
     return mc_scores
+
+
+def _at_k(rows: list[StepScores], settings: MonteCarloSettings) -> int:
+    """Rollouts that the same steps would have had with K each."""
+    return sum(rollouts_for(row.pass_at_1, settings) * sum(n > 0 for n in row.rollouts) for row in rows)
 
 
 def _draw(axes: Any, pairs: list[tuple[Solution, StepScores]]) -> None:
