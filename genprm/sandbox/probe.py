@@ -40,16 +40,21 @@ class Primitive:
 
 
 @functools.cache
-def primitives() -> tuple[Primitive, ...]:
-    """Every primitive, each one tried on this machine (once for each process)."""
+def primitive(name: str) -> Primitive:
+    """One of `REMEDIES`, tried on this machine (once for each process)."""
     if not sys.platform.startswith("linux"):
-        return tuple(Primitive(name, "", f"not on {platform.system()}") for name in REMEDIES)
-    return (_filter(), _landlock(), _bubblewrap(), _namespaces(), _user_ids())
+        return Primitive(name, "", f"not on {platform.system()}")
+    return _TRIALS[name]()
+
+
+def primitives() -> list[Primitive]:
+    """Every primitive, tried."""
+    return [primitive(name) for name in REMEDIES]
 
 
 def lacking(level: int) -> list[Primitive]:
     """The primitives of `level` that this machine does not have."""
-    return [primitive for primitive in primitives() if primitive.name in NEEDS[level] and primitive.problem]
+    return [found for found in map(primitive, NEEDS[level]) if found.problem]
 
 
 def best_level() -> int | None:
@@ -59,14 +64,14 @@ def best_level() -> int | None:
 
 def refusal(level: int) -> str:
     """Why `level` cannot be had here, and what would help."""
-    reasons = [f"{primitive.name} ({primitive.problem})" for primitive in lacking(level)]
-    remedies = [REMEDIES[primitive.name] for primitive in lacking(level)]
+    reasons = [f"{missing.name} ({missing.problem})" for missing in lacking(level)]
+    remedies = [REMEDIES[missing.name] for missing in lacking(level)]
     return f"sandbox level {level} is not available: no {', no '.join(reasons)}. It takes: {'; '.join(remedies)}"
 
 
 def missing_for_confinement() -> list[str]:
     """The primitives of level 2 that this machine lacks, each with its reason."""
-    return [f"{primitive.name}: {primitive.problem}" for primitive in lacking(2)]
+    return [f"{missing.name}: {missing.problem}" for missing in lacking(2)]
 
 
 def _filter() -> Primitive:
@@ -108,3 +113,12 @@ def _user_ids() -> Primitive:
         return Primitive(name, "at every level")
     where = "at level 1; at others the interpreter lies in a directory that is private to root"
     return Primitive(name, where)
+
+
+_TRIALS = {
+    "system call filter": _filter,
+    "Landlock": _landlock,
+    "bubblewrap": _bubblewrap,
+    "namespaces": _namespaces,
+    "user id per session": _user_ids,
+}

@@ -14,9 +14,9 @@ from genprm.sandbox.base import SandboxError
 
 @pytest.fixture(autouse=True)
 def _tried_anew() -> Iterator[None]:
-    probe.primitives.cache_clear()
+    probe.primitive.cache_clear()
     yield
-    probe.primitives.cache_clear()
+    probe.primitive.cache_clear()
 
 
 def test_it_names_the_level_and_every_primitive(level: int) -> None:

@@ -15,9 +15,9 @@ from genprm.settings import SandboxSettings
 
 @pytest.fixture(autouse=True)
 def _tried_anew() -> Iterator[None]:
-    probe.primitives.cache_clear()
+    probe.primitive.cache_clear()
     yield
-    probe.primitives.cache_clear()
+    probe.primitive.cache_clear()
 
 
 def without_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_the_best_level_that_the_machine_has_is_the_default(monkeypatch: pytest.
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     assert open_sandbox(SandboxSettings()).level == 1
 
-    probe.primitives.cache_clear()
+    probe.primitive.cache_clear()
     monkeypatch.setattr(bubblewrap, "trial", lambda: "bwrap: No permissions to create new namespace")
     assert open_sandbox(SandboxSettings()).level == 2
 

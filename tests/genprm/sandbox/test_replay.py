@@ -18,7 +18,8 @@ from genprm.settings import SandboxSettings
 
 @pytest.fixture
 def settings(level: int) -> SandboxSettings:
-    return SandboxSettings(level=level, seconds=1.0, memory_mb=256, output_bytes=1000, workers=2)
+    preload = ("sympy", "numpy")
+    return SandboxSettings(level=level, seconds=1.0, memory_mb=256, output_bytes=1000, workers=2, preload=preload)
 
 
 @pytest.fixture
