@@ -1,4 +1,4 @@
-"""Finished work on disk, so that nothing finished is done twice (DESIGN section 6).
+"""Finished work on disk, so that nothing finished is done twice.
 
 A journal is a file of JSON lines `{"key", "value"}`. The key is a hash of everything that decides the value
 (inputs, parameters, model, sample index), so that a changed parameter finds nothing and an unchanged one finds
