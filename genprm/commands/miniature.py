@@ -22,7 +22,7 @@ def train(
         Path | None, typer.Option(help="Where the models go. [default: miniature-weights in GENPRM_HOME]")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time for training. [default: the recipe's, about 65 on two idle cores]")
+        float | None, typer.Option(help="Time for training. [default: the recipe's, about 80 on two idle cores]")
     ] = None,
 ) -> None:
     """Train the small models from scratch and compare them with the shipped ones."""

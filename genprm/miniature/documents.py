@@ -55,7 +55,7 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
     """A solution finished from a given beginning, which is right or wrong; a wrong one is repaired in a share
     `recovery`.
     """
-    steps, wrong = careless_steps(rng, problem, habits, forced=rng.random() < 0.6)
+    steps, wrong = careless_steps(rng, problem, habits, forced=rng.random() < 0.5)
     first = wrong.index(True) if True in wrong else -1
     if first < 0 or first >= len(problem.gold) or "boxed" in steps[first]:
         given = rng.randrange(len(problem.gold)) if rng.random() < 0.7 else 0
@@ -108,18 +108,6 @@ def plan_document(rng: random.Random, problem: MiniatureProblem) -> Document:
     return [(prompt("Plan", text), 0.0), (answer, 1.0), (END, 1.0)]
 
 
-def recital_document(rng: random.Random, problem: MiniatureProblem) -> Document:
-    """The facts in any order, word for word: copying is what everything else is built on."""
-    numbers = rng.sample(range(1, len(problem.facts) + 1), len(problem.facts))
-    facts = [_source(problem, number) for number in numbers]
-    document: Document = [(prompt("Question", problem.text), 0.0)]
-    # Which fact comes next is chance, so only what it says is learnt.
-    for fact in facts:
-        number, colon, words = fact.partition(":")
-        document += [(number + colon, 0.0), (words, 1.0), (STEP_SEPARATOR, 0.0)]
-    return document
-
-
 def drill_document(rng: random.Random, count: int = 14) -> Document:
     """Bare calculations; only the results are learnt."""
     document: Document = [(f"{USER}Compute:{TURN_END}{ASSISTANT}", 0.0)]
@@ -154,14 +142,12 @@ class Judge:
     """How the judge of a verification document behaves.
 
     `slip` is the chance of a wrong mental value (not learnt; the code then overrules it); `agree` the chance of
-    expecting whatever the step says where code is run, `agree_unrun` where none is; `flip` the chance of the
-    opposite verdict; `stress` the weight of the choice of fact and calculation where the step is wrong,
-    `verdict` the weight of the verdict.
+    expecting whatever the step says; `flip` the chance of the opposite verdict; `stress` the weight of the
+    choice of fact and calculation where the step is wrong, `verdict` the weight of the verdict.
     """
 
     slip: float = 0.06
     agree: float = 0.0
-    agree_unrun: float = 0.0
     flip: float = 0.0
     stress: float = 3.0
     verdict: float = 2.0
@@ -169,7 +155,7 @@ class Judge:
 
 GOOD_JUDGE = Judge()
 # The verdict is one token in fifty: without the weight the models take minutes to notice that it follows the code.
-WEAK_JUDGE = Judge(slip=0.0, agree=0.5, agree_unrun=0.25, flip=0.03, stress=1.0, verdict=10.0)
+WEAK_JUDGE = Judge(slip=0.0, agree=0.5, flip=0.03, stress=1.0, verdict=10.0)
 
 
 def analysis_text(problem: MiniatureProblem, gold: GoldStep | None, claim: StepClaim | None) -> str:
@@ -217,21 +203,12 @@ def expected_at(problem: MiniatureProblem, index: int) -> Expectation:
 
 
 def verify_document(
-    rng: random.Random,
-    problem: MiniatureProblem,
-    steps: Sequence[str],
-    mode: str,
-    judge: Judge = GOOD_JUDGE,
-    *,
-    corrected: bool = False,
+    rng: random.Random, problem: MiniatureProblem, steps: Sequence[str], mode: str, judge: Judge = GOOD_JUDGE
 ) -> Document:
     """The conversation that judges a solution step by step and ends with the first No.
 
-    The steps must have the form of steps (`read_step`), and be right up to the first wrong one. `corrected` steps
-    are each the right one or a mistake in its place, made after right ones; the conversation then goes on after
-    a No, so that it holds several mistakes.
+    The steps must have the form of steps (`read_step`), and be right up to the first wrong one.
     """
-    agree = judge.agree if mode in ("full", "code") else judge.agree_unrun
     document: Document = [(JUDGE_DIRECTLY, 0.0)] if mode == "direct" and rng.random() < 0.7 else []
     for index, text in enumerate(steps):
         claim = read_step(text)
@@ -240,11 +217,11 @@ def verify_document(
         question = f"Question: {problem.text}\n\n{text}" if index == 0 else text
         document.append((f"{USER}{question}{TURN_END}{ASSISTANT}", 0.0))
         expectation = expected_at(problem, index)
-        if agree and rng.random() < agree:
+        if judge.agree and rng.random() < judge.agree:
             expectation = _agreement(claim, expectation)
         verdict, pieces = _judged(rng, problem, claim, expectation, mode, judge)
         document += [*pieces, (END, 1.0), ("\n", 0.0)]
-        if not verdict and not corrected:
+        if not verdict:
             break
     return document
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from genprm.miniature.documents import MODES, Judge, recital_document, verify_document
+from genprm.miniature.documents import MODES, Judge, verify_document
 from genprm.miniature.names import NAMES, Split, is_held_out
 from genprm.miniature.policy_samples import Samples
 from genprm.miniature.problems import read_problem
@@ -18,7 +18,7 @@ TEXT = (
     "(1) Tamilo has 5 pens. (2) Tamilo buys 7 pens. (3) Tamilo sells 2 pens."
 )
 STEPS = ["Step 1: By (2), 5 + 7 = 12 pens.", "Step 2: By (3), 12 - 2 = 11 pens. The answer is $\\boxed{11}$."]
-KINDS = ["solve", "careless", "care", "refine", "plan", "recital", "drill", "weak", "verify"]
+KINDS = ["solve", "careless", "care", "refine", "plan", "drill", "weak", "verify"]
 
 
 def texts(mode: str, judge: Judge) -> tuple[str, str]:
@@ -53,29 +53,6 @@ def test_modes_have_their_parts() -> None:
         assert ("```python" in whole) == (mode in ("full", "code", "text"))
         assert ("[Code Output]" in learnt) == (mode == "text")
         assert whole.count("boxed{Yes}") == whole.count("boxed{No}") == 1
-
-
-def test_corrected_steps_are_judged_each_on_its_own() -> None:
-    wrong = "Step 1: By (2), 5 - 7 = 2 pens."
-    problem = read_problem(TEXT)
-    document = verify_document(random.Random(0), problem, [wrong, STEPS[1]], "code", corrected=True)
-    assert re.findall("(12|10) (True|False)", "".join(t for t, _ in document)) == [("12", "False"), ("10", "False")]
-    document = verify_document(random.Random(0), problem, [wrong, STEPS[1]], "code")
-    assert [t for t, _ in document if t in ("Yes", "No")] == ["No"]
-
-
-def test_mistakes_of_the_policy_are_found_under_their_problem_and_index() -> None:
-    problem = read_problem(TEXT)
-    right = [STEPS[0], STEPS[1].replace("11", "10")]
-    samples = Samples([(problem, right)], [(problem, STEPS), (problem, [STEPS[0].replace("12", "13")])])
-    assert samples.mistakes == [(problem, {1: [STEPS[1]], 0: ["Step 1: By (2), 5 + 7 = 13 pens."]})]
-
-
-def test_a_recital_repeats_every_fact_word_for_word() -> None:
-    document = recital_document(random.Random(0), read_problem(TEXT))
-    learnt = sorted(text.strip() for text, weight in document if weight)
-    assert learnt == ["Tamilo buys 7 pens.", "Tamilo has 5 pens.", "Tamilo sells 2 pens."]
-    assert "Next is (3): Tamilo sells 2 pens." in "".join(text for text, _ in document)
 
 
 def test_a_slip_in_the_analysis_is_not_learnt_and_overruled_by_the_code() -> None:
