@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from genprm.baselines.judge import prompt_text, read_index
 from genprm.engines.base import Engine
 from genprm.records import NO_ERROR, Message, StepVerification
-from genprm.scaling.voting import majority_rewards
+from genprm.scaling.voting import majority_rewards, verify_votes
 from genprm.settings import Mode, SamplingSettings
 from genprm.solutions import derived_seed, sampling_of
 from genprm.verifier import Verifier, first_error, rewards
@@ -51,11 +50,8 @@ class RewardCritic:
         Raises:
             EngineError, SandboxError: as raised by the verifier.
         """
-        paths = await asyncio.gather(
-            *(
-                self._verifier.verify(case_id, problem, steps, self._mode, path, self._votes == 1, self._threshold)
-                for path in range(self._votes)
-            )
+        paths = await verify_votes(
+            self._verifier, case_id, problem, steps, self._mode, self._votes, self._threshold
         )
         tokens = sum(path.tokens + path.prompt_tokens for path in paths)
         wrong = first_error(majority_rewards([rewards(path) for path in paths]), self._threshold)
