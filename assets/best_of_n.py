@@ -57,7 +57,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         votes = 1 if model.mode == "direct" else settings.votes
         items = [(row, path) for row in sampled for path in range(votes)]
         how = (CODE_VERSION, checkpoint.version, model.mode, evaluation.verifier.model_dump(mode="json"))
-        verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), evaluation.verifier)
+        engine, live_paths = machines.engine(checkpoint.weights), pipeline.profile.engine.live_paths
+        verifier = Verifier(engine, machines.sandbox(), evaluation.verifier, live_paths)
 
         async def judged() -> list[Verification]:
             async def one(index: int) -> Verification:

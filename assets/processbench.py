@@ -75,7 +75,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             settings.threshold,
             settings.verifier.model_dump(mode="json"),
         )
-        verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), settings.verifier)
+        live_paths = pipeline.profile.engine.live_paths
+        verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), settings.verifier, live_paths)
         parameters = {
             "model": model.key,
             "subset": subset,

@@ -44,7 +44,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         key = context.partition_key
         solutions = store.read(Solution, "solutions", key)
         how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
-        verifier = Verifier(machines.engine(settings.model), machines.sandbox(), settings.verifier)
+        live_paths = pipeline.profile.engine.live_paths
+        verifier = Verifier(machines.engine(settings.model), machines.sandbox(), settings.verifier, live_paths)
 
         async def judged() -> list[Rationale]:
             return await finish(

@@ -27,7 +27,7 @@ from genprm.records import BenchmarkCase, Prediction, Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scaling.voting import majority_rewards
-from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
+from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
 from genprm.verifier import Reading, Verifier, first_error, rewards
 
 MODES: tuple[str, ...] = get_args(Mode)
@@ -164,11 +164,18 @@ class GenPRM:
     anywhere (in a notebook, too) and the `async` ones in any event loop. Close it, or use it as a context manager.
     """
 
-    def __init__(self, engine: Engine, sandbox: Sandbox, verifier: VerifierSettings, mode: Mode) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        verifier: VerifierSettings,
+        mode: Mode,
+        live_paths: int = LIVE_PATHS,
+    ) -> None:
         self._background = BackgroundLoop("genprm")
         self._engine = engine
         self._sandbox = sandbox
-        self._verifier = Verifier(engine, sandbox, verifier)
+        self._verifier = Verifier(engine, sandbox, verifier, live_paths)
         self.mode = mode
 
     @classmethod
@@ -203,7 +210,7 @@ class GenPRM:
         wanted = check_mode(mode or manifest.inference_mode or "full")
         opened = open_sandbox(sandbox or SandboxSettings())
         assert manifest.verifier is not None
-        return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted)
+        return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted, chosen.live_paths)
 
     def score(self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None) -> Result:
         """Rewards for the steps of one solution from `votes` verification paths (Maj@N).

@@ -303,12 +303,18 @@ class RefinementSettings(Section):
     seed: int = 0
 
 
+LIVE_PATHS = 256
+"""Verification paths judged at a time unless set; the sandbox keeps as many interpreters alive."""
+
+
 class EngineSettings(Section):
     """How text is generated."""
 
     backend: Literal["transformers", "vllm", "openai"] = "vllm"
     max_in_flight: Annotated[int, Field(ge=1)] = 256
     """Requests that the engine works on at a time; the others wait."""
+    live_paths: Annotated[int, Field(ge=1)] = LIVE_PATHS
+    """Verification paths judged at a time; the others wait. Each holds an interpreter and a place in caches."""
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
@@ -342,8 +348,8 @@ class SandboxSettings(Section):
     scratch_files: Annotated[int, Field(ge=1)] = 1000
     """Files and directories in it."""
     preload: tuple[str, ...] = ("sympy", "numpy", "scipy.optimize", "scipy.integrate")
-    """Modules that every session has loaded from the start; others are imported when a block asks for them. Those of
-    scipy cost each session 2 ms more to fork, and save the first block that imports them most of a second."""
+    """Modules that every session has loaded from the start; others are imported when a block asks for them. Those
+    of scipy cost each session 2 ms more to fork, and save the first block that imports them most of a second."""
     workers: Annotated[int, Field(ge=1)] = 2
 
 

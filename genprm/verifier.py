@@ -34,13 +34,10 @@ from genprm.conversation import (
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.records import NO_ERROR, Message, Provenance, StepVerification, Verification
 from genprm.sandbox.base import Sandbox, SandboxError, Session
-from genprm.settings import Mode, VerifierSettings
+from genprm.settings import LIVE_PATHS, Mode, VerifierSettings
 
 VERDICT_LOGPROBS = 20
 """Most probable tokens looked at where the verdict is due (as in the published evaluation)."""
-LIVE_PATHS = 128
-"""Paths that one verifier judges at a time; the others wait. Each holds an interpreter, of which the sandbox keeps
-256 alive, and a conversation, whose keys and values the engine's prefix cache is to keep."""
 UNDECIDED = 0.5
 """Reward of a step that no verdict could be had for."""
 
@@ -132,12 +129,19 @@ def request_seed(seed: int, case_id: str, path: int, step: int, stage: str) -> i
 
 
 class Verifier:
-    """Judges the steps of solutions with one model and one sandbox."""
+    """Judges the steps of solutions with one model and one sandbox, `live_paths` paths at a time."""
 
-    def __init__(self, engine: Engine, sandbox: Sandbox | None, settings: VerifierSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox | None,
+        settings: VerifierSettings,
+        live_paths: int = LIVE_PATHS,
+    ) -> None:
         self.engine = engine
         self.sandbox = sandbox
         self.settings = settings
+        self.live_paths = live_paths
         self._spellings: dict[str, set[str]] = {word: set() for word in _WORDS}
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -154,7 +158,7 @@ class Verifier:
 
     def _place(self) -> asyncio.Semaphore:
         """A place among the live paths; a semaphore belongs to one event loop."""
-        return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LIVE_PATHS))
+        return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.live_paths))
 
     async def verify(
         self,
@@ -169,7 +173,7 @@ class Verifier:
 
         `path` numbers independent paths of the same case (paper eq. 6): each has its own samples, history and
         interpreter. What scripts do wrong is data. A step whose verdict cannot be had, even when asked for it,
-        has reward 0.5 and verdict "none". Of the paths asked for at once, `LIVE_PATHS` are judged at a time.
+        has reward 0.5 and verdict "none". Of the paths asked for at once, `live_paths` are judged at a time.
 
         Raises:
             ValueError: no steps, or a mode that runs code without a sandbox.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Verification
 from genprm.settings import Mode
-from genprm.verifier import LIVE_PATHS, Verifier, every_step, first_error, rewards
+from genprm.verifier import Verifier, every_step, first_error, rewards
 
 
 class PassAt1(NamedTuple):
@@ -138,7 +138,7 @@ async def verify_votes(
     vote = Vote(votes, threshold)
     # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
     # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
-    patient = votes <= LIVE_PATHS
+    patient = votes <= verifier.live_paths
 
     async def judged(path: int) -> Verification:
         recorded = (known or {}).get(path)

@@ -128,8 +128,7 @@ async def test_one_interpreter_lasts_over_the_steps_of_a_path_and_is_closed() ->
     assert all(session.closed for session in sandbox.sessions)
 
 
-async def test_only_so_many_paths_hold_an_interpreter_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genprm.verifier.LIVE_PATHS", 3)
+async def test_only_so_many_paths_hold_an_interpreter_at_a_time() -> None:
     sandbox = FakeSandbox()
     live: list[int] = []
 
@@ -137,7 +136,7 @@ async def test_only_so_many_paths_hold_an_interpreter_at_a_time(monkeypatch: pyt
         live.append(sum(not session.closed for session in sandbox.sessions))
         return script()(prompt)
 
-    verifier = Verifier(ScriptedEngine(reply), sandbox, settings())
+    verifier = Verifier(ScriptedEngine(reply), sandbox, settings(), live_paths=3)
     paths = await asyncio.gather(*(verifier.verify("c", "Add.", STEPS, "full", path=i) for i in range(10)))
     assert max(live) == 3
     assert len(paths) == len(sandbox.sessions) == 10
