@@ -31,8 +31,8 @@ _TOKEN = "token_id:"
 """What vLLM writes before the id of a token where it was asked for ids."""
 _STOP_REASONS = ("stop_reason", "matched_stop")
 """Where vLLM and SGLang say which stop string ended a completion; None or a token id for an end token."""
-_PROBES = (1.0, 4.0)
-"""Temperatures under which raw log-probabilities are the same and processed ones are not."""
+_PROBES = (1.0, 2.0)
+"""Temperatures under which raw log-probabilities are the same and processed ones are not; servers allow up to 2."""
 _DIFFERENT = 0.05
 """Nats by which the log-probabilities of one token differ when they are processed, and more than rounding does."""
 

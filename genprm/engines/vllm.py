@@ -102,23 +102,23 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.exceptions import EngineDeadError
 
-        parameters = SamplingParams(
-            max_tokens=min(sampling.max_tokens, self._tokenizer.context - len(ids)),
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            seed=seed,
-            stop=list(sampling.stop),
-            stop_token_ids=sorted(self._tokenizer.ends),
-            logprobs=sampling.logprobs or None,
-            detokenize=bool(sampling.stop),
-            include_stop_str_in_output=True,
-            skip_special_tokens=False,
-            spaces_between_special_tokens=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
         request: Any = {"prompt_token_ids": ids}
         try:
+            parameters = SamplingParams(
+                max_tokens=min(sampling.max_tokens, self._tokenizer.context - len(ids)),
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                top_k=sampling.top_k,
+                seed=seed,
+                stop=list(sampling.stop),
+                stop_token_ids=sorted(self._tokenizer.ends),
+                logprobs=sampling.logprobs or None,
+                detokenize=bool(sampling.stop),
+                include_stop_str_in_output=True,
+                skip_special_tokens=False,
+                spaces_between_special_tokens=False,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
             outputs = self._engine.generate(request, parameters, str(next(self._numbers)))
             final = [output async for output in outputs][-1]
         except EngineDeadError as error:

@@ -14,7 +14,7 @@ from genprm.settings import EngineSettings
 from tests.genprm.engines.backends import IN_PROCESS_VLLM, need_vllm
 
 MODEL = resolve_model("miniature/rationale")
-ENDLESS = Sampling(max_tokens=1000, temperature=5.0, seed=1)
+ENDLESS = Sampling(max_tokens=1000, temperature=2.0, seed=1)
 """The model hits upon its end token now and then, but seldom early in all of many samples."""
 
 
@@ -29,6 +29,15 @@ async def test_cancelling_ends_the_requests_in_vllm(engine_of: Callable[[str, st
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: unfinished() == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+async def test_a_request_that_vllm_refuses_is_an_engine_error(engine_of: Callable[[str, str], Engine]) -> None:
+    engine = engine_of("vllm", MODEL)
+    with pytest.raises(EngineError, match=r"vllm refused a request: temperature must be in \[0, 2\], got 5\.0"):
+        await engine.complete("S", Sampling(max_tokens=5, temperature=5.0))
+    assert (await engine.complete("S", Sampling(max_tokens=5)))[0].tokens > 0
 
 
 async def until(true: Callable[[], bool]) -> None:
