@@ -20,6 +20,8 @@ _PROCESS_ENVIRONMENT = {
     # glibc would return and re-fault blocks of a few megabytes on every call; larger ones are given back.
     "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+    # Every engine computes in a thread of its own, which would otherwise leave an arena of its own behind.
+    "MALLOC_ARENA_MAX": "2",
 }
 
 

@@ -37,6 +37,7 @@ class LocalMachines:
             if self._engine is not None:
                 self.run(self._engine.close())
                 self._engine = None
+                _give_memory_back()
             self._engine, self._model = open_engine(model, self._engine_settings), model
         return self._engine
 
