@@ -29,6 +29,7 @@ class RewardTable(Verifier):
     def __init__(self, table: dict[tuple[str, int], list[float]]) -> None:
         self.table = table
         self.settings = VerifierSettings()
+        self.live_paths = 256
         self.now = self.most = 0
         self.cancelled: list[str] = []
 

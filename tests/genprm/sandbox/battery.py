@@ -188,7 +188,9 @@ _FILES = {
     "list the root": Case("import os\nprint(os.listdir('/'))", "error", DENIED),
     "list the home directory": Case("import os\nprint(os.listdir('/root'))", "error", OUT_OF_REACH),
     "import the project": Case("import genprm.sandbox", "error", ("Code execute Error: ModuleNotFoundError",)),
-    "write in /tmp": Case("open('/tmp/escaped', 'w').write('x')", "error", OUT_OF_REACH),
+    "write in /tmp": Case(
+        "open('/tmp/escaped', 'w').write('x')", "error", (*OUT_OF_REACH, "Error: OSError: [Errno 30]")
+    ),
     "write in /dev/shm": Case("open('/dev/shm/escaped', 'w').write('x')", "error", OUT_OF_REACH),
     "change an installed library": Case(
         "import sympy\nopen(sympy.__file__, 'a').write('x')", "error", (*DENIED, "Error: OSError: [Errno 30]")
