@@ -142,6 +142,7 @@ class FakeVerifier:
 
     def __init__(self, engine: str, *_: Any) -> None:
         self.knows = "checkpoints" in engine
+        self.live_paths = 256
 
     def reading(self) -> Reading:
         return Reading(Provenance("fake", "1", "raw"), 20, {"Yes": ["Yes"], "No": ["No"]})
