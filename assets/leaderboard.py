@@ -7,7 +7,7 @@ import dagster as dg
 from assets.checkpoints import read_checkpoint
 from assets.evaluation_set import shared_problems
 from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
-from assets.parameters import INTERVALS, reads_evaluation
+from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.scaling_measures import best_of_n_differences, best_of_n_measures
@@ -24,15 +24,17 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     profile = pipeline.profile
     everything = dg.AllPartitionMapping()
     upstream = ["solutions", "label_quality", "checkpoints", "processbench"]
+    decided_by = [reads_evaluation(INTERVALS)]
     if profile.scaling.sets:
         upstream += ["candidates", "best_of_n"]
+        decided_by.append(reads_scaling(CHOICE))
 
     @dg.asset(
         deps=[
             "problems",
             "evaluation_set",
             *(dg.AssetDep(name, partition_mapping=everything) for name in upstream),
-            reads_evaluation(INTERVALS),
+            *decided_by,
         ],
         group_name="evaluation",
         kinds={"parquet"},

@@ -24,8 +24,8 @@ from genprm.settings import Profile, Section
 CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"
 """The three things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
 
-CANDIDATES, REWARDS = "candidates", "rewards"
-"""The two things that the scaling section decides; each is a partition of `parameters/scaling`."""
+CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
+"""The three things that the scaling section decides; each is a partition of `parameters/scaling`."""
 
 ONLY = "all"
 """Partition of a section that has one version for everything."""
@@ -140,9 +140,12 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
 
 def _scaling(profile: Profile) -> dict[str, Version]:
     scaling = profile.scaling
-    drawn = {**_values(scaling, "votes", "aggregate"), "weights": weights_version(scaling.model)}
-    verifier = _values(profile.evaluation.verifier)
-    return {CANDIDATES: Version(drawn), REWARDS: Version({"votes": scaling.votes, "verifier": verifier})}
+    drawn = {**_values(scaling, "sets", "votes", "aggregate"), "weights": weights_version(scaling.model)}
+    return {
+        CANDIDATES: Version(drawn),
+        REWARDS: Version({"votes": scaling.votes, "verifier": _values(profile.evaluation.verifier)}),
+        CHOICE: Version({"aggregate": scaling.aggregate}),
+    }
 
 
 def parameter_key(section: str) -> dg.AssetKey:
@@ -161,7 +164,7 @@ def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinitio
         "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, INTERVALS]),
     }
     if "scaling" in partitions:
-        partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS])
+        partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS, CHOICE])
     return partitions
 
 

@@ -236,6 +236,14 @@ class TrainingSettings(Section):
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _whole_updates(self) -> TrainingSettings:
+        if self.batch_size % self.device_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of device_batch_size {self.device_batch_size}"
+            )
+        return self
+
 
 class EvaluationSettings(Section):
     """ProcessBench (paper 5.2) and test-time scaling of the reward model."""
@@ -456,8 +464,10 @@ def _explain(error: ValidationError) -> str:
         key = ".".join(str(part) for part in item["loc"]) or "profile"
         if item["type"] == "extra_forbidden":
             lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'])}")
+        elif item["type"] == "value_error":
+            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}")
         else:
-            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}, got {item['input']!r}")
+            lines.append(f"{key}: {item['msg']}, got {item['input']!r}")
     return "; ".join(lines)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from genprm.baselines.discriminative_data import LabelledSolution, write_solutions
 from genprm.settings import TrainingSettings
 from genprm.training.job import EXAMPLES_FILE, TrainingJob
-from genprm.training.launch import TrainingReport, follow, read_report
+from genprm.training.launch import TrainingReport, run_job
 
 
 def train_discriminative(
@@ -38,23 +36,13 @@ def train_discriminative(
         The report, in which `loss_tokens` are labelled steps and losses are nats per step.
 
     Raises:
-        ValueError: no solutions, or `training.batch_size` is not a multiple of `training.device_batch_size`.
+        ValueError: no solutions.
         TrainingError: the process failed.
     """
     if not solutions:
         raise ValueError("no labelled solutions: the training set is empty")
-    if settings.batch_size % settings.device_batch_size:
-        raise ValueError(
-            f"training.batch_size {settings.batch_size} must be a multiple of "
-            f"training.device_batch_size {settings.device_batch_size}"
-        )
-    out_dir = out_dir.resolve()
-    work_dir = out_dir.with_name(f".{out_dir.name}.work")
-    shutil.rmtree(work_dir, ignore_errors=True)
-    work_dir.mkdir(parents=True)
-    started = time.monotonic()
-    write_solutions(solutions, work_dir / EXAMPLES_FILE)
-    job = TrainingJob(base, settings, False, out_dir, work_dir, manifest or {})
-    follow([sys.executable, "-m", "genprm.baselines.discriminative_trainer", str(job.write())], env, log)
-    shutil.rmtree(work_dir)
-    return read_report(out_dir, time.monotonic() - started)
+    job = TrainingJob(base, settings, False, out_dir.resolve(), manifest or {})
+    shutil.rmtree(job.work_dir, ignore_errors=True)
+    job.work_dir.mkdir(parents=True)
+    write_solutions(solutions, job.work_dir / EXAMPLES_FILE)
+    return run_job(job, "genprm.baselines.discriminative_trainer", env, log)

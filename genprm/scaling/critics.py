@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 from genprm.baselines.judge import prompt_text, read_index
 from genprm.engines.base import Engine
 from genprm.records import NO_ERROR, Message, StepVerification
-from genprm.scaling.voting import majority_rewards, verify_votes
+from genprm.scaling.voting import majority_first_error, verify_votes
 from genprm.settings import Mode, SamplingSettings
 from genprm.solutions import derived_seed, sampling_of
-from genprm.verifier import Verifier, first_error, rewards
+from genprm.verifier import Verifier, rewards
 
 
 class Critique(NamedTuple):
@@ -54,8 +54,8 @@ class RewardCritic:
             self._verifier, case_id, problem, steps, self._mode, self._votes, self._threshold
         )
         tokens = sum(path.tokens + path.prompt_tokens for path in paths)
-        wrong = first_error(majority_rewards([rewards(path) for path in paths]), self._threshold)
-        if wrong < 0:
+        wrong = majority_first_error([rewards(path) for path in paths], self._threshold)
+        if wrong == NO_ERROR:
             return Critique(None, "", tokens)
         blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
         return Critique(wrong, self._said(blamed, wrong), tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from genprm.answers import AnswerChecker
@@ -55,22 +55,10 @@ async def refine(
         if last.turn == settings.turns or not last.steps:
             return attempts
         critique = await critic(f"{case_id}@{last.turn}", problem, last.steps)
-        attempts[-1] = _criticised(last, critique)
+        attempts[-1] = replace(last, critique=critique, critic_tokens=critique.tokens)
         if critique.step is None:
             return attempts
         attempts.append(await _rewritten(case_id, problem, answer, attempts[-1], policy, settings, answers))
-
-
-def _criticised(attempt: Attempt, critique: Critique) -> Attempt:
-    return Attempt(
-        attempt.turn,
-        attempt.steps,
-        attempt.final_answer,
-        attempt.correct,
-        critique,
-        attempt.policy_tokens,
-        critique.tokens,
-    )
 
 
 async def _rewritten(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from genprm.event_loops import together
-from genprm.records import NO_ERROR, Verification
+from genprm.records import NO_ERROR, Verification, VoteReading
 from genprm.settings import Mode
 from genprm.verifier import Verifier, every_step, first_error, rewards
 
@@ -45,6 +45,20 @@ def majority_rewards(paths: Sequence[Sequence[float]]) -> list[float]:
         raise ValueError("no verification paths to vote over; at least one is needed")
     length = max(len(path) for path in paths)
     return [statistics.fmean(path[t] for path in paths if len(path) > t) for t in range(length)]
+
+
+def vote_reading(paths: Sequence[Verification]) -> VoteReading:
+    """How the rewards of the paths over one solution were read."""
+    return VoteReading(
+        provenance=list(dict.fromkeys(path.provenance for path in paths)),
+        spellings=sorted({token for path in paths for token in path.spellings}),
+        forced=sum(step.forced or step.verdict == "none" for path in paths for step in path.steps),
+    )
+
+
+def executions(paths: Sequence[Verification]) -> int:
+    """Code blocks that were run on the paths over one solution."""
+    return sum(len(step.executions) for path in paths for step in path.steps)
 
 
 def majority_first_error(paths: Sequence[Sequence[float]], threshold: float = 0.5) -> int:

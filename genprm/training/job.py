@@ -27,8 +27,12 @@ class TrainingJob:
     settings: TrainingSettings
     mask_code_output: bool
     out_dir: Path
-    work_dir: Path
     manifest: Mapping[str, Any]
+
+    @property
+    def work_dir(self) -> Path:
+        """Where the process works; beside `out_dir`, which the finished checkpoint takes in one step."""
+        return self.out_dir.with_name(f".{self.out_dir.name}.work")
 
     def content(self) -> dict[str, Any]:
         """What decides the weights: everything but the directories."""
@@ -42,8 +46,7 @@ class TrainingJob:
     def write(self) -> Path:
         """Write the job to its working directory; the path of the file."""
         path = self.work_dir / JOB_FILE
-        places = {"out_dir": str(self.out_dir), "work_dir": str(self.work_dir)}
-        path.write_text(json.dumps({**self.content(), **places}, indent=1))
+        path.write_text(json.dumps({**self.content(), "out_dir": str(self.out_dir)}, indent=1))
         return path
 
     def publish(self, part: Path) -> None:
@@ -63,7 +66,6 @@ def read_job(path: Path) -> TrainingJob:
         settings=TrainingSettings.model_validate(values["settings"]),
         mask_code_output=values["mask_code_output"],
         out_dir=Path(values["out_dir"]),
-        work_dir=Path(values["work_dir"]),
         manifest=values["manifest"],
     )
 

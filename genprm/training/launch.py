@@ -95,27 +95,29 @@ def run_training(
         manifest: carried into `genprm.json`; `inference_mode` and `verifier` tell `GenPRM.load` how to ask.
 
     Raises:
-        ValueError: no examples, or `training.batch_size` is not a multiple of `training.device_batch_size`.
+        ValueError: no examples.
         TrainingError: the process failed.
     """
     if not examples:
         raise ValueError("no training examples: the training set is empty")
-    if settings.batch_size % settings.device_batch_size:
-        raise ValueError(
-            f"training.batch_size {settings.batch_size} must be a multiple of "
-            f"training.device_batch_size {settings.device_batch_size}"
-        )
-    out_dir = out_dir.resolve()
-    work_dir = out_dir.with_name(f".{out_dir.name}.work")
-    job = TrainingJob(base, settings, mask_code_output, out_dir, work_dir, manifest or {})
+    job = TrainingJob(base, settings, mask_code_output, out_dir.resolve(), manifest or {})
+    _prepare(job, examples, log)
+    return run_job(job, "genprm.training.sft", env, log)
+
+
+def run_job(job: TrainingJob, module: str, env: Mapping[str, str], log: Callable[[str], None]) -> TrainingReport:
+    """Run the training process `module` on a job whose working directory is filled, and remove that directory.
+
+    Raises:
+        TrainingError: the process failed; the working directory stays.
+    """
     started = time.monotonic()
-    job_file = _prepare(job, examples, log)
-    follow([sys.executable, "-m", "genprm.training.sft", str(job_file)], env, log)
-    shutil.rmtree(work_dir)
-    return read_report(out_dir, time.monotonic() - started)
+    follow([sys.executable, "-m", module, str(job.write())], env, log)
+    shutil.rmtree(job.work_dir)
+    return read_report(job.out_dir, time.monotonic() - started)
 
 
-def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callable[[str], None]) -> Path:
+def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callable[[str], None]) -> None:
     """Fill the working directory; what an interrupted run of the same job left there stays, anything else goes."""
     job.work_dir.mkdir(parents=True, exist_ok=True)
     examples_file = job.work_dir / EXAMPLES_FILE
@@ -129,7 +131,6 @@ def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callabl
         else:
             shutil.rmtree(state)
     mark.write_text(fingerprint)
-    return job.write()
 
 
 def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None]) -> None:

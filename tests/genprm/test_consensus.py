@@ -9,6 +9,7 @@ from genprm.conversation import CodeRound, compose_turn, turn_for_mode
 from genprm.records import (
     FilterDecision,
     Message,
+    Provenance,
     Rationale,
     StepLabels,
     StepVerification,
@@ -53,7 +54,9 @@ def judged(verdicts: str, steps: int = 4, forced_at: int = -1, solution_id: str 
         problem="P?",
         steps=[f"Step {number}: s" for number in range(1, steps + 1)],
         judged_first_error=verdicts.find("N"),
-        verification=Verification(solution_id, 0, "full", judgements, 1, len(judgements)),
+        verification=Verification(
+            solution_id, 0, "full", judgements, 1, len(judgements), Provenance("scripted", "1", "raw"), []
+        ),
     )
 
 

@@ -9,11 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from genprm.records import (
+    Prediction,
     Problem,
+    Provenance,
     Rationale,
     Solution,
     StepVerification,
     Verification,
+    VoteReading,
     read_rows,
     schema_of,
     to_table,
@@ -23,13 +26,22 @@ from genprm.records import (
 
 def nested_row() -> Rationale:
     step = StepVerification("turn", "why", "print(1)", "1", 0.25, "No", False, ["ok", "error"], 9)
-    path = Verification("v", 0, "full", [step, step], 40, 18)
+    path = Verification("v", 0, "full", [step, step], 40, 18, Provenance("vllm", "0.32.0", "raw"), ["No", "Yes"])
     return Rationale("s-1", "What is 1 + 1?", ["Step 1: a", "Step 2: b"], 1, path)
 
 
 def test_nested_rows_come_back_equal(tmp_path: Path) -> None:
     write_rows(Rationale, [nested_row()], tmp_path / "deep" / "rows.parquet")
     assert read_rows(Rationale, tmp_path / "deep" / "rows.parquet") == [nested_row()]
+
+
+def test_a_record_that_may_be_absent_comes_back_as_a_record(tmp_path: Path) -> None:
+    reading = VoteReading([Provenance("vllm", "0.32.0", "raw")], ["No", "Yes"], 1)
+    told, silent = (
+        Prediction("c", "s", "g", "p", ["a"], True, -1, -1, [1.0], [[1.0]], 1, 2, 0, r) for r in (reading, None)
+    )
+    write_rows(Prediction, [told, silent], tmp_path / "rows.parquet")
+    assert read_rows(Prediction, tmp_path / "rows.parquet") == [told, silent]
 
 
 def test_an_empty_table_keeps_its_schema(tmp_path: Path) -> None:

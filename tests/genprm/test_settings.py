@@ -79,6 +79,7 @@ def test_operational_sections_are_sections() -> None:
         ("solutions.sampling.top_p=2", "solutions.sampling.top_p: Input should be less than or equal to 1, got 2"),
         ("problems.shards=100", "problems.shards: Input should be less than or equal to 64, got 100"),
         ("training.variants=[soft]", "training.variants names ['soft'], labels has ['main', 'hard']"),
+        ("training.batch_size=6", "training: batch_size 6 must be a multiple of device_batch_size 4"),
         ("labels", "override 'labels' is not of the form section.key=value"),
         ("labels.epsilon", "override 'labels.epsilon' is not of the form section.key=value"),
     ],

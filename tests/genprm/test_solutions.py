@@ -114,10 +114,18 @@ async def test_the_policy_continues_after_step_1(answers: AnswerChecker) -> None
     assert n == 4
 
 
+async def test_the_prompt_that_samples_share_is_counted_once(answers: AnswerChecker) -> None:
+    def reply(k: int) -> Completion:
+        return Completion(RIGHT, 10, "stop", prompt_tokens=33)
+
+    counted, _, _ = await sampled(answers, reply, max_samples=8)
+    assert (counted.samples, counted.tokens, counted.prompt_tokens) == (8, 80, 33)
+
+
 async def test_sampling_stops_when_both_kinds_are_complete(answers: AnswerChecker) -> None:
     counted, kept, engine = await sampled(answers, lambda k: f"{k}{RIGHT if k % 2 else WRONG}")
     assert [n for _, _, n in engine.requests] == [4]
-    assert counted == SampledProblem("p", 4, 2, 0, 0.5, "kept", 40)
+    assert counted == SampledProblem("p", 4, 2, 0, 0.5, "kept", 40, 0)
     assert [(s.id, s.correct, s.final_answer) for s in kept] == [
         ("p-0", False, "6"),
         ("p-1", True, "5"),

@@ -188,6 +188,16 @@ async def test_the_verdict_costs_one_token_with_log_probabilities_and_nothing_el
         )
 
 
+async def test_a_path_says_what_its_rewards_were_read_from() -> None:
+    said = iter(({"Yes": -0.1, " Yes": -3.0, "No": -4.0, "Maybe": -5.0}, {"Yes": -9.0, "No}": -0.1}, {"Yes": -0.1}))
+    engine = ScriptedEngine(script(), lambda prompt: next(said))
+    verifier = Verifier(engine, FakeSandbox(), settings())
+    first = await verifier.verify("c", "Add.", STEPS[:2], "direct")
+    second = await verifier.verify("c", "Add.", STEPS[:1], "direct", path=1)
+    assert first.provenance == second.provenance == engine.provenance
+    assert (first.spellings, second.spellings) == ([" Yes", "No", "No}", "Yes"], ["Yes"])
+
+
 async def test_tokens_of_the_conversation_are_counted_once() -> None:
     """Written + read = the whole conversation, as one can count it from the last prompt."""
     engine = ScriptedEngine(script())

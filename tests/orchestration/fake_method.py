@@ -36,6 +36,7 @@ from genprm.settings import Profile, build_profile
 from genprm.verifier import GoOn, Reading, every_step
 from orchestration import assembly
 
+PROVENANCE = Provenance("fake", "1", "raw")
 TURN = (
     "<analyze>\nIt adds.\n</analyze>\n"
     "<verify>\n```python\nprint(1 + 1)\n```\n[Code Output]\n\n```\n2\n```\n</verify>\n"
@@ -88,7 +89,7 @@ async def sample_solutions(problem: Problem, *_: Any) -> tuple[SampledProblem, l
         raise RuntimeError(f"no solution\nof {problem.id}")
     if os.environ.get("FAKE_SLEEP"):
         await asyncio.sleep(float(os.environ["FAKE_SLEEP"]))
-    sampled = SampledProblem(problem.id, 8, 4, 0, 0.5, "kept", 80)
+    sampled = SampledProblem(problem.id, 8, 4, 0, 0.5, "kept", 80, 20)
     return sampled, [_solution(problem, 0, True), _solution(problem, 1, False)]
 
 
@@ -110,7 +111,7 @@ def _judged(yes: bool) -> StepVerification:
 async def judge_solution(solution: Solution, *_: Any) -> Rationale:
     note("rationales")
     steps = [_judged(True), _judged(True), _judged(solution.correct)]
-    verification = Verification(solution.id, 0, "full", steps, 30, 27)
+    verification = Verification(solution.id, 0, "full", steps, 30, 27, PROVENANCE, ["No", "Yes"])
     first_error = -1 if solution.correct else 2
     return Rationale(solution.id, solution.problem, solution.steps, first_error, verification)
 
@@ -145,7 +146,7 @@ class FakeVerifier:
         self.live_paths = 256
 
     def reading(self) -> Reading:
-        return Reading(Provenance("fake", "1", "raw"), 20, {"Yes": ["Yes"], "No": ["No"]})
+        return Reading(PROVENANCE, 20, {"Yes": ["Yes"], "No": ["No"]})
 
     async def verify(
         self,
@@ -163,7 +164,7 @@ class FakeVerifier:
             if not await go_on([step.reward for step in judged]):
                 break
             judged.append(_judged(yes))
-        return Verification(case_id, path, "full", judged, 30, 27)
+        return Verification(case_id, path, "full", judged, 30, 27, PROVENANCE, ["No", "Yes"])
 
 
 def cases(pipeline: Any, machines: Any) -> list[BenchmarkCase]:

@@ -115,3 +115,5 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
     assert fake_method.calls().count("candidates") == 2 * drawn, "those that were there are kept"
     house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "votes": 2}))
     assert {name.split()[0] for name in house.late()} == {"best_of_n"}
+    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "aggregate": "mean"}))
+    assert house.make() == ["leaderboard", "report"]

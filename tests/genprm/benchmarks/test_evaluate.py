@@ -9,7 +9,7 @@ import pytest
 
 from genprm.benchmarks.evaluate import NoPaths, evaluate_cases, prediction_of
 from genprm.engines.base import EngineError
-from genprm.records import BenchmarkCase, StepVerification, Verification
+from genprm.records import BenchmarkCase, Provenance, StepVerification, Verification
 from genprm.settings import Mode, VerifierSettings
 from genprm.verifier import GoOn, Verifier, every_step
 
@@ -20,7 +20,9 @@ def case(name: str = "x", steps: int = 3, label: int = 1) -> BenchmarkCase:
 
 def path_with(rewards: Sequence[float], path: int = 0) -> Verification:
     steps = [StepVerification("", "", "", "", reward, "Yes", False, [], 5) for reward in rewards]
-    return Verification("x", path, "cot", steps, 100, 5 * len(rewards))
+    return Verification(
+        "x", path, "cot", steps, 100, 5 * len(rewards), Provenance("scripted", "1", "raw"), ["No", "Yes"]
+    )
 
 
 class RewardTable(Verifier):

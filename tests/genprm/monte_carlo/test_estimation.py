@@ -66,6 +66,7 @@ async def test_scores_are_shares_of_rollouts_that_reach_the_answer(answers: Answ
     scores = await score_steps(solution(), engine, SMALL, answers)
     assert scores.mc == [0.25, 0.5, 0.75, 1.0]
     assert scores.rollouts == [4, 4, 4, 0]
+    assert scores.outcomes == ["1000", "1100", "1110", ""]
     assert scores.tokens == 12 * 7
     assert (scores.solution_id, scores.problem_id, scores.pass_at_1) == ("p-3", "p", 0.5)
 
@@ -131,6 +132,11 @@ async def test_every_step_has_its_own_seed(answers: AnswerChecker) -> None:
     assert seeds == [sampling.seed for _, sampling, _ in again.requests]
 
 
+async def test_prompts_that_begin_one_another_are_read_once(answers: AnswerChecker) -> None:
+    engine = RolloutEngine(lambda done, i: Completion(" \\boxed{5}", 7, "stop", prompt_tokens=100 + 10 * done))
+    assert (await score_steps(solution(4), engine, SMALL, answers)).prompt_tokens == 130
+
+
 # topping up
 
 
@@ -178,6 +184,9 @@ async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(
         had = await score_steps(solution(), first, before, answers, journal)
         scores = await score_steps(solution(), second, after, answers, journal)
     assert scores == await score_steps(solution(), fresh, after, answers)
+    assert [one.count("1") / len(one) for one in scores.outcomes[:3]] == scores.mc[:3]
+    for now, then in zip(scores.outcomes, had.outcomes, strict=True):
+        assert now.startswith(then) or then.startswith(now)
     missing = [max(0, wanted - there) for wanted, there in zip(scores.rollouts, had.rollouts, strict=True)]
     assert second.drawn() == sum(missing) >= fewest
 
@@ -204,7 +213,7 @@ async def test_a_journal_row_says_what_made_it(answers: AnswerChecker, tmp_path:
         "first": 0,
         "count": 8,
     }
-    assert {"seed", "reached", "tokens"} <= set(row)
+    assert {"seed", "outcomes", "tokens", "prompt_tokens"} <= set(row)
 
 
 # sequential

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import random
 from collections.abc import Sequence
@@ -12,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genprm.engines.scripted import ScriptedEngine
-from genprm.records import StepVerification, Verification
-from genprm.scaling.voting import majority_first_error, majority_rewards, pass_at_1, verify_votes
+from genprm.records import Provenance, StepVerification, Verification, VoteReading
+from genprm.scaling.voting import (
+    executions,
+    majority_first_error,
+    majority_rewards,
+    pass_at_1,
+    verify_votes,
+    vote_reading,
+)
 from genprm.settings import Mode, VerifierSettings
 from genprm.verifier import GoOn, Verifier, every_step, first_error, rewards
 
@@ -107,7 +115,18 @@ class RewardTable(Verifier):
 
 def path_with(given: Sequence[float], path: int) -> Verification:
     steps = [StepVerification("", "", "", "", reward, "Yes", False, [], 1) for reward in given]
-    return Verification("c", path, "cot", steps, 0, len(steps))
+    return Verification("c", path, "cot", steps, 0, len(steps), Provenance("scripted", "1", "raw"), [])
+
+
+def test_a_vote_says_how_all_its_paths_were_read() -> None:
+    first, second = (path_with([0.9, 0.2], path) for path in (0, 1))
+    asked = dataclasses.replace(second.steps[0], forced=True, executions=["ok", "error"])
+    silent = dataclasses.replace(second.steps[1], verdict="none")
+    other = Provenance("vllm", "0.32.0", "raw")
+    second = dataclasses.replace(second, steps=[asked, silent], provenance=other, spellings=[" No", "No"])
+    third = dataclasses.replace(first, spellings=["No", "Yes"])
+    assert vote_reading([first, second, third]) == VoteReading([first.provenance, other], [" No", "No", "Yes"], 2)
+    assert executions([first, second, third]) == 2
 
 
 @pytest.mark.parametrize("seed", range(40))
