@@ -13,10 +13,10 @@ from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.journal import finish, row_key
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
-from genprm.scaling.voting import majority_rewards
+from genprm.scaling.voting import executions, majority_rewards, vote_reading
 from genprm.verifier import EXECUTED, Verifier, rewards
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")
 
 
@@ -134,6 +134,8 @@ def _rewarded(row: SampledSolution, paths: list[Verification]) -> SolutionReward
         path_rewards=path_rewards,
         tokens=sum(path.tokens for path in paths),
         prompt_tokens=sum(path.prompt_tokens for path in paths),
+        executions=executions(paths),
+        reading=vote_reading(paths),
     )
 
 

@@ -15,7 +15,7 @@ from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores, from_dict
 from genprm.settings import MonteCarloSettings
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")
 DOMAIN = Check("shares", "Scores are shares in [0, 1]; the last is 1 for a right answer and 0 for a wrong one.")
 

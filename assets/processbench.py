@@ -18,7 +18,7 @@ from genprm.journal import Journal, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, from_dict
 from genprm.verifier import EXECUTED, Verifier, first_error
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")
 PATHS = Check("votes", "Every case has the same number of paths, with rewards in [0, 1].")
 VERDICT = Check("first_below_threshold", "The prediction is the first reward below the threshold, -1 if none is.")

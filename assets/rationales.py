@@ -11,7 +11,7 @@ from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution, from_dict
 from genprm.verifier import EXECUTED, Verifier
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 JUDGED = Check("judged_to_first_error", "Every solution is judged up to its end or its first wrong step.")
 REWARDS = Check("rewards", "Every reward lies in [0, 1].")
 VERDICTS = Check("verdicts", "At most 5 % of the judged steps had no verdict of their own.", integrity=False)

@@ -14,7 +14,7 @@ from genprm.problems import shard_of
 from genprm.records import Problem, SampledProblem, Solution, from_dict
 from genprm.solutions import sample_solutions
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 SHARD = Check("right_shard", "Every sampled problem belongs to this shard, and none is missing.")
 BOTH = Check("both_kinds", "Every kept problem has right and wrong solutions; no other problem has any.")
 STEPS = Check("two_steps", "Every kept solution has at least two steps, numbered from 1.")

@@ -47,7 +47,8 @@ class SampledProblem:
     """What sampling the policy on one problem gave (paper 4.2): all paths, kept or not.
 
     `outcome` is kept, easy (no incorrect valid path) or hard (no correct valid path); only kept problems go on.
-    `invalid` paths (truncated, one step, misnumbered) count as incorrect for `pass_at_1`.
+    `invalid` paths (truncated, one step, misnumbered) count as incorrect for `pass_at_1`. `tokens` were generated;
+    `prompt_tokens` are those of the prompt, which all samples share, read once.
     """
 
     problem_id: str
@@ -57,6 +58,7 @@ class SampledProblem:
     pass_at_1: float
     outcome: str
     tokens: int
+    prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,9 @@ class StepScores:
     reach the answer; `rollouts[t]` of them were drawn (0 for the last step and after the first zero).
 
     `stopped[t]` says why step t got no more rollouts (`genprm.monte_carlo.stopping.StopReason`). `decided_for` is
-    the epsilon that sequential estimation decided for; None when every step got its K rollouts.
+    the epsilon that sequential estimation decided for; None when every step got its K rollouts. `outcomes[t]` has a
+    character per rollout in the order drawn: 1 where it reached the answer, 0 where not. `tokens` were generated;
+    `prompt_tokens` are those of the longest prompt, which begins with all the others, read once.
     """
 
     solution_id: str
@@ -90,6 +94,8 @@ class StepScores:
     tokens: int
     stopped: list[str] = dataclasses.field(default_factory=list)
     decided_for: float | None = None
+    outcomes: list[str] = dataclasses.field(default_factory=list)
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,11 @@ class StepVerification:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One path over the steps of one solution. Shorter than the solution when it stopped at the first error."""
+    """One path over the steps of one solution. Shorter than the solution when it stopped at the first error.
+
+    `provenance` says what its rewards were read from, `spellings` which tokens stood for Yes or No where a verdict
+    was due, in alphabetical order.
+    """
 
     id: str
     path: int
@@ -147,6 +157,19 @@ class Verification:
     steps: list[StepVerification]
     prompt_tokens: int
     tokens: int
+    provenance: Provenance
+    spellings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VoteReading:
+    """How the rewards of all paths over one solution were read: from what (each once: a run may go on with another
+    engine than it began with), which tokens stood for Yes or No, and how many verdicts the model did not give of
+    its own, but when asked for them, or not at all."""
+
+    provenance: list[Provenance]
+    spellings: list[str]
+    forced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +220,8 @@ class Prediction:
     """A benchmark case with what a model made of it: the released fields, then `prediction` and `rewards`.
 
     `path_rewards` holds the rewards of each verification path; `rewards` is their mean (Maj@N, paper eq. 7).
+    `executions` counts the code blocks that were run. `reading` is None where no verdict of a generative model was
+    read: the rewards are the model's own numbers.
     """
 
     id: str
@@ -211,6 +236,8 @@ class Prediction:
     path_rewards: list[list[float]]
     tokens: int
     prompt_tokens: int
+    executions: int = 0
+    reading: VoteReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +260,10 @@ class SampledSolution:
 
 @dataclass(frozen=True, slots=True)
 class SolutionRewards:
-    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths."""
+    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths.
+
+    `executions` counts the code blocks that were run, `reading` says how the rewards were read.
+    """
 
     id: str
     problem_id: str
@@ -241,6 +271,8 @@ class SolutionRewards:
     path_rewards: list[list[float]]
     tokens: int
     prompt_tokens: int
+    executions: int
+    reading: VoteReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +310,7 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     if origin is list:
         return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
     if origin is types.UnionType:
-        (inner,) = (a for a in typing.get_args(annotation) if a is not type(None))
-        return _arrow_type(inner)
+        return _arrow_type(_without_none(annotation))
     if dataclasses.is_dataclass(annotation):
         return pa.struct(list(schema_of(typing.cast(type, annotation))))
     raise TypeError(f"no column type for {annotation!r}")
@@ -301,10 +332,18 @@ def to_table(record: type[R], rows: Iterable[R]) -> pa.Table:
     return pa.Table.from_pylist(dicts, schema=schema_of(record))
 
 
+def _without_none(annotation: Any) -> Any:
+    (inner,) = (one for one in typing.get_args(annotation) if one is not type(None))
+    return inner
+
+
 def _from_value(annotation: Any, value: Any) -> Any:
     if value is None or annotation in _SCALARS:
         return value
-    if typing.get_origin(annotation) is list:
+    origin = typing.get_origin(annotation)
+    if origin is types.UnionType:
+        return _from_value(_without_none(annotation), value)
+    if origin is list:
         inner = typing.get_args(annotation)[0]
         return [_from_value(inner, item) for item in value]
     if dataclasses.is_dataclass(annotation):

@@ -88,6 +88,7 @@ class Path:
     correct: bool
     flaw: Flaw | None
     tokens: int
+    prompt_tokens: int
 
 
 async def judge_path(prefill: str, completion: Completion, answer: str, answers: AnswerChecker) -> Path:
@@ -101,10 +102,10 @@ async def judge_path(prefill: str, completion: Completion, answer: str, answers:
     elif len(steps) == 1:
         flaw = "one step"
     if flaw is not None or steps is None:
-        return Path((), None, False, flaw, completion.tokens)
+        return Path((), None, False, flaw, completion.tokens, completion.prompt_tokens)
     found = final_answer(steps[-1])
     correct = await answers.equivalent_async(answer, found)
-    return Path(tuple(steps), found, correct, None, completion.tokens)
+    return Path(tuple(steps), found, correct, None, completion.tokens, completion.prompt_tokens)
 
 
 def _distinct(paths: list[Path], correct: bool) -> dict[tuple[str, ...], int]:
@@ -171,7 +172,7 @@ class PathSource:
             said = [(message.role, message.content) for message in messages]
             sampling = settings.sampling.model_dump(mode="json")
             asked = (said, settings.prefill, settings.model, sampling, seed, count)
-            key = row_key("paths", *asked, self._problem.answer, self._made_by)
+            key = row_key("paths with prompt tokens", *asked, self._problem.answer, self._made_by)
             row = await once(self._journal, key, draw)
         return [Path(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
 
@@ -218,6 +219,7 @@ async def sample_solutions(
         pass_at_1=correct / len(paths),
         outcome=outcome,
         tokens=sum(path.tokens for path in paths),
+        prompt_tokens=max(path.prompt_tokens for path in paths),
     )
     if outcome != "kept":
         return sampled, []

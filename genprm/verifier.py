@@ -211,20 +211,24 @@ class Verifier:
             steps=judged,
             prompt_tokens=walk.prompt_tokens,
             tokens=sum(step.tokens for step in judged),
+            provenance=self.engine.provenance,
+            spellings=sorted(walk.spellings),
         )
 
 
 class _Path:
-    """What lasts from step to step of one path: the interpreter and the count of what the model has read.
+    """What lasts from step to step of one path: the interpreter and what is known of the model's reading.
 
     `prompt_tokens` counts each token of the conversation that the model did not write once, as a prefix cache
-    would; `context` is the number of tokens read or written when the last request ended.
+    would; `context` is the number of tokens read or written when the last request ended. `spellings` are the
+    tokens that stood for Yes or No.
     """
 
     def __init__(self, verifier: Verifier, case_id: str, path: int, mode: Mode) -> None:
         self.settings = verifier.settings
         self.mode = mode
         self.prompt_tokens = 0
+        self.spellings: set[str] = set()
         self._verifier = verifier
         self._engine = verifier.engine
         self._sandbox = verifier.sandbox
@@ -269,7 +273,9 @@ class _Path:
         (completion,) = await self._engine.complete(prompt, sampling)
         self.prompt_tokens += max(0, completion.prompt_tokens - self._context)
         self._context = completion.prompt_tokens + completion.tokens
-        self._verifier.note_spellings(token for top in completion.top_logprobs for token in top)
+        met = {token for top in completion.top_logprobs for token in top if verdict_word(token)}
+        self.spellings |= met
+        self._verifier.note_spellings(met)
         return completion
 
     async def run(self, code: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from genprm.benchmarks.metrics import THRESHOLD
 from genprm.event_loops import together
 from genprm.records import BenchmarkCase, Prediction, Verification
-from genprm.scaling.voting import majority_rewards, verify_votes
+from genprm.scaling.voting import executions, majority_rewards, verify_votes, vote_reading
 from genprm.settings import Mode
 from genprm.verifier import Verifier, first_error, rewards
 
@@ -58,6 +58,8 @@ def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold:
         path_rewards=path_rewards,
         tokens=sum(path.tokens for path in paths),
         prompt_tokens=sum(path.prompt_tokens for path in paths),
+        executions=executions(paths),
+        reading=vote_reading(paths),
     )
 
 

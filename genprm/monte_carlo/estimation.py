@@ -116,10 +116,15 @@ async def score_steps(
     """
     source = RolloutSource(solution, engine, settings, answers, journal, made_by)
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)
-    tokens = 0
+    outcomes = [""] * len(solution.steps)
+    tokens = prompt_tokens = 0
     while estimation.draws is not None:
-        graded = await together(source.draw(draw) for draw in estimation.draws)
-        tokens += sum(batch.tokens for batch in graded)
+        draws = estimation.draws
+        graded = await together(source.draw(draw) for draw in draws)
+        for draw, batch in zip(draws, graded, strict=True):
+            outcomes[draw.done - 1] += batch.outcomes
+            tokens += batch.tokens
+            prompt_tokens = max(prompt_tokens, batch.prompt_tokens)
         estimation.take([batch.reached for batch in graded])
     return StepScores(
         solution_id=solution.id,
@@ -130,4 +135,6 @@ async def score_steps(
         tokens=tokens,
         stopped=[str(reason) for reason in estimation.stopped],
         decided_for=settings.sequential.epsilon if settings.estimator == "sequential" else None,
+        outcomes=outcomes,
+        prompt_tokens=prompt_tokens,
     )

@@ -79,10 +79,17 @@ async def _reaches_answer(prefill: str, rollout: Completion, answer: str, answer
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What a batch gave: rollouts that reached the answer, and the tokens of all."""
+    """What a batch gave: for each rollout in order 1 where it reached the answer, else 0; the tokens of all; and
+    those of their prompt."""
 
-    reached: int
+    outcomes: str
     tokens: int
+    prompt_tokens: int
+
+    @property
+    def reached(self) -> int:
+        """Rollouts that reached the answer."""
+        return self.outcomes.count("1")
 
 
 class RolloutSource:
@@ -126,18 +133,19 @@ class RolloutSource:
                 "first": draw.first,
                 "count": len(completions),
                 "seed": seed,
-                "reached": sum(right),
+                "outcomes": "".join("1" if reached else "0" for reached in right),
                 "tokens": sum(completion.tokens for completion in completions),
+                "prompt_tokens": max(completion.prompt_tokens for completion in completions),
             }
 
         if self._journal is None:
             row = await roll_out()
         else:
             row = await once(self._journal, self._key(prefill, seed, draw.count), roll_out)
-        return Graded(row["reached"], row["tokens"])
+        return Graded(row["outcomes"], row["tokens"], row["prompt_tokens"])
 
     def _key(self, prefill: str, seed: int, count: int) -> str:
         said = [(message.role, message.content) for message in self._messages]
         sampling = self._settings.sampling.model_dump(mode="json")
         asked = (said, prefill, self._settings.model, sampling, seed, count)
-        return row_key("rollouts", *asked, self._solution.answer, self._made_by)
+        return row_key("rollouts in order", *asked, self._solution.answer, self._made_by)
