@@ -14,10 +14,10 @@ from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
 from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
-from assets.training_set import part
+from assets.training_set import JUDGED_FROM, part
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
-from genprm.records import TrainingExample, content_hash
+from genprm.records import Provenance, TrainingExample, content_hash
 from genprm.training import progress_of, run_training
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
@@ -134,6 +134,7 @@ def _trained(
     data = content_hash(examples)
     name = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
     directory = store.folder("checkpoints", model.key) / name
+    judged_from = store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
     run.dataset("training_set", data, store.path("training_set", table), "training")
     reused = (directory / MANIFEST_FILE).is_file()
     if not reused:
@@ -149,6 +150,7 @@ def _trained(
             {
                 "inference_mode": model.mode,
                 "verifier": profile.rationales.verifier.model_dump(mode="json"),
+                "judged_from": [dataclasses.asdict(one) for one in judged_from],
                 "model": model.key,
                 "recipe": name,
             },

@@ -80,6 +80,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
+                "prompt tokens": sum(row.prompt_tokens for row in rows),
                 "rollouts": sum(sum(row.rollouts) for row in rows),
                 "of K for every step (%)": share(sum(sum(row.rollouts) for row in rows), _at_k(rows, settings)),
                 "steps": sum(len(row.mc) for row in rows),

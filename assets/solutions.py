@@ -81,6 +81,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "tokens": sum(count.tokens for count in counts),
+                "prompt tokens": sum(count.prompt_tokens for count in counts),
                 "problems": len(problems),
                 "samples": samples,
                 "policy accuracy (%)": share(sum(count.correct for count in counts), samples),

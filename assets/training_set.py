@@ -1,5 +1,6 @@
 """The training set: kept rationales as conversations (paper 4.2)."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import dagster as dg
@@ -9,7 +10,7 @@ from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Store
 from genprm.consensus import training_examples
-from genprm.records import FilterDecision, Rationale, TrainingExample
+from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample, schema_of
 from genprm.settings import Mode
 
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
@@ -24,6 +25,11 @@ DERIVED: dict[Mode, tuple[Mode, ...]] = {
     "direct": ("direct",),
 }
 """Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
+
+
+JUDGED_FROM = "judged_from"
+"""The store's name, in the place of a mode, for what the judgements of a training set were read from."""
+PROVENANCE = tuple(schema_of(Provenance).names)
 
 
 def part(variant: str, mode: str) -> str:
@@ -47,7 +53,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="training",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="1",
+        code_version="2",
         check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
     def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
@@ -68,10 +74,16 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         rows = by_mode[modes[0]]
         ids = [row.id for row in rows]
         kept = {row.solution_id for row in decisions if row.kept}
+        chosen = set(ids)
+        judged_from = list(dict.fromkeys(r.verification.provenance for r in rationales if r.solution_id in chosen))
         yield from publish(
             context,
             store,
-            [Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes],
+            [
+                *(Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes),
+                # The same conversations are the same training set, whatever engine they came from.
+                Table(Provenance, "training_set", part(variant, JUDGED_FROM), judged_from, without=PROVENANCE),
+            ],
             [
                 TURNS.result(all(_alternate(row) for made in by_mode.values() for row in made)),
                 KEPT.result(set(ids) <= kept and len(set(ids)) == len(ids), conversations=len(ids), kept=len(kept)),
@@ -83,6 +95,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
                 "characters": sum(len(message.content) for row in rows for message in row.messages),
                 "modes": list(modes),
+                "judgements read from": [dataclasses.asdict(one) for one in judged_from],
                 "examples": _dialogue(rows),
             },
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genprm.records import Provenance
 from genprm.settings import Mode, TrainingSettings, VerifierSettings
 
 MANIFEST_FILE = "genprm.json"
@@ -24,6 +25,8 @@ class CheckpointManifest(BaseModel):
     """The mode that its training conversations were written in."""
     verifier: VerifierSettings | None = None
     """Turn format and sampling of the verifier that its training conversations follow."""
+    judged_from: tuple[Provenance, ...] = ()
+    """What the judgements in its training conversations were read from."""
     base: str | None = None
     settings: TrainingSettings | None = None
     mask_code_output: bool | None = None

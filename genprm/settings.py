@@ -326,7 +326,8 @@ class EngineSettings(Section):
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
-    """Memory for the keys and values of finished requests, from which later ones go on (backend transformers)."""
+    """Memory for the keys and values of finished requests, from which later ones go on (backend transformers; vllm
+    keeps them within `kv_cache_mb`). With 0 no prompt goes on from another, in either."""
     kv_cache_mb: Annotated[int, Field(ge=1)] | None = None
     """Memory for all keys and values (backend vllm). When empty: what vLLM takes of a GPU, 4 GiB on a CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
