@@ -13,8 +13,10 @@ from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.journal import finish, row_key
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
+from genprm.rewards import rewards
 from genprm.scaling.voting import executions, majority_rewards, vote_reading
-from genprm.verifier import EXECUTED, Verifier, rewards
+from genprm.verification_path import EXECUTED
+from genprm.verifier import Verifier
 
 CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")

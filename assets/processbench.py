@@ -16,7 +16,9 @@ from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.benchmarks.metrics import SubsetScore, score, score_predictions, single_paths
 from genprm.journal import Journal, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, from_dict
-from genprm.verifier import EXECUTED, Verifier, first_error
+from genprm.rewards import first_error
+from genprm.verification_path import EXECUTED
+from genprm.verifier import Verifier
 
 CODE_VERSION = "3"
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")

@@ -9,7 +9,8 @@ from assets.surroundings import Machines, Progress, Store
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution, from_dict
-from genprm.verifier import EXECUTED, Verifier
+from genprm.verification_path import EXECUTED
+from genprm.verifier import Verifier
 
 CODE_VERSION = "2"
 JUDGED = Check("judged_to_first_error", "Every solution is judged up to its end or its first wrong step.")

@@ -24,11 +24,12 @@ from genprm.fields import InputError, shown
 from genprm.manifest import CheckpointManifest, read_manifest
 from genprm.published import is_published, published_settings
 from genprm.records import BenchmarkCase, Prediction, Verification
+from genprm.rewards import Reading, first_error, rewards
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scaling.voting import majority_rewards
 from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
-from genprm.verifier import Reading, Verifier, first_error, rewards
+from genprm.verifier import Verifier
 
 MODES: tuple[str, ...] = get_args(Mode)
 THRESHOLD = 0.5

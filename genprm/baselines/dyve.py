@@ -9,7 +9,7 @@ from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
 from genprm.engines.base import ContextFull, Sampling
 from genprm.records import Message
-from genprm.verifier import UNDECIDED
+from genprm.rewards import UNDECIDED
 
 MAX_TOKENS = 1024
 QUESTION = (

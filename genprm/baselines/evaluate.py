@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from genprm.baselines.base import Progress, RewardModel, SolutionScore
 from genprm.baselines.thresholds import tune_threshold
+from genprm.benchmarks.evaluate import prediction_of
 from genprm.records import BenchmarkCase, Prediction
-from genprm.verifier import first_error
+from genprm.rewards import first_error
 
 
 class Evaluation(NamedTuple):
@@ -18,23 +19,10 @@ class Evaluation(NamedTuple):
     threshold: float
 
 
-def prediction_of(case: BenchmarkCase, score: SolutionScore, threshold: float) -> Prediction:
+def scored_prediction(case: BenchmarkCase, score: SolutionScore, threshold: float) -> Prediction:
     """A case with the model's own verdict, or else the first step with a reward below `threshold`."""
     verdict = first_error(score.rewards, threshold) if score.verdict is None else score.verdict
-    return Prediction(
-        id=case.id,
-        subset=case.subset,
-        generator=case.generator,
-        problem=case.problem,
-        steps=case.steps,
-        final_answer_correct=case.final_answer_correct,
-        label=case.label,
-        prediction=verdict,
-        rewards=score.rewards,
-        path_rewards=score.path_rewards,
-        tokens=score.tokens,
-        prompt_tokens=score.prompt_tokens,
-    )
+    return prediction_of(case, verdict, score.rewards, score.path_rewards, score.tokens, score.prompt_tokens)
 
 
 async def evaluate_with(
@@ -46,7 +34,7 @@ async def evaluate_with(
         EngineError: as raised by the model.
     """
     scores = await model.score_many([(case.problem, case.steps) for case in cases], progress)
-    return Evaluation([prediction_of(*pair, threshold) for pair in zip(cases, scores, strict=True)], threshold)
+    return Evaluation([scored_prediction(*pair, threshold) for pair in zip(cases, scores, strict=True)], threshold)
 
 
 async def evaluate_tuned(
@@ -69,4 +57,6 @@ async def evaluate_tuned(
     threshold = tune_threshold(
         [scores[case.subset, case.id].rewards for case in tuning], [case.label for case in tuning]
     )
-    return Evaluation([prediction_of(case, scores[case.subset, case.id], threshold) for case in cases], threshold)
+    return Evaluation(
+        [scored_prediction(case, scores[case.subset, case.id], threshold) for case in cases], threshold
+    )

@@ -7,6 +7,7 @@ what passes over each of its prefixes would give, at the cost of one.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -70,14 +71,12 @@ def marked_states(body: Any, rows: Sequence[MarkedTokens]) -> list[torch.Tensor]
     return [states[index, row.marks].to(body.device) for index, row in enumerate(rows)]
 
 
-class ForwardRewardModel(RewardModel):
-    """A body, how it is shown a solution, and how rewards are read from its hidden states."""
+class LocalRewardModel(RewardModel):
+    """Networks in this process, asked in a thread and freed on closing."""
 
-    def __init__(self, name: str, body: Any, layout: Layout, reading: Reading, settings: EngineSettings) -> None:
+    def __init__(self, name: str, networks: Sequence[Any], settings: EngineSettings) -> None:
         self._name = name
-        self._body = body
-        self._layout = layout
-        self._reading = reading
+        self._networks = tuple(networks)
         self._max_context = settings.max_context
 
     @property
@@ -88,17 +87,35 @@ class ForwardRewardModel(RewardModel):
     async def score_many(
         self, solutions: Sequence[StepwiseSolution], progress: Progress | None = None
     ) -> list[SolutionScore]:
-        """Scores of many solutions, in order; computed in a thread.
+        """Scores of many solutions, in order.
 
         Raises:
             ContextFull: a solution is longer than the context allowed.
             EngineError: the model is closed.
         """
-        return await asyncio.to_thread(self._score_many, solutions, progress)
-
-    def _score_many(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
-        if self._body is None:
+        if not self._networks:
             raise EngineError(f"model {self._name!r} is closed")
+        return await asyncio.to_thread(self._scores, solutions, progress)
+
+    @abstractmethod
+    def _scores(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
+        """Scores of many solutions, in order."""
+
+    async def close(self) -> None:
+        """Free the networks."""
+        self._networks = ()
+
+
+class ForwardRewardModel(LocalRewardModel):
+    """A body, how it is shown a solution, and how rewards are read from its hidden states."""
+
+    def __init__(self, name: str, body: Any, layout: Layout, reading: Reading, settings: EngineSettings) -> None:
+        super().__init__(name, [body], settings)
+        self._layout = layout
+        self._reading = reading
+
+    def _scores(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
+        (body,) = self._networks
         laid_out = [self._layout(problem, steps) for problem, steps in solutions]
         rows = [row for part in laid_out for row in part]
         owners = [index for index, part in enumerate(laid_out) for _ in part]
@@ -106,7 +123,7 @@ class ForwardRewardModel(RewardModel):
         read: dict[int, list[float]] = {}
         check_lengths(self._name, rows, self._max_context)
         for group in batches([len(row.ids) for row in rows]):
-            for index, states in zip(group, marked_states(self._body, [rows[i] for i in group]), strict=True):
+            for index, states in zip(group, marked_states(body, [rows[i] for i in group]), strict=True):
                 with torch.inference_mode():
                     read[index] = self._reading(states).tolist()
                 unread[owners[index]] -= 1
@@ -119,10 +136,6 @@ class ForwardRewardModel(RewardModel):
             SolutionScore(values, [values], prompt_tokens=sum(len(row.ids) for row in part))
             for values, part in zip(rewards, laid_out, strict=True)
         ]
-
-    async def close(self) -> None:
-        """Free the model."""
-        self._body = None
 
 
 def check_lengths(name: str, rows: Sequence[MarkedTokens], max_context: int) -> None:

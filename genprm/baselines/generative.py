@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from genprm.baselines.base import Progress, RewardModel, SolutionScore, StepwiseSolution
 from genprm.engines.base import Engine
 from genprm.event_loops import together
+from genprm.rewards import rewards
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import score_solution
 from genprm.settings import Mode
-from genprm.verifier import Verifier, rewards
+from genprm.verifier import Verifier
 
 
 class GenerativeRewardModel(RewardModel):

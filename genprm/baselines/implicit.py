@@ -6,16 +6,15 @@ Reward up to step t: q_t = beta * sum over response tokens i <= end of step t of
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from genprm.baselines.base import Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.baselines.base import Progress, SolutionScore, StepwiseSolution
 from genprm.baselines.checkpoint import load_causal, load_tokenizer
-from genprm.baselines.forward import MarkedTokens, batches, check_lengths, marked_states
+from genprm.baselines.forward import LocalRewardModel, MarkedTokens, batches, check_lengths, marked_states
 from genprm.baselines.layouts import REPLY, around_replies, encode_at, numbered, token_at
 from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
@@ -70,37 +69,17 @@ def log_probabilities(language_head: Any, states: torch.Tensor, targets: Sequenc
     return torch.cat(parts).double().cpu()
 
 
-class ImplicitRewardModel(RewardModel):
+class ImplicitRewardModel(LocalRewardModel):
     """Two causal language models; one forward pass of each per solution."""
 
     def __init__(
         self, name: str, tokenizer: Any, network: Any, reference: Any, beta: float, settings: EngineSettings
     ) -> None:
-        self._name = name
+        super().__init__(name, [network, reference], settings)
         self._tokenizer = tokenizer
-        self._networks: tuple[Any, ...] = (network, reference)
         self._beta = beta
-        self._max_context = settings.max_context
 
-    @property
-    def name(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
-
-    async def score_many(
-        self, solutions: Sequence[StepwiseSolution], progress: Progress | None = None
-    ) -> list[SolutionScore]:
-        """Scores of many solutions, in order; computed in a thread.
-
-        Raises:
-            ContextFull: a solution is longer than the context allowed.
-            EngineError: the model is closed.
-        """
-        return await asyncio.to_thread(self._score_many, solutions, progress)
-
-    def _score_many(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
-        if not self._networks:
-            raise EngineError(f"model {self._name!r} is closed")
+    def _scores(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
         responses = [response_rows(self._tokenizer, self._name, problem, steps) for problem, steps in solutions]
         check_lengths(self._name, [response.row for response in responses], self._max_context)
         scores: dict[int, SolutionScore] = {}
@@ -126,10 +105,6 @@ class ImplicitRewardModel(RewardModel):
             log_probabilities(head, states, [row.ids[mark + 1] for mark in row.marks])
             for states, row in zip(marked_states(network.base_model, rows), rows, strict=True)
         ]
-
-    async def close(self) -> None:
-        """Free both models."""
-        self._networks = ()
 
 
 def load_eurus(model: str, settings: EngineSettings, reference: str = EURUS_REFERENCE) -> ImplicitRewardModel:

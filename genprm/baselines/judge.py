@@ -14,10 +14,11 @@ from genprm.baselines.generative import GenerativeRewardModel
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message
+from genprm.rewards import UNDECIDED
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import case_id
 from genprm.settings import SamplingSettings
-from genprm.verifier import UNDECIDED, request_seed
+from genprm.verification_path import request_seed
 
 PROMPT = (
     "Check the solution below step by step. Recompute what can be computed, and look for the first step that "

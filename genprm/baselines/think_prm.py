@@ -17,9 +17,10 @@ from genprm.baselines.generative import GenerativeRewardModel
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.event_loops import together
 from genprm.records import Message
+from genprm.rewards import UNDECIDED, VERDICT_LOGPROBS, read_reward
 from genprm.scaling.voting import majority_rewards
 from genprm.scoring import case_id
-from genprm.verifier import UNDECIDED, VERDICT_LOGPROBS, read_reward, request_seed
+from genprm.verification_path import request_seed
 
 PROMPT = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from genprm.benchmarks.metrics import THRESHOLD
 from genprm.event_loops import together
-from genprm.records import BenchmarkCase, Prediction, Verification
+from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading
+from genprm.rewards import first_error, rewards
 from genprm.scaling.voting import executions, majority_rewards, verify_votes, vote_reading
 from genprm.settings import Mode
-from genprm.verifier import Verifier, first_error, rewards
+from genprm.verifier import Verifier
 
 
 class Paths(Protocol):
@@ -36,15 +37,17 @@ class NoPaths:
         """Forget it."""
 
 
-def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold: float = THRESHOLD) -> Prediction:
-    """A case with the vote of its verification paths: Maj@N for several, Pass@1 for one.
-
-    `rewards` are the means over all paths (paper eq. 7), as far as all paths go; the prediction is the first one
-    below the threshold, else -1. Paths as `verify_votes` ends them give the prediction of paths over all steps.
-    """
-    path_rewards = [rewards(path) for path in paths]
-    together_for = min(len(path) for path in path_rewards)
-    mean = majority_rewards([path[:together_for] for path in path_rewards])
+def prediction_of(
+    case: BenchmarkCase,
+    prediction: int,
+    rewards: list[float],
+    path_rewards: list[list[float]],
+    tokens: int,
+    prompt_tokens: int,
+    executions: int = 0,
+    reading: VoteReading | None = None,
+) -> Prediction:
+    """A case with what some model says of it; the arguments are fields of `Prediction`."""
     return Prediction(
         id=case.id,
         subset=case.subset,
@@ -53,9 +56,32 @@ def prediction_of(case: BenchmarkCase, paths: Sequence[Verification], threshold:
         steps=case.steps,
         final_answer_correct=case.final_answer_correct,
         label=case.label,
-        prediction=first_error(mean, threshold),
-        rewards=mean,
+        prediction=prediction,
+        rewards=rewards,
         path_rewards=path_rewards,
+        tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        executions=executions,
+        reading=reading,
+    )
+
+
+def voted_prediction(
+    case: BenchmarkCase, paths: Sequence[Verification], threshold: float = THRESHOLD
+) -> Prediction:
+    """A case with the vote of its verification paths: Maj@N for several, Pass@1 for one.
+
+    `rewards` are the means over all paths (paper eq. 7), as far as all paths go; the prediction is the first one
+    below the threshold, else -1. Paths as `verify_votes` ends them give the prediction of paths over all steps.
+    """
+    path_rewards = [rewards(path) for path in paths]
+    together_for = min(len(path) for path in path_rewards)
+    mean = majority_rewards([path[:together_for] for path in path_rewards])
+    return prediction_of(
+        case,
+        first_error(mean, threshold),
+        mean,
+        path_rewards,
         tokens=sum(path.tokens for path in paths),
         prompt_tokens=sum(path.prompt_tokens for path in paths),
         executions=executions(paths),
@@ -96,6 +122,6 @@ async def evaluate_cases(
             done=lambda path: store.keep(case, path),
         )
         progress(1)
-        return prediction_of(case, found, threshold)
+        return voted_prediction(case, found, threshold)
 
     return await together([judged(case) for case in cases])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genprm.records import NO_ERROR
-from genprm.verifier import first_error
+from genprm.rewards import first_error
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000

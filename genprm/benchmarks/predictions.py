@@ -8,7 +8,7 @@ from typing import Any
 
 from genprm.fields import InputError, bad_field, id_field, json_rows, shares_field, shown, text_field, whole_field
 from genprm.records import NO_ERROR
-from genprm.verifier import first_error
+from genprm.rewards import first_error
 
 DEFAULT_SUBSET = "all"
 """Subset of rows that name none."""

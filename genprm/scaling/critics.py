@@ -8,10 +8,11 @@ from typing import NamedTuple, Protocol
 from genprm.baselines.judge import prompt_text, read_index
 from genprm.engines.base import Engine
 from genprm.records import NO_ERROR, Message, StepVerification
+from genprm.rewards import rewards
 from genprm.scaling.voting import majority_first_error, verify_votes
 from genprm.settings import Mode, SamplingSettings
 from genprm.solutions import derived_seed, sampling_of
-from genprm.verifier import Verifier, rewards
+from genprm.verifier import Verifier
 
 
 class Critique(NamedTuple):

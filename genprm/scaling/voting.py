@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Verification, VoteReading
+from genprm.rewards import first_error, rewards
 from genprm.settings import Mode
-from genprm.verifier import Verifier, every_step, first_error, rewards
+from genprm.verifier import Verifier, every_step
 
 
 class PassAt1(NamedTuple):

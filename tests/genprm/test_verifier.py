@@ -11,17 +11,11 @@ import pytest
 
 from genprm.engines.base import EngineError
 from genprm.engines.scripted import ScriptedEngine, count_tokens
+from genprm.rewards import first_error, read_reward, rewards
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
 from genprm.settings import Mode, SamplingSettings, TurnFormat, VerifierSettings
-from genprm.verifier import (
-    Verifier,
-    every_step,
-    first_error,
-    read_reward,
-    request_seed,
-    rewards,
-    up_to_first_error,
-)
+from genprm.verification_path import request_seed
+from genprm.verifier import Verifier, every_step, up_to_first_error
 
 STEPS = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6", "Step 3: The answer is \\boxed{6}."]
 VERDICT_DUE = "<output>\n**Judgement**: $\\boxed{"

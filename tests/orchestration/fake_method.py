@@ -32,8 +32,9 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
+from genprm.rewards import Reading
 from genprm.settings import Profile, build_profile
-from genprm.verifier import GoOn, Reading, every_step
+from genprm.verifier import GoOn, every_step
 from orchestration import assembly
 
 PROVENANCE = Provenance("fake", "1", "raw")

@@ -14,7 +14,7 @@ import genprm.engines
 from genprm.benchmarks.metrics import f1
 from genprm.cli import app
 from genprm.engines.scripted import ScriptedEngine
-from genprm.verifier import first_error
+from genprm.rewards import first_error
 
 STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys.", "The answer is \\boxed{8}."]
 

@@ -13,8 +13,8 @@ import pytest
 from genprm.baselines.layouts import marked_lines, numbered
 from genprm.baselines.plus_minus import plus_turn_rows
 from genprm.baselines.step_heads import newline_rows, qwen_rows
+from genprm.rewards import first_error
 from genprm.scaling.best_of_n import solution_reward
-from genprm.verifier import first_error
 
 QWEN = "Qwen2.5-Math-PRM-7B_prm_"
 RLHFLOW = "Llama3.1-8B-PRM-Mistral-Data_prm_"

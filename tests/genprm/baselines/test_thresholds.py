@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from genprm.baselines.thresholds import tune_threshold
 from genprm.benchmarks.metrics import f1
-from genprm.verifier import first_error
+from genprm.rewards import first_error
 
 SOLUTIONS = st.lists(
     st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.51, 0.9, 1.0]), min_size=1, max_size=5).flatmap(

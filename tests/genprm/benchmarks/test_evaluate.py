@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from genprm.benchmarks.evaluate import NoPaths, evaluate_cases, prediction_of
+from genprm.benchmarks.evaluate import NoPaths, evaluate_cases, voted_prediction
 from genprm.engines.base import EngineError
 from genprm.records import BenchmarkCase, Provenance, StepVerification, Verification
 from genprm.settings import Mode, VerifierSettings
@@ -76,7 +76,7 @@ class RewardTable(Verifier):
 def test_the_vote_is_the_mean_over_all_paths(
     paths: list[list[float]], rewards: list[float], prediction: int
 ) -> None:
-    result = prediction_of(case(), [path_with(path) for path in paths])
+    result = voted_prediction(case(), [path_with(path) for path in paths])
     assert result.rewards == pytest.approx(rewards)
     assert result.prediction == prediction
     assert result.path_rewards == paths
@@ -85,8 +85,8 @@ def test_the_vote_is_the_mean_over_all_paths(
 
 
 def test_the_threshold_decides() -> None:
-    assert prediction_of(case(), [path_with([0.9, 0.6])], threshold=0.7).prediction == 1
-    assert prediction_of(case(), [path_with([0.9, 0.6])], threshold=0.6).prediction == -1
+    assert voted_prediction(case(), [path_with([0.9, 0.6])], threshold=0.7).prediction == 1
+    assert voted_prediction(case(), [path_with([0.9, 0.6])], threshold=0.6).prediction == -1
 
 
 async def test_cases_come_back_in_order_with_all_their_fields() -> None:

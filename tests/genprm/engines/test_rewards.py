@@ -15,10 +15,11 @@ from genprm.miniature.names import Split
 from genprm.miniature.problems import MiniatureProblem
 from genprm.miniature.solutions import right_steps
 from genprm.records import Verification
+from genprm.rewards import rewards
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings, load_profile
-from genprm.verifier import Verifier, rewards
+from genprm.verifier import Verifier
 from tests.genprm.engines.backends import BACKENDS
 
 MODEL = "miniature/rationale"

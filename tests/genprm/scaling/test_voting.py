@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from genprm.engines.scripted import ScriptedEngine
 from genprm.records import Provenance, StepVerification, Verification, VoteReading
+from genprm.rewards import first_error, rewards
 from genprm.scaling.voting import (
     executions,
     majority_first_error,
@@ -23,7 +24,7 @@ from genprm.scaling.voting import (
     vote_reading,
 )
 from genprm.settings import Mode, VerifierSettings
-from genprm.verifier import GoOn, Verifier, every_step, first_error, rewards
+from genprm.verifier import GoOn, Verifier, every_step
 
 
 @pytest.mark.parametrize(
