@@ -226,5 +226,7 @@ class AnswerChecker:
 def _read_line(worker: subprocess.Popen[str], seconds: float) -> str | None:
     """The worker's next line; None when it died or said nothing for so long. It writes one line per request."""
     assert worker.stdout is not None
-    ready, _, _ = select.select([worker.stdout], [], [], seconds)
+    poll = select.poll()  # unlike select, for descriptors of any number
+    poll.register(worker.stdout, select.POLLIN)
+    ready = poll.poll(1000 * seconds)
     return (worker.stdout.readline().strip() or None) if ready else None

@@ -30,6 +30,8 @@ _STOP_REASONS = ("stop_reason", "matched_stop")
 """Where vLLM and SGLang say which stop string ended a completion; None or a token id for an end token."""
 _PROBES = (1.0, 2.0)
 """Temperatures under which raw log-probabilities are the same and processed ones are not; servers allow up to 2."""
+_HOTTEST = 2.0
+"""The highest temperature that servers of this interface take; it is part of its definition."""
 _DIFFERENT = 0.05
 """Nats by which the log-probabilities of one token differ when they are processed, and more than rounding does."""
 
@@ -142,6 +144,10 @@ class OpenAIEngine(RemoteBatchingEngine):
         return answer
 
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
+        if sampling.temperature > _HOTTEST:
+            raise EngineError(
+                f"sampling.temperature is {sampling.temperature:g}, allowed with backend openai: 0 to {_HOTTEST:g}"
+            )
         answer = await self._asked(ids, sampling, seed)
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         self._count(len(ids), (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import random
 import re
+import resource
 import string
 from collections import defaultdict
 from collections.abc import Iterator
@@ -210,6 +212,29 @@ def test_close_leaves_no_process_behind() -> None:
     assert worker is not None
     checker.close()
     assert worker.poll() is not None
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """1,100 open descriptors, so that whatever is opened next has a number that `select` does not take."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 2048:
+        pytest.skip(f"at most {limits[1]} descriptors may be opened here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2048), limits[1]))
+    null = os.open(os.devnull, os.O_RDONLY)
+    opened = [null, *(os.dup(null) for _ in range(1099))]
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_answers_are_compared_while_a_thousand_files_are_open(many_descriptors: None) -> None:
+    with AnswerChecker() as answers:
+        assert answers.equivalent("x^2 + x", "x(x + 1)")
+        assert answers._worker is not None
+        assert answers._worker.stdout is not None
+        assert answers._worker.stdout.fileno() > 1024
 
 
 async def test_the_event_loop_goes_on_while_the_worker_thinks() -> None:

@@ -274,6 +274,16 @@ async def test_log_probabilities_after_temperature_are_recognised() -> None:
             assert engine.provenance.version == "tests"
 
 
+async def test_a_temperature_that_servers_refuse_is_named_and_not_sent() -> None:
+    with serving() as server:
+        async with connected(server) as engine:
+            asked = len(server.bodies)
+            with pytest.raises(EngineError, match=r"temperature is 2\.5, allowed with backend openai: 0 to 2"):
+                await engine.complete("Tom", Sampling(max_tokens=1, temperature=2.5))
+            assert len(server.bodies) == asked
+            assert (await engine.complete("Tom", Sampling(max_tokens=1, temperature=2.0)))[0].text == "Sam"
+
+
 async def test_a_server_without_log_probabilities_still_completes() -> None:
     async def silent(body: Mapping[str, Any]) -> dict[str, Any]:
         return {"text": "Sam", "finish_reason": "stop"}
