@@ -7,7 +7,7 @@ import dagster as dg
 from assets.checkpoints import read_checkpoint
 from assets.parameters import REWARDS, reads_scaling
 from assets.pipeline import Pipeline, dimension
-from assets.processbench import without_text
+from assets.processbench import read_from, without_text
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
 from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
@@ -103,6 +103,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
                 "prompt tokens": sum(row.prompt_tokens for row in rows),
+                "executions": sum(row.executions for row in rows),
+                "rewards read from": read_from(row.reading for row in rows),
                 "accuracy over N": plot(lambda axes: _draw(axes, curves), 6.0, 4.0),
                 "accuracy": examples(
                     [

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dagster as dg
@@ -15,8 +15,9 @@ from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.benchmarks.metrics import SubsetScore, score, score_predictions, single_paths
 from genprm.journal import Journal, row_key
-from genprm.records import BenchmarkCase, Prediction, Verification, from_dict
+from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
 from genprm.rewards import first_error
+from genprm.scaling.voting import joined_reading
 from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 
@@ -122,7 +123,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "tokens": sum(row.tokens for row in rows),
                 "prompt tokens": sum(row.prompt_tokens for row in rows),
                 "mode": model.mode,
-                "rewards read from": json.dumps(dataclasses.asdict(verifier.reading())),
+                "executions": sum(row.executions for row in rows),
+                "rewards read from": read_from(row.reading for row in rows if row.reading),
                 **{name: round(value, 2) for name, value in metrics.items()},
                 "MLflow run": dg.MetadataValue.url(run.url),
                 "examples": examples(
@@ -183,6 +185,11 @@ def headline(single: SubsetScore, voted: SubsetScore, votes: int) -> dict[str, f
         found |= {f"f1_maj{votes}": voted.f1, f"error_acc_maj{votes}": voted.error_acc}
         found |= {f"correct_acc_maj{votes}": voted.correct_acc}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def read_from(readings: Iterable[VoteReading]) -> str:
+    """How the rewards of an artifact were read, as metadata shows it."""
+    return json.dumps(dataclasses.asdict(joined_reading(readings)))
 
 
 def without_text(verification: Verification) -> Verification:

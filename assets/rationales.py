@@ -4,11 +4,13 @@ import dagster as dg
 
 from assets.parameters import reads, weights_version
 from assets.pipeline import Pipeline
+from assets.processbench import read_from
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
 from assets.surroundings import Machines, Progress, Store
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution, from_dict
+from genprm.scaling.voting import vote_reading
 from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 
@@ -76,11 +78,12 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             ],
             {
                 "seconds": clock.seconds(),
+                "rewards read from": read_from(vote_reading([row.verification]) for row in rows),
                 "sandbox": machines.sandbox().description() if settings.mode in EXECUTED else "none",
                 "tokens": sum(row.verification.tokens for row in rows),
                 "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
                 "steps": len(steps),
-                "blocks run": len(runs),
+                "executions": len(runs),
                 "blocks that ran well (%)": share(runs.count("ok"), len(runs)),
                 "judged without error (%)": share(sum(r.judged_first_error == NO_ERROR for r in rows), len(rows)),
                 "examples": examples(

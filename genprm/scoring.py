@@ -84,14 +84,14 @@ def check_solution(problem: str, steps: Sequence[str]) -> None:
             raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
 
 
-def check_mode(mode: str) -> Mode:
-    """The mode, if there is one of that name.
+def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
+    """The mode, if there is one of that name. `further` are the other words that are allowed where it was given.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none; the message names all that is allowed.
     """
     if mode not in MODES:
-        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join(MODES)}")
+        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join([*MODES, *further])}")
     return mode  # type: ignore[return-value]
 
 

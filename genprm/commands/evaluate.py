@@ -64,7 +64,7 @@ def processbench(
     from genprm.sources import data_directory
 
     check_votes(votes)
-    chosen = None if mode in (None, JUDGE) else check_mode(mode)
+    chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])
     engine_settings(engine)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -54,6 +54,16 @@ def vote_reading(paths: Sequence[Verification]) -> VoteReading:
         provenance=list(dict.fromkeys(path.provenance for path in paths)),
         spellings=sorted({token for path in paths for token in path.spellings}),
         forced=sum(step.forced or step.verdict == "none" for path in paths for step in path.steps),
+    )
+
+
+def joined_reading(readings: Iterable[VoteReading]) -> VoteReading:
+    """How the rewards of several solutions were read."""
+    all_of = list(readings)
+    return VoteReading(
+        provenance=list(dict.fromkeys(one for reading in all_of for one in reading.provenance)),
+        spellings=sorted({token for reading in all_of for token in reading.spellings}),
+        forced=sum(reading.forced for reading in all_of),
     )
 
 

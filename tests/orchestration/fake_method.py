@@ -32,7 +32,6 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
-from genprm.rewards import Reading
 from genprm.settings import Profile, build_profile
 from genprm.verifier import GoOn, every_step
 from orchestration import assembly
@@ -145,9 +144,6 @@ class FakeVerifier:
     def __init__(self, engine: str, *_: Any) -> None:
         self.knows = "checkpoints" in engine
         self.live_paths = 256
-
-    def reading(self) -> Reading:
-        return Reading(PROVENANCE, 20, {"Yes": ["Yes"], "No": ["No"]})
 
     async def verify(
         self,

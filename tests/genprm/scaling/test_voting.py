@@ -17,6 +17,7 @@ from genprm.records import Provenance, StepVerification, Verification, VoteReadi
 from genprm.rewards import first_error, rewards
 from genprm.scaling.voting import (
     executions,
+    joined_reading,
     majority_first_error,
     majority_rewards,
     pass_at_1,
@@ -126,7 +127,9 @@ def test_a_vote_says_how_all_its_paths_were_read() -> None:
     other = Provenance("vllm", "0.32.0", "raw")
     second = dataclasses.replace(second, steps=[asked, silent], provenance=other, spellings=[" No", "No"])
     third = dataclasses.replace(first, spellings=["No", "Yes"])
-    assert vote_reading([first, second, third]) == VoteReading([first.provenance, other], [" No", "No", "Yes"], 2)
+    whole = VoteReading([first.provenance, other], [" No", "No", "Yes"], 2)
+    assert vote_reading([first, second, third]) == whole
+    assert joined_reading([vote_reading([first]), vote_reading([second, third])]) == whole
     assert executions([first, second, third]) == 2
 
 
