@@ -6,8 +6,10 @@ files in it.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from genprm.sandbox.base import Execution, Sandbox
 from genprm.settings import SandboxSettings
 
 SETTINGS = SandboxSettings(
@@ -22,6 +24,15 @@ class Case:
     code: str
     statuses: str
     shown: tuple[str, ...] = ("",)
+
+
+async def run_once(sandbox: Sandbox, code: str) -> Execution:
+    """One block in a session of its own."""
+    session = sandbox.session()
+    try:
+        return await asyncio.wait_for(session.run(code), 90)
+    finally:
+        await session.close()
 
 
 TIME_OUT = ("Code execute time out: 1 seconds",)

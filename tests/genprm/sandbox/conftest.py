@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from genprm.sandbox import probe
+from genprm.sandbox import open_sandbox, probe
+from genprm.sandbox.base import Sandbox
+from genprm.settings import SandboxSettings
 
 
 @pytest.fixture(scope="package", params=[1, 2], ids=["level-1", "level-2"])
@@ -18,3 +22,19 @@ def level(request: pytest.FixtureRequest) -> int:
         required = os.environ.get("GENPRM_REQUIRED_LEVELS", "").split(",")
         (pytest.fail if str(wanted) in required else pytest.skip)(probe.refusal(wanted))
     return wanted
+
+
+@pytest.fixture
+async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    """A sandbox for one test, by the `settings` of its module."""
+    sandbox = open_sandbox(settings)
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def shared(settings: SandboxSettings) -> Iterator[Sandbox]:
+    """One sandbox for all tests of a module."""
+    sandbox = open_sandbox(settings)
+    yield sandbox
+    asyncio.run(sandbox.close())

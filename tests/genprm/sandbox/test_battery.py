@@ -7,42 +7,19 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from genprm.sandbox import open_sandbox
-from genprm.sandbox.base import Execution, Sandbox
+from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings
-from tests.genprm.sandbox.battery import CASES, OUT_OF_REACH, SETTINGS
+from tests.genprm.sandbox.battery import CASES, OUT_OF_REACH, SETTINGS, run_once
 
 
 @pytest.fixture(scope="module")
 def settings(level: int) -> SandboxSettings:
     return SETTINGS.model_copy(update={"level": level})
-
-
-@pytest.fixture(scope="module")
-def shared(settings: SandboxSettings) -> Iterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    asyncio.run(sandbox.close())
-
-
-@pytest.fixture
-async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    await sandbox.close()
-
-
-async def run_once(sandbox: Sandbox, code: str) -> Execution:
-    session = sandbox.session()
-    try:
-        return await asyncio.wait_for(session.run(code), 90)
-    finally:
-        await session.close()
 
 
 def test_nothing_is_written_outside(tmp_path: Path, settings: SandboxSettings) -> None:

@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from genprm.sandbox import docker as docker_module
 from genprm.sandbox import open_sandbox, probe
-from genprm.sandbox.base import Execution, Sandbox, SandboxError
+from genprm.sandbox.base import Sandbox, SandboxError
 from genprm.settings import SandboxSettings
-from tests.genprm.sandbox.battery import CASES, DENIED, SETTINGS
+from tests.genprm.sandbox.battery import CASES, DENIED, SETTINGS, run_once
 
 IMAGE = "genprm-sandbox"
 READ_ONLY = "Code execute Error: OSError: [Errno 30] Read-only file system"
@@ -54,28 +53,6 @@ def engine() -> Any:
 @pytest.fixture(scope="module")
 def settings(engine: Any) -> SandboxSettings:
     return SETTINGS.model_copy(update={"docker": IMAGE})
-
-
-@pytest.fixture(scope="module")
-def shared(settings: SandboxSettings) -> Iterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    asyncio.run(sandbox.close())
-
-
-@pytest.fixture
-async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    await sandbox.close()
-
-
-async def run_once(sandbox: Sandbox, code: str) -> Execution:
-    session = sandbox.session()
-    try:
-        return await asyncio.wait_for(session.run(code), 90)
-    finally:
-        await session.close()
 
 
 def containers(engine: Any, supervisor: int) -> set[str]:

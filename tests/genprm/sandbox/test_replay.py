@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import psutil
 import pytest
@@ -20,13 +19,6 @@ from genprm.settings import SandboxSettings
 def settings(level: int) -> SandboxSettings:
     preload = ("sympy", "numpy")
     return SandboxSettings(level=level, seconds=1.0, memory_mb=256, output_bytes=1000, workers=2, preload=preload)
-
-
-@pytest.fixture
-async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    await sandbox.close()
 
 
 DEAF = "y = 1\nimport signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"

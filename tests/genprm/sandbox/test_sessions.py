@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -24,13 +23,6 @@ from genprm.settings import SandboxSettings
 def settings(level: int) -> SandboxSettings:
     preload = ("sympy", "numpy")
     return SandboxSettings(level=level, seconds=2.0, memory_mb=256, output_bytes=1000, workers=2, preload=preload)
-
-
-@pytest.fixture
-async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(settings)
-    yield sandbox
-    await sandbox.close()
 
 
 async def test_names_persist_from_block_to_block(sandbox: Sandbox) -> None:
