@@ -33,7 +33,7 @@ def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOpt
 
 
 def status(profile: ProfileOption = None, set_: SetOption = None) -> None:
-    """Show which partitions are fresh, stale or missing, and why."""
+    """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan."""
     _status(_profile(profile, set_))
 
 
@@ -150,11 +150,14 @@ def _status(profile: Profile) -> None:
     from rich.table import Table
 
     from assets.pipeline import Pipeline
+    from genprm.planning.assumptions import Assumptions
+    from genprm.planning.saved import plan_from_assumptions, read_plan, save_plan
     from orchestration.house import prepare
     from orchestration.lock import run_in_progress
     from orchestration.reporting import report_parameters
     from orchestration.runner import standing_of
     from orchestration.schedule import artifact_names, pipeline_nodes
+    from orchestration.spending import COUNTED, comparison, recorded, spending
     from orchestration.staleness import Staleness
     from orchestration.store import profile_store
 
@@ -171,6 +174,18 @@ def _status(profile: Profile) -> None:
             counts = [sum(s.state == state for s in standings) for state in ("fresh", "stale", "missing")]
             why = dict.fromkeys(s.why for s in standings if s.state == "stale")
             table.add_row(name, *(str(count) if count else "" for count in counts), "; ".join(why))
+        spent = {
+            name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
+            for name, names in COUNTED.items()
+            if name in artifact_names(graph)
+        }
     console = Console()
     console.print(f"profile {profile.name}", highlight=False)
     console.print(table, highlight=False)
+    if any(one.made for one in spent.values()):
+        plan = read_plan(profile)
+        if plan is None:
+            plan = plan_from_assumptions(profile, Assumptions())
+            save_plan(profile, plan)
+        console.print()
+        console.print(comparison(spent, plan.rows, plan.source), highlight=False)

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from genprm.bench.tables import Cell
     from genprm.planning.totals import Planned
 
-SIMULATED = 300
-"""Problems simulated for a plan without a pilot."""
-
 
 def plan(
     profile: Annotated[str | None, typer.Option(help="A shipped profile or a YAML file.")] = None,
@@ -29,37 +26,32 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
     """Requests, tokens, executions, GPU-hours and disk per artifact, before they are spent."""
-    import numpy as np
-
     from genprm.bench.tables import show
     from genprm.planning.assumptions import read_assumptions
-    from genprm.planning.costs import simulated_cost
-    from genprm.planning.totals import plan as planned
+    from genprm.planning.saved import plan_from_assumptions, save_plan
     from genprm.settings import load_profile
 
     chosen = load_profile(profile, overrides or ())
     assumed = read_assumptions(assume or ())
     if pilot is None:
-        rng = np.random.default_rng(0)
-        costs = [simulated_cost(chosen, assumed, rng) for _ in range(SIMULATED)]
-        source = f"from assumptions ({SIMULATED} simulated problems)"
+        made = plan_from_assumptions(chosen, assumed)
     else:
-        from genprm.planning.pilot import measured_costs, spread
+        from genprm.planning.pilot import plan_from_pilot, spread
         from genprm.problems import load_problems
         from genprm.sources import data_directory
 
         problems = spread(load_problems(chosen.problems, data_directory(data)), pilot)
-        costs, speed = measured_costs(chosen, problems)
-        source = f"from a pilot on {len(problems)} problems"
-        if not any(assignment.startswith("generated_per_second=") for assignment in assume or ()):
-            assumed = assumed.model_copy(update={"generated_per_second": speed})
-    rows = [_shown(row) for row in planned(chosen, costs, assumed)]
+        given = {assignment.partition("=")[0] for assignment in assume or ()}
+        made, assumed = plan_from_pilot(chosen, problems, assumed, given)
+    save_plan(chosen, made)
+    rows = [_shown(row) for row in made.rows]
     notes = [
         "low, high: 95 % of the output tokens by the chance of problems; assumptions may be wrong beyond that.",
         "M: million tokens. read once: with every shared prefix read once. checkpoints: tokens trained on.",
+        "kept: genprm status shows it beside what the run spends.",
         "assumed: " + ", ".join(f"{name} {value:g}" for name, value in assumed.model_dump().items()),
     ]
-    show(f"Plan of {chosen.name}, {source}", rows, as_json, notes)
+    show(f"Plan of {chosen.name}, {made.source}", rows, as_json, notes)
 
 
 def _shown(row: Planned) -> dict[str, Cell]:

@@ -38,6 +38,8 @@ class Assumptions(Section):
     """Part of the share of rollouts that arrive which a wrong step leaves."""
     judged_step_tokens: Positive = 345
     """Output tokens of one judged step (paper table 9, MATH)."""
+    analysis: Share = 0.6
+    """Part of them that is the analysis: what a judge that writes no code makes of a step."""
     executions: Amount = 1.0
     """Code blocks run for a judged step."""
     agree: Share = 0.49
@@ -46,6 +48,10 @@ class Assumptions(Section):
     """Benchmark cases per subset where the profile sets no limit (mean of ProcessBench's subsets)."""
     case_steps: Positive = 7.8
     """Steps of a benchmark case (ProcessBench)."""
+    case_judged: Share = 0.67
+    """Part of them that is judged: up to the first wrong one (ProcessBench, mean of its subsets)."""
+    answer_problems: Annotated[int, Field(ge=1)] = 500
+    """Problems of a set with answers where the profile sets no limit (MATH500)."""
     generated_per_second: Positive = 4600
     """Output tokens a GPU makes a second with a model of 7B, batched (an independent measurement of a 7B GenPRM
     under vLLM: 6.2 steps a second of about 745 tokens). Models of other sizes: in proportion to their size."""

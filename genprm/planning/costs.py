@@ -1,4 +1,5 @@
-"""What one problem costs until its steps are labelled: simulated from assumptions, by the profile's own rules."""
+"""What one problem costs until its steps are labelled and judged: simulated from assumptions, by the profile's own
+rules."""
 
 from __future__ import annotations
 
@@ -10,10 +11,14 @@ from genprm.bench.monte_carlo import estimate
 from genprm.bench.step_processes import KnownSolution, Rollouts, StepProcess
 from genprm.monte_carlo import rollouts_for
 from genprm.planning.assumptions import Assumptions
-from genprm.settings import MonteCarloSettings, Profile
+from genprm.records import NO_ERROR
+from genprm.settings import Mode, MonteCarloSettings, Profile
 from genprm.solutions import next_batch
+from genprm.verification_path import EXECUTED
 
 ESTIMATORS = ("fixed", "sequential")
+VERDICT_TOKENS = 1
+"""Of a step judged directly: the verdict alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,18 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class ProblemCost:
-    """One problem: samples of the policy, what was kept of them, and rollouts per estimator."""
+    """One problem: samples of the policy, what was kept of them, rollouts per estimator, and judgements of the
+    steps up to the first wrong one, with the code blocks run for them. `agreed` counts the solutions that
+    consensus filtering keeps, those with a wrong step and those without one.
+    """
 
     sampled: Spent
     solutions: int
     steps: int
     rollouts: dict[str, Spent]
+    judged: Spent
+    executions: float
+    agreed: tuple[float, float]
 
 
 def with_estimator(settings: MonteCarloSettings, estimator: str) -> MonteCarloSettings:
@@ -66,12 +77,46 @@ def simulated_cost(profile: Profile, assumed: Assumptions, rng: np.random.Genera
     problem = round(assumed.problem_tokens)
     sampled = Spent(samples, round(samples * per_sample), samples * problem, problem)
     if not right or not wrong:
-        return ProblemCost(sampled, 0, 0, {name: Spent() for name in ESTIMATORS})
+        return ProblemCost(sampled, 0, 0, {name: Spent() for name in ESTIMATORS}, Spent(), 0, (0, 0))
     process = StepProcess(assumed.strength, assumed.recovery, further_steps=assumed.further_steps)
     kinds = [False] * min(right, settings.wanted_correct) + [True] * min(wrong, settings.wanted_incorrect)
     kept = [process.solution(rng, right / samples, is_wrong) for is_wrong in kinds]
+    steps = sum(len(s.shares) if s.first_error in (None, NO_ERROR) else s.first_error + 1 for s in kept)
+    mode = profile.rationales.mode
     return ProblemCost(
-        sampled, len(kept), sum(len(s.shares) for s in kept), _rollouts(kept, profile.monte_carlo, assumed, rng)
+        sampled,
+        len(kept),
+        sum(len(s.shares) for s in kept),
+        _rollouts(kept, profile.monte_carlo, assumed, rng),
+        judged_steps(len(kept), steps, mode, assumed),
+        steps * executions_of(mode, assumed),
+        (assumed.agree * kinds.count(True), assumed.agree * kinds.count(False)),
+    )
+
+
+def judged_tokens(mode: Mode, assumed: Assumptions) -> float:
+    """Output tokens of one judged step. A direct verdict is read off, not written."""
+    parts = {"full": 1.0, "text": 1.0, "cot": assumed.analysis, "code": 1 - assumed.analysis}
+    return parts[mode] * assumed.judged_step_tokens if mode in parts else VERDICT_TOKENS
+
+
+def executions_of(mode: Mode, assumed: Assumptions) -> float:
+    """Code blocks run for one judged step."""
+    return assumed.executions if mode in EXECUTED else 0.0
+
+
+def judged_steps(paths: float, steps: float, mode: Mode, assumed: Assumptions) -> Spent:
+    """`steps` steps judged on `paths` verification paths.
+
+    Every step is asked for after all that was said about the steps before it: half a conversation on average.
+    """
+    each = judged_tokens(mode, assumed)
+    conversation = steps / paths * (assumed.step_tokens + each) if paths else 0.0
+    return Spent(
+        round(steps),
+        round(steps * each),
+        round(steps * (assumed.problem_tokens + conversation / 2)),
+        round(paths * assumed.problem_tokens + steps * assumed.step_tokens),
     )
 
 

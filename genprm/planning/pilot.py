@@ -1,11 +1,11 @@
-"""What a few problems really cost: sampled and rolled out with the profile's own models, every request counted."""
+"""What a few problems really cost: sampled, rolled out and judged with the profile's own models; all is counted."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from genprm.answers import AnswerChecker
@@ -14,11 +14,19 @@ from genprm.engines.base import Completion, Engine, Sampling
 from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.monte_carlo import score_steps
-from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent, with_estimator
+from genprm.planning.assumptions import Assumptions
+from genprm.planning.costs import ESTIMATORS, Spent, with_estimator
+from genprm.planning.measured import Labelled, Pilot
+from genprm.planning.saved import SavedPlan
+from genprm.planning.totals import plan
 from genprm.problems import shard_of
-from genprm.records import Message, Problem, Provenance, SampledProblem, Solution
+from genprm.rationales import judge_solution
+from genprm.records import Message, Problem, Provenance, Rationale, SampledProblem, Solution
+from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
+from genprm.verification_path import EXECUTED
+from genprm.verifier import Verifier
 
 
 class CountingEngine:
@@ -76,23 +84,43 @@ async def _sampled(
 
 async def _rolled_out(
     solution: Solution, engine: Engine, profile: Profile, answers: AnswerChecker, journal: Journal
-) -> dict[str, Spent]:
-    """Cost under each estimator. The second one takes its rollouts from the journal, where the first has put them;
-    the tokens of its prompts follow from the first one's, by rollouts."""
-    spent = {}
+) -> Labelled:
+    """The second estimator takes its rollouts from the journal, where the first has put them; the tokens of its
+    prompts follow from the first one's, by rollouts."""
+    spent, scores = {}, {}
     counting = CountingEngine(engine)
     for name in ESTIMATORS:
         settings = with_estimator(profile.monte_carlo, name)
-        scores = await score_steps(solution, counting, settings, answers, journal)
+        scored = scores[name] = await score_steps(solution, counting, settings, answers, journal)
         all_drawn = counting.spent
-        share = sum(scores.rollouts) / all_drawn.completions if all_drawn.completions else 0.0
+        share = sum(scored.rollouts) / all_drawn.completions if all_drawn.completions else 0.0
         spent[name] = Spent(
-            sum(scores.rollouts), scores.tokens, round(share * all_drawn.prompt_tokens), all_drawn.prefix_tokens
+            sum(scored.rollouts), scored.tokens, round(share * all_drawn.prompt_tokens), scored.prompt_tokens
         )
-    return spent
+    return Labelled(solution, spent, scores[profile.monte_carlo.estimator])
 
 
-async def _measure(profile: Profile, problems: Sequence[Problem]) -> list[ProblemCost]:
+async def _judged(solutions: Sequence[Solution], profile: Profile) -> tuple[list[Rationale], CountingEngine]:
+    """The rationales of all solutions, and the engine that counted what was asked for them."""
+    settings = profile.rationales
+    sandbox = open_sandbox(profile.sandbox) if settings.mode in EXECUTED else None
+    counting = CountingEngine(open_engine(settings.model, profile.engine))
+    verifier = Verifier(counting, sandbox, settings.verifier, profile.engine.live_paths)
+    try:
+        rationales = await together(judge_solution(one, verifier, settings.mode) for one in solutions)
+    finally:
+        await counting.close()
+        if sandbox is not None:
+            await sandbox.close()
+    return rationales, counting
+
+
+async def run_pilot(profile: Profile, problems: Sequence[Problem]) -> Pilot:
+    """Sample, roll out and judge these problems as a run of the profile would.
+
+    Raises:
+        EngineError, SandboxError: a model is not there, or the isolation asked for.
+    """
     with tempfile.TemporaryDirectory() as folder, AnswerChecker() as answers:
         policy = open_engine(profile.solutions.model, profile.engine)
         sampled = await together(_sampled(problem, policy, profile, answers) for problem in problems)
@@ -100,32 +128,36 @@ async def _measure(profile: Profile, problems: Sequence[Problem]) -> list[Proble
         if profile.monte_carlo.model != profile.solutions.model:
             await policy.close()
             completer = open_engine(profile.monte_carlo.model, profile.engine)
+        solutions = [solution for _, kept, _ in sampled for solution in kept]
         with Journal(Path(folder) / "rollouts.jsonl") as journal:
-            rollouts = await together(
-                together(_rolled_out(solution, completer, profile, answers, journal) for solution in kept)
-                for _, kept, _ in sampled
-            )
+            labelled = await together(_rolled_out(one, completer, profile, answers, journal) for one in solutions)
         await completer.close()
-    return [
-        ProblemCost(
-            spent,
-            len(kept),
-            sum(len(solution.steps) for solution in kept),
-            {name: sum((row[name] for row in rows), Spent()) for name in ESTIMATORS},
-        )
-        for (_, kept, spent), rows in zip(sampled, rollouts, strict=True)
-    ]
+    rationales, judge = await _judged(solutions, profile)
+    return Pilot(
+        profile,
+        [spent for _, _, spent in sampled],
+        [row for row, _, _ in sampled],
+        labelled,
+        rationales,
+        judge.spent,
+    )
 
 
-def measured_costs(profile: Profile, problems: Sequence[Problem]) -> tuple[list[ProblemCost], float]:
-    """Costs of the problems one by one, and the tokens generated per second by all requests together.
+def plan_from_pilot(
+    profile: Profile, problems: Sequence[Problem], assumed: Assumptions, given: Collection[str] = ()
+) -> tuple[SavedPlan, Assumptions]:
+    """The plan of a profile from these problems, and its assumptions: measured, except for those in `given`.
 
     Raises:
-        EngineError: a model is not there.
+        EngineError, SandboxError: a model is not there, or the isolation asked for.
     """
     started = time.perf_counter()
-    costs = asyncio.run(_measure(profile, problems))
+    pilot = asyncio.run(run_pilot(profile, problems))
     seconds = time.perf_counter() - started
+    costs = pilot.costs()
     # Rollouts were drawn once for both estimators: fixed has them all.
-    tokens = sum(cost.sampled.tokens + cost.rollouts["fixed"].tokens for cost in costs)
-    return costs, tokens / seconds
+    tokens = sum(cost.sampled.tokens + cost.rollouts["fixed"].tokens + cost.judged.tokens for cost in costs)
+    measured = {**pilot.assumptions(), "generated_per_second": tokens / seconds}
+    found = assumed.model_copy(update={name: value for name, value in measured.items() if name not in given})
+    source = f"from a pilot on {len(problems)} problems"
+    return SavedPlan(source=source, rows=plan(profile, costs, found)), found

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
+from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent, executions_of, judged_steps, judged_tokens
 from genprm.settings import Mode, Profile
 
-VERDICT_TOKENS = 8
-"""Of a step judged directly: the verdict alone."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)b\b", re.IGNORECASE)
 REFERENCE_SIZE = 7.0
 """Billions of parameters of the models that throughputs are stated for."""
@@ -62,6 +60,7 @@ def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -
         run.rationales(),
         run.training(),
         run.evaluation(),
+        *run.best_of_n(),
     ]
 
 
@@ -108,43 +107,32 @@ class _Run:
         return self.generated(f"mc_scores, {estimator}{chosen}", model, lambda cost: cost.rollouts[estimator])
 
     def rationales(self) -> Planned:
-        settings = self._profile.rationales
-        each = self._judged_tokens(settings.mode)
-        executions = self._total(lambda cost: cost.steps) * self._runs_code(settings.mode)
-        return self._judged("rationales", settings.model, self._total(lambda cost: cost.steps), each, executions)
-
-    def _judged(self, artifact: str, model: str, steps: float, each: float, executions: float) -> Planned:
-        assumed = self._assumed
-        tokens = steps * each
-        half = tokens * self._spread(lambda cost: cost.steps) / max(1.0, self._total(lambda cost: cost.steps))
-        # Every step is asked for after all that was said about the steps before it: half a conversation on average.
-        conversation = (2 + assumed.further_steps) * (each + assumed.step_tokens)
-        return Planned(
-            artifact,
-            requests=steps,
-            prompt_tokens=steps * (assumed.problem_tokens + conversation / 2),
-            prefix_tokens=steps * assumed.step_tokens,
-            tokens=tokens,
-            low=max(0.0, tokens - half),
-            high=tokens + half,
-            executions=executions,
-            gpu_hours=self._hours(model, tokens, steps * assumed.step_tokens),
-            disk_mb=self._disk(tokens),
-        )
+        planned = self.generated("rationales", self._profile.rationales.model, lambda cost: cost.judged)
+        executions = self._total(lambda cost: cost.executions)
+        return replace(planned, executions=executions, disk_mb=self._disk(planned.tokens))
 
     def training(self) -> Planned:
         """Tokens of all epochs of all models; requests are conversations, and nothing is generated."""
         training, assumed = self._profile.training, self._assumed
-        conversations = self._total(lambda cost: cost.solutions) * assumed.agree * self._profile.consensus.share
-        tokens = hours = 0.0
+        conversations = self._conversations()
+        steps = self._total(lambda cost: cost.judged.completions) / max(
+            1.0, self._total(lambda cost: cost.solutions)
+        )
+        requests = tokens = hours = 0.0
         for model in training.base.values():
             for mode in training.modes:
-                per_step = assumed.step_tokens + self._judged_tokens(mode)
-                text = assumed.problem_tokens + (2 + assumed.further_steps) * per_step
+                text = assumed.problem_tokens + steps * (assumed.step_tokens + judged_tokens(mode, assumed))
                 seen = conversations * text * training.epochs * len(training.variants)
+                requests += conversations * len(training.variants)
                 tokens += seen
                 hours += seen / assumed.trained_per_second * slowness(model) / 3600
-        return Planned("checkpoints", conversations, tokens, tokens, 0, 0, 0, 0, hours, self._weights_mb())
+        return Planned("checkpoints", requests, tokens, tokens, 0, 0, 0, 0, hours, self._weights_mb())
+
+    def _conversations(self) -> float:
+        """Solutions that are trained on: kept by the filter, and chosen by its balance and share."""
+        kinds = [self._total(lambda cost: cost.agreed[0]), self._total(lambda cost: cost.agreed[1])]
+        consensus = self._profile.consensus
+        return consensus.share * (2 * min(kinds) if consensus.balance else sum(kinds))
 
     def _weights_mb(self) -> float:
         training = self._profile.training
@@ -153,36 +141,65 @@ class _Run:
 
     def evaluation(self) -> Planned:
         """Every model that is judged by, on every subset, with its number of verification paths."""
-        training, settings, assumed = self._profile.training, self._profile.evaluation, self._assumed
-        others = settings.other_votes or settings.votes
-        judged = [
-            (model, mode, settings.votes if mode == "full" else others)
-            for model in training.base.values()
-            for _ in training.variants
-            for mode in training.modes
-        ]
-        judged += [(model, "full", others) for model in training.base.values()]
-        judged.append((self._profile.rationales.model, self._profile.rationales.mode, others))
+        settings, assumed = self._profile.evaluation, self._assumed
         cases = len(settings.subsets) * (settings.limit or assumed.cases)
         parts = [
-            self._judged(
-                "processbench",
-                model,
-                cases * assumed.case_steps * votes,
-                self._judged_tokens(mode),
-                cases * assumed.case_steps * votes * self._runs_code(mode),
-            )
-            for model, mode, votes in judged
+            self._judged(model, mode, cases * votes, cases * votes * assumed.case_steps * assumed.case_judged)
+            for model, mode, votes in self._judges()
         ]
-        total = [sum(getattr(part, name) for part in parts) for name in list(Planned.__dataclass_fields__)[1:]]
-        requests, prompts, prefixes, tokens, _, _, executions, hours, disk = total
-        return Planned("processbench", requests, prompts, prefixes, tokens, tokens, tokens, executions, hours, disk)
+        return _sum("processbench", parts)
 
-    def _judged_tokens(self, mode: Mode) -> float:
-        return VERDICT_TOKENS if mode == "direct" else self._assumed.judged_step_tokens
+    def _judges(self) -> list[tuple[str, Mode, int]]:
+        """Weights, mode and paths per case of every model that is evaluated."""
+        training, settings = self._profile.training, self._profile.evaluation
+        others = settings.other_votes or settings.votes
+        judges: list[tuple[str, Mode, int]] = []
+        for model in training.base.values():
+            for mode in training.modes:
+                votes = settings.votes if mode == "full" else others
+                judges += [(model, mode, votes)] * len(training.variants)
+            judges.append((model, "full", others))
+        judges.append((self._profile.rationales.model, self._profile.rationales.mode, others))
+        # A direct verdict is read off, not sampled: one path says all that many would.
+        return [(model, mode, 1 if mode == "direct" else votes) for model, mode, votes in judges]
 
-    def _runs_code(self, mode: Mode) -> float:
-        return self._assumed.executions if mode in ("full", "code") else 0.0
+    def best_of_n(self) -> list[Planned]:
+        """Candidates on every set of answers, each of their steps judged by every model; nothing without sets."""
+        scaling, assumed = self._profile.scaling, self._assumed
+        if not scaling.sets:
+            return []
+        problems = len(scaling.sets) * (scaling.limit or assumed.answer_problems)
+        count = problems * scaling.candidates
+        steps = count * (2 + assumed.further_steps)
+        tokens, prompts = steps * assumed.step_tokens, problems * assumed.problem_tokens
+        hours = self._hours(scaling.model, tokens, prompts)
+        disk = self._disk(tokens)
+        drawn = Planned(
+            "candidates", count, count * assumed.problem_tokens, prompts, tokens, tokens, tokens, 0, hours, disk
+        )
+        votes = [(model, mode, 1 if mode == "direct" else scaling.votes) for model, mode, _ in self._judges()]
+        parts = [self._judged(model, mode, count * paths, steps * paths) for model, mode, paths in votes]
+        return [drawn, _sum("best_of_n", parts)]
+
+    def _judged(self, model: str, mode: Mode, paths: float, steps: float) -> Planned:
+        spent = judged_steps(paths, steps, mode, self._assumed)
+        return Planned(
+            "",
+            requests=spent.completions,
+            prompt_tokens=spent.prompt_tokens,
+            prefix_tokens=spent.prefix_tokens,
+            tokens=spent.tokens,
+            low=spent.tokens,
+            high=spent.tokens,
+            executions=steps * executions_of(mode, self._assumed),
+            gpu_hours=self._hours(model, spent.tokens, spent.prefix_tokens),
+            disk_mb=self._disk(spent.tokens),
+        )
 
     def _disk(self, tokens: float) -> float:
         return tokens * self._assumed.bytes_per_token / 2**20
+
+
+def _sum(artifact: str, parts: Sequence[Planned]) -> Planned:
+    names = [field.name for field in fields(Planned)][1:]
+    return Planned(artifact, *(sum(getattr(part, name) for part in parts) for name in names))

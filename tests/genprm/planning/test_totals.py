@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,8 +16,10 @@ ASSUMED = Assumptions(generated_per_second=1000, read_per_second=10_000, further
 
 
 def cost(tokens: int = 100) -> ProblemCost:
+    """Four solutions of six steps, five of which are judged; two are kept, one of them wrong."""
     rollouts = {"fixed": Spent(64, 640, 6400, 64), "sequential": Spent(16, 160, 1600, 64)}
-    return ProblemCost(Spent(8, tokens, 80, 10), solutions=4, steps=24, rollouts=rollouts)
+    judged = Spent(20, 7000, 9000, 1600)
+    return ProblemCost(Spent(8, tokens, 80, 10), 4, 24, rollouts, judged, executions=22, agreed=(1.0, 1.0))
 
 
 def profile(**sections: object) -> Profile:
@@ -35,26 +39,45 @@ def test_a_run_costs_what_its_problems_do() -> None:
     assert solutions.gpu_hours == pytest.approx((100 + 1) / 3600)
     assert rows["mc_scores, fixed"].tokens == 640_000
     assert rows["mc_scores, sequential (not chosen)"].tokens == 160_000
-    # 24000 steps, each judged once with code run, by a model of 32B
+    # by a model of 32B
     rationales = rows["rationales"]
-    assert (rationales.requests, rationales.executions, rationales.tokens) == (24_000, 24_000, 24_000 * 345)
-    assert rationales.gpu_hours == pytest.approx((24_000 * 345 / 1000 + 24_000 * 60 / 10_000) * 32 / 7 / 3600)
+    assert (rationales.requests, rationales.executions, rationales.tokens) == (20_000, 22_000, 7_000_000)
+    assert rationales.gpu_hours == pytest.approx((7_000_000 / 1000 + 1_600_000 / 10_000) * 32 / 7 / 3600)
 
 
 def test_training_sees_the_kept_solutions_in_every_mode() -> None:
     row = planned(profile(), [cost(), cost()])["checkpoints"]
-    full, direct = 100 + 6 * (60 + 345), 100 + 6 * (60 + 8)
-    assert row.requests == 2000
+    full, direct = 100 + 5 * (60 + 345), 100 + 5 * (60 + 1)
+    assert row.requests == 2 * 2000
     assert row.prompt_tokens == 2000 * (full + direct)
     assert row.disk_mb == 2 * 14_000
+
+
+def test_a_balanced_training_set_has_as_many_of_both_kinds() -> None:
+    few_wrong = replace(cost(), agreed=(0.25, 1.0))
+    row = planned(profile(consensus={"balance": True, "share": 0.5}), [few_wrong, few_wrong])["checkpoints"]
+    assert row.requests == 2 * 0.5 * 2 * 250
 
 
 def test_evaluation_judges_every_model_on_every_case() -> None:
     chosen = profile(evaluation={"limit": 10, "votes": 8, "other_votes": 2})
     row = planned(chosen, [cost(), cost()])["processbench"]
-    # full with 8 paths; direct, untrained and rationale model with 2; 4 subsets of 10 cases of 7.8 steps
-    assert row.requests == pytest.approx(40 * 7.8 * (8 + 2 + 2 + 2))
-    assert row.executions == pytest.approx(40 * 7.8 * (8 + 2 + 2))
+    # full with 8 paths; untrained and rationale model with 2, direct with 1; 4 subsets of 10 cases of 7.8 steps, of
+    # which 67 % are judged
+    steps = 40 * 7.8 * 0.67
+    assert row.requests == pytest.approx(steps * (8 + 2 + 2 + 1), rel=0.01)
+    assert row.executions == pytest.approx(steps * (8 + 2 + 2))
+    assert row.tokens == pytest.approx(steps * (345 * (8 + 2 + 2) + 1), rel=0.01)
+
+
+def test_candidates_are_drawn_once_and_judged_by_every_model_to_their_end() -> None:
+    assert "candidates" not in planned(profile(), [cost(), cost()])
+    rows = planned(profile(scaling={"sets": ["math500"], "candidates": 4, "votes": 2}), [cost(), cost()])
+    drawn, judged = rows["candidates"], rows["best_of_n"]
+    assert (drawn.requests, drawn.tokens, drawn.prefix_tokens) == (500 * 4, 500 * 4 * 6 * 60, 500 * 100)
+    # full, untrained and rationale model on 2 paths, direct on 1
+    assert judged.requests == 500 * 4 * 6 * (2 + 2 + 2 + 1)
+    assert judged.executions == 500 * 4 * 6 * (2 + 2 + 2)
 
 
 def test_the_interval_holds_the_run_for_nineteen_pilots_in_twenty() -> None:

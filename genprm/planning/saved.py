@@ -1,0 +1,59 @@
+"""Plans of a profile: made from assumptions, and kept to be compared with what the run spends."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from genprm.planning.assumptions import Assumptions
+from genprm.planning.costs import simulated_cost
+from genprm.planning.totals import Planned, plan
+from genprm.settings import Profile, home
+
+WITHOUT_COST = {"engine", "sandbox", "tracking", "runner"}
+"""Sections that say how work is done and not how much there is."""
+
+
+SIMULATED = 300
+"""Problems simulated for a plan without a pilot."""
+
+
+class SavedPlan(BaseModel):
+    """Planned artifacts, and where their numbers are from, in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    rows: list[Planned]
+
+
+def plan_from_assumptions(profile: Profile, assumed: Assumptions) -> SavedPlan:
+    """The plan of a profile without a pilot."""
+    rng = np.random.default_rng(0)
+    costs = [simulated_cost(profile, assumed, rng) for _ in range(SIMULATED)]
+    source = f"from assumptions ({SIMULATED} simulated problems)"
+    return SavedPlan(source=source, rows=plan(profile, costs, assumed))
+
+
+def plan_path(profile: Profile) -> Path:
+    """Where the plan of exactly these settings is kept, made or not."""
+    values = profile.model_dump_json(exclude=WITHOUT_COST)
+    return home() / profile.name / "plans" / f"{hashlib.sha256(values.encode()).hexdigest()[:16]}.json"
+
+
+def save_plan(profile: Profile, plan: SavedPlan) -> None:
+    """Keep a plan in the place of an earlier one for the same settings."""
+    path = plan_path(profile)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(plan.model_dump_json(indent=1) + "\n")
+    part.replace(path)
+
+
+def read_plan(profile: Profile) -> SavedPlan | None:
+    """The plan that was made last for exactly these settings; None when there is none."""
+    path = plan_path(profile)
+    return SavedPlan.model_validate_json(path.read_text()) if path.is_file() else None

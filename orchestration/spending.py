@@ -1,0 +1,110 @@
+"""What a run has spent, beside what was planned for it.
+
+Every partition's materialization says what its rows cost, whenever and in however many runs they were made, so the
+sum over the partitions is what the artifact cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from rich.table import Table
+
+from genprm.planning.totals import Planned
+from orchestration.staleness import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Under which names an artifact's metadata tell its cost."""
+
+    requests: str
+    tokens: str = "tokens"
+    prompt_tokens: str = "prompt tokens"
+    executions: str = "executions"
+
+
+COUNTED = {
+    "solutions": Names("samples"),
+    "mc_scores": Names("rollouts"),
+    "rationales": Names("steps"),
+    # Nothing is generated: what is trained on is read.
+    "checkpoints": Names("conversations", tokens="", prompt_tokens="tokens in all epochs"),
+    "processbench": Names("steps"),
+    "candidates": Names("dagster/row_count"),
+    "best_of_n": Names("steps"),
+}
+"""The artifacts that plans are about."""
+QUANTITIES = ("requests", "prompt_tokens", "tokens", "executions")
+HEADINGS = ("requests", "prompts, read once", "output tokens", "executions")
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the `made` of an artifact's `partitions` cost. A quantity that not all of them tell is None."""
+
+    made: int
+    partitions: int
+    requests: float | None = None
+    prompt_tokens: float | None = None
+    tokens: float | None = None
+    executions: float | None = None
+
+
+def spending(metadata: Sequence[Mapping[str, Any] | None], names: Names) -> Spending:
+    """The sum over an artifact's partitions of what their metadata tell; None is one that was never made."""
+    made = [values for values in metadata if values is not None]
+    # References among the checkpoints are not trained, and say nothing.
+    telling = [values for values in made if names.requests in values]
+
+    def total(name: str) -> float | None:
+        return sum(values[name] for values in telling) if all(name in values for values in telling) else None
+
+    if not telling:
+        return Spending(len(made), len(metadata))
+    return Spending(len(made), len(metadata), *(total(getattr(names, quantity)) for quantity in QUANTITIES))
+
+
+def recorded(instance: dg.DagsterInstance, node: Node) -> dict[str, Any] | None:
+    """What the last materialization of a partition says; None when there is none."""
+    wanted = dg.AssetRecordsFilter(
+        dg.AssetKey.from_user_string(node.asset), asset_partitions=[node.partition] if node.partition else None
+    )
+    records = instance.fetch_materializations(wanted, limit=1).records
+    event = records[0].asset_materialization if records else None
+    return None if event is None else {name: value.value for name, value in event.metadata.items()}
+
+
+def planned_for(artifact: str, rows: Iterable[Planned]) -> Planned | None:
+    """The row of a plan that is about an artifact, of `mc_scores` that with the profile's estimator."""
+    return next(
+        (r for r in rows if r.artifact.partition(",")[0] == artifact and "not chosen" not in r.artifact), None
+    )
+
+
+def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: str) -> Table:
+    """A line per artifact that something was made of: what it spent, and what share of the plan that is."""
+    table = Table(
+        "asset", "made", *HEADINGS, title=f"spent, beside the plan {source}", title_justify="left", box=None
+    )
+    for artifact, one in spent.items():
+        if one.made:
+            planned = planned_for(artifact, rows)
+            foretold = [getattr(planned, _PLANNED[quantity], None) for quantity in QUANTITIES]
+            cells = [
+                _cell(getattr(one, quantity), value) for quantity, value in zip(QUANTITIES, foretold, strict=True)
+            ]
+            table.add_row(artifact, f"{one.made} of {one.partitions}", *cells)
+    return table
+
+
+_PLANNED = {name: name for name in QUANTITIES} | {"prompt_tokens": "prefix_tokens"}
+
+
+def _cell(spent: float | None, planned: float | None) -> str:
+    if spent is None or not (spent or planned):
+        return ""
+    return f"{spent:,.0f}" + (f" ({100 * spent / planned:.0f} % of {planned:,.0f})" if planned else "")

@@ -1,0 +1,56 @@
+"""What a run spent is read from what its materializations say, and shown beside the plan."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import House
+from rich.console import Console
+
+from genprm.planning.totals import Planned
+from orchestration.schedule import pipeline_nodes
+from orchestration.spending import COUNTED, Names, Spending, comparison, recorded, spending
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spent"),
+    [
+        ([None, None], Spending(0, 2)),
+        ([{"rows": 3, "tokens": 30, "executions": 0}, None], Spending(1, 2, 3, None, 30, 0)),
+        (
+            [{"rows": 3, "tokens": 30, "prompt tokens": 5}, {"rows": 1, "tokens": 4, "prompt tokens": 2}],
+            Spending(2, 2, 4, 7, 34, None),
+        ),
+        # a partition that costs nothing says nothing
+        ([{"rows": 3, "tokens": 30}, {"mode": "full"}], Spending(2, 2, 3, None, 30, None)),
+    ],
+)
+def test_partitions_add_up(metadata: list[dict[str, int] | None], spent: Spending) -> None:
+    assert spending(metadata, Names("rows")) == spent
+
+
+def test_every_artifact_of_a_plan_says_what_it_spent(made_once: House) -> None:
+    def spent(asset: str) -> Spending:
+        nodes = pipeline_nodes(made_once.graph, [asset])
+        return spending([recorded(made_once.instance, node) for node in nodes], COUNTED[asset])
+
+    # the fake method: eight problems of 8 samples and two solutions each, of which two steps have 8 rollouts
+    assert spent("solutions") == Spending(2, 2, 64, 160, 640, None)
+    assert spent("mc_scores") == Spending(2, 2, 16 * 16, 0, 16 * 40, None)
+    assert spent("rationales") == Spending(2, 2, 16 * 3, 16 * 30, 16 * 27, 16 * 3)
+
+
+def test_spending_stands_beside_the_plan() -> None:
+    rows = [
+        Planned("mc_scores, fixed (not chosen)", 9999, 0, 0, 0, 0, 0, 0, 0, 0),
+        Planned("mc_scores, sequential", 1000, 50_000, 400, 8000, 0, 0, 0, 0, 0),
+    ]
+    spent = {"mc_scores": Spending(1, 2, 900, 500, 8400, None), "rationales": Spending(0, 2)}
+    console = Console(width=200, record=True)
+    console.print(comparison(spent, rows, "from a pilot on 9 problems"))
+    title, _, line = console.export_text().strip().splitlines()
+    assert title.strip() == "spent, beside the plan from a pilot on 9 problems"
+    assert line.split("  ")[0] == "mc_scores"
+    assert "1 of 2" in line
+    assert "900 (90 % of 1,000)" in line
+    assert "500 (125 % of 400)" in line
+    assert "8,400 (105 % of 8,000)" in line
