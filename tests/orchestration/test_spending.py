@@ -49,7 +49,7 @@ def test_spending_stands_beside_the_plan() -> None:
     console.print(comparison(spent, rows, "from a pilot on 9 problems"))
     title, _, line = console.export_text().strip().splitlines()
     assert title.strip() == "spent, beside the plan from a pilot on 9 problems"
-    assert line.split("  ")[0] == "mc_scores"
+    assert line.split()[0] == "mc_scores"
     assert "1 of 2" in line
     assert "900 (90 % of 1,000)" in line
     assert "500 (125 % of 400)" in line
