@@ -1,0 +1,147 @@
+"""Rollouts that were recorded, spent again by other rules: what fewer of them would have cost in labels.
+
+A replay draws nothing. It hands the recorded outcomes of a step to the estimation in order, as many as a rule asks
+for. Rollouts of one step are exchangeable, so they are dealt in several orders.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genprm.labels import label_steps
+from genprm.monte_carlo.estimation import StepEstimation
+from genprm.records import StepScores
+from genprm.settings import LabelVariant, MonteCarloSettings, SequentialSettings
+
+ORDERS = 3
+"""Orders in which the rollouts of a solution are dealt: as they were drawn, and shuffled."""
+RESAMPLES = 1000
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
+"""Of K: the smaller fixed K that are tried."""
+ERRORS = (0.2, 0.1, 0.05, 0.01)
+FLIPS = (0.1, 0.05, 0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One rule: rollouts in percent of those recorded, and steps in percent that are labelled unlike all recorded
+    rollouts label them, with its 95 % interval over solutions."""
+
+    rule: str
+    rollouts: float
+    unlike: float
+    low: float
+    high: float
+
+
+Rule = Callable[[int], MonteCarloSettings]
+"""What is spent on a solution whose steps have K recorded rollouts, given K."""
+
+
+def fixed(share: float) -> Rule:
+    """A share of K for every step, at least one rollout."""
+    return lambda most: MonteCarloSettings(tiers=(), rollouts_otherwise=max(1, round(share * most)))
+
+
+def stopping(settings: SequentialSettings) -> Rule:
+    """Sequential estimation up to K."""
+    return lambda most: MonteCarloSettings(
+        estimator="sequential", tiers=(), rollouts_otherwise=most, sequential=settings
+    )
+
+
+def rules(settings: SequentialSettings) -> dict[str, Rule]:
+    """What is tried, by name: parts of K, and sequential estimation at several error probabilities."""
+
+    def changed(error: float, flip: float) -> Rule:
+        return stopping(settings.model_copy(update={"error": error, "flip": flip}))
+
+    return {
+        **{f"fixed, {100 * share:g} % of K": fixed(share) for share in SHARES},
+        **{f"decided, error {error:g}": changed(error, 0.0) for error in ERRORS},
+        **{f"settled, flip {flip:g}": changed(settings.error, flip) for flip in FLIPS},
+    }
+
+
+def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSettings) -> StepScores:
+    """The scores that `settings` would have made of `outcomes`, the recorded rollouts of the steps of `scores`.
+
+    Raises:
+        ValueError: more rollouts are asked for than were recorded.
+    """
+    estimation = StepEstimation(len(scores.mc), scores.mc[-1] > 0, scores.pass_at_1, settings)
+    while estimation.draws is not None:
+        dealt = [outcomes[draw.done - 1][draw.first : draw.first + draw.count] for draw in estimation.draws]
+        for draw, part in zip(estimation.draws, dealt, strict=True):
+            if len(part) < draw.count:
+                asked, there = draw.first + draw.count, len(outcomes[draw.done - 1])
+                raise ValueError(
+                    f"solution {scores.solution_id!r}, step {draw.done - 1}: {asked} rollouts are asked for, "
+                    f"{there} were recorded"
+                )
+        estimation.take([part.count("1") for part in dealt])
+    return StepScores(
+        scores.solution_id,
+        scores.problem_id,
+        scores.pass_at_1,
+        estimation.mc,
+        estimation.rollouts,
+        0,
+        [str(reason) for reason in estimation.stopped],
+    )
+
+
+def replay(rows: Sequence[StepScores], settings: SequentialSettings, seed: int = 0) -> list[Replay]:
+    """Every rule on the same recorded rollouts, in the same orders. The rows are of estimation with fixed K.
+
+    The labels compared with are those of all recorded rollouts under the relative-progress ratio at
+    `settings.epsilon`. Smaller samples are parts of that one, so all of them together agree with
+    it by construction: the curve says what fewer rollouts change, not how far the labels are from the truth.
+
+    Raises:
+        ValueError: no rows, or rows that lack rollouts which a rule asks for.
+    """
+    if not rows:
+        raise ValueError("no step scores to replay; at least one solution is needed")
+    variant = LabelVariant(epsilon=settings.epsilon)
+    dealt = [_orders(row, random.Random(f"{seed} {row.solution_id}")) for row in rows]
+    return [_compared(name, rows, dealt, rule, variant, seed) for name, rule in rules(settings).items()]
+
+
+def _orders(row: StepScores, rng: random.Random) -> list[list[str]]:
+    shuffled = [["".join(rng.sample(one, len(one))) for one in row.outcomes] for _ in range(ORDERS - 1)]
+    return [row.outcomes, *shuffled]
+
+
+def _compared(
+    name: str,
+    rows: Sequence[StepScores],
+    dealt: Sequence[Sequence[Sequence[str]]],
+    rule: Rule,
+    variant: LabelVariant,
+    seed: int,
+) -> Replay:
+    unlike, spent = [], 0
+    for row, orders in zip(rows, dealt, strict=True):
+        settings = rule(max(row.rollouts))
+        wanted = label_steps(row, variant).labels
+        made = [replayed(row, outcomes, settings) for outcomes in orders]
+        labels = [label_steps(one, variant).labels for one in made]
+        unlike.append(sum(a != b for one in labels for a, b in zip(one, wanted, strict=True)) / ORDERS)
+        spent += sum(sum(one.rollouts) for one in made)
+    steps = np.array([len(row.mc) for row in rows])
+    recorded = sum(sum(row.rollouts) for row in rows)
+    low, high = _interval(np.array(unlike), steps, seed)
+    share = 100 * spent / (ORDERS * recorded) if recorded else 0.0
+    return Replay(name, share, 100 * sum(unlike) / int(steps.sum()), low, high)
+
+
+def _interval(unlike: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], seed: int) -> tuple[float, float]:
+    chosen = np.random.default_rng(seed).integers(len(steps), size=(RESAMPLES, len(steps)))
+    low, high = np.percentile(100 * unlike[chosen].sum(axis=1) / steps[chosen].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)

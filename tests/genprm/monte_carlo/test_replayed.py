@@ -1,0 +1,82 @@
+"""Recorded rollouts spent again: nothing is drawn, all of them give the recorded labels, fewer are part of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from genprm.bench.step_processes import KnownSolution, Rollouts, StepProcess
+from genprm.monte_carlo import rollouts_for
+from genprm.monte_carlo.estimation import StepEstimation
+from genprm.monte_carlo.replayed import fixed, replay, replayed
+from genprm.records import StepScores
+from genprm.settings import MonteCarloSettings, RolloutTier, SequentialSettings
+
+SETTINGS = MonteCarloSettings(tiers=(RolloutTier(below=0.5, rollouts=32),), rollouts_otherwise=16)
+
+
+def row(outcomes: list[str], correct: bool = True, pass_at_1: float = 0.25) -> StepScores:
+    """A recorded solution whose last step, without rollouts, is `correct`."""
+    shares = [one.count("1") / len(one) if one else 0.0 for one in outcomes]
+    return StepScores(
+        "s", "p", pass_at_1, [*shares, float(correct)], [*map(len, outcomes), 0], 0, outcomes=[*outcomes, ""]
+    )
+
+
+def recorded(solution: KnownSolution, rng: np.random.Generator, name: str) -> StepScores:
+    """What estimation with fixed K records of a solution whose shares are known."""
+    rollouts = Rollouts(solution, rollouts_for(solution.pass_at_1, SETTINGS), rng)
+    estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, SETTINGS)
+    outcomes = [""] * len(solution.shares)
+    while estimation.draws is not None:
+        for draw in estimation.draws:
+            single = (rollouts.reached(draw.done - 1, n, 1) for n in range(draw.first, draw.first + draw.count))
+            outcomes[draw.done - 1] += "".join(map(str, single))
+        reached = [outcomes[d.done - 1][d.first : d.first + d.count].count("1") for d in estimation.draws]
+        estimation.take(reached)
+    made = StepScores(name, "p", solution.pass_at_1, estimation.mc, estimation.rollouts, 0)
+    return dataclasses.replace(made, outcomes=outcomes)
+
+
+def test_a_smaller_k_sees_the_first_rollouts_of_each_step() -> None:
+    half = replayed(row(["1" * 8 + "0" * 24, "01" * 16]), ["1" * 8 + "0" * 24, "01" * 16, ""], fixed(0.5)(32))
+    assert half.mc == [0.5, 0.5, 1.0]
+    assert half.rollouts == [16, 16, 0]
+
+
+def test_a_step_that_is_dead_in_the_smaller_sample_ends_the_solution() -> None:
+    late = ["0" * 31 + "1", "1" * 32]
+    assert replayed(row(late), [*late, ""], fixed(0.5)(32)).mc == [0.0, 0.0, 0.0]
+    assert replayed(row(late), [*late, ""], SETTINGS).mc == [1 / 32, 1.0, 1.0]
+
+
+def test_more_than_was_recorded_cannot_be_replayed() -> None:
+    with pytest.raises(ValueError, match=r"solution 's', step 0: 8 rollouts are asked for, 4 were recorded"):
+        replayed(row(["1010"]), ["1010", ""], SETTINGS)
+
+
+def test_a_part_of_k_is_one_rollout_at_least() -> None:
+    assert [fixed(share)(16).rollouts_otherwise for share in (0.01, 1 / 8, 1 / 2, 1)] == [1, 2, 8, 16]
+
+
+def test_all_rollouts_label_as_recorded_and_a_few_do_not() -> None:
+    rng = np.random.default_rng(5)
+    rows = [recorded(one, rng, f"s{n}") for n, one in enumerate(StepProcess(strength=0.5).draw(rng, 40))]
+    found = {one.rule: one for one in replay(rows, SequentialSettings())}
+    whole = found["fixed, 100 % of K"]
+    assert (whole.rollouts, whole.unlike, whole.low, whole.high) == (100, 0, 0, 0)
+    parts = [found[f"fixed, {share} % of K"] for share in ("12.5", "25", "50")]
+    assert [one.rollouts for one in parts] == sorted(one.rollouts for one in parts)
+    assert parts[0].unlike > parts[1].unlike > parts[2].unlike > 0
+    assert all(one.low <= one.unlike <= one.high for one in found.values())
+    for rule in ("decided, error 0.05", "settled, flip 0.05"):
+        assert found[rule].rollouts < 100
+        assert found[rule].unlike < parts[0].unlike
+    assert found["decided, error 0.01"].rollouts >= found["decided, error 0.2"].rollouts
+
+
+def test_nothing_recorded_is_refused() -> None:
+    with pytest.raises(ValueError, match="no step scores to replay"):
+        replay([], SequentialSettings())
