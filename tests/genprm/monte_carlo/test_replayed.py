@@ -71,9 +71,11 @@ def test_all_rollouts_label_as_recorded_and_a_few_do_not() -> None:
     assert [one.rollouts for one in parts] == sorted(one.rollouts for one in parts)
     assert parts[0].unlike > parts[1].unlike > parts[2].unlike > 0
     assert all(one.low <= one.unlike <= one.high for one in found.values())
-    for rule in ("decided, error 0.05", "settled, flip 0.05"):
-        assert found[rule].rollouts < 100
-        assert found[rule].unlike < parts[0].unlike
+    assert found["settled, flip 0.05"].rollouts < 100
+    assert found["settled, flip 0.05"].unlike < parts[0].unlike
+    assert found["decided, error 0.05"].unlike == 0, (
+        "32 rollouts or fewer seldom decide, and never otherwise than all"
+    )
     assert found["decided, error 0.01"].rollouts >= found["decided, error 0.2"].rollouts
 
 
