@@ -1,7 +1,10 @@
-"""A run of `solutions` and `mc_scores` on a scripted policy, which kills itself in the middle when told to.
+"""A run of `solutions` and `mc_scores`, or of `rationales`, on scripted models, which kills itself in the middle
+when told to.
 
-`python -m tests.genprm.interrupted_run FOLDER MOMENT`: the process dies by SIGKILL when the engine has answered
-MOMENT requests (0: never). Each request that is asked is noted in FOLDER/asked. A whole run leaves the two tables.
+`python -m tests.genprm.interrupted_run WORK FOLDER MOMENT`: the process dies by SIGKILL when the engine has
+answered MOMENT requests (0: never). Each request that is asked is noted in FOLDER/asked. A whole run of WORK
+"scores" leaves the tables of solutions and of their scores; "rationales" reads the first and leaves that of
+rationales.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import math
 import os
 import signal
 import sys
@@ -18,14 +22,44 @@ from typing import Any
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Completion, Sampling
+from genprm.engines.scripted import ScriptedEngine
 from genprm.journal import Journal, finish, row_key
 from genprm.monte_carlo import score_steps
-from genprm.records import Message, Problem, SampledProblem, Solution, StepScores, from_dict, write_rows
-from genprm.settings import MonteCarloSettings, SolutionSettings
+from genprm.rationales import judge_solution
+from genprm.records import (
+    Message,
+    Problem,
+    Rationale,
+    SampledProblem,
+    Solution,
+    StepScores,
+    from_dict,
+    read_rows,
+    write_rows,
+)
+from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettings
 from genprm.solutions import sample_solutions
+from genprm.verifier import Verifier
+from tests.genprm.scripted_judge import EchoSandbox, reply
 
 IN_FLIGHT = 3
 PROBLEMS = [Problem(f"p{n}", f"What is {n} + {n}?", str(2 * n), "test") for n in range(8)]
+
+
+class Death:
+    """Notes every request, and comes with the last of `moment` answers."""
+
+    def __init__(self, folder: Path, moment: int) -> None:
+        self._asked = (folder / "asked").open("a")
+        self._left = moment
+
+    async def waits(self, prompt: str, sampling: Sampling, n: int) -> None:
+        """The time that an answer takes; requests overtake one another."""
+        print(hashlib.sha256(prompt.encode()).hexdigest(), sampling.seed, n, file=self._asked, flush=True)
+        await asyncio.sleep(0.001 * (sampling.seed % 3))
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Policy:
@@ -33,19 +67,14 @@ class Policy:
 
     model = "policy"
 
-    def __init__(self, folder: Path, moment: int) -> None:
-        self._asked = (folder / "asked").open("a")
-        self._left = moment
+    def __init__(self, death: Death) -> None:
+        self._death = death
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         return messages[-1].content + str(prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        print(hashlib.sha256(prompt.encode()).hexdigest(), sampling.seed, n, file=self._asked, flush=True)
-        await asyncio.sleep(0.001 * (sampling.seed % 3))
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        await self._death.waits(prompt, sampling, n)
         number = int(prompt.split()[2])
         ease = hashlib.sha256(prompt.encode()).digest()[0] / 255
         return [self._solution(2 * number, f"{prompt}|{sampling.seed}|{i}", ease) for i in range(n)]
@@ -59,7 +88,40 @@ class Policy:
     async def close(self) -> None: ...
 
 
-async def run(folder: Path, policy: Policy) -> None:
+class Judge(ScriptedEngine):
+    """Analyses and checks every step; right or wrong by a hash of all that was said."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(reply, _verdict, model="judge")
+        self._death = death
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        await self._death.waits(prompt, sampling, n)
+        return await super().complete(prompt, sampling, n)
+
+
+def _verdict(prompt: str) -> dict[str, float]:
+    yes = 0.3 + 0.65 * hashlib.sha256(prompt.encode()).digest()[0] / 255
+    return {"Yes": math.log(yes), "No": math.log(1 - yes)}
+
+
+async def judge(folder: Path, death: Death) -> None:
+    solutions = read_rows(Solution, folder / "solutions.parquet")
+    verifier = Verifier(Judge(death), EchoSandbox(), VerifierSettings())
+    with Journal(folder / "judged") as journal:
+        rows: list[Rationale] = await finish(
+            journal,
+            [row_key("rationale", solution.id) for solution in solutions],
+            lambda index: judge_solution(solutions[index], verifier, "full"),
+            dataclasses.asdict,
+            lambda value: from_dict(Rationale, value),
+            in_flight=IN_FLIGHT,
+        )
+    write_rows(Rationale, rows, folder / "rationales.parquet")
+
+
+async def score(folder: Path, death: Death) -> None:
+    policy = Policy(death)
     sampling = SolutionSettings(batch=4, max_samples=32)
     scoring = MonteCarloSettings(estimator="sequential")
     with AnswerChecker() as answers, Journal(folder / "solutions") as paths, Journal(folder / "scores") as scores:
@@ -89,4 +151,5 @@ def _scores(value: Any) -> StepScores:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), Policy(Path(sys.argv[1]), int(sys.argv[2]))))
+    work, folder, moment = {"scores": score, "rationales": judge}[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3])
+    asyncio.run(work(folder, Death(folder, moment)))

@@ -1,27 +1,41 @@
-"""kill -9 in the middle of sampling and scoring: nothing that was finished is done again, and nothing comes out
-different."""
+"""kill -9 in the middle of sampling, scoring and judging: nothing that was finished is done again, and nothing
+comes out different."""
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from genprm.records import StepScores, read_rows
+from genprm.records import Rationale, StepScores, read_rows
 from tests.genprm.interrupted_run import IN_FLIGHT, PROBLEMS
 
-TABLES = ("solutions.parquet", "mc_scores.parquet")
 AT_ONCE = 2 * IN_FLIGHT
 """A solution asks for two batches at a time at most: the step's own, and the step's before it."""
+SCORES = ("solutions.parquet", "mc_scores.parquet")
+RATIONALES = ("rationales.parquet",)
 
 
-def run(folder: Path, moment: int = 0) -> int:
-    command = [sys.executable, "-m", "tests.genprm.interrupted_run", str(folder), str(moment)]
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nothing happened to, and how much can be in flight in one: the most that a kill can cost."""
+
+    work: str
+    folder: Path
+    tables: tuple[str, ...]
+    in_flight: int
+
+
+def run(work: str, folder: Path, moment: int = 0) -> int:
+    command = [sys.executable, "-m", "tests.genprm.interrupted_run", work, str(folder), str(moment)]
     root = Path(__file__).parents[2]
     return subprocess.run(command, cwd=root, env={**os.environ}, check=False).returncode
 
@@ -31,54 +45,75 @@ def asked(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(folder) == 0
-    return folder
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("scored")
+    assert run("scores", folder) == 0
+    return Undisturbed("scores", folder, SCORES, AT_ONCE)
 
 
-def continue_after_kills(folder: Path, moments: list[int]) -> int:
+@pytest.fixture(scope="module")
+def judged(scored: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("judged")
+    shutil.copy(scored.folder / "solutions.parquet", folder)
+    assert run("rationales", folder) == 0
+    # Three parts of a turn and its verdict: a rationale is kept when it is whole.
+    longest = max(len(row.verification.steps) for row in read_rows(Rationale, folder / "rationales.parquet"))
+    return Undisturbed("rationales", folder, RATIONALES, IN_FLIGHT * longest * 4)
+
+
+def continue_after_kills(work: str, folder: Path, moments: list[int]) -> int:
     """Kills at each of the moments, counted from the last, until the run is over; how many there were."""
     kills = 0
     for moment in moments:
-        code = run(folder, moment)
+        code = run(work, folder, moment)
         if code == 0:
             return kills
         assert code == -signal.SIGKILL
         kills += 1
-    assert run(folder) == 0
+    assert run(work, folder) == 0
     return kills
 
 
-def check(folder: Path, undisturbed: Path, kills: int) -> None:
-    for name in TABLES:
-        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
-    wanted = asked(undisturbed)
-    again = len(asked(folder)) - len(wanted)
-    assert set(asked(folder)) == set(wanted)
-    assert 0 <= again <= kills * AT_ONCE
+def check(folder: Path, undisturbed: Undisturbed, kills: int) -> None:
+    for name in undisturbed.tables:
+        assert (folder / name).read_bytes() == (undisturbed.folder / name).read_bytes()
+    wanted, found = Counter(asked(undisturbed.folder)), Counter(asked(folder))
+    assert set(found) == set(wanted)
+    assert 0 <= found.total() - wanted.total() <= kills * undisturbed.in_flight
 
 
-def test_the_run_has_something_to_interrupt(undisturbed: Path) -> None:
-    assert len(asked(undisturbed)) == len(set(asked(undisturbed))) > 100
-    reasons = {reason for row in read_rows(StepScores, undisturbed / "mc_scores.parquet") for reason in row.stopped}
-    assert {"kept", "settled", "last"} <= reasons
+def test_the_run_has_something_to_interrupt(scored: Undisturbed) -> None:
+    assert len(asked(scored.folder)) == len(set(asked(scored.folder))) > 100
+    rows = read_rows(StepScores, scored.folder / "mc_scores.parquet")
+    assert {"kept", "settled", "last"} <= {reason for row in rows for reason in row.stopped}
     assert len(PROBLEMS) == 8
 
 
-def test_a_run_that_was_killed_goes_on(undisturbed: Path, tmp_path: Path) -> None:
-    check(tmp_path, undisturbed, continue_after_kills(tmp_path, [40]))
+def test_a_run_that_was_killed_goes_on(scored: Undisturbed, tmp_path: Path) -> None:
+    check(tmp_path, scored, continue_after_kills("scores", tmp_path, [40]))
 
 
-def test_a_finished_run_asks_for_nothing(undisturbed: Path, tmp_path: Path) -> None:
-    before = asked(undisturbed)
-    assert run(undisturbed) == 0
-    assert asked(undisturbed) == before
+def test_a_finished_run_asks_for_nothing(scored: Undisturbed) -> None:
+    before = asked(scored.folder)
+    assert run("scores", scored.folder) == 0
+    assert asked(scored.folder) == before
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments(undisturbed: Path, tmp_path: Path) -> None:
+def test_twenty_kills_at_random_moments(scored: Undisturbed, tmp_path: Path) -> None:
     draw = random.Random(3)
-    kills = continue_after_kills(tmp_path, [draw.randrange(2, 15) for _ in range(20)])
+    kills = continue_after_kills("scores", tmp_path, [draw.randrange(2, 15) for _ in range(20)])
     assert kills == 20
-    check(tmp_path, undisturbed, kills)
+    check(tmp_path, scored, kills)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_of_rationales(judged: Undisturbed, tmp_path: Path) -> None:
+    shutil.copy(judged.folder / "solutions.parquet", tmp_path)
+    draw = random.Random(4)
+    moments = [draw.randrange(2, 2 + 2 * len(asked(judged.folder)) // 20) for _ in range(20)]
+    kills = continue_after_kills("rationales", tmp_path, moments)
+    assert kills > 10
+    check(tmp_path, judged, kills)
+    rows = read_rows(Rationale, tmp_path / "rationales.parquet")
+    assert {row.judged_first_error < 0 for row in rows} == {True, False}
