@@ -173,22 +173,12 @@ def _attend(
     if tokens == 1:
         # One new token: the query heads that share a key-value head stand in for the token dimension.
         grouped = query.view(rows, key.shape[1], groups, size)
-        result = _attend_once(grouped, keys, values, mask, size**-0.5 if scaling is None else scaling)
+        result = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scaling)
         return result.reshape(rows, 1, heads, size), None
     if groups > 1:
         keys, values = keys.repeat_interleave(groups, 1), values.repeat_interleave(groups, 1)
     result = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scaling)
     return result.transpose(1, 2).contiguous(), None
-
-
-def _attend_once(
-    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, scale: float
-) -> torch.Tensor:
-    if query.device.type != "cpu":
-        return scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale)
-    # For a single token the fused kernel of the CPU takes about 1.6 times as long as two plain products.
-    weights = torch.matmul(query * scale, keys.transpose(2, 3)).add_(mask).softmax(-1)
-    return torch.matmul(weights, values)
 
 
 AttentionInterface.register(ATTENTION, _attend)
