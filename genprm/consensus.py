@@ -105,26 +105,31 @@ def training_examples(
     kept = [rationale for rationale in rationales if rationale.solution_id in kept_ids]
     if settings.balance:
         kept = _balanced(kept)
-    kept = _first_by_hash(kept, max(1, round(settings.share * len(kept))), "share")
-    return [_example(rationale, turn_format, mode) for rationale in kept]
+    chosen = share_of([rationale.solution_id for rationale in kept], settings.share)
+    return [_example(rationale, turn_format, mode) for rationale in kept if rationale.solution_id in chosen]
+
+
+def share_of(ids: Sequence[str], share: float) -> set[str]:
+    """That share of some solutions, rounded, at least one; a smaller share is contained in every larger one."""
+    return _first_by_hash(ids, max(1, round(share * len(ids))), "share")
 
 
 def _balanced(rationales: Sequence[Rationale]) -> list[Rationale]:
     wrong = [rationale for rationale in rationales if rationale.judged_first_error != NO_ERROR]
     fine = [rationale for rationale in rationales if rationale.judged_first_error == NO_ERROR]
     size = min(len(wrong), len(fine))
-    chosen = {r.solution_id for part in (wrong, fine) for r in _first_by_hash(part, size, "balance")}
+    parts = ([rationale.solution_id for rationale in part] for part in (wrong, fine))
+    chosen = {name for part in parts for name in _first_by_hash(part, size, "balance")}
     return [rationale for rationale in rationales if rationale.solution_id in chosen]
 
 
-def _first_by_hash(rationales: Sequence[Rationale], size: int, purpose: str) -> list[Rationale]:
-    """The `size` rationales with the smallest hashes, in their own order; each `purpose` has its own hashes."""
+def _first_by_hash(ids: Sequence[str], size: int, purpose: str) -> set[str]:
+    """The `size` ids with the smallest hashes; each `purpose` has its own hashes."""
 
-    def rank(rationale: Rationale) -> bytes:
-        return hashlib.sha256(f"{purpose}:{rationale.solution_id}".encode()).digest()
+    def rank(name: str) -> bytes:
+        return hashlib.sha256(f"{purpose}:{name}".encode()).digest()
 
-    chosen = {rationale.solution_id for rationale in sorted(rationales, key=rank)[:size]}
-    return [rationale for rationale in rationales if rationale.solution_id in chosen]
+    return set(sorted(ids, key=rank)[:size])
 
 
 def _example(rationale: Rationale, turn_format: TurnFormat, mode: Mode) -> TrainingExample:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from genprm.baselines.judge import prompt_text, read_index
-from genprm.engines.base import Engine
+from genprm.engines.base import ContextFull, Engine
 from genprm.records import NO_ERROR, Message, StepVerification
 from genprm.rewards import rewards
 from genprm.scaling.voting import majority_first_error, verify_votes
@@ -69,7 +69,8 @@ class RewardCritic:
 class JudgeCritic:
     """Any chat model as critic, the policy itself for self-refinement: it checks the whole solution in one text.
 
-    Nothing is wrong where the text boxes -1 or no step that there is: such a critique points at nothing.
+    Nothing is wrong where the text boxes -1 or no step that there is: such a critique points at nothing. Neither
+    does one of a solution that the model's context has no room for.
     """
 
     def __init__(self, engine: Engine, sampling: SamplingSettings, seed: int = 0) -> None:
@@ -85,7 +86,10 @@ class JudgeCritic:
         """
         prompt = self._engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         sampling = sampling_of(self._sampling, derived_seed(self._seed, "critique", case_id))
-        (critique,) = await self._engine.complete(prompt, sampling)
+        try:
+            (critique,) = await self._engine.complete(prompt, sampling)
+        except ContextFull:
+            return Critique(None, "", 0)
         tokens = critique.tokens + critique.prompt_tokens
         index = read_index(critique.text, len(steps))
         if index is None or index == NO_ERROR:

@@ -31,6 +31,75 @@ class Attempt:
     critic_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """A problem and the attempts so far. The reference `answer` only grades; neither critic nor policy sees it.
+
+    It ends after the last turn, when the critic finds nothing wrong, or when the policy's text is not a numbered
+    solution (an attempt without steps, which is not right).
+    """
+
+    case_id: str
+    problem: str
+    answer: str
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def last(self) -> Attempt:
+        """The latest attempt."""
+        return self.attempts[-1]
+
+    def awaits_critique(self, turns: int) -> bool:
+        """Whether the latest attempt is to be judged."""
+        return self.last.critique is None and bool(self.last.steps) and self.last.turn < turns
+
+    @property
+    def awaits_rewrite(self) -> bool:
+        """Whether a critic has found the latest attempt wrong."""
+        return self.last.critique is not None and self.last.critique.step is not None
+
+    def with_critique(self, critique: Critique) -> Refinement:
+        """The latest attempt is judged."""
+        judged = replace(self.last, critique=critique, critic_tokens=critique.tokens)
+        return replace(self, attempts=(*self.attempts[:-1], judged))
+
+    def with_attempt(self, attempt: Attempt) -> Refinement:
+        """The policy has tried again."""
+        return replace(self, attempts=(*self.attempts, attempt))
+
+
+async def criticise(refinement: Refinement, critic: Critic) -> Critique:
+    """What a critic finds wrong with the latest attempt.
+
+    Raises:
+        EngineError, SandboxError: as raised by the critic.
+    """
+    last = refinement.last
+    return await critic(f"{refinement.case_id}@{last.turn}", refinement.problem, last.steps)
+
+
+async def rewrite(
+    refinement: Refinement, policy: Engine, settings: RefinementSettings, answers: AnswerChecker
+) -> Attempt:
+    """What the policy makes of the critique of the latest attempt, graded.
+
+    Raises:
+        ValueError: there is no critique, or it finds nothing wrong.
+        EngineError: as raised by the policy.
+    """
+    last = refinement.last
+    if last.critique is None or last.critique.step is None:
+        raise ValueError(f"case {refinement.case_id!r}: nothing was found wrong, so nothing is to be rewritten")
+    messages = refinement_messages(settings, refinement.problem, last.steps, last.critique)
+    kept = last.steps[: last.critique.step] if settings.keep_steps else ()
+    prefill = rollout_prefill(list(kept), len(kept))
+    seed = derived_seed(settings.seed, "refine", refinement.case_id, last.turn)
+    (completion,) = await policy.complete(policy.render(messages, prefill), sampling_of(settings.sampling, seed))
+    steps = split_steps(prefill + completion.text) if completion.finish_reason == "stop" else None
+    tokens = completion.tokens + completion.prompt_tokens
+    return await _graded(last.turn + 1, steps or (), refinement.answer, answers, tokens)
+
+
 async def refine(
     case_id: str,
     problem: str,
@@ -41,44 +110,17 @@ async def refine(
     settings: RefinementSettings,
     answers: AnswerChecker,
 ) -> list[Attempt]:
-    """The solution `first` and its rewrites, up to `settings.turns` of them.
-
-    Ends early when the critic finds nothing wrong, or when the policy's text is not a numbered solution (an attempt
-    without steps, which is not right). The reference `answer` only grades; neither critic nor policy sees it.
+    """The solution `first` and its rewrites, up to `settings.turns` of them, with policy and critic both at hand.
 
     Raises:
         EngineError, SandboxError: as raised by policy and critic.
     """
-    attempts = [await _graded(0, first, answer, answers, 0)]
-    while True:
-        last = attempts[-1]
-        if last.turn == settings.turns or not last.steps:
-            return attempts
-        critique = await critic(f"{case_id}@{last.turn}", problem, last.steps)
-        attempts[-1] = replace(last, critique=critique, critic_tokens=critique.tokens)
-        if critique.step is None:
-            return attempts
-        attempts.append(await _rewritten(case_id, problem, answer, attempts[-1], policy, settings, answers))
-
-
-async def _rewritten(
-    case_id: str,
-    problem: str,
-    answer: str,
-    last: Attempt,
-    policy: Engine,
-    settings: RefinementSettings,
-    answers: AnswerChecker,
-) -> Attempt:
-    assert last.critique is not None
-    assert last.critique.step is not None
-    messages = refinement_messages(settings, problem, last.steps, last.critique)
-    kept = last.steps[: last.critique.step] if settings.keep_steps else ()
-    prefill = rollout_prefill(list(kept), len(kept))
-    sampling = sampling_of(settings.sampling, derived_seed(settings.seed, "refine", case_id, last.turn))
-    (completion,) = await policy.complete(policy.render(messages, prefill), sampling)
-    steps = split_steps(prefill + completion.text) if completion.finish_reason == "stop" else None
-    return await _graded(last.turn + 1, steps or (), answer, answers, completion.tokens + completion.prompt_tokens)
+    refinement = Refinement(case_id, problem, answer, (await _graded(0, first, answer, answers, 0),))
+    while refinement.awaits_critique(settings.turns):
+        refinement = refinement.with_critique(await criticise(refinement, critic))
+        if refinement.awaits_rewrite:
+            refinement = refinement.with_attempt(await rewrite(refinement, policy, settings, answers))
+    return list(refinement.attempts)
 
 
 async def _graded(turn: int, steps: Sequence[str], answer: str, answers: AnswerChecker, tokens: int) -> Attempt:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from genprm.consensus import REASONS, count_reasons, decide, training_examples
+from genprm.consensus import REASONS, count_reasons, decide, share_of, training_examples
 from genprm.conversation import CodeRound, compose_turn, turn_for_mode
 from genprm.records import (
     FilterDecision,
@@ -197,3 +199,10 @@ def test_the_choice_does_not_depend_on_the_order_of_rows() -> None:
 def test_without_anything_kept_there_is_nothing_to_train_on() -> None:
     assert examples([]) == []
     assert examples([judged("YN")], balance=True) == []
+
+
+def test_a_smaller_share_is_part_of_every_larger_one() -> None:
+    ids = [f"s{n}" for n in range(40)]
+    shares = [share_of(ids, share) for share in (0.01, 0.25, 0.5, 1.0)]
+    assert [len(chosen) for chosen in shares] == [1, 10, 20, 40]
+    assert all(small < large for small, large in itertools.pairwise(shares))
