@@ -1,17 +1,19 @@
 """The reward model as verifier: which of N solutions is the one to take? (paper 5.3)"""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import read_checkpoint
+from assets.checkpoints import Checkpoint, read_checkpoint
+from assets.judging import counted, open_head, read_from, without_text
 from assets.parameters import REWARDS, reads_scaling
-from assets.pipeline import Pipeline, dimension
-from assets.processbench import read_from, without_text
+from assets.pipeline import Model, Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
 from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
-from genprm.journal import finish, row_key
+from genprm.baselines.base import SolutionScore
+from genprm.journal import Journal, finish, row_key
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
 from genprm.rewards import rewards
 from genprm.scaling.voting import executions, majority_rewards, vote_reading
@@ -54,40 +56,25 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         clock = Clock()
         key = context.partition_key
         model, answer_set = pipeline.model(dimension(key, "model")), dimension(key, "set")
-        checkpoint = read_checkpoint(store, model.key)
+        checkpoint = read_checkpoint(store, model.checkpoint)
         sampled = store.read(SampledSolution, "candidates", answer_set)
         votes = 1 if model.mode == "direct" else settings.votes
-        items = [(row, path) for row in sampled for path in range(votes)]
-        how = (CODE_VERSION, checkpoint.version, model.mode, evaluation.verifier.model_dump(mode="json"))
-        engine, live_paths = machines.engine(checkpoint.weights), pipeline.profile.engine.live_paths
-        verifier = Verifier(engine, machines.sandbox(), evaluation.verifier, live_paths)
-
-        async def judged() -> list[Verification]:
-            async def one(index: int) -> Verification:
-                row, path = items[index]
-                return await verifier.verify(row.id, row.problem, row.steps, model.mode, path)
-
-            return await finish(
-                journal,
-                [row_key(row.id, row.problem, row.steps, path, *how) for row, path in items],
-                one,
-                lambda verification: as_key(without_text(verification)),
-                lambda value: from_dict(Verification, value),
-                progress.of(context),
-            )
-
         name = f"{model.key} best of {settings.candidates} on {answer_set}"
         parameters = {
             "model": model.key,
             "set": answer_set,
-            "mode": model.mode,
+            "mode": model.judging,
             "votes": votes,
             "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
         }
         with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
-            with store.journal("best_of_n", key) as journal:
-                paths = machines.run(judged())
-            rows = [_rewarded(row, paths[n * votes : (n + 1) * votes]) for n, row in enumerate(sampled)]
+            if model.head:
+                rows = _scored(sampled, checkpoint, pipeline, machines, progress.of(context))
+            else:
+                with store.journal("best_of_n", key) as journal:
+                    rows = _verified(
+                        sampled, votes, checkpoint, model, pipeline, machines, journal, progress.of(context)
+                    )
             curves = aggregate_curves(read_candidates(sampled, rows), evaluation.bootstrap)
             path = store.path("candidates", answer_set)
             run.dataset("candidates", store.version("candidates", answer_set), path, "evaluation")
@@ -103,8 +90,9 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
                 "prompt tokens": sum(row.prompt_tokens for row in rows),
+                "steps": sum(len(path) for row in rows for path in row.path_rewards),
                 "executions": sum(row.executions for row in rows),
-                "rewards read from": read_from(row.reading for row in rows),
+                "rewards read from": read_from(row.reading for row in rows if row.reading),
                 "accuracy over N": plot(lambda axes: _draw(axes, curves), 6.0, 4.0),
                 "accuracy": examples(
                     [
@@ -118,6 +106,65 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         )
 
     return best_of_n
+
+
+def _verified(
+    sampled: Sequence[SampledSolution],
+    votes: int,
+    checkpoint: Checkpoint,
+    model: Model,
+    pipeline: Pipeline,
+    machines: Machines,
+    journal: Journal,
+    advance: Callable[[int, int], None],
+) -> list[SolutionRewards]:
+    """The candidates with the rewards of a generative model: every step, on every path."""
+    settings = pipeline.profile.evaluation.verifier
+    items = [(row, path) for row in sampled for path in range(votes)]
+    how = (CODE_VERSION, checkpoint.version, model.mode, settings.model_dump(mode="json"))
+    engine, live_paths = machines.engine(checkpoint.weights), pipeline.profile.engine.live_paths
+    verifier = Verifier(engine, machines.sandbox(), settings, live_paths)
+
+    async def one(index: int) -> Verification:
+        row, path = items[index]
+        return await verifier.verify(row.id, row.problem, row.steps, model.mode, path)
+
+    paths = machines.run(
+        finish(
+            journal,
+            [row_key(row.id, row.problem, row.steps, path, *how) for row, path in items],
+            one,
+            lambda verification: as_key(without_text(verification)),
+            lambda value: from_dict(Verification, value),
+            advance,
+        )
+    )
+    return [_rewarded(row, paths[n * votes : (n + 1) * votes]) for n, row in enumerate(sampled)]
+
+
+def _scored(
+    sampled: Sequence[SampledSolution],
+    checkpoint: Checkpoint,
+    pipeline: Pipeline,
+    machines: Machines,
+    advance: Callable[[int, int], None],
+) -> list[SolutionRewards]:
+    """The candidates with the rewards of a classification head."""
+    machines.release()
+    model = open_head(checkpoint.weights, pipeline.profile.engine)
+
+    async def scored() -> list[SolutionScore]:
+        try:
+            return await model.score_many(
+                [(row.problem, row.steps) for row in sampled], counted(advance, len(sampled))
+            )
+        finally:
+            await model.close()
+
+    return [
+        SolutionRewards(row.id, row.problem_id, score.rewards, [score.rewards], 0, score.prompt_tokens, 0, None)
+        for row, score in zip(sampled, machines.run(scored()), strict=True)
+    ]
 
 
 def metric_name(way: str, n: int) -> str:

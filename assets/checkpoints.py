@@ -3,10 +3,10 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import dagster as dg
 
@@ -14,7 +14,10 @@ from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
 from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
-from assets.training_set import JUDGED_FROM, part
+from assets.training_set import JUDGED_FROM, LABELLED, part
+from genprm.baselines.discriminative import train_discriminative
+from genprm.baselines.discriminative_data import LabelledSolution
+from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.records import Provenance, TrainingExample, content_hash
@@ -82,7 +85,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
     ) -> Events:
-        """One model per base, label variant and mode of judging, fine-tuned with TRL in a process of its own.
+        """One model per base, label variant and mode of judging, fine-tuned with TRL in a process of its own; where
+        the profile asks for them, models on a share of the training set, and one with a classification head.
         `<base>.untrained` and `rationale` are references: no training, only the weights that are compared. A
         checkpoint whose recipe (training set, settings, base weights) was trained before is taken from disk.
         """
@@ -107,7 +111,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 made.write(store)
         metadata = {
             "seconds": clock.seconds(),
-            "mode": model.mode,
+            "mode": model.judging,
             "weights": made.weights,
             "dagster/uri": made.weights,
             "MLflow run": dg.MetadataValue.url(run.url),
@@ -129,32 +133,18 @@ def _trained(
 ) -> tuple[Path, dict[str, Any]]:
     """The directory of the trained weights and what to tell about them."""
     profile = pipeline.profile
-    table = part(str(model.variant), model.mode)
-    examples = store.read(TrainingExample, "training_set", table)
+    record: type[Any] = LabelledSolution if model.head else TrainingExample
+    table = part(str(model.variant), LABELLED if model.head else model.mode)
+    examples = _share(store.read(record, "training_set", table), model.share)
     data = content_hash(examples)
     name = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
     directory = store.folder("checkpoints", model.key) / name
-    judged_from = store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
     run.dataset("training_set", data, store.path("training_set", table), "training")
     reused = (directory / MANIFEST_FILE).is_file()
     if not reused:
         machines.release()
-        run_training(
-            examples,
-            profile.training,
-            resolve_model(model.weights),
-            profile.consensus.mask_code_output,
-            directory,
-            run.environment(),
-            _log(context, progress.of(context)),
-            {
-                "inference_mode": model.mode,
-                "verifier": profile.rationales.verifier.model_dump(mode="json"),
-                "judged_from": [dataclasses.asdict(one) for one in judged_from],
-                "model": model.key,
-                "recipe": name,
-            },
-        )
+        log = _log(context, progress.of(context))
+        _train(pipeline, model, examples, directory, run, log, _manifest(pipeline, model, store, name))
     manifest = read_manifest(directory)
     assert manifest is not None
     losses = [point["loss"] for point in json.loads((directory / LOSSES_FILE).read_text())]
@@ -163,6 +153,7 @@ def _trained(
         "taken from disk": reused,
         "conversations": len(examples),
         "tokens": manifest.tokens or 0,
+        "tokens in all epochs": (manifest.tokens or 0) * profile.training.epochs,
         "tokens with loss": manifest.loss_tokens or 0,
         "too long": manifest.dropped or 0,
         "updates": len(losses),
@@ -174,6 +165,50 @@ def _trained(
         run.series("loss", losses)
     run.metrics({"train/conversations": len(examples), "train/tokens": manifest.tokens or 0})
     return directory, facts
+
+
+class _Example(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+E = TypeVar("E", bound=_Example)
+
+
+def _share(examples: Sequence[E], share: float) -> list[E]:
+    chosen = share_of([example.id for example in examples], share)
+    return [example for example in examples if example.id in chosen]
+
+
+def _manifest(pipeline: Pipeline, model: Model, store: Store, recipe_name: str) -> dict[str, Any]:
+    """What the checkpoint is to know of itself; one with a head is not asked in turns."""
+    judged_from = store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
+    known = {
+        "judged_from": [dataclasses.asdict(one) for one in judged_from],
+        "model": model.key,
+        "recipe": recipe_name,
+    }
+    if model.head:
+        return known
+    verifier = pipeline.profile.rationales.verifier.model_dump(mode="json")
+    return {"inference_mode": model.mode, "verifier": verifier, **known}
+
+
+def _train(
+    pipeline: Pipeline,
+    model: Model,
+    examples: Sequence[Any],
+    directory: Path,
+    run: TrackedRun,
+    log: Callable[[str], None],
+    manifest: dict[str, Any],
+) -> None:
+    profile, base = pipeline.profile, resolve_model(model.weights)
+    if model.head:
+        train_discriminative(examples, profile.training, base, directory, run.environment(), log, manifest)
+    else:
+        mask = profile.consensus.mask_code_output
+        run_training(examples, profile.training, base, mask, directory, run.environment(), log, manifest)
 
 
 def _log(context: dg.AssetExecutionContext, progress: Callable[[int, int], None]) -> Callable[[str], None]:

@@ -1,19 +1,32 @@
 """How good the labels of each variant are, and what the filter makes of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
+from assets.orderings import compared
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Store
+from genprm.benchmarks.paired import paired_difference
 from genprm.consensus import count_reasons
 from genprm.labels import found_errors
 from genprm.miniature.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Measure, Solution, StepLabels
+from genprm.settings import MAIN_VARIANT
 
 COMPLETE = Check("complete", "Every solution has labels and a decision under this variant.")
 GROUP = "labels"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelHit:
+    """Whether the labels of a solution find exactly its first wrong step, or that there is none."""
+
+    solution_id: str
+    problem_id: str
+    exact: bool
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
@@ -31,7 +44,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="rationales",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="1",
+        code_version="2",
         check_specs=[COMPLETE.spec("label_quality", pipeline.variants)],
     )
     def label_quality(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
@@ -46,8 +59,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         labels = [row for key in keys for row in store.read(StepLabels, "rpe_labels", key)]
         decisions = [row for key in keys for row in store.read(FilterDecision, "filtered_set", key)]
         rows = [*label_shares(variant, labels), *filter_shares(variant, decisions)]
+        truth = true_first_errors(solutions.values()) if truth_known else {}
         if truth_known:
-            truth = true_first_errors(solutions.values())
             rows += against_truth(variant, labels, decisions, truth)
         complete = set(solutions) == {row.solution_id for row in labels} == {row.solution_id for row in decisions}
         shares = [{"": row.name, "%": row.value, "of": row.count} for row in rows if row.unit == "%"]
@@ -55,7 +68,10 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         yield from publish(
             context,
             store,
-            [Table(Measure, "label_quality", variant, rows)],
+            [
+                Table(Measure, "label_quality", variant, rows),
+                Table(LabelHit, "label_hits", variant, label_hits(labels, solutions, truth)),
+            ],
             [COMPLETE.result(complete, solutions=len(solutions))],
             {
                 "seconds": clock.seconds(),
@@ -110,3 +126,44 @@ def against_truth(
         Measure(GROUP, variant, "F1", found.f1, None, None, "%", found.wrong),
         _percent(variant, "exact first error in the kept", kept_exact, len(kept)),
     ]
+
+
+def label_hits(
+    labels: Sequence[StepLabels], solutions: Mapping[str, Solution], truth: Mapping[str, int]
+) -> list[LabelHit]:
+    """Labels against truth, solution by solution, where the truth is known."""
+    known = [row for row in labels if row.solution_id in truth]
+    return [
+        LabelHit(row.solution_id, solutions[row.solution_id].problem_id, row.first_error == truth[row.solution_id])
+        for row in known
+    ]
+
+
+def label_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
+    """How much more often the labels of the main variant find the first wrong step than hard labels do."""
+    labels, resamples = pipeline.profile.labels, pipeline.profile.evaluation.bootstrap
+    rows = []
+    for name, other in labels.variants.items():
+        if other.estimator == "hard" and labels.estimator != "hard":
+            ours, theirs = (store.read(LabelHit, "label_hits", one) for one in (MAIN_VARIANT, name))
+            rows += compare_hits((MAIN_VARIANT, ours), (name, theirs), resamples) if ours else []
+    return rows
+
+
+def compare_hits(
+    first: tuple[str, Sequence[LabelHit]], second: tuple[str, Sequence[LabelHit]], resamples: int
+) -> list[Measure]:
+    """Exact first errors of two label variants on the same solutions, those of a problem drawn together.
+
+    Raises:
+        ValueError: the two are not about the same solutions.
+    """
+    problems: dict[str, list[float]] = {}
+    for one, other in zip(first[1], second[1], strict=True):
+        if one.solution_id != other.solution_id:
+            raise ValueError(f"label variants {first[0]} and {second[0]} are not about the same solutions")
+        problems.setdefault(one.problem_id, []).append(float(one.exact) - float(other.exact))
+    sides = {name: 100 * sum(hit.exact for hit in found) / len(found) for name, found in (first, second)}
+    difference = paired_difference(list(problems.values()), resamples=resamples)
+    claim = f"labels {first[0]} - {second[0]}, quality"
+    return compared(claim, "exact first error", difference, sides, len(first[1]))

@@ -1,17 +1,22 @@
 """All results in one table."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from assets.checkpoints import read_checkpoint
 from assets.evaluation_set import shared_problems
+from assets.label_quality import label_differences
 from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
+from assets.paper_tables import table_measures
 from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
-from assets.pipeline import Pipeline
+from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.scaling_measures import best_of_n_differences, best_of_n_measures
 from assets.surroundings import Store, Tracking
+from assets.test_time_measures import budget_measures, escalation_measures, refinement_measures
+from genprm.manifest import read_manifest
 from genprm.records import BenchmarkCase, Measure, Prediction, Problem, SampledProblem
 
 HELD_OUT = Check("held_out", "No evaluation problem is among the problems that training data are made from.")
@@ -24,10 +29,14 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     profile = pipeline.profile
     everything = dg.AllPartitionMapping()
     upstream = ["solutions", "label_quality", "checkpoints", "processbench"]
+    if pipeline.otherwise:
+        upstream.append("judged_otherwise")
     decided_by = [reads_evaluation(INTERVALS)]
     if profile.scaling.sets:
         upstream += ["candidates", "best_of_n"]
         decided_by.append(reads_scaling(CHOICE))
+    if profile.refinement.sets:
+        upstream.append("refinement")
 
     @dg.asset(
         deps=[
@@ -39,7 +48,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="evaluation",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="1",
+        code_version="2",
         check_specs=[check.spec("leaderboard") for check in (HELD_OUT, SAME)],
     )
     def leaderboard(
@@ -52,20 +61,24 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         intervals.
         """
         clock = Clock()
-        predictions = {model.key: _predictions(pipeline, store, model.key) for model in pipeline.models}
+        predictions = {model.key: _predictions(pipeline, store, model) for model in pipeline.judges}
         shared = shared_problems(store.read(Problem, "problems"), store.read(BenchmarkCase, "evaluation_set"))
         cases = {tuple((row.subset, row.id) for row in rows) for rows in predictions.values()}
+        variants = profile.labels.variant_names()
+        qualities = [row for variant in variants for row in store.read(Measure, "label_quality", variant)]
+        judged = judge_measures(pipeline, predictions)
         rows = [
             *_data_measures(pipeline, store),
-            *(
-                row
-                for variant in profile.labels.variant_names()
-                for row in store.read(Measure, "label_quality", variant)
-            ),
-            *judge_measures(pipeline, predictions),
+            *qualities,
+            *judged,
             *difference_measures(pipeline, predictions),
+            *label_differences(pipeline, store),
+            *table_measures(pipeline, [*qualities, *judged], predictions, _conversations(pipeline, store)),
             *best_of_n_measures(pipeline, store),
-            *best_of_n_differences(pipeline, store, DIFFERENCES),
+            *best_of_n_differences(pipeline, store),
+            *escalation_measures(pipeline, predictions),
+            *budget_measures(pipeline, store),
+            *refinement_measures(pipeline, store),
         ]
         for model in pipeline.models:
             means = {
@@ -74,7 +87,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 if row.group == JUDGES and row.subject == model.key and row.name.startswith("F1 ")
             }
             metrics = {f"f1_{name}": value for name, value in means.items()}
-            tracking.metrics(read_checkpoint(store, model.key).run_id, metrics)
+            tracking.metrics(read_checkpoint(store, model.checkpoint).run_id, metrics)
         missing = "\n".join(f"- {line}" for line in notes(rows))
         yield from publish(
             context,
@@ -92,10 +105,20 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     return leaderboard
 
 
-def _predictions(pipeline: Pipeline, store: Store, model: str) -> list[Prediction]:
+def _predictions(pipeline: Pipeline, store: Store, model: Model) -> list[Prediction]:
+    if model in pipeline.otherwise:
+        return store.read(Prediction, "judged_otherwise", model.key)
     subsets = pipeline.profile.evaluation.subsets
-    keys = [str(dg.MultiPartitionKey({"model": model, "subset": subset})) for subset in subsets]
+    keys = [str(dg.MultiPartitionKey({"model": model.key, "subset": subset})) for subset in subsets]
     return [row for key in keys for row in store.read(Prediction, "processbench", key)]
+
+
+def _conversations(pipeline: Pipeline, store: Store) -> dict[str, int]:
+    """How many conversations each trained model saw."""
+    manifests = {
+        m.key: read_manifest(Path(read_checkpoint(store, m.key).weights)) for m in pipeline.models if m.trained
+    }
+    return {key: manifest.examples or 0 for key, manifest in manifests.items() if manifest is not None}
 
 
 def _data_measures(pipeline: Pipeline, store: Store) -> list[Measure]:

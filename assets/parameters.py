@@ -30,6 +30,9 @@ CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 ONLY = "all"
 """Partition of a section that has one version for everything."""
 
+WHICH_MODELS = ("base", "modes", "variants", "discriminative", "shares")
+"""Values of the training section that say which models there are, and have no say in any of them."""
+
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
 _READ_WHOLE = 64 * 2**20
 _END = 2**20
@@ -43,6 +46,7 @@ _DESCRIPTIONS = {
     "consensus": "Balance and share of the training set.",
     "training": "Fine-tuning recipe of each model.",
     "evaluation": "Benchmark cases, verification loop with its votes, and intervals.",
+    "refinement": "Refinement: critics, wording, sampling and turns.",
     "scaling": "Best-of-N: problems, policy and candidates, and the verification of them.",
 }
 
@@ -96,10 +100,12 @@ def _with_weights(section: Section, model: str) -> Version:
 
 def recipe(profile: Profile, model: Model) -> Version:
     """What decides a checkpoint besides its training set. A reference is its weights and nothing else."""
-    values: dict[str, Any] = {"weights": weights_version(model.weights), "mode": model.mode}
+    values: dict[str, Any] = {"weights": weights_version(model.weights), "mode": model.judging}
+    if model.share < 1:
+        values["share"] = model.share
     if model.trained:
         values |= {
-            **_values(profile.training, "base", "modes", "variants"),
+            **_values(profile.training, *WHICH_MODELS),
             "mask_code_output": profile.consensus.mask_code_output,
             "format": _values(profile.rationales.verifier.format),
         }
@@ -108,7 +114,7 @@ def recipe(profile: Profile, model: Model) -> Version:
 
 def _cases(profile: Profile) -> Version:
     evaluation = profile.evaluation
-    values = _values(evaluation, "votes", "threshold", "bootstrap", "verifier")
+    values = _values(evaluation, "votes", "other_votes", "other_modes", "threshold", "bootstrap", "verifier")
     if evaluation.source == "miniature":
         policy = _values(profile.solutions, "wanted_correct", "wanted_incorrect", "batch", "max_samples", "seed")
         values |= {"policy": policy, "weights": weights_version(profile.solutions.model)}
@@ -129,12 +135,18 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
         "training": {model.key: recipe(profile, model) for model in pipeline.models},
         "evaluation": {
             CASES: _cases(profile),
-            VERIFICATION: Version(_values(evaluation, "source", "subsets", "limit", "bootstrap", "seed")),
+            VERIFICATION: Version(
+                _values(evaluation, "source", "subsets", "limit", "bootstrap", "seed", "other_modes")
+            ),
             INTERVALS: Version({"bootstrap": evaluation.bootstrap, "threshold": evaluation.threshold}),
         },
     }
     if profile.scaling.sets:
         versions["scaling"] = _scaling(profile)
+    if profile.refinement.sets:
+        values = _values(profile.refinement, "sets")
+        verifier = {"verifier": _values(profile.evaluation.verifier), "threshold": profile.evaluation.threshold}
+        versions["refinement"] = {ONLY: Version({**values, **verifier})}
     return versions
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import dagster as dg
 
-from genprm.settings import Mode, Profile, SettingsError
+from genprm.settings import MAIN_VARIANT, Mode, Profile, SettingsError
 
 MOST_PARTITIONS = 99
 """Above this many upstream partitions per downstream one Dagster drops staleness without a word."""
@@ -19,33 +19,77 @@ REFERENCE = "rationale"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model that is evaluated: `{base}.{variant}.{mode}` when trained here, `{base}.untrained` or `rationale`
-    as a reference. `weights` names what it starts from, `mode` is how it judges."""
+    """One model that is evaluated.
+
+    `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set,
+    `{base}.{variant}.discriminative` with a classification head (`head`); `{base}.untrained` and `rationale` are
+    references. `{base}.{variant}.full.as-{mode}` judges in another mode than it was trained in: its `checkpoint` is
+    that of the model without the ending, everybody else's their own. `weights` names what it starts from, `mode` is
+    how it judges.
+    """
 
     key: str
     base: str
     variant: str | None
     mode: Mode
     weights: str
+    checkpoint: str
+    share: float = 1.0
+    head: bool = False
 
     @property
     def trained(self) -> bool:
         """Whether fine-tuning makes it."""
         return self.variant is not None
 
+    @property
+    def judging(self) -> str:
+        """How it judges, for people."""
+        return "discriminative" if self.head else self.mode
+
 
 def models_of(profile: Profile) -> tuple[Model, ...]:
-    """Trained models first, then the references."""
-    training = profile.training
-    trained = [
-        Model(f"{base}.{variant}.{mode}", base, variant, mode, weights)
-        for base, weights in training.base.items()
-        for variant in training.variants
-        for mode in training.modes
+    """Trained models first, then the references; all have a checkpoint of their own."""
+    trained = [model for base in profile.training.base for model in _trained_from(profile, base)]
+    untrained = [
+        _reference(f"{base}.untrained", base, "full", weights) for base, weights in profile.training.base.items()
     ]
-    untrained = [Model(f"{base}.untrained", base, None, "full", weights) for base, weights in training.base.items()]
-    reference = Model(REFERENCE, REFERENCE, None, profile.rationales.mode, profile.rationales.model)
-    return (*trained, *untrained, reference)
+    return (
+        *trained,
+        *untrained,
+        _reference(REFERENCE, REFERENCE, profile.rationales.mode, profile.rationales.model),
+    )
+
+
+def _trained_from(profile: Profile, base: str) -> list[Model]:
+    training = profile.training
+
+    def model(variant: str, name: str, mode: Mode, share: float = 1.0, head: bool = False) -> Model:
+        key = f"{base}.{variant}.{name}"
+        return Model(key, base, variant, mode, training.base[base], key, share, head)
+
+    found = [model(variant, mode, mode) for variant, mode in training.trained()]
+    for variant in training.variants[:1]:
+        found += [model(variant, f"full.{100 * share:g}pct", "full", share) for share in training.shares]
+        if training.discriminative:
+            found.append(model(variant, "discriminative", "direct", head=True))
+    return found
+
+
+def _reference(key: str, base: str, mode: Mode, weights: str) -> Model:
+    return Model(key, base, None, mode, weights, key)
+
+
+def judged_otherwise(profile: Profile) -> tuple[Model, ...]:
+    """The full models of the first variant, judging in the other modes that are asked for."""
+    full = [f"{base}.{variant}.full" for base in profile.training.base for variant in profile.training.variants[:1]]
+    return tuple(
+        replace(model, key=f"{model.key}.as-{mode}", mode=mode)
+        for model in models_of(profile)
+        if model.key in full
+        for mode in profile.evaluation.other_modes
+        if mode != model.mode
+    )
 
 
 def _shard_keys(count: int) -> list[str]:
@@ -65,31 +109,50 @@ class Pipeline:
     profile: Profile
 
     def __post_init__(self) -> None:
-        keys = [model.key for model in self.models]
+        keys = [model.key for model in self.judges]
         if len(set(keys)) < len(keys):
             twice = sorted(key for key in set(keys) if keys.count(key) > 1)
             raise SettingsError(f"training.base: models {', '.join(twice)} would share a name; rename a base")
-        judged = len(keys) * len(self.profile.evaluation.subsets)
+        models = len(self.models)
+        judged = models * len(self.profile.evaluation.subsets)
         if judged > MOST_PARTITIONS:
             raise SettingsError(
-                f"training and evaluation ask for {judged} results, one per model and subset ({len(keys)} models); "
+                f"training and evaluation ask for {judged} results, one per model and subset ({models} models); "
                 f"allowed: at most {MOST_PARTITIONS}"
             )
-        ranked = len(keys) * len(self.profile.scaling.sets)
+        ranked = models * len(self.profile.scaling.sets)
         if ranked > MOST_PARTITIONS:
             raise SettingsError(
                 f"training and scaling ask for {ranked} results, one per model and answer set "
-                f"({len(keys)} models); allowed: at most {MOST_PARTITIONS}"
+                f"({models} models); allowed: at most {MOST_PARTITIONS}"
             )
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
-        """Every model that is evaluated."""
+        """Every model with a checkpoint of its own."""
         return models_of(self.profile)
+
+    @cached_property
+    def otherwise(self) -> tuple[Model, ...]:
+        """Those models again that also judge in other modes than they were trained in."""
+        return judged_otherwise(self.profile)
+
+    @property
+    def judges(self) -> tuple[Model, ...]:
+        """Everything that is measured on the benchmark."""
+        return (*self.models, *self.otherwise)
 
     def model(self, key: str) -> Model:
         """The model called `key`."""
-        return next(model for model in self.models if model.key == key)
+        return next(model for model in self.judges if model.key == key)
+
+    def is_full(self, model: Model) -> bool:
+        """Whether it is the paper's GenPRM: full mode, the first label variant, the whole training set."""
+        return model.key in {self.full(base) for base in self.profile.training.base}
+
+    def full(self, base: str) -> str:
+        """The key of the GenPRM that a base becomes, whether the profile has it or not."""
+        return f"{base}.{(*self.profile.training.variants, MAIN_VARIANT)[0]}.full"
 
     @cached_property
     def shards(self) -> dg.StaticPartitionsDefinition:
@@ -119,6 +182,10 @@ class Pipeline:
         return dg.MultiPartitionsDefinition({"model": self.checkpoints, "subset": subsets})
 
     @cached_property
+    def judged_otherwise(self) -> dg.StaticPartitionsDefinition:
+        return dg.StaticPartitionsDefinition([model.key for model in self.otherwise])
+
+    @cached_property
     def answer_sets(self) -> dg.StaticPartitionsDefinition:
         return dg.StaticPartitionsDefinition(list(self.profile.scaling.sets))
 
@@ -127,11 +194,22 @@ class Pipeline:
         """Model x answer set."""
         return dg.MultiPartitionsDefinition({"model": self.checkpoints, "set": self.answer_sets})
 
+    @cached_property
+    def refined(self) -> dg.StaticPartitionsDefinition:
+        return dg.StaticPartitionsDefinition(list(self.profile.refinement.sets))
+
     def trained_on(self) -> Mapping[str, list[str]]:
         """The models trained on each label variant."""
         return {
             variant: [model.key for model in self.models if model.variant == variant]
             for variant in self.profile.labels.variant_names()
+        }
+
+    def judging_with(self) -> Mapping[str, list[str]]:
+        """The models that judge otherwise with each checkpoint."""
+        return {
+            checkpoint: [model.key for model in self.otherwise if model.checkpoint == checkpoint]
+            for checkpoint in dict.fromkeys(model.checkpoint for model in self.otherwise)
         }
 
 

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from assets.judging import read_from
 from assets.parameters import reads, weights_version
 from assets.pipeline import Pipeline
-from assets.processbench import read_from
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
 from assets.surroundings import Machines, Progress, Store
 from genprm.journal import finish, row_key

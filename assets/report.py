@@ -1,4 +1,4 @@
-"""The report: one HTML file with the tables, the plots and what did not come out as in the paper."""
+"""The report: one HTML file with the orderings that the paper claims, its tables, and plots."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,13 +7,19 @@ from typing import Any
 
 import dagster as dg
 
-from assets.orderings import DIFFERENCES, JUDGES, notes
+from assets.figures import test_time_figures
+from assets.label_cost import CostCurve, label_cost
+from assets.orderings import JUDGES, orderings
+from assets.paper_tables import TABLES
 from assets.pipeline import Pipeline
+from assets.pivot import pivot
 from assets.publish import OWNERS, Clock, Events, announce, png
 from assets.scaling_measures import BEST_OF_N
 from assets.surroundings import Store
+from assets.test_time_measures import TEST_TIME
 from genprm.records import Measure
 
+LABELS_AND_FILTER = "Labels and filter"
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -24,19 +30,19 @@ def report_path(store: Store) -> Path:
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     @dg.asset(
-        deps=["leaderboard"],
+        deps=["leaderboard", dg.AssetDep("mc_scores", partition_mapping=dg.AllPartitionMapping())],
         group_name="evaluation",
         kinds={"html"},
         owners=OWNERS,
-        code_version="1",
+        code_version="2",
     )
     def report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
-        """The leaderboard for people: tables with intervals, plots, and one line for every ordering of the paper
-        that our numbers do not show.
+        """The leaderboard for people: each ordering that the paper claims with its verdict, the paper's tables with
+        its numbers beside ours, intervals and plots.
         """
         clock = Clock()
         rows = store.read(Measure, "leaderboard")
-        page = render(pipeline.profile.name, rows)
+        page = render(pipeline.profile.name, rows, label_cost(pipeline, store))
         path = report_path(store)
         part = path.with_name(".index.html.part")
         part.write_text(page)
@@ -56,27 +62,29 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     return report
 
 
-def render(profile: str, rows: Sequence[Measure]) -> str:
-    """The page for one profile's measures."""
+def render(profile: str, rows: Sequence[Measure], cost: CostCurve | None = None) -> str:
+    """The page for one profile's measures, and for what fewer rollouts would have cost."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text())
-    groups = {
-        "Data": [row for row in rows if row.group == "data"],
-        "Models": [row for row in rows if row.group == JUDGES and row.name.startswith("F1 ")],
-        "Best-of-N": [row for row in rows if row.group == BEST_OF_N],
-        "Differences": [row for row in rows if row.group == DIFFERENCES],
-        "Labels and filter, by variant": [row for row in rows if row.group == "labels"],
-        "Models by subset": [row for row in rows if row.group == JUDGES and not row.name.startswith("F1 ")],
-    }
+    figures = {**test_time_figures(rows), LABELS_AND_FILTER: ("What the filter decided", _reasons_plot(rows))}
     return template.render(
         profile=profile,
-        groups=groups,
-        notes=notes(rows),
+        orderings=orderings(rows),
+        sections=[
+            (title, pivot(chosen), figures.get(title)) for title, chosen in _sections(rows).items() if chosen
+        ],
         f1=_f1_plot(rows),
-        reasons=_reasons_plot(rows),
+        cost=cost,
     )
+
+
+def _sections(rows: Sequence[Measure]) -> dict[str, list[Measure]]:
+    """The tables of the page in order; those of which nothing was measured are empty."""
+    groups = {title: title for title in (*TABLES, BEST_OF_N, *TEST_TIME)}
+    groups |= {"Policy (%)": "data", LABELS_AND_FILTER: "labels", "Models by subset": JUDGES}
+    return {title: [row for row in rows if row.group == group] for title, group in groups.items()}
 
 
 def _f1_plot(rows: Sequence[Measure]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.orderings import compared
 from assets.pipeline import Pipeline
 from assets.surroundings import Store
 from genprm.records import Measure, SampledSolution, SolutionRewards
@@ -14,6 +16,7 @@ from genprm.scaling.best_of_n import (
     Candidate,
     Point,
     Selector,
+    accuracy_at,
     accuracy_difference,
     best,
     curve,
@@ -23,7 +26,7 @@ from genprm.scaling.best_of_n import (
     weighted_vote,
 )
 
-BEST_OF_N = "best of N"
+BEST_OF_N = "Best-of-N: accuracy (%)"
 COMPARED_AT = 8
 """N at which choosing by reward is compared with the majority, or the number of candidates where it is smaller."""
 
@@ -38,6 +41,21 @@ def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[Solutio
         candidate = Candidate(row.group, row.correct, tuple(reward.rewards), tokens)
         problems.setdefault(row.problem_id, []).append(candidate)
     return list(problems.values())
+
+
+def policy_candidates(store: Store, answer_set: str) -> Candidates:
+    """The candidates of a set as a majority sees them: without rewards, at the price of the policy's tokens."""
+    problems: dict[str, list[Candidate]] = {}
+    for row in store.read(SampledSolution, "candidates", answer_set):
+        problems.setdefault(row.problem_id, []).append(Candidate(row.group, row.correct, (), row.tokens))
+    return list(problems.values())
+
+
+def rewarded_candidates(store: Store, model: str, answer_set: str) -> Candidates:
+    """The candidates of a set with a model's rewards, at the price of everything that was generated and read."""
+    key = str(dg.MultiPartitionKey({"model": model, "set": answer_set}))
+    sampled = store.read(SampledSolution, "candidates", answer_set)
+    return read_candidates(sampled, store.read(SolutionRewards, "best_of_n", key))
 
 
 def sizes(candidates: int) -> list[int]:
@@ -67,12 +85,7 @@ def aggregate_curves(problems: Candidates, resamples: int) -> dict[str, list[Poi
 
 
 def _read(pipeline: Pipeline, store: Store, model: str) -> dict[str, Candidates]:
-    found = {}
-    for name in pipeline.profile.scaling.sets:
-        key = str(dg.MultiPartitionKey({"model": model, "set": name}))
-        sampled = store.read(SampledSolution, "candidates", name)
-        found[name] = read_candidates(sampled, store.read(SolutionRewards, "best_of_n", key))
-    return found
+    return {name: rewarded_candidates(store, model, name) for name in pipeline.profile.scaling.sets}
 
 
 def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
@@ -92,27 +105,33 @@ def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
     return rows
 
 
-def best_of_n_differences(pipeline: Pipeline, store: Store, group: str) -> list[Measure]:
-    """How much choosing by the rewards of each model trained in full mode gains over the majority, and over those
-    of the direct model, in points over the problems of all sets together.
+def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
+    """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
+    direct and the discriminative model, in points over the problems of all sets together.
     """
     settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
     n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
     keys = {model.key for model in pipeline.models}
     rows = []
-    for model in pipeline.models:
-        if not settings.sets or not model.trained or model.mode != "full":
+    for base in pipeline.profile.training.base if settings.sets else ():
+        full = pipeline.full(base)
+        if full not in keys:
             continue
-        problems = _together(pipeline, store, model.key)
+        problems = _together(pipeline, store, full)
         others: list[tuple[str, Candidates, Selector]] = [("majority", problems, majority)]
-        direct = f"{model.base}.{model.variant}.direct"
-        if direct in keys:
-            others.append(("direct", _together(pipeline, store, direct), chosen))
+        for name in ("direct", "discriminative"):
+            other = f"{full.removesuffix('.full')}.{name}"
+            if other in keys:
+                others.append((name, _together(pipeline, store, other), chosen))
         for name, candidates, select in others:
             gain = accuracy_difference(problems, candidates, n, (chosen, select), resamples)
-            subject = f"{model.key} best of {n} - {name}"
-            rows.append(Measure(group, subject, "accuracy", gain.points, *gain.ci95, "points", len(problems)))
+            sides = {f"best by {full}": _accuracy(problems, n, chosen), name: _accuracy(candidates, n, select)}
+            rows += compared(f"{full} best of {n} - {name}", "accuracy", gain, sides, len(problems))
     return rows
+
+
+def _accuracy(problems: Candidates, n: int, select: Selector) -> float:
+    return 100 * statistics.fmean(accuracy_at(problems, n, select))
 
 
 def _together(pipeline: Pipeline, store: Store, model: str) -> Candidates:

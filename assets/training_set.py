@@ -9,6 +9,7 @@ from assets.parameters import reads
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Store
+from genprm.baselines.discriminative_data import LabelledSolution, labelled_solutions
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample, schema_of
 from genprm.settings import Mode
@@ -27,6 +28,8 @@ DERIVED: dict[Mode, tuple[Mode, ...]] = {
 """Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
 
 
+LABELLED = "labelled"
+"""The store's name, in the place of a mode, for the solutions of a training set with a label per step."""
 JUDGED_FROM = "judged_from"
 """The store's name, in the place of a mode, for what the judgements of a training set were read from."""
 PROVENANCE = tuple(schema_of(Provenance).names)
@@ -53,14 +56,15 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="training",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="2",
+        code_version="3",
         check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
     def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
         analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
         modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
-        judge and not in what they saw.
+        judge and not in what they saw. The solutions themselves, with a label per step, are for a classification
+        head.
         """
         clock = Clock()
         variant = context.partition_key
@@ -81,6 +85,9 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             store,
             [
                 *(Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes),
+                Table(
+                    LabelledSolution, "training_set", part(variant, LABELLED), labelled_solutions(rationales, rows)
+                ),
                 # The same conversations are the same training set, whatever engine they came from.
                 Table(Provenance, "training_set", part(variant, JUDGED_FROM), judged_from, without=PROVENANCE),
             ],

@@ -262,7 +262,8 @@ class SampledSolution:
 class SolutionRewards:
     """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths.
 
-    `executions` counts the code blocks that were run, `reading` says how the rewards were read.
+    `executions` counts the code blocks that were run, `reading` says how the rewards were read; it is None where they
+    are the model's own numbers.
     """
 
     id: str
@@ -272,7 +273,7 @@ class SolutionRewards:
     tokens: int
     prompt_tokens: int
     executions: int
-    reading: VoteReading
+    reading: VoteReading | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ Mode = Literal["full", "cot", "code", "text", "direct"]
 """How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
 written but not run, or the verdict alone."""
 
+FULL_ONLY: tuple[Mode, ...] = ("full",)
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
 
@@ -224,7 +226,11 @@ class TrainingSettings(Section):
     base: dict[Key, str] = {"r1-distill-7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}
     modes: tuple[Mode, ...] = ("full", "cot", "direct")
     variants: tuple[Key, ...] = (MAIN_VARIANT,)
-    """Label variants that checkpoints are trained on."""
+    """Label variants that checkpoints are trained on: the first in every mode, the others in full (table 3)."""
+    discriminative: bool = False
+    """Train a classification head on the same solutions too (eq. 1)."""
+    shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
+    """Smaller shares of the training set that a full model of the first variant is trained on too (table 8)."""
     epochs: Annotated[float, Field(gt=0.0)] = 1.0
     learning_rate: Annotated[float, Field(gt=0.0)] = 2e-6
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -244,6 +250,14 @@ class TrainingSettings(Section):
             )
         return self
 
+    def trained(self) -> list[tuple[str, Mode]]:
+        """The label variant and the mode of every generative model that sees the whole training set, per base."""
+        return [
+            (variant, mode)
+            for index, variant in enumerate(self.variants)
+            for mode in (self.modes if index == 0 else FULL_ONLY)
+        ]
+
 
 class EvaluationSettings(Section):
     """ProcessBench (paper 5.2) and test-time scaling of the reward model."""
@@ -255,7 +269,10 @@ class EvaluationSettings(Section):
     votes: Annotated[int, Field(ge=1)] = 8
     """Verification paths per case: Pass@1 is their mean, Maj@N their vote."""
     other_votes: Annotated[int, Field(ge=1)] | None = None
-    """Paths per case of the models that `full` is compared with (other modes, references); as many when empty."""
+    """Paths per case of the models that `full` is compared with; as many when empty."""
+    other_modes: tuple[Mode, ...] = ()
+    """Modes besides its own that the full model is judged in: what analysis, code and running it are worth at test
+    time (table 5)."""
     threshold: Share = 0.5
     """A step is wrong when its reward is below this."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
@@ -292,6 +309,7 @@ class ScalingSettings(Section):
 
 class RefinementSettings(Section):
     """The reward model as critic: the policy rewrites what was judged wrong (paper 5.3: temperature 0.7, 3 turns).
+    Without `sets` nothing is made.
 
     In `opening` and `request` the words {problem}, {solution}, {number} (1-based), {step}, {quoted_step} and
     {critique} stand for what they name.
@@ -305,7 +323,13 @@ class RefinementSettings(Section):
         "Think about it again, and write the whole solution in numbered steps."
     )
     sampling: SamplingSettings = SamplingSettings()
+    sets: tuple[Key, ...] = ()
+    """Those of `scaling.sets` whose first candidates are refined, by the policy that drew them."""
+    solutions: Annotated[int, Field(ge=1)] = 1
+    """Candidates per problem that are refined."""
     turns: Annotated[int, Field(ge=1)] = 3
+    votes: Annotated[int, Field(ge=1)] = 1
+    """Verification paths of a reward model as critic."""
     keep_steps: bool = False
     """Keep the steps before the wrong one; otherwise the policy writes a new solution."""
     seed: int = 0
@@ -392,6 +416,7 @@ class Profile(Section):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     scaling: ScalingSettings = ScalingSettings()
+    refinement: RefinementSettings = RefinementSettings()
     engine: EngineSettings = EngineSettings()
     sandbox: SandboxSettings = SandboxSettings()
     tracking: TrackingSettings = TrackingSettings()
@@ -403,6 +428,26 @@ class Profile(Section):
         missing = [name for name in self.training.variants if name not in known]
         if missing:
             raise ValueError(f"training.variants names {missing}, labels has {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _refined_sets_have_candidates(self) -> Profile:
+        missing = [name for name in self.refinement.sets if name not in self.scaling.sets]
+        if missing:
+            raise ValueError(f"refinement.sets names {missing}, scaling.sets has {list(self.scaling.sets)}")
+        if self.refinement.solutions > self.scaling.candidates:
+            raise ValueError(
+                f"refinement.solutions is {self.refinement.solutions}, allowed: at most scaling.candidates "
+                f"= {self.scaling.candidates}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_full_model_is_judged_otherwise(self) -> Profile:
+        if self.evaluation.other_modes and "full" not in self.training.modes:
+            raise ValueError(
+                "evaluation.other_modes needs a model trained in full mode, which training.modes lacks"
+            )
         return self
 
     def section(self, name: str) -> Section:
@@ -433,6 +478,37 @@ def _profile_text(name_or_path: str) -> tuple[str, str]:
             f"profile {name_or_path!r} is neither a shipped profile ({', '.join(shipped_profiles())}) nor a file"
         )
     return path.stem.lower(), path.read_text()
+
+
+def _profile_values(name_or_path: str) -> tuple[str, dict[str, Any]]:
+    """A profile's name and what its file states, over what the profile that it `extends` states."""
+    name, text = _profile_text(name_or_path)
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"profile {name!r} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"profile {name!r} must be a mapping of sections, got {type(values).__name__}")
+    if "extends" in values:
+        other = values.pop("extends")
+        if other not in shipped_profiles() or other == name:
+            others = ", ".join(one for one in shipped_profiles() if one != name)
+            raise SettingsError(f"profile {name!r}: extends is {other!r}, allowed: {others}")
+        under = _profile_values(other)[1]
+        under.pop("name", None)
+        values = _merged(under, values)
+    return name, values
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _are_maps(under, over, key)
+    }
+    return {**under, **over, **both}
+
+
+def _are_maps(under: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bool:
+    return isinstance(under[key], dict) and isinstance(over[key], dict)
 
 
 def _override(values: dict[str, Any], assignment: str) -> None:
@@ -487,19 +563,14 @@ def build_profile(values: Mapping[str, Any]) -> Profile:
 def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ()) -> Profile:
     """The profile that decides a run.
 
-    `name_or_path` is a shipped profile or a YAML file; empty means `GENPRM_PROFILE`, then `miniature`.
+    `name_or_path` is a shipped profile or a YAML file; empty means `GENPRM_PROFILE`, then `miniature`. A file that
+    `extends` a shipped profile states only what differs from it; the two share tables where it takes its `name`.
     Overrides are those of `GENPRM_SET` (separated by spaces) and then `overrides`, each `section.key=value`.
 
     Raises:
         SettingsError: no such profile, not YAML, or a key or value that is not allowed.
     """
-    name, text = _profile_text(name_or_path or os.environ.get("GENPRM_PROFILE") or "miniature")
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"profile {name!r} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"profile {name!r} must be a mapping of sections, got {type(values).__name__}")
+    name, values = _profile_values(name_or_path or os.environ.get("GENPRM_PROFILE") or "miniature")
     values.setdefault("name", name)
     for assignment in [*os.environ.get("GENPRM_SET", "").split(), *overrides]:
         _override(values, assignment)

@@ -13,6 +13,7 @@ from assets import (
     checkpoints,
     evaluation_set,
     filtered_set,
+    judged_otherwise,
     label_quality,
     leaderboard,
     mc_scores,
@@ -20,6 +21,7 @@ from assets import (
     problems,
     processbench,
     rationales,
+    refinement,
     report,
     rpe_labels,
     solutions,
@@ -59,7 +61,9 @@ SCALING: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (candidates.def
 def pipeline_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     """One asset per artifact."""
     scaling = SCALING if pipeline.profile.scaling.sets else ()
-    return [make(pipeline) for make in (*MAKERS, *scaling)]
+    otherwise = (judged_otherwise.define,) if pipeline.otherwise else ()
+    refined = (refinement.define,) if pipeline.profile.refinement.sets else ()
+    return [make(pipeline) for make in (*MAKERS, *otherwise, *scaling, *refined)]
 
 
 def resources(profile: Profile) -> Mapping[str, object]:

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from assets.orderings import DIFFERENCES, JUDGES, notes
+from assets.orderings import JUDGES, Ordering, notes, orderings
+from assets.paper_tables import PROCESSBENCH, TABLES, TOKENS
+from assets.pivot import pivot
 from assets.scaling_measures import BEST_OF_N
+from assets.test_time_measures import TEST_TIME
 from genprm.records import Measure
+
+SHOWN = (*(title for title in TABLES if title not in (PROCESSBENCH, TOKENS)), BEST_OF_N, *TEST_TIME)
+"""Tables that only larger profiles have. The report has all of them."""
 
 
 def result_table(rows: Sequence[Measure]) -> RenderableType:
@@ -18,8 +24,8 @@ def result_table(rows: Sequence[Measure]) -> RenderableType:
         _plain("Policy", "", [row for row in rows if row.group == "data"]),
         _labels([row for row in rows if row.group == "labels"]),
         _intervals("F1 (%) by model", [r for r in rows if r.group == JUDGES and r.name.startswith("F1 ")]),
-        _best_of_n([row for row in rows if row.group == BEST_OF_N]),
-        _intervals("Differences (points)", [row for row in rows if row.group == DIFFERENCES]),
+        *(_pivot(title, [row for row in rows if row.group == title]) for title in SHOWN),
+        _orderings(orderings(rows)),
     ]
     return Group(*(part for part in parts if part is not None), *notes(rows))
 
@@ -55,15 +61,22 @@ def _intervals(title: str, rows: Sequence[Measure]) -> Table:
     return table
 
 
-def _best_of_n(rows: Sequence[Measure]) -> Table | None:
-    """Accuracy over N, a row for each way of choosing; nothing where no candidates were drawn."""
+def _orderings(rows: Sequence[Ordering]) -> Table:
+    """Each claim of the paper with its difference and verdict."""
+    table = _table("What the paper claims", "", "", "difference", "95 % interval", "items", "verdict")
+    for row in rows:
+        table.add_row(row.claim, row.measure, row.difference, row.interval, str(row.items), row.verdict)
+    return table
+
+
+def _pivot(title: str, rows: Sequence[Measure]) -> Table | None:
+    """One of the paper's tables, without intervals; nothing where the profile does not make it."""
     if not rows:
         return None
-    columns = list(dict.fromkeys(row.name for row in rows))
-    table = _table("Best-of-N: accuracy (%)", "", *columns)
-    for subject in dict.fromkeys(row.subject for row in rows):
-        values = {row.name: f"{row.value:.1f}" for row in rows if row.subject == subject}
-        table.add_row(subject, *(values.get(column, "") for column in columns))
+    columns, cells = pivot(rows, intervals=False)
+    table = _table(title, "", *columns)
+    for subject, values in cells:
+        table.add_row(subject, *values)
     return table
 
 

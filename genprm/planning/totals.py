@@ -120,10 +120,10 @@ class _Run:
         )
         requests = tokens = hours = 0.0
         for model in training.base.values():
-            for mode in training.modes:
+            for mode, share in self._trained():
                 text = assumed.problem_tokens + steps * (assumed.step_tokens + judged_tokens(mode, assumed))
-                seen = conversations * text * training.epochs * len(training.variants)
-                requests += conversations * len(training.variants)
+                seen = conversations * share * text * training.epochs
+                requests += conversations * share
                 tokens += seen
                 hours += seen / assumed.trained_per_second * slowness(model) / 3600
         return Planned("checkpoints", requests, tokens, tokens, 0, 0, 0, 0, hours, self._weights_mb())
@@ -134,9 +134,15 @@ class _Run:
         consensus = self._profile.consensus
         return consensus.share * (2 * min(kinds) if consensus.balance else sum(kinds))
 
-    def _weights_mb(self) -> float:
+    def _trained(self) -> list[tuple[Mode, float]]:
+        """Mode of each model trained from a base, and its share of the data; a head reads what direct does."""
         training = self._profile.training
-        copies = len(training.modes) * len(training.variants)
+        whole: list[tuple[Mode, float]] = [(mode, 1.0) for _, mode in training.trained()]
+        head: list[tuple[Mode, float]] = [("direct", 1.0)] if training.discriminative else []
+        return [*whole, *(("full", share) for share in training.shares), *head]
+
+    def _weights_mb(self) -> float:
+        training, copies = self._profile.training, len(self._trained())
         return sum(2000 * (model_size(model) or 0.0) for model in training.base.values()) * copies
 
     def evaluation(self) -> Planned:
@@ -155,9 +161,11 @@ class _Run:
         others = settings.other_votes or settings.votes
         judges: list[tuple[str, Mode, int]] = []
         for model in training.base.values():
-            for mode in training.modes:
-                votes = settings.votes if mode == "full" else others
-                judges += [(model, mode, votes)] * len(training.variants)
+            modes = [mode for mode, _ in self._trained()]
+            if "full" in modes:
+                modes.remove("full")
+                judges.append((model, "full", settings.votes))
+            judges += [(model, mode, others) for mode in (*modes, *settings.other_modes)]
             judges.append((model, "full", others))
         judges.append((self._profile.rationales.model, self._profile.rationales.mode, others))
         # A direct verdict is read off, not sampled: one path says all that many would.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from assets.label_quality import against_truth, filter_shares, label_shares
-from assets.orderings import DIFFERENCES, notes
+import pytest
+
+from assets.judging import votes_of
+from assets.label_quality import LabelHit, against_truth, compare_hits, filter_shares, label_shares
+from assets.orderings import DIFFERENCES, compared, notes, orderings
 from assets.parameters import directory_version
 from assets.pipeline import Pipeline
 from assets.publish import examples
+from genprm.benchmarks.metrics import Difference, Interval
 from genprm.records import FilterDecision, Measure, StepLabels
 from genprm.settings import build_profile
 
@@ -50,27 +54,53 @@ def test_shares_of_labels_and_reasons() -> None:
 
 
 def test_each_ordering_that_does_not_show_gets_one_line() -> None:
-    def difference(name: str, value: float, low: float, high: float) -> Measure:
-        return Measure(DIFFERENCES, name, "F1", value, low, high, "points", 100)
+    def difference(name: str, value: float, low: float, high: float, measure: str = "F1") -> Measure:
+        return Measure(DIFFERENCES, name, measure, value, low, high, "points", 100)
 
     rows = [
         difference("full - untrained", 9.0, 4.0, 14.0),
         difference("full - direct", 3.0, -1.0, 7.0),
         difference("full - cot", -0.5, -4.0, 3.0),
         difference("full Maj - Pass@1", -2.0, -3.0, -1.0),
-        Measure("labels", "main", "exact first error", 60.0, None, None, "%", 10),
-        Measure("labels", "hard", "exact first error", 70.0, None, None, "%", 10),
-        Measure("labels", "main", "F1", 60.0, None, None, "%", 10),
-        Measure("labels", "hard", "F1", 70.0, None, None, "%", 10),
+        difference("adaptive - full", -2.0, -3.0, -1.0, "F1, no worse"),
+        difference("slow - full", -7.0, -9.0, -6.0, "F1, no worse"),
     ]
-    lines = notes(rows)
-    assert len(lines) == 4
-    assert [line.split(":")[0] for line in lines] == [
-        "Not certain",
-        "Not as in the paper",
-        "Other than in the paper",
-        "Not as in the paper",
+    lines = [line.split(" (")[0] for line in notes(rows)]
+    assert lines == [
+        "Not decided: full - direct",
+        "Not decided: full - cot",
+        "Does not hold: full Maj - Pass@1",
+        "Does not hold: slow - full",
     ]
+
+
+def test_a_claim_shows_both_sides_and_what_the_paper_has() -> None:
+    difference = Difference(10.0, Interval(2.0, 18.0))
+    rows = compared("full - direct", "F1", difference, {"full": 60.0, "direct": 50.0}, 200, (75.2, 60.0))
+    (found,) = orderings(rows)
+    assert found == (
+        "full - direct",
+        "F1",
+        "full 60.0",
+        "direct 50.0",
+        "+10.0 points",
+        "+2.0 to +18.0",
+        200,
+        "holds",
+        "75.2 and 60.0",
+    )
+
+
+def test_label_hits_of_a_problem_are_drawn_together() -> None:
+    """Four problems with two solutions each; main finds all, hard those of three problems."""
+    ours = [LabelHit(f"s{n}", f"p{n // 2}", True) for n in range(8)]
+    theirs = [LabelHit(f"s{n}", f"p{n // 2}", n < 6) for n in range(8)]
+    difference, first, second = compare_hits(("main", ours), ("hard", theirs), 2000)
+    assert (difference.value, first.value, second.value) == (25.0, 100.0, 75.0)
+    assert difference.low is not None
+    assert difference.low % 25 == 0, "a problem brings both of its solutions"
+    with pytest.raises(ValueError, match="same solutions"):
+        compare_hits(("main", ours), ("hard", theirs[::-1]), 100)
 
 
 def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -92,6 +122,35 @@ def test_models_of_a_profile() -> None:
         "r1-distill-1.5b.untrained",
         "rationale",
     ]
+
+
+def test_ablations_are_models_of_the_first_variant() -> None:
+    values = {
+        "name": "p",
+        "labels": {"variants": {"hard": {"estimator": "hard"}}},
+        "training": {
+            "base": {"b": "hub/b"},
+            "modes": ["full", "direct"],
+            "variants": ["main", "hard"],
+            "discriminative": True,
+            "shares": [0.25, 0.5],
+        },
+        "evaluation": {"other_modes": ["cot", "full"], "votes": 8, "other_votes": 2},
+    }
+    pipeline = Pipeline(build_profile(values))
+    found = {model.key: (model.checkpoint, model.judging, votes_of(pipeline, model)) for model in pipeline.judges}
+    assert found == {
+        "b.main.full": ("b.main.full", "full", 8),
+        "b.main.direct": ("b.main.direct", "direct", 1),
+        "b.hard.full": ("b.hard.full", "full", 2),
+        "b.main.full.25pct": ("b.main.full.25pct", "full", 2),
+        "b.main.full.50pct": ("b.main.full.50pct", "full", 2),
+        "b.main.discriminative": ("b.main.discriminative", "discriminative", 1),
+        "b.untrained": ("b.untrained", "full", 2),
+        "rationale": ("rationale", "full", 2),
+        "b.main.full.as-cot": ("b.main.full", "cot", 2),
+    }
+    assert pipeline.judging_with() == {"b.main.full": ["b.main.full.as-cot"]}
 
 
 def test_examples_are_one_markdown_row_each_whatever_they_contain() -> None:

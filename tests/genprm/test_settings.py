@@ -92,7 +92,7 @@ def test_a_wrong_override_is_named_with_what_is_allowed(override: str, expected:
 
 
 def test_an_unknown_profile_lists_the_shipped_ones() -> None:
-    with pytest.raises(SettingsError, match=r"miniature, paper-1\.5b, paper-32b, paper-7b"):
+    with pytest.raises(SettingsError, match=r"miniature, miniature-full, paper-1\.5b, paper-32b, paper-7b"):
         load_profile("paper-8b")
 
 
@@ -110,5 +110,29 @@ def test_a_file_profile_is_named_after_its_file(tmp_path: Path) -> None:
     assert load_profile(str(path)) == Profile(name="mine", labels={"estimator": "hard"})
 
 
-def test_every_shipped_profile_is_named_after_itself() -> None:
-    assert [load_profile(name).name for name in shipped_profiles()] == shipped_profiles()
+def test_every_shipped_profile_is_named_after_itself_or_after_what_it_goes_on_from() -> None:
+    names = {name: load_profile(name).name for name in shipped_profiles()}
+    assert names == {**{name: name for name in names}, "miniature-full": "miniature"}
+
+
+def test_the_full_miniature_makes_nothing_upstream_of_training_again() -> None:
+    plain, full = load_profile("miniature"), load_profile("miniature-full")
+    for name in ("problems", "solutions", "monte_carlo", "rationales", "consensus"):
+        assert plain.section(name) == full.section(name)
+    assert plain.labels.variants.items() <= full.labels.variants.items()
+    recipe = {"epochs", "learning_rate", "batch_size", "max_length", "scheduler", "precision", "seed", "base"}
+    assert plain.training.model_dump(include=recipe) == full.training.model_dump(include=recipe)
+
+
+def test_a_profile_states_only_what_differs_from_the_one_it_extends(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: miniature\nsolutions: {sampling: {top_k: 5}}\nlabels: {variants: {odd: {epsilon: 0.7}}}\n"
+    )
+    profile, under = load_profile(str(path)), load_profile("miniature")
+    assert (profile.name, list(profile.labels.variants)) == ("mine", ["hard", "odd"])
+    sampling = under.solutions.sampling.model_copy(update={"top_k": 5})
+    assert profile.solutions == under.solutions.model_copy(update={"sampling": sampling})
+    path.write_text("extends: nothing\n")
+    with pytest.raises(SettingsError, match="'mine': extends is 'nothing', allowed: miniature, "):
+        load_profile(str(path))

@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from genprm.baselines.base import SolutionScore
 from genprm.manifest import write_manifest
 from genprm.miniature.judge import Judgement
 from genprm.records import (
@@ -32,6 +33,8 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
+from genprm.scaling.critics import Critique, RewardCritic
+from genprm.scaling.refinement import Attempt, Refinement
 from genprm.settings import Profile, build_profile
 from genprm.verifier import GoOn, every_step
 from orchestration import assembly
@@ -97,8 +100,9 @@ async def score_steps(solution: Solution, *_: Any) -> StepScores:
     """Progress never falls below one half before the error; for half of the problems it falls below 0.8."""
     note("mc_scores")
     dips = int(solution.problem_id[1:]) % 2 == 1
-    mc = [0.5, 0.3 if dips else 0.5, 1.0 if solution.correct else 0.0]
-    return StepScores(solution.id, solution.problem_id, 0.5, mc, [8, 8, 0], 40)
+    outcomes = ["01" * 4, "0001" * 2 if dips else "01" * 4, ""]
+    mc = [0.5, 0.25 if dips else 0.5, 1.0 if solution.correct else 0.0]
+    return StepScores(solution.id, solution.problem_id, 0.5, mc, [8, 8, 0], 40, outcomes=outcomes)
 
 
 def _judged(yes: bool) -> StepVerification:
@@ -136,6 +140,31 @@ def run_training(
         (out_dir / name).write_text("{}")
     (out_dir / "losses.json").write_text(json.dumps([{"step": n, "loss": 2.0 / n} for n in (1, 2, 3)]))
     write_manifest(out_dir, {**manifest, "tokens": 100, "loss_tokens": 60, "dropped": 0})
+
+
+def train_discriminative(
+    examples: Sequence[Any],
+    settings: Any,
+    base: str,
+    out_dir: Path,
+    env: Mapping[str, str],
+    log: Any,
+    manifest: Mapping[str, Any],
+) -> None:
+    """A head learns from steps with labels."""
+    assert all(len(example.steps) == len(example.labels) for example in examples)
+    run_training(examples, settings, base, False, out_dir, env, log, manifest)
+
+
+class FakeHead:
+    """Calls the second step wrong in every solution."""
+
+    async def score_many(self, solutions: Sequence[Any], progress: Any = None) -> list[SolutionScore]:
+        note("head")
+        rewards = [0.9, 0.2, 0.9]
+        return [SolutionScore(rewards, [rewards], prompt_tokens=5) for _ in solutions]
+
+    async def close(self) -> None: ...
 
 
 class FakeVerifier:
@@ -187,6 +216,20 @@ async def sample_candidate(problem: Problem, index: int, *_: Any) -> SampledSolu
     return SampledSolution(name, problem.id, problem.problem, ["a", "b", "c"], answer, None, right, 7)
 
 
+async def criticise(refinement: Refinement, critic: Any) -> Critique:
+    """A verifier finds what is wrong with the answer, the policy itself finds nothing."""
+    note("critiques")
+    wrong = isinstance(critic, RewardCritic) and not refinement.last.correct
+    return Critique(1 if wrong else None, "It is 1." if wrong else "", 5)
+
+
+async def rewrite(refinement: Refinement, *_: Any) -> Attempt:
+    """Right from the second rewrite on."""
+    note("rewrites")
+    turn = refinement.last.turn + 1
+    return Attempt(turn, ("a", "b"), "1", turn == 2, None, 7, 0)
+
+
 class FakeMachines:
     """An engine is its model's name; the sandbox runs nothing."""
 
@@ -213,10 +256,12 @@ def replacements() -> list[tuple[Any, str, Any]]:
         candidates,
         checkpoints,
         evaluation_set,
+        judging,
         label_quality,
         mc_scores,
-        processbench,
         rationales,
+        refinement,
+        refinement_work,
         solutions,
     )
     from assets import problems as problem_asset
@@ -229,12 +274,19 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (rationales, "Verifier", FakeVerifier),
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
         (checkpoints, "run_training", run_training),
+        (checkpoints, "train_discriminative", train_discriminative),
+        (judging, "open_head", lambda weights, settings: FakeHead()),
+        (best_of_n, "open_head", lambda weights, settings: FakeHead()),
         (checkpoints, "resolve_model", lambda name: name),
         (evaluation_set, "_cases", cases),
-        (processbench, "Verifier", FakeVerifier),
+        (judging, "Verifier", FakeVerifier),
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),
         (best_of_n, "Verifier", FakeVerifier),
+        (refinement, "answer_problems", answer_problems),
+        (refinement_work, "Verifier", FakeVerifier),
+        (refinement_work, "criticise", criticise),
+        (refinement_work, "rewrite", rewrite),
         (assembly, "LocalMachines", FakeMachines),
     ]
 

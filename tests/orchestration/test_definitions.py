@@ -50,7 +50,7 @@ SPECS = {
             "solutions",
         ],
     ),
-    "report": ("evaluation", None, ["leaderboard"]),
+    "report": ("evaluation", None, ["leaderboard", "mc_scores"]),
 }
 """Asset -> group, number of partitions, dependencies, of the miniature."""
 
@@ -118,7 +118,7 @@ def test_a_shard_key_names_the_number_of_shards() -> None:
 
 
 def test_too_many_results_are_refused_before_anything_runs() -> None:
-    variants = {f"v{n}": {"estimator": "ratio"} for n in range(9)}
+    variants = {f"v{n}": {"estimator": "ratio"} for n in range(24)}
     values = {"name": "p", "labels": {"variants": variants}, "training": {"variants": list(variants)}}
-    with pytest.raises(SettingsError, match=r"116 results.*at most 99"):
+    with pytest.raises(SettingsError, match=r"112 results.*at most 99"):
         build_definitions(build_profile(values))

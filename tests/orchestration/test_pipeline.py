@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fake_method
 import pytest
 from conftest import House
 
+from assets.orderings import orderings
+from assets.paper_tables import TABLES
+from assets.scaling_measures import BEST_OF_N
+from assets.test_time_measures import TEST_TIME
+from genprm.manifest import read_manifest
 from genprm.records import Measure
 from orchestration.store import profile_store
 
@@ -86,6 +92,57 @@ def test_a_new_variant_is_missing_and_nothing_else_changes(made_once: House) -> 
     assert len(late) == 6
 
 
+MORE_MODELS: dict[str, dict[str, Any]] = {
+    "training": {"variants": ["main", "hard"], "discriminative": True, "shares": [0.5]},
+    "evaluation": {"other_modes": ["cot", "text"]},
+}
+NEW_MODELS = ("tiny.hard.full", "tiny.main.full.50pct", "tiny.main.discriminative")
+
+
+@pytest.mark.slow
+def test_more_models_are_made_of_what_is_there(made: House) -> None:
+    made.use(fake_method.fake_profile(**MORE_MODELS))
+    before = len(fake_method.calls())
+    done = made.make()
+    assert sorted(done) == sorted(
+        [
+            *(f"checkpoints {model}" for model in NEW_MODELS),
+            *(f"processbench {model}|{subset}" for model in NEW_MODELS for subset in ("short", "long")),
+            "judged_otherwise tiny.main.full.as-cot",
+            "judged_otherwise tiny.main.full.as-text",
+            "leaderboard",
+            "report",
+        ]
+    )
+    assert set(fake_method.calls()[before:]) == {"checkpoints", "processbench", "head"}
+    f1 = {
+        row.subject: row.value
+        for row in profile_store("fake").read(Measure, "leaderboard")
+        if row.name == "F1 Pass@1"
+    }
+    assert f1["tiny.main.full.as-cot"] == f1["tiny.main.full.50pct"] == 100
+    assert f1["tiny.main.discriminative"] == 0, "it leaves no right solution alone"
+    trained = {model: read_manifest(checkpoint_directory(model)) for model in ("tiny.main.full", *NEW_MODELS)}
+    assert {model: known.inference_mode for model, known in trained.items() if known} == {
+        "tiny.main.full": "full",
+        "tiny.hard.full": "full",
+        "tiny.main.full.50pct": "full",
+        "tiny.main.discriminative": None,
+    }
+
+    made.use(fake_method.fake_profile(**MORE_MODELS, consensus={"mask_code_output": True}))
+    late = made.late()
+    assert "checkpoints tiny.main.full.50pct" in late
+    assert not any(name.startswith("judged_otherwise") for name in late), "its checkpoint is there"
+    made.use(fake_method.fake_profile())
+    assert made.late() == ["leaderboard"]
+
+
+def checkpoint_directory(model: str) -> Path:
+    (found,) = (profile_store("fake").folder("checkpoints", model)).glob("*/genprm.json")
+    return found.parent
+
+
 @pytest.mark.slow
 def test_identical_labels_stop_the_wave(made: House) -> None:
     made.use(fake_method.fake_profile(labels={"epsilon": 0.75}))
@@ -117,3 +174,50 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
     assert {name.split()[0] for name in house.late()} == {"best_of_n"}
     house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "aggregate": "mean"}))
     assert house.make() == ["leaderboard", "report"]
+
+
+@pytest.mark.slow
+def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) -> None:
+    """The fake verifier finds what is wrong, and the fake policy needs two rewrites to make it right."""
+    refinement = {"sets": ["algebra"], "solutions": 2, "turns": 3}
+    everything = {
+        "labels": {"variants": {"hard": {"estimator": "hard"}}},
+        "training": {**MORE_MODELS["training"], "modes": ["full", "cot", "direct"]},
+        "evaluation": {"other_modes": ["direct", "cot", "text"]},
+        "scaling": {"sets": ["algebra"], "candidates": 4},
+    }
+    house.use(fake_method.fake_profile(**everything, refinement=refinement))
+    made = house.make()
+    assert [name for name in made if name.startswith("refinement")] == ["refinement algebra"]
+    measures = profile_store("fake").read(Measure, "leaderboard")
+    assert {*TABLES, *TEST_TIME, BEST_OF_N} <= {row.group for row in measures}
+    assert {row.claim for row in orderings(measures)} == {
+        "full - untrained",
+        "full - direct",
+        "full - discriminative",
+        "full - cot",
+        "full: code run - not run",
+        "full Maj - Pass@1",
+        "labels main - hard",
+        "labels main - hard, quality",
+        *(f"tiny.main.full best of 4 - {other}" for other in ("majority", "direct", "discriminative")),
+        *(f"adaptive (tiny.main{name}) - full" for name in (".full, three modes", ", three models")),
+        *(f"full - adaptive (tiny.main{name})" for name in (".full, three modes", ", three models")),
+        *(f"algebra: tiny.main.full critic - {other}" for other in ("self", "tiny.untrained")),
+    }
+    page = (house.home / "fake" / "report" / "index.html").read_text()
+    assert all(title in page for title in (*TABLES, *TEST_TIME, "not decided", "does not hold", "holds"))
+    accuracy = {row.name: row.value for row in measures if row.subject == "algebra: tiny.main.full"}
+    assert [accuracy[f"turn {turn}"] for turn in range(4)] == [50, 50, 100, 100]
+    assert (accuracy["made right"], accuracy["made wrong"], accuracy["found wrong at first"]) == (3, 0, 3)
+    counted = fake_method.calls()
+    assert counted.count("rewrites") == 2 * 3 * 2, "two verifiers, three wrong solutions, two turns"
+
+    house.use(fake_method.fake_profile(**everything, refinement={**refinement, "turns": 2}))
+    assert house.late() == ["refinement algebra"]
+    house.make()
+    assert fake_method.calls() == counted, "fewer turns find everything in the journal"
+    house.use(fake_method.fake_profile(**everything, refinement={**refinement, "request": "Again."}))
+    assert house.late() == ["refinement algebra"]
+    house.make()
+    assert set(fake_method.calls()[len(counted) :]) == {"critiques", "rewrites"}

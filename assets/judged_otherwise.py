@@ -1,0 +1,66 @@
+"""The full model, judging in other modes than it was trained in (paper table 5)."""
+
+import dagster as dg
+
+from assets.checkpoints import read_checkpoint
+from assets.judging import JUDGING_VERSION, judge_cases, run_parameters
+from assets.parameters import VERIFICATION, reads_evaluation
+from assets.pipeline import Pipeline
+from assets.processbench import ALL, PATHS, VERDICT, judging_checks, judging_facts, log_scores
+from assets.publish import OWNERS, Clock, Events, Table, publish
+from assets.surroundings import Machines, Progress, Store, Tracking
+from genprm.records import BenchmarkCase, Prediction
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=pipeline.judged_otherwise,
+        deps=[
+            "evaluation_set",
+            dg.AssetDep("checkpoints", partition_mapping=dg.StaticPartitionMapping(pipeline.judging_with())),
+            reads_evaluation(VERIFICATION),
+        ],
+        group_name="evaluation",
+        kinds={"parquet", "mlflow"},
+        owners=OWNERS,
+        code_version=JUDGING_VERSION,
+        pool="engine",
+        check_specs=[check.spec("judged_otherwise", pipeline.judged_otherwise) for check in (ALL, PATHS, VERDICT)],
+    )
+    def judged_otherwise(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        tracking: dg.ResourceParam[Tracking],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """What are analysis, code and running it worth at test time? A model that was trained to do all of it
+        judges every case of the benchmark with less: with its analysis alone, with code that is not run, or by the
+        verdict alone.
+        """
+        clock = Clock()
+        key = context.partition_key
+        model = pipeline.model(key)
+        cases = store.read(BenchmarkCase, "evaluation_set")
+        checkpoint = read_checkpoint(store, model.checkpoint)
+        parameters = run_parameters(pipeline, model, machines, "all")
+        with tracking.run(context, model.key, parameters, parent=checkpoint.run_id) as run:
+            rows = judge_cases(context, pipeline, model, cases, store, machines, progress)
+            scores = log_scores(run, pipeline, model, rows, store)
+            metrics = {
+                f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()
+            }
+            run.metrics(metrics)
+        yield from publish(
+            context,
+            store,
+            [Table(Prediction, "judged_otherwise", key, rows)],
+            judging_checks(pipeline, model, cases, rows),
+            {
+                "seconds": clock.seconds(),
+                **judging_facts(model, rows, run),
+                **{name: round(value, 2) for name, value in metrics.items()},
+            },
+        )
+
+    return judged_otherwise

@@ -1,0 +1,147 @@
+"""Models at work on benchmark cases, and what is kept of each verification path."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.checkpoints import Checkpoint, read_checkpoint
+from assets.pipeline import Model, Pipeline
+from assets.publish import as_key
+from assets.surroundings import Machines, Progress, Store
+from genprm.baselines.base import RewardModel
+from genprm.baselines.evaluate import evaluate_with
+from genprm.benchmarks.evaluate import evaluate_cases
+from genprm.journal import Journal, row_key
+from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
+from genprm.scaling.voting import joined_reading
+from genprm.settings import EngineSettings
+from genprm.verification_path import EXECUTED
+from genprm.verifier import Verifier
+
+JUDGING_VERSION = "3"
+
+
+def votes_of(pipeline: Pipeline, model: Model) -> int:
+    """Paths per case. A direct verdict is read off, not sampled: one path says all that many would."""
+    if model.mode == "direct":
+        return 1
+    evaluation = pipeline.profile.evaluation
+    return evaluation.votes if pipeline.is_full(model) else evaluation.other_votes or evaluation.votes
+
+
+def judge_cases(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    model: Model,
+    cases: Sequence[BenchmarkCase],
+    store: Store,
+    machines: Machines,
+    progress: Progress,
+) -> list[Prediction]:
+    """What a model says of the cases, in order. Paths are kept in the journal of the asset's partition."""
+    checkpoint, evaluation = read_checkpoint(store, model.checkpoint), pipeline.profile.evaluation
+    advance = counted(progress.of(context), len(cases))
+    if model.head:
+        machines.release()
+        return machines.run(_headed(checkpoint, pipeline, cases, advance))
+    how = (
+        JUDGING_VERSION,
+        checkpoint.version,
+        model.mode,
+        evaluation.threshold,
+        evaluation.verifier.model_dump(mode="json"),
+    )
+    live_paths = pipeline.profile.engine.live_paths
+    verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), evaluation.verifier, live_paths)
+    votes = votes_of(pipeline, model)
+    with store.journal(context.asset_key.to_user_string(), context.partition_key) as journal:
+        paths = JournaledPaths(journal, votes, how)
+        return machines.run(
+            evaluate_cases(cases, verifier, model.mode, votes, evaluation.threshold, advance, paths)
+        )
+
+
+async def _headed(
+    checkpoint: Checkpoint, pipeline: Pipeline, cases: Sequence[BenchmarkCase], advance: Callable[[int], None]
+) -> list[Prediction]:
+    model = open_head(checkpoint.weights, pipeline.profile.engine)
+    try:
+        return (await evaluate_with(model, cases, pipeline.profile.evaluation.threshold, advance)).predictions
+    finally:
+        await model.close()
+
+
+def open_head(weights: str, settings: EngineSettings) -> RewardModel:
+    """A model with a classification head, as trained here.
+
+    Raises:
+        EngineError: a file is missing or wrong.
+    """
+    from genprm.baselines.step_heads import load_token_classifier
+
+    return load_token_classifier(weights, settings)
+
+
+def run_parameters(pipeline: Pipeline, model: Model, machines: Machines, on: str) -> dict[str, object]:
+    """What the tracked run of a judgement is told."""
+    return {
+        "model": model.key,
+        "subset": on,
+        "mode": model.judging,
+        "votes": votes_of(pipeline, model),
+        "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
+    }
+
+
+class JournaledPaths:
+    """Paths of cases in a journal. Votes are no part of what decides one: raising them finds those there are."""
+
+    def __init__(self, journal: Journal, votes: int, how: tuple[Any, ...]) -> None:
+        self._journal = journal
+        self._votes = votes
+        self._how = how
+
+    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
+        """The paths of a case that are there, by their number."""
+        keys = {path: self._key(case, path) for path in range(self._votes)}
+        return {
+            path: from_dict(Verification, self._journal.get(key))
+            for path, key in keys.items()
+            if key in self._journal
+        }
+
+    def keep(self, case: BenchmarkCase, path: Verification) -> None:
+        """Write a path down, in place of a shorter one."""
+        self._journal.put(self._key(case, path.path), as_key(without_text(path)))
+
+    def _key(self, case: BenchmarkCase, path: int) -> str:
+        return row_key(as_key(case), path, *self._how)
+
+
+def counted(progress: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Progress by finished items, for one that is told how many there are so far."""
+    finished = 0
+    progress(finished, total)
+
+    def advance(items: int) -> None:
+        nonlocal finished
+        finished += items
+        progress(finished, total)
+
+    return advance
+
+
+def read_from(readings: Iterable[VoteReading]) -> str:
+    """How the rewards of an artifact were read, as metadata shows it."""
+    return json.dumps(dataclasses.asdict(joined_reading(readings)))
+
+
+def without_text(verification: Verification) -> Verification:
+    """A path as the journal keeps it: rewards, verdicts and counts. Scoring needs no more, and texts are large."""
+    steps = [dataclasses.replace(step, text="", analysis="", code="", output="") for step in verification.steps]
+    return dataclasses.replace(verification, steps=steps)

@@ -1,0 +1,170 @@
+"""The reward model as critic: what the policy makes of its solutions, turn by turn (paper 5.3, table 2)."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.parameters import reads
+from assets.pipeline import Pipeline
+from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
+from assets.refinement_work import CODE_VERSION, RefinementWork, critics_of
+from assets.surroundings import Machines, Progress, Store, Tracking
+from genprm.records import SampledSolution
+from genprm.scaling.candidates import answer_problems
+from genprm.scaling.refinement import Refinement, score_turns
+from genprm.sources import data_directory
+
+STARTS = Check("same_starts", "Every critic begins with the same solutions.")
+TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedAttempt:
+    """One attempt at a problem under one critic. `blamed` is the 0-based step that the critic calls wrong, None
+    where it calls none wrong or was not asked; `critique` is what it says about it. Tokens are generated and read.
+    """
+
+    critic: str
+    problem_id: str
+    solution_id: str
+    turn: int
+    steps: list[str]
+    final_answer: str | None
+    correct: bool
+    blamed: int | None
+    critique: str
+    policy_tokens: int
+    critic_tokens: int
+
+
+def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+    settings = pipeline.profile.refinement
+    judges = [key for key in critics_of(pipeline).values() if key is not None]
+
+    @dg.asset(
+        partitions_def=pipeline.refined,
+        deps=[
+            dg.AssetDep(
+                "candidates", partition_mapping=dg.StaticPartitionMapping({name: name for name in settings.sets})
+            ),
+            dg.AssetDep("checkpoints", partition_mapping=dg.SpecificPartitionsPartitionMapping(judges)),
+            reads("refinement"),
+        ],
+        group_name="scaling",
+        kinds={"parquet", "mlflow"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        pool="engine",
+        check_specs=[check.spec("refinement", pipeline.refined) for check in (STARTS, TURNS)],
+    )
+    def refinement(
+        context: dg.AssetExecutionContext,
+        store: dg.ResourceParam[Store],
+        machines: dg.ResourceParam[Machines],
+        tracking: dg.ResourceParam[Tracking],
+        progress: dg.ResourceParam[Progress],
+    ) -> Events:
+        """Critics find the first wrong step of the policy's solutions, and the policy writes them again, up to a
+        number of turns: GenPRM, whose analysis goes back; the untrained base in its place; and the policy itself
+        (self-refinement). A turn has two phases, all critiques and then all rewrites, as one engine is open at a
+        time.
+        """
+        clock = Clock()
+        key = context.partition_key
+        first = _starts(store.read(SampledSolution, "candidates", key), settings.solutions)
+        parameters = {"set": key, "critics": list(critics_of(pipeline)), "turns": settings.turns}
+        with tracking.run(context, f"refinement on {key}", parameters) as run:
+            with store.journal("refinement", key) as journal:
+                work = RefinementWork(pipeline, store, machines, journal)
+                problems = answer_problems(key, pipeline.profile.scaling, data_directory())
+                refined = work.refine(first, problems, progress.of(context))
+            problem_of = {row.id: row.problem_id for row in first}
+            rows = [
+                row
+                for critic, cases in refined.items()
+                for case in cases
+                for row in refined_attempts(critic, problem_of[case.case_id], case)
+            ]
+            scores = {
+                critic: score_turns([case.attempts for case in cases], settings.turns)
+                for critic, cases in refined.items()
+            }
+            run.metrics({f"{critic}/turn{s.turn}": s.accuracy for critic, found in scores.items() for s in found})
+        yield from publish(
+            context,
+            store,
+            [Table(RefinedAttempt, "refinement", key, rows)],
+            [STARTS.result(_same_starts(rows)), TURNS.result(_in_order(rows))],
+            {
+                "seconds": clock.seconds(),
+                "solutions": len(first),
+                "tokens": sum(row.policy_tokens + row.critic_tokens for row in rows),
+                "accuracy": examples(
+                    [
+                        {"critic": critic, **{f"turn {score.turn}": f"{score.accuracy:.1f}" for score in found}}
+                        for critic, found in scores.items()
+                    ],
+                    99,
+                ),
+                "MLflow run": dg.MetadataValue.url(run.url),
+                "examples": examples(
+                    [
+                        {"critic": r.critic, "turn": r.turn, "steps": r.steps, "critique": r.critique}
+                        for r in rows
+                        if r.blamed is not None
+                    ]
+                ),
+            },
+        )
+
+    return refinement
+
+
+def _starts(candidates: Sequence[SampledSolution], count: int) -> list[SampledSolution]:
+    """The first candidates of each problem that have numbered steps or paragraphs."""
+    taken: dict[str, int] = {}
+    found = []
+    for row in candidates:
+        if row.steps and taken.get(row.problem_id, 0) < count:
+            taken[row.problem_id] = taken.get(row.problem_id, 0) + 1
+            found.append(row)
+    return found
+
+
+def refined_attempts(critic: str, problem_id: str, refinement: Refinement) -> list[RefinedAttempt]:
+    """A refinement as rows."""
+    return [
+        RefinedAttempt(
+            critic=critic,
+            problem_id=problem_id,
+            solution_id=refinement.case_id,
+            turn=attempt.turn,
+            steps=list(attempt.steps),
+            final_answer=attempt.final_answer,
+            correct=attempt.correct,
+            blamed=None if attempt.critique is None else attempt.critique.step,
+            critique="" if attempt.critique is None else attempt.critique.text,
+            policy_tokens=attempt.policy_tokens,
+            critic_tokens=attempt.critic_tokens,
+        )
+        for attempt in refinement.attempts
+    ]
+
+
+def _same_starts(rows: Sequence[RefinedAttempt]) -> bool:
+    starts: dict[str, list[tuple[str, bool]]] = {}
+    for row in rows:
+        if row.turn == 0:
+            starts.setdefault(row.critic, []).append((row.solution_id, row.correct))
+    return all(found == next(iter(starts.values())) for found in starts.values())
+
+
+def _in_order(rows: Sequence[RefinedAttempt]) -> bool:
+    follows = itertools.pairwise(rows)
+    return all(
+        after.turn == 0
+        or (after.turn == before.turn + 1 and before.blamed is not None and before.solution_id == after.solution_id)
+        for before, after in follows
+    )

@@ -1,0 +1,131 @@
+"""Critics and policy at work on many solutions, a phase at a time: one engine is open, so they take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from assets.checkpoints import read_checkpoint
+from assets.parameters import weights_version
+from assets.pipeline import Pipeline
+from assets.surroundings import Machines, Store
+from genprm.answers import AnswerChecker
+from genprm.engines.base import Engine
+from genprm.journal import Journal, finish, row_key
+from genprm.records import Problem, SampledSolution
+from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
+from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite
+from genprm.verifier import Verifier
+
+CODE_VERSION = "1"
+SELF = "self"
+"""The critic that is the policy itself."""
+
+
+def critics_of(pipeline: Pipeline) -> dict[str, str | None]:
+    """The critics by name, with the model that judges; None is the policy itself. The untrained base is another
+    model's critique."""
+    keys = {model.key for model in pipeline.models}
+    wanted = (key for base in pipeline.profile.training.base for key in (f"{base}.untrained", pipeline.full(base)))
+    return {SELF: None, **{key: key for key in wanted if key in keys}}
+
+
+class RefinementWork:
+    """The phases of the turns: all critiques of a turn by one critic after the other, then all rewrites. What is
+    finished is in a journal."""
+
+    def __init__(self, pipeline: Pipeline, store: Store, machines: Machines, journal: Journal) -> None:
+        self._pipeline = pipeline
+        self._settings = pipeline.profile.refinement
+        self._policy = pipeline.profile.scaling.model
+        self._store = store
+        self._machines = machines
+        self._journal = journal
+
+    def refine(
+        self, first: Sequence[SampledSolution], problems: Iterable[Problem], advance: Callable[[int, int], None]
+    ) -> dict[str, list[Refinement]]:
+        """All solutions under every critic, to the end of the last turn."""
+        answers = {problem.id: problem.answer for problem in problems}
+        begun = [_begun(row, answers[row.problem_id]) for row in first]
+        refined = dict.fromkeys(critics_of(self._pipeline), begun)
+        phases = self._settings.turns * (len(refined) + 1)
+        for turn in range(self._settings.turns):
+            for place, critic in enumerate(refined):
+                refined[critic] = self._criticised(critic, refined[critic])
+                advance(turn * (len(refined) + 1) + place + 1, phases)
+            refined = self._rewritten(refined)
+            advance((turn + 1) * (len(refined) + 1), phases)
+        return refined
+
+    def _criticised(self, critic: str, cases: list[Refinement]) -> list[Refinement]:
+        due = [case for case in cases if case.awaits_critique(self._settings.turns)]
+        version, ask = self._critic(critic) if due else ("", None)
+        keys = [self._key("critique", version, case) for case in due]
+
+        async def one(index: int) -> Critique:
+            assert ask is not None
+            return await criticise(due[index], ask)
+
+        made = self._machines.run(finish(self._journal, keys, one, list, lambda value: Critique(*value)))
+        found = dict(zip((case.case_id for case in due), made, strict=True))
+        return [case.with_critique(found[case.case_id]) if case.case_id in found else case for case in cases]
+
+    def _critic(self, name: str) -> tuple[str, Critic]:
+        """What identifies a critic, and the critic."""
+        model = critics_of(self._pipeline)[name]
+        if model is None:
+            engine = self._engine(self._policy)
+            return weights_version(self._policy), JudgeCritic(engine, self._settings.sampling, self._settings.seed)
+        checkpoint, evaluation = read_checkpoint(self._store, model), self._pipeline.profile.evaluation
+        live_paths = self._pipeline.profile.engine.live_paths
+        engine = self._engine(checkpoint.weights)
+        verifier = Verifier(engine, self._machines.sandbox(), evaluation.verifier, live_paths)
+        mode = self._pipeline.model(model).mode
+        return checkpoint.version, RewardCritic(verifier, mode, self._settings.votes, evaluation.threshold)
+
+    def _rewritten(self, refined: Mapping[str, list[Refinement]]) -> dict[str, list[Refinement]]:
+        due = [(critic, case) for critic, cases in refined.items() for case in cases if case.awaits_rewrite]
+        keys = [self._key("rewrite", weights_version(self._policy), case) for _, case in due]
+        policy = self._engine(self._policy) if due else None
+
+        async def all_of_them() -> list[Attempt]:
+            with AnswerChecker() as answers:
+
+                async def one(index: int) -> Attempt:
+                    assert policy is not None
+                    return await rewrite(due[index][1], policy, self._settings, answers)
+
+                return await finish(self._journal, keys, one, asdict, _attempt)
+
+        made = self._machines.run(all_of_them())
+        found = {(critic, case.case_id): attempt for (critic, case), attempt in zip(due, made, strict=True)}
+        return {
+            critic: [
+                case.with_attempt(found[critic, case.case_id]) if (critic, case.case_id) in found else case
+                for case in cases
+            ]
+            for critic, cases in refined.items()
+        }
+
+    def _engine(self, model: str) -> Engine:
+        return self._machines.engine(model)
+
+    def _key(self, what: str, version: str, case: Refinement) -> str:
+        """What decides a critique or a rewrite; how many turns and solutions there are does not."""
+        how = self._settings.model_dump(mode="json", exclude={"sets", "solutions", "turns"})
+        verifier = self._pipeline.profile.evaluation.verifier.model_dump(mode="json")
+        said = [(attempt.steps, attempt.critique) for attempt in case.attempts]
+        return row_key(CODE_VERSION, what, version, how, verifier, case.case_id, case.problem, said)
+
+
+def _begun(row: SampledSolution, answer: str) -> Refinement:
+    """A candidate as it was graded when it was drawn."""
+    first = Attempt(0, tuple(row.steps), row.final_answer, row.correct, None, 0, 0)
+    return Refinement(row.id, row.problem, answer, (first,))
+
+
+def _attempt(values: dict[str, Any]) -> Attempt:
+    """A rewrite from the journal, where it has no critique yet."""
+    return Attempt(**{**values, "steps": tuple(values["steps"])})

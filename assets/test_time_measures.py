@@ -1,0 +1,191 @@
+"""What compute at test time buys, in numbers: escalation, budgets, refinement."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from assets.orderings import NO_WORSE, compared
+from assets.pipeline import Pipeline
+from assets.refinement import RefinedAttempt
+from assets.refinement_work import SELF, critics_of
+from assets.scaling_measures import Candidates, policy_candidates, rewarded_candidates, sizes
+from assets.surroundings import Store
+from genprm.benchmarks import paper
+from genprm.benchmarks.metrics import f1_difference, score, single_paths
+from genprm.benchmarks.paired import paired_difference
+from genprm.records import Measure, Prediction
+from genprm.scaling.best_of_n import Selector, best, curve, majority
+from genprm.scaling.escalation import escalate
+
+ESCALATION = "Adaptive escalation"
+BUDGET = "Budget: votes of the policy or a verifier"
+REFINEMENT = "Refinement by critic (paper table 2): accuracy (%)"
+TEST_TIME = (ESCALATION, BUDGET, REFINEMENT)
+
+TAUS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+TAU = 0.1
+"""The threshold of the released code."""
+
+
+def escalation_ladders(pipeline: Pipeline) -> dict[str, list[str]]:
+    """Models from cheap to dear: one full model asked in three modes, and three models trained in one mode each."""
+    keys = {model.key for model in pipeline.judges}
+    found: dict[str, list[str]] = {}
+    for base in pipeline.profile.training.base:
+        full = pipeline.full(base)
+        stem = full.removesuffix(".full")
+        ladders = {
+            f"{full}, three modes": [f"{full}.as-direct", f"{full}.as-cot", full],
+            f"{stem}, three models": [f"{stem}.direct", f"{stem}.cot", full],
+        }
+        found |= {name: ladder for name, ladder in ladders.items() if keys.issuperset(ladder)}
+    return found
+
+
+def escalation_measures(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]]) -> list[Measure]:
+    """F1 (Pass@1) and tokens for each threshold, and whether the released one is no worse than full for less."""
+    if not pipeline.otherwise:
+        return []
+    settings, rows = pipeline.profile.evaluation, []
+    for name, ladder in escalation_ladders(pipeline).items():
+        modes = [predictions[key] for key in ladder]
+        full = single_paths(modes[-1], settings.threshold)
+        spent = [row.tokens / len(row.path_rewards) for row in modes[-1]]
+        alone = score(full, settings.bootstrap)
+        rows += [
+            *_with_interval(ESCALATION, f"{name}: full alone", "F1", alone.mean_f1, alone.mean_f1_ci95, len(full)),
+            _number(ESCALATION, f"{name}: full alone", "tokens per solution", statistics.fmean(spent), len(full)),
+        ]
+        for tau in TAUS:
+            found, subject = escalate(modes, tau, settings.threshold), f"{name}: tau = {tau:g}"
+            scored = score(found.judged, settings.bootstrap)
+            rows += [
+                *_with_interval(ESCALATION, subject, "F1", scored.mean_f1, scored.mean_f1_ci95, len(full)),
+                _number(ESCALATION, subject, "tokens per solution", statistics.fmean(found.tokens), len(full)),
+                *(
+                    Measure(ESCALATION, subject, f"{mode} (%)", 100 * share, None, None, "%", len(full))
+                    for mode, share in zip(("direct", "analysis", "full"), found.shares, strict=True)
+                ),
+            ]
+            if tau == TAU:
+                values = {f"tau = {tau:g}": scored.mean_f1 or 0.0, "full": alone.mean_f1 or 0.0}
+                difference = f1_difference(found.judged, full, settings.bootstrap)
+                rows += compared(f"adaptive ({name}) - full", f"F1{NO_WORSE}", difference, values, len(full))
+                saved = [[one - other] for one, other in zip(spent, found.tokens, strict=True)]
+                fewer = paired_difference(saved, 1.0, settings.bootstrap)
+                sides = {"full": statistics.fmean(spent), f"tau = {tau:g}": statistics.fmean(found.tokens)}
+                rows += compared(
+                    f"full - adaptive ({name})", "tokens per solution", fewer, sides, len(full), unit="tokens"
+                )
+    return rows
+
+
+def _with_interval(
+    group: str, subject: str, name: str, value: float | None, interval: tuple[float, float] | None, count: int
+) -> list[Measure]:
+    if value is None or interval is None:
+        return []
+    return [Measure(group, subject, name, value, *interval, "%", count)]
+
+
+def _number(group: str, subject: str, name: str, value: float, count: int) -> Measure:
+    return Measure(group, subject, name, value, None, None, "tokens", count)
+
+
+def budget_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
+    """Accuracy and all tokens spent per problem: a majority of N samples, or the best of N by the full model."""
+    keys = {model.key for model in pipeline.models}
+    settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
+    rows = []
+    for answer_set in settings.sets:
+        ways: list[tuple[str, Candidates, Selector]] = [
+            ("majority of", policy_candidates(store, answer_set), majority)
+        ]
+        for base in pipeline.profile.training.base:
+            full = pipeline.full(base)
+            if full in keys:
+                candidates = rewarded_candidates(store, full, answer_set)
+                ways.append((f"{full}, best of", candidates, best(settings.aggregate)))
+        for name, problems, select in ways:
+            for point in curve(problems, sizes(settings.candidates), select, resamples):
+                subject = f"{answer_set}: {name} {point.n}"
+                rows += [
+                    _number(BUDGET, subject, "tokens per problem", point.tokens, len(problems)),
+                    Measure(BUDGET, subject, "accuracy", point.accuracy, *point.ci95, "%", len(problems)),
+                ]
+    return rows
+
+
+def refinement_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
+    """Accuracy after each turn by critic, what turns made right and wrong, and GenPRM against other critics."""
+    resamples, turns = pipeline.profile.evaluation.bootstrap, pipeline.profile.refinement.turns
+    rows = []
+    for answer_set in pipeline.profile.refinement.sets:
+        attempts = store.read(RefinedAttempt, "refinement", answer_set)
+        right = {critic: correct_by_turn(attempts, critic, turns) for critic in critics_of(pipeline)}
+        for critic, solutions in right.items():
+            rows += _critic_rows(f"{answer_set}: {critic}", critic, attempts, solutions, turns, resamples)
+        for base in pipeline.profile.training.base:
+            full = pipeline.full(base)
+            for other in (SELF, f"{base}.untrained"):
+                if full in right:
+                    rows += _critic_claim(
+                        f"{answer_set}: {full} critic - {other}", right[full], right[other], resamples
+                    )
+    if pipeline.profile.refinement.sets:
+        for name, values in paper.REFINED.items():
+            rows += [
+                Measure(REFINEMENT, f"paper: {name}", f"turn {turn}", value, None, None, "%", 0)
+                for turn, value in enumerate(values[: turns + 1])
+            ]
+    return rows
+
+
+Correct = dict[tuple[str, str], list[bool]]
+"""(problem, solution) -> whether the answer is right after turn 0, 1, ...; what has ended stays as it is."""
+
+
+def correct_by_turn(attempts: Sequence[RefinedAttempt], critic: str, turns: int) -> Correct:
+    """Right or wrong after every turn under one critic."""
+    found: Correct = {}
+    for row in attempts:
+        if row.critic == critic:
+            found.setdefault((row.problem_id, row.solution_id), []).append(row.correct)
+    return {key: [values[min(turn, len(values) - 1)] for turn in range(turns + 1)] for key, values in found.items()}
+
+
+def _by_problem(values: Mapping[tuple[str, str], float]) -> list[list[float]]:
+    groups: dict[str, list[float]] = {}
+    for (problem, _), value in values.items():
+        groups.setdefault(problem, []).append(value)
+    return list(groups.values())
+
+
+def _critic_rows(
+    subject: str, critic: str, attempts: Sequence[RefinedAttempt], solutions: Correct, turns: int, resamples: int
+) -> list[Measure]:
+    rows, count = [], len(solutions)
+    for turn in range(turns + 1):
+        shares = _by_problem({key: float(values[turn]) for key, values in solutions.items()})
+        found = paired_difference(shares, resamples=resamples)
+        rows.append(Measure(REFINEMENT, subject, f"turn {turn}", found.points, *found.ci95, "%", count))
+    made_right = sum(not values[0] and values[-1] for values in solutions.values())
+    made_wrong = sum(values[0] and not values[-1] for values in solutions.values())
+    own = [row for row in attempts if row.critic == critic]
+    asked = sum(row.turn == 0 and row.blamed is not None for row in own)
+    for name, value in (("found wrong at first", asked), ("made right", made_right), ("made wrong", made_wrong)):
+        rows.append(Measure(REFINEMENT, subject, name, value, None, None, "count", count))
+    tokens = sum(row.policy_tokens + row.critic_tokens for row in own) / count
+    return [*rows, _number(REFINEMENT, subject, "tokens per solution", tokens, count)]
+
+
+def _critic_claim(claim: str, first: Correct, second: Correct, resamples: int) -> list[Measure]:
+    differences = {key: float(first[key][-1]) - float(second[key][-1]) for key in first}
+    sides = {
+        name: 100 * statistics.fmean(values[-1] for values in side.values())
+        for name, side in (("first", first), ("second", second))
+    }
+    found = paired_difference(_by_problem(differences), resamples=resamples)
+    reported = (paper.REFINED["GenPRM-7B"][-1], paper.REFINED["self"][-1]) if claim.endswith(SELF) else None
+    return compared(claim, "accuracy after the last turn", found, sides, len(first), reported)
