@@ -262,8 +262,8 @@ class SampledSolution:
 class SolutionRewards:
     """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths.
 
-    `executions` counts the code blocks that were run, `reading` says how the rewards were read; it is None where they
-    are the model's own numbers.
+    `executions` counts the code blocks that were run, `reading` says how the rewards were read; it is None where
+    they are the model's own numbers.
     """
 
     id: str
