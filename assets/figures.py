@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 7.5, 3.6
 Line = tuple[list[float], list[float]]
 
 
-def test_time_figures(rows: Sequence[Measure]) -> dict[str, tuple[str, str]]:
+def figures_of(rows: Sequence[Measure]) -> dict[str, tuple[str, str]]:
     """Group -> what the figure shows and the picture (base64 PNG), for the groups that were measured."""
     drawn = {
         BEST_OF_N: ("Accuracy over N", best_of_n_lines(rows), "N", "accuracy (%)"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.figures import test_time_figures
+from assets.figures import figures_of
 from assets.label_cost import CostCurve, label_cost
 from assets.orderings import JUDGES, orderings
 from assets.paper_tables import TABLES
@@ -68,7 +68,7 @@ def render(profile: str, rows: Sequence[Measure], cost: CostCurve | None = None)
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text())
-    figures = {**test_time_figures(rows), LABELS_AND_FILTER: ("What the filter decided", _reasons_plot(rows))}
+    figures = {**figures_of(rows), LABELS_AND_FILTER: ("What the filter decided", _reasons_plot(rows))}
     return template.render(
         profile=profile,
         orderings=orderings(rows),
