@@ -83,8 +83,13 @@ def render(profile: str, rows: Sequence[Measure], cost: CostCurve | None = None)
 def _sections(rows: Sequence[Measure]) -> dict[str, list[Measure]]:
     """The tables of the page in order; those of which nothing was measured are empty."""
     groups = {title: title for title in (*TABLES, BEST_OF_N, *TEST_TIME)}
-    groups |= {"Policy (%)": "data", LABELS_AND_FILTER: "labels", "Models by subset": JUDGES}
-    return {title: [row for row in rows if row.group == group] for title, group in groups.items()}
+    groups |= {"Policy (%)": "data", LABELS_AND_FILTER: "labels"}
+    sections = {title: [row for row in rows if row.group == group] for title, group in groups.items()}
+    return {**sections, "Wrong and right solutions": [row for row in rows if _is_accuracy(row)]}
+
+
+def _is_accuracy(row: Measure) -> bool:
+    return row.group == JUDGES and "F1 " not in row.name
 
 
 def _f1_plot(rows: Sequence[Measure]) -> str:

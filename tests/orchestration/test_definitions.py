@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -55,15 +56,48 @@ SPECS = {
 """Asset -> group, number of partitions, dependencies, of the miniature."""
 
 
-def test_specs_of_the_miniature() -> None:
-    graph = build_definitions(load_profile("miniature")).resolve_asset_graph()
+FULL_SPECS = {
+    **SPECS,
+    "parameters/scaling": ("parameters", None, []),
+    "parameters/refinement": ("parameters", None, []),
+    "rpe_labels": ("labels", 16, ["mc_scores", "parameters/labels"]),
+    "filtered_set": ("rationales", 16, ["rationales", "rpe_labels"]),
+    "label_quality": ("rationales", 8, SPECS["label_quality"][2]),
+    "training_set": ("training", 8, SPECS["training_set"][2]),
+    "checkpoints": ("training", 16, ["parameters/training", "training_set"]),
+    "processbench": ("evaluation", 32, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
+    "judged_otherwise": ("evaluation", 4, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
+    "candidates": ("scaling", 1, ["parameters/scaling"]),
+    "best_of_n": ("scaling", 16, ["candidates", "checkpoints", "parameters/scaling"]),
+    "refinement": ("scaling", 1, ["candidates", "checkpoints", "parameters/refinement"]),
+    "leaderboard": (
+        "evaluation",
+        None,
+        sorted(
+            [
+                *SPECS["leaderboard"][2],
+                "best_of_n",
+                "candidates",
+                "judged_otherwise",
+                "parameters/scaling",
+                "refinement",
+            ]
+        ),
+    ),
+}
+"""The same of the miniature with every table."""
+
+
+@pytest.mark.parametrize(("name", "specs"), [("miniature", SPECS), ("miniature-full", FULL_SPECS)])
+def test_specs_of_the_miniature(name: str, specs: dict[str, Any]) -> None:
+    graph = build_definitions(load_profile(name)).resolve_asset_graph()
     found = {}
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         partitions = node.partitions_def if node.is_materializable else None
         count = partitions.get_num_partitions() if partitions else None
         found[key.to_user_string()] = (node.group_name, count, sorted(p.to_user_string() for p in node.parent_keys))
-    assert found == SPECS
+    assert found == specs
 
 
 @pytest.mark.parametrize("name", shipped_profiles())
