@@ -53,6 +53,16 @@ def test_training_sees_the_kept_solutions_in_every_mode() -> None:
     assert row.disk_mb == 2 * 14_000
 
 
+def test_ablations_are_trained_on_the_first_variant_alone() -> None:
+    """Full and direct on main, full on hard, full on half of main, and a head."""
+    ablations = {"variants": ["main", "hard"], "shares": [0.5], "discriminative": True}
+    training = {"base": {"small": "b-7b"}, "modes": ["full", "direct"], **ablations}
+    labels = {"variants": {"hard": {"estimator": "hard"}}}
+    row = planned(profile(training=training, labels=labels), [cost(), cost()])["checkpoints"]
+    assert row.requests == 2000 * (1 + 1 + 1 + 0.5 + 1)
+    assert row.disk_mb == 5 * 14_000
+
+
 def test_a_balanced_training_set_has_as_many_of_both_kinds() -> None:
     few_wrong = replace(cost(), agreed=(0.25, 1.0))
     row = planned(profile(consensus={"balance": True, "share": 0.5}), [few_wrong, few_wrong])["checkpoints"]
