@@ -22,13 +22,14 @@ from genprm.engines.base import Engine
 from genprm.event_loops import BackgroundLoop, together
 from genprm.fields import InputError, shown
 from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.profiles import load_profile
 from genprm.published import is_published, published_settings
 from genprm.records import BenchmarkCase, Prediction, Verification
 from genprm.rewards import Reading, first_error, rewards
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scaling.voting import majority_rewards
-from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings, load_profile
+from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings
 from genprm.verifier import Verifier
 
 MODES: tuple[str, ...] = get_args(Mode)

@@ -1,7 +1,6 @@
 """Everything that can be tuned, written down once: one typed section per artifact, defaults from the paper.
 
-A profile is a YAML file that states what differs from these defaults. `load_profile` reads one, applies
-`section.key=value` overrides, and refuses unknown keys, wrong types and impossible values by name. Each section
+A profile is a YAML file that states what differs from these defaults (`genprm.profiles` reads one). Each section
 has a fingerprint; the artifacts that depend on a section are those whose result may change when it changes.
 Sections named in `OPERATIONAL` say how work is done, not what comes out: they have no say in staleness.
 """
@@ -9,15 +8,12 @@ Sections named in `OPERATIONAL` say how work is done, not what comes out: they h
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import json
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Mode = Literal["full", "cot", "code", "text", "direct"]
 """How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
@@ -460,121 +456,6 @@ class Profile(Section):
 def section_names() -> list[str]:
     """Every section of a profile, in pipeline order."""
     return [name for name in Profile.model_fields if name != "name"]
-
-
-def shipped_profiles() -> list[str]:
-    """Names of the profiles that come with the package."""
-    folder = importlib.resources.files("genprm") / "profiles"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def _profile_text(name_or_path: str) -> tuple[str, str]:
-    if name_or_path in shipped_profiles():
-        folder = importlib.resources.files("genprm") / "profiles"
-        return name_or_path, (folder / f"{name_or_path}.yaml").read_text()
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise SettingsError(
-            f"profile {name_or_path!r} is neither a shipped profile ({', '.join(shipped_profiles())}) nor a file"
-        )
-    return path.stem.lower(), path.read_text()
-
-
-def _profile_values(name_or_path: str) -> tuple[str, dict[str, Any]]:
-    """A profile's name and what its file states, over what the profile that it `extends` states."""
-    name, text = _profile_text(name_or_path)
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"profile {name!r} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"profile {name!r} must be a mapping of sections, got {type(values).__name__}")
-    if "extends" in values:
-        other = values.pop("extends")
-        if other not in shipped_profiles() or other == name:
-            others = ", ".join(one for one in shipped_profiles() if one != name)
-            raise SettingsError(f"profile {name!r}: extends is {other!r}, allowed: {others}")
-        under = _profile_values(other)[1]
-        under.pop("name", None)
-        values = _merged(under, values)
-    return name, values
-
-
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _are_maps(under, over, key)
-    }
-    return {**under, **over, **both}
-
-
-def _are_maps(under: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bool:
-    return isinstance(under[key], dict) and isinstance(over[key], dict)
-
-
-def _override(values: dict[str, Any], assignment: str) -> None:
-    key, separator, text = assignment.partition("=")
-    parts = key.strip().split(".")
-    if not separator or len(parts) < 2 or not all(parts):
-        raise SettingsError(f"override {assignment!r} is not of the form section.key=value")
-    target = values
-    for part in parts[:-1]:
-        target = target.setdefault(part, {})
-        if not isinstance(target, dict):
-            raise SettingsError(f"override {assignment!r}: {part!r} is a value, not a section")
-    target[parts[-1]] = yaml.safe_load(text)
-
-
-def _allowed(location: tuple[int | str, ...]) -> str:
-    model: Any = Profile
-    for part in location[:-1]:
-        is_section = isinstance(model, type) and issubclass(model, BaseModel)
-        field = model.model_fields.get(str(part)) if is_section else None
-        model = field.annotation if field is not None else None
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return f" (allowed: {', '.join(model.model_fields)})"
-    return ""
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "profile"
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'])}")
-        elif item["type"] == "value_error":
-            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}")
-        else:
-            lines.append(f"{key}: {item['msg']}, got {item['input']!r}")
-    return "; ".join(lines)
-
-
-def build_profile(values: Mapping[str, Any]) -> Profile:
-    """A profile from plain values.
-
-    Raises:
-        SettingsError: an unknown key, a wrong type or an impossible value.
-    """
-    try:
-        return Profile.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
-
-
-def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ()) -> Profile:
-    """The profile that decides a run.
-
-    `name_or_path` is a shipped profile or a YAML file; empty means `GENPRM_PROFILE`, then `miniature`. A file that
-    `extends` a shipped profile states only what differs from it; the two share tables where it takes its `name`.
-    Overrides are those of `GENPRM_SET` (separated by spaces) and then `overrides`, each `section.key=value`.
-
-    Raises:
-        SettingsError: no such profile, not YAML, or a key or value that is not allowed.
-    """
-    name, values = _profile_values(name_or_path or os.environ.get("GENPRM_PROFILE") or "miniature")
-    values.setdefault("name", name)
-    for assignment in [*os.environ.get("GENPRM_SET", "").split(), *overrides]:
-        _override(values, assignment)
-    return build_profile(values)
 
 
 def home() -> Path:

@@ -43,7 +43,8 @@ def _refuse(message: str) -> typer.Exit:
 
 
 def _profile(name: str | None, overrides: list[str] | None) -> Profile:
-    from genprm.settings import SettingsError, load_profile
+    from genprm.profiles import load_profile
+    from genprm.settings import SettingsError
 
     try:
         return load_profile(name, overrides or [])

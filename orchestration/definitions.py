@@ -9,7 +9,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from genprm.settings import load_profile  # noqa: E402
+from genprm.profiles import load_profile  # noqa: E402
 from orchestration.assembly import build_definitions  # noqa: E402
 
 defs = build_definitions(load_profile())

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.pipeline import Pipeline
-from genprm.settings import load_profile
+from genprm.profiles import load_profile
 from orchestration.lock import run_in_progress
 from orchestration.reporting import changed_parameters
 

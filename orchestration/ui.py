@@ -39,7 +39,8 @@ def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str)
 
 def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None:
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
-    from genprm.settings import SettingsError, home, load_profile
+    from genprm.profiles import load_profile
+    from genprm.settings import SettingsError, home
     from orchestration.house import artifacts_folder, mlflow_database, prepare
 
     try:

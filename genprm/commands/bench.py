@@ -132,8 +132,8 @@ def verifier(
     """Steps per second one request at a time, in rounds, asynchronously; and what the engine could do."""
     from genprm.bench.tables import show
     from genprm.bench.verifier import measure
+    from genprm.profiles import load_profile
     from genprm.scoring import check_mode
-    from genprm.settings import load_profile
 
     chosen = None if mode is None else check_mode(mode)
     title, rows, notes = measure(model, load_profile(None, changes or ()), solutions, votes, sample, chosen)

@@ -147,7 +147,8 @@ def check_models() -> Iterator[Finding]:
 
 def check_settings() -> Iterator[Finding]:
     """The profile that GENPRM_PROFILE and GENPRM_SET decide."""
-    from genprm.settings import SettingsError, load_profile
+    from genprm.profiles import load_profile
+    from genprm.settings import SettingsError
 
     try:
         yield Finding("ok", "profile", load_profile().name)

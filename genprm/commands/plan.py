@@ -29,7 +29,7 @@ def plan(
     from genprm.bench.tables import show
     from genprm.planning.assumptions import read_assumptions
     from genprm.planning.saved import plan_from_assumptions, save_plan
-    from genprm.settings import load_profile
+    from genprm.profiles import load_profile
 
     chosen = load_profile(profile, overrides or ())
     assumed = read_assumptions(assume or ())

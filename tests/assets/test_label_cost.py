@@ -9,8 +9,8 @@ from typing import Any
 
 from assets.label_cost import label_cost
 from assets.pipeline import Pipeline
+from genprm.profiles import build_profile
 from genprm.records import StepScores
-from genprm.settings import build_profile
 
 ALTERNATING = "10" * 4
 PIPELINE = Pipeline(build_profile({"name": "p", "problems": {"source": "miniature", "shards": 2}}))

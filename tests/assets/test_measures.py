@@ -11,8 +11,8 @@ from assets.parameters import directory_version
 from assets.pipeline import Pipeline
 from assets.publish import examples
 from genprm.benchmarks.metrics import Difference, Interval
+from genprm.profiles import build_profile
 from genprm.records import FilterDecision, Measure, StepLabels
-from genprm.settings import build_profile
 
 
 def labelled(name: str, labels: list[int]) -> StepLabels:

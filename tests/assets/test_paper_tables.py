@@ -8,8 +8,8 @@ from assets.orderings import JUDGES
 from assets.paper_tables import COMPONENTS, DATA_SIZE, LABELS, PROCESSBENCH, TOKENS, table_measures
 from assets.pipeline import Pipeline
 from assets.pivot import pivot
+from genprm.profiles import build_profile
 from genprm.records import Measure, Prediction
-from genprm.settings import build_profile
 
 VALUES: dict[str, Any] = {
     "name": "p",

@@ -21,8 +21,8 @@ from assets.test_time_measures import (
     escalation_measures,
     refinement_measures,
 )
+from genprm.profiles import build_profile
 from genprm.records import Measure, Prediction, SampledSolution, SolutionRewards
-from genprm.settings import build_profile
 from orchestration.store import TableStore
 
 VALUES: dict[str, Any] = {

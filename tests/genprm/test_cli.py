@@ -407,7 +407,7 @@ def test_commands_of_other_packages_get_their_arguments(monkeypatch: pytest.Monk
 
 
 def test_settings_errors_of_other_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from genprm.settings import load_profile
+    from genprm.profiles import load_profile
 
     def run() -> None:
         load_profile(overrides=["labels.epsilonn=1"])

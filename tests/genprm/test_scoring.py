@@ -13,9 +13,10 @@ import genprm.scoring
 from genprm import GenPRM
 from genprm.engines.base import EngineError
 from genprm.manifest import write_manifest
+from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
 from genprm.scoring import model_manifest
-from genprm.settings import TurnFormat, VerifierSettings, load_profile
+from genprm.settings import TurnFormat, VerifierSettings
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 STEPS = ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]

@@ -20,6 +20,7 @@ import dagster as dg
 from genprm.baselines.base import SolutionScore
 from genprm.manifest import write_manifest
 from genprm.miniature.judge import Judgement
+from genprm.profiles import build_profile
 from genprm.records import (
     BenchmarkCase,
     Problem,
@@ -35,7 +36,7 @@ from genprm.records import (
 )
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
-from genprm.settings import Profile, build_profile
+from genprm.settings import Profile
 from genprm.verifier import GoOn, every_step
 from orchestration import assembly
 

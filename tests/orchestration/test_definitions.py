@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 
 from assets.pipeline import Pipeline
-from genprm.settings import SettingsError, build_profile, load_profile, shipped_profiles
+from genprm.profiles import build_profile, load_profile, shipped_profiles
+from genprm.settings import SettingsError
 from orchestration.assembly import build_definitions
 
 SPECS = {

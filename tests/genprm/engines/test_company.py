@@ -8,9 +8,9 @@ import pytest
 
 from genprm.bench.verifier import miniature_solutions
 from genprm.engines import open_engine
+from genprm.profiles import load_profile
 from genprm.records import Verification
 from genprm.sandbox import open_sandbox
-from genprm.settings import load_profile
 from genprm.verifier import Verifier
 
 SOLUTIONS = miniature_solutions(6)

@@ -14,11 +14,12 @@ from genprm.miniature.generation import generate_problems
 from genprm.miniature.names import Split
 from genprm.miniature.problems import MiniatureProblem
 from genprm.miniature.solutions import right_steps
+from genprm.profiles import load_profile
 from genprm.records import Verification
 from genprm.rewards import rewards
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.settings import SandboxSettings, load_profile
+from genprm.settings import SandboxSettings
 from genprm.verifier import Verifier
 from tests.genprm.engines.backends import BACKENDS
 

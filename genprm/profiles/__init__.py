@@ -1,0 +1,136 @@
+"""Profiles: YAML files that say what a run differs in from the defaults of `genprm.settings`.
+
+`load_profile` reads one, applies `section.key=value` overrides, and refuses unknown keys, wrong types and
+impossible values by name.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from genprm.settings import Profile, SettingsError
+
+
+def shipped_profiles() -> list[str]:
+    """Names of the profiles that come with the package."""
+    folder = importlib.resources.files(__name__)
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _profile_text(name_or_path: str) -> tuple[str, str]:
+    if name_or_path in shipped_profiles():
+        folder = importlib.resources.files(__name__)
+        return name_or_path, (folder / f"{name_or_path}.yaml").read_text()
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise SettingsError(
+            f"profile {name_or_path!r} is neither a shipped profile ({', '.join(shipped_profiles())}) nor a file"
+        )
+    return path.stem.lower(), path.read_text()
+
+
+def _profile_values(name_or_path: str) -> tuple[str, dict[str, Any]]:
+    """A profile's name and what its file states, over what the profile that it `extends` states."""
+    name, text = _profile_text(name_or_path)
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"profile {name!r} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"profile {name!r} must be a mapping of sections, got {type(values).__name__}")
+    if "extends" in values:
+        other = values.pop("extends")
+        if other not in shipped_profiles() or other == name:
+            others = ", ".join(one for one in shipped_profiles() if one != name)
+            raise SettingsError(f"profile {name!r}: extends is {other!r}, allowed: {others}")
+        under = _profile_values(other)[1]
+        under.pop("name", None)
+        values = _merged(under, values)
+    return name, values
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _are_maps(under, over, key)
+    }
+    return {**under, **over, **both}
+
+
+def _are_maps(under: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bool:
+    return isinstance(under[key], dict) and isinstance(over[key], dict)
+
+
+def _override(values: dict[str, Any], assignment: str) -> None:
+    key, separator, text = assignment.partition("=")
+    parts = key.strip().split(".")
+    if not separator or len(parts) < 2 or not all(parts):
+        raise SettingsError(f"override {assignment!r} is not of the form section.key=value")
+    target = values
+    for part in parts[:-1]:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise SettingsError(f"override {assignment!r}: {part!r} is a value, not a section")
+    try:
+        target[parts[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"override {assignment!r}: {text!r} is not a YAML value") from None
+
+
+def _allowed(location: tuple[int | str, ...]) -> str:
+    model: Any = Profile
+    for part in location[:-1]:
+        is_section = isinstance(model, type) and issubclass(model, BaseModel)
+        field = model.model_fields.get(str(part)) if is_section else None
+        model = field.annotation if field is not None else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return f" (allowed: {', '.join(model.model_fields)})"
+    return ""
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "profile"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'])}")
+        elif item["type"] == "value_error":
+            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}")
+        else:
+            lines.append(f"{key}: {item['msg']}, got {item['input']!r}")
+    return "; ".join(lines)
+
+
+def build_profile(values: Mapping[str, Any]) -> Profile:
+    """A profile from plain values.
+
+    Raises:
+        SettingsError: an unknown key, a wrong type or an impossible value.
+    """
+    try:
+        return Profile.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ()) -> Profile:
+    """The profile that decides a run.
+
+    `name_or_path` is a shipped profile or a YAML file; empty means `GENPRM_PROFILE`, then `miniature`. A file that
+    `extends` a shipped profile states only what differs from it; the two share tables where it takes its `name`.
+    Overrides are those of `GENPRM_SET` (separated by spaces) and then `overrides`, each `section.key=value`.
+
+    Raises:
+        SettingsError: no such profile, not YAML, or a key or value that is not allowed.
+    """
+    name, values = _profile_values(name_or_path or os.environ.get("GENPRM_PROFILE") or "miniature")
+    values.setdefault("name", name)
+    for assignment in [*os.environ.get("GENPRM_SET", "").split(), *overrides]:
+        _override(values, assignment)
+    return build_profile(values)
