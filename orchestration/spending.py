@@ -34,6 +34,7 @@ COUNTED = {
     # Nothing is generated: what is trained on is read.
     "checkpoints": Names("conversations", tokens="", prompt_tokens="tokens in all epochs"),
     "processbench": Names("steps"),
+    "judged_otherwise": Names("steps"),
     "candidates": Names("dagster/row_count"),
     "best_of_n": Names("steps"),
 }

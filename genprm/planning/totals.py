@@ -59,7 +59,7 @@ def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -
         *(run.rollouts(name) for name in ESTIMATORS),
         run.rationales(),
         run.training(),
-        run.evaluation(),
+        *run.evaluation(),
         *run.best_of_n(),
     ]
 
@@ -145,31 +145,41 @@ class _Run:
         training, copies = self._profile.training, len(self._trained())
         return sum(2000 * (model_size(model) or 0.0) for model in training.base.values()) * copies
 
-    def evaluation(self) -> Planned:
-        """Every model that is judged by, on every subset, with its number of verification paths."""
+    def evaluation(self) -> list[Planned]:
+        """Every model that is judged by, on every subset, with its number of verification paths; and the full models
+        in other modes, where the profile wants them."""
+        otherwise = [
+            (model, mode, self._other_votes(mode))
+            for model in self._profile.training.base.values()
+            for mode in self._profile.evaluation.other_modes
+        ]
+        judged = [self._benchmark("processbench", self._judges())]
+        return [*judged, self._benchmark("judged_otherwise", otherwise)] if otherwise else judged
+
+    def _benchmark(self, artifact: str, judges: Sequence[tuple[str, Mode, int]]) -> Planned:
         settings, assumed = self._profile.evaluation, self._assumed
         cases = len(settings.subsets) * (settings.limit or assumed.cases)
-        parts = [
-            self._judged(model, mode, cases * votes, cases * votes * assumed.case_steps * assumed.case_judged)
-            for model, mode, votes in self._judges()
-        ]
-        return _sum("processbench", parts)
+        judged = assumed.case_steps * assumed.case_judged
+        parts = [self._judged(model, mode, cases * votes, cases * votes * judged) for model, mode, votes in judges]
+        return _sum(artifact, parts)
+
+    def _other_votes(self, mode: Mode) -> int:
+        """Paths of the models that the full one is compared with. A direct verdict is read off, not sampled: one path
+        says all that many would."""
+        settings = self._profile.evaluation
+        return 1 if mode == "direct" else settings.other_votes or settings.votes
 
     def _judges(self) -> list[tuple[str, Mode, int]]:
         """Weights, mode and paths per case of every model that is evaluated."""
-        training, settings = self._profile.training, self._profile.evaluation
-        others = settings.other_votes or settings.votes
         judges: list[tuple[str, Mode, int]] = []
-        for model in training.base.values():
+        for model in self._profile.training.base.values():
             modes = [mode for mode, _ in self._trained()]
             if "full" in modes:
                 modes.remove("full")
-                judges.append((model, "full", settings.votes))
-            judges += [(model, mode, others) for mode in (*modes, *settings.other_modes)]
-            judges.append((model, "full", others))
-        judges.append((self._profile.rationales.model, self._profile.rationales.mode, others))
-        # A direct verdict is read off, not sampled: one path says all that many would.
-        return [(model, mode, 1 if mode == "direct" else votes) for model, mode, votes in judges]
+                judges.append((model, "full", self._profile.evaluation.votes))
+            judges += [(model, mode, self._other_votes(mode)) for mode in (*modes, "full")]
+        reference = self._profile.rationales
+        return [*judges, (reference.model, reference.mode, self._other_votes(reference.mode))]
 
     def best_of_n(self) -> list[Planned]:
         """Candidates on every set of answers, each of their steps judged by every model; nothing without sets."""

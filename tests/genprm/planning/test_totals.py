@@ -80,6 +80,16 @@ def test_evaluation_judges_every_model_on_every_case() -> None:
     assert row.tokens == pytest.approx(steps * (345 * (8 + 2 + 2) + 1), rel=0.01)
 
 
+def test_the_full_model_in_other_modes_is_an_artifact_of_its_own() -> None:
+    assert "judged_otherwise" not in planned(profile(), [cost(), cost()])
+    evaluation = {"limit": 10, "votes": 8, "other_votes": 2, "other_modes": ["cot", "direct"]}
+    rows = planned(profile(evaluation=evaluation), [cost(), cost()])
+    alone = planned(profile(evaluation={**evaluation, "other_modes": []}), [cost(), cost()])
+    assert rows["processbench"] == alone["processbench"]
+    steps = 40 * 7.8 * 0.67
+    assert rows["judged_otherwise"].tokens == pytest.approx(steps * (345 * 0.6 * 2 + 1), rel=0.01)
+
+
 def test_candidates_are_drawn_once_and_judged_by_every_model_to_their_end() -> None:
     assert "candidates" not in planned(profile(), [cost(), cost()])
     rows = planned(profile(scaling={"sets": ["math500"], "candidates": 4, "votes": 2}), [cost(), cost()])
