@@ -146,8 +146,8 @@ class _Run:
         return sum(2000 * (model_size(model) or 0.0) for model in training.base.values()) * copies
 
     def evaluation(self) -> list[Planned]:
-        """Every model that is judged by, on every subset, with its number of verification paths; and the full models
-        in other modes, where the profile wants them."""
+        """Every model that is judged by, on every subset, with its number of verification paths; and the full
+        models in other modes, where the profile wants them."""
         otherwise = [
             (model, mode, self._other_votes(mode))
             for model in self._profile.training.base.values()
@@ -164,8 +164,8 @@ class _Run:
         return _sum(artifact, parts)
 
     def _other_votes(self, mode: Mode) -> int:
-        """Paths of the models that the full one is compared with. A direct verdict is read off, not sampled: one path
-        says all that many would."""
+        """Paths of the models that the full one is compared with. A direct verdict is read off, not sampled: one
+        path says all that many would."""
         settings = self._profile.evaluation
         return 1 if mode == "direct" else settings.other_votes or settings.votes
 
