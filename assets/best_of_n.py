@@ -8,7 +8,7 @@ import dagster as dg
 from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.judging import counted, open_head, read_from, without_text
 from assets.parameters import REWARDS, reads_scaling
-from assets.pipeline import Model, Pipeline, dimension
+from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
 from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
@@ -31,8 +31,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=pipeline.ranked,
         deps=[
-            dg.AssetDep("candidates", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("set")),
-            dg.AssetDep("checkpoints", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("model")),
+            dg.AssetDep("candidates", partition_mapping=dg.StaticPartitionMapping(pipeline.ranked_from())),
+            dg.AssetDep("checkpoints", partition_mapping=dg.StaticPartitionMapping(pipeline.ranked_with())),
             reads_scaling(REWARDS),
         ],
         group_name="scaling",
@@ -55,11 +55,12 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         """
         clock = Clock()
         key = context.partition_key
-        model, answer_set = pipeline.model(dimension(key, "model")), dimension(key, "set")
+        name, _, answer_set = key.partition("|")
+        model = pipeline.model(name)
         checkpoint = read_checkpoint(store, model.checkpoint)
         sampled = store.read(SampledSolution, "candidates", answer_set)
         votes = 1 if model.mode == "direct" else settings.votes
-        name = f"{model.key} best of {settings.candidates} on {answer_set}"
+        title = f"{model.key} best of {settings.candidates} on {answer_set}"
         parameters = {
             "model": model.key,
             "set": answer_set,
@@ -67,7 +68,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             "votes": votes,
             "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
         }
-        with tracking.run(context, name, parameters, parent=checkpoint.run_id) as run:
+        with tracking.run(context, title, parameters, parent=checkpoint.run_id) as run:
             if model.head:
                 rows = _scored(sampled, checkpoint, pipeline, machines, progress.of(context))
             else:

@@ -120,11 +120,11 @@ class Pipeline:
                 f"training and evaluation ask for {judged} results, one per model and subset ({models} models); "
                 f"allowed: at most {MOST_PARTITIONS}"
             )
-        ranked = models * len(self.profile.scaling.sets)
+        ranked = len(self.rankers) * len(self.profile.scaling.sets)
         if ranked > MOST_PARTITIONS:
             raise SettingsError(
                 f"training and scaling ask for {ranked} results, one per model and answer set "
-                f"({models} models); allowed: at most {MOST_PARTITIONS}"
+                f"({len(self.rankers)} models); allowed: at most {MOST_PARTITIONS}"
             )
 
     @cached_property
@@ -190,9 +190,27 @@ class Pipeline:
         return dg.StaticPartitionsDefinition(list(self.profile.scaling.sets))
 
     @cached_property
-    def ranked(self) -> dg.MultiPartitionsDefinition:
-        """Model x answer set."""
-        return dg.MultiPartitionsDefinition({"model": self.checkpoints, "set": self.answer_sets})
+    def rankers(self) -> tuple[Model, ...]:
+        """The models that choose among candidates: references, and those of the first variant on all of its data.
+        Other label variants and shares are measured on the benchmark alone."""
+        first = (None, *self.profile.training.variants[:1])
+        return tuple(model for model in self.models if model.variant in first and model.share == 1)
+
+    @cached_property
+    def ranked(self) -> dg.StaticPartitionsDefinition:
+        """`{model}|{answer set}`. Not two dimensions: one of them would have to be all models with a checkpoint."""
+        return dg.StaticPartitionsDefinition(
+            [ranked_key(model.key, name) for model in self.rankers for name in self.profile.scaling.sets]
+        )
+
+    def ranked_with(self) -> Mapping[str, list[str]]:
+        """What is ranked with each checkpoint."""
+        sets = self.profile.scaling.sets
+        return {model.key: [ranked_key(model.key, name) for name in sets] for model in self.rankers}
+
+    def ranked_from(self) -> Mapping[str, list[str]]:
+        """What is ranked of each answer set."""
+        return {name: [ranked_key(model.key, name) for model in self.rankers] for name in self.profile.scaling.sets}
 
     @cached_property
     def refined(self) -> dg.StaticPartitionsDefinition:
@@ -211,6 +229,11 @@ class Pipeline:
             checkpoint: [model.key for model in self.otherwise if model.checkpoint == checkpoint]
             for checkpoint in dict.fromkeys(model.checkpoint for model in self.otherwise)
         }
+
+
+def ranked_key(model: str, answer_set: str) -> str:
+    """The partition in which a model ranks the candidates of an answer set."""
+    return f"{model}|{answer_set}"
 
 
 def dimension(partition_key: str, name: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-import dagster as dg
-
 from assets.orderings import compared
-from assets.pipeline import Pipeline
+from assets.pipeline import Pipeline, ranked_key
 from assets.surroundings import Store
 from genprm.records import Measure, SampledSolution, SolutionRewards
 from genprm.scaling.best_of_n import (
@@ -53,7 +51,7 @@ def policy_candidates(store: Store, answer_set: str) -> Candidates:
 
 def rewarded_candidates(store: Store, model: str, answer_set: str) -> Candidates:
     """The candidates of a set with a model's rewards, at the price of everything that was generated and read."""
-    key = str(dg.MultiPartitionKey({"model": model, "set": answer_set}))
+    key = ranked_key(model, answer_set)
     sampled = store.read(SampledSolution, "candidates", answer_set)
     return read_candidates(sampled, store.read(SolutionRewards, "best_of_n", key))
 
@@ -94,7 +92,7 @@ def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
     references: dict[str, Selector] = {"majority": majority, "Pass@1": pass_at_1, "Pass@N": pass_at_n}
     chosen = best(settings.aggregate)
     rows = []
-    for index, model in enumerate(pipeline.models):
+    for index, model in enumerate(pipeline.rankers):
         own = {f"{model.key} best, {settings.aggregate}": chosen}
         for name, problems in _read(pipeline, store, model.key).items():
             for subject, select in {**own, **(references if index == 0 else {})}.items():
@@ -111,7 +109,7 @@ def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
     """
     settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
     n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
-    keys = {model.key for model in pipeline.models}
+    keys = {model.key for model in pipeline.rankers}
     rows = []
     for base in pipeline.profile.training.base if settings.sets else ():
         full = pipeline.full(base)

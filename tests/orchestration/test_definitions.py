@@ -69,7 +69,7 @@ FULL_SPECS = {
     "processbench": ("evaluation", 32, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
     "judged_otherwise": ("evaluation", 4, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
     "candidates": ("scaling", 1, ["parameters/scaling"]),
-    "best_of_n": ("scaling", 16, ["candidates", "checkpoints", "parameters/scaling"]),
+    "best_of_n": ("scaling", 7, ["candidates", "checkpoints", "parameters/scaling"]),
     "refinement": ("scaling", 1, ["candidates", "checkpoints", "parameters/refinement"]),
     "leaderboard": (
         "evaluation",

@@ -189,6 +189,9 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     house.use(fake_method.fake_profile(**everything, refinement=refinement))
     made = house.make()
     assert [name for name in made if name.startswith("refinement")] == ["refinement algebra"]
+    rankers = {name.removeprefix("best_of_n ") for name in made if name.startswith("best_of_n")}
+    trained = (f"main.{mode}" for mode in ("full", "cot", "direct", "discriminative"))
+    assert rankers == {*(f"tiny.{name}|algebra" for name in (*trained, "untrained")), "rationale|algebra"}
     measures = profile_store("fake").read(Measure, "leaderboard")
     assert {*TABLES, *TEST_TIME, BEST_OF_N} <= {row.group for row in measures}
     assert {row.claim for row in orderings(measures)} == {
