@@ -24,7 +24,7 @@ TOKENS = "Tokens of a verification path (paper table 9)"
 TABLES = (PROCESSBENCH, LABELS, COMPONENTS, DATA_SIZE, TOKENS)
 
 _SIZE = re.compile(r"(1\.5|7|32)b\b", re.IGNORECASE)
-_LABEL_COLUMNS = ("exact first error", "F1", "filter: agree")
+_LABEL_COLUMNS = {"exact first error": "labels: exact first error", "F1": "labels: F1", "filter: agree": "kept"}
 
 
 def table_measures(
@@ -66,6 +66,8 @@ def _taken(found: Found, model: Model, name: str, group: str, subject: str, colu
 
 def paper_row(model: Model, way: str) -> paper.F1Row | None:
     """What the paper reports for a model like this one; for bases of no stated size its 7B."""
+    if model.checkpoint != model.key:
+        return None
     size = _SIZE.search(model.weights)
     name = f"GenPRM-{size[1] if size else '7'}B, {way}"
     if model.trained and model.mode == "direct" and not model.head:
@@ -104,10 +106,10 @@ def _labels(pipeline: Pipeline, found: Found) -> Iterable[Measure]:
             setting = label_setting(labels.variant(variant))
             own = "MC > 0" if setting[0] == "hard" else f"{setting[0]} >= {setting[1]:g}"
             subject = f"{own} ({variant})" if len(training.base) == 1 else f"{base}: {own} ({variant})"
-            for name in _LABEL_COLUMNS:
+            for name, column in _LABEL_COLUMNS.items():
                 row = found.get(("labels", variant, name))
                 if row is not None:
-                    yield replace(row, group=LABELS, subject=subject, name=f"labels: {name}")
+                    yield replace(row, group=LABELS, subject=subject, name=column)
             if variant in training.variants:
                 model = pipeline.model(f"{base}.{variant}.full")
                 for way in _ways(pipeline, model):

@@ -130,9 +130,7 @@ def refinement_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
             full = pipeline.full(base)
             for other in (SELF, f"{base}.untrained"):
                 if full in right:
-                    rows += _critic_claim(
-                        f"{answer_set}: {full} critic - {other}", right[full], right[other], resamples
-                    )
+                    rows += _critic_claim(answer_set, right, full, other, resamples)
     if pipeline.profile.refinement.sets:
         for name, values in paper.REFINED.items():
             rows += [
@@ -180,12 +178,16 @@ def _critic_rows(
     return [*rows, _number(REFINEMENT, subject, "tokens per solution", tokens, count)]
 
 
-def _critic_claim(claim: str, first: Correct, second: Correct, resamples: int) -> list[Measure]:
-    differences = {key: float(first[key][-1]) - float(second[key][-1]) for key in first}
+def _critic_claim(
+    answer_set: str, right: Mapping[str, Correct], first: str, second: str, resamples: int
+) -> list[Measure]:
+    """The accuracy that one critic leads to, against another's."""
+    ours, theirs = right[first], right[second]
+    differences = {key: float(ours[key][-1]) - float(theirs[key][-1]) for key in ours}
     sides = {
-        name: 100 * statistics.fmean(values[-1] for values in side.values())
-        for name, side in (("first", first), ("second", second))
+        name: 100 * statistics.fmean(values[-1] for values in right[name].values()) for name in (first, second)
     }
     found = paired_difference(_by_problem(differences), resamples=resamples)
-    reported = (paper.REFINED["GenPRM-7B"][-1], paper.REFINED["self"][-1]) if claim.endswith(SELF) else None
-    return compared(claim, "accuracy after the last turn", found, sides, len(first), reported)
+    reported = (paper.REFINED["GenPRM-7B"][-1], paper.REFINED["self"][-1]) if second == SELF else None
+    claim = f"{answer_set}: {first} critic - {second}"
+    return compared(claim, "accuracy after the last turn", found, sides, len(ours), reported)

@@ -20,7 +20,7 @@ VALUES: dict[str, Any] = {
         "variants": ["main", "hard"],
         "shares": [0.25],
     },
-    "evaluation": {"subsets": ["math"], "votes": 2, "other_modes": ["text"]},
+    "evaluation": {"subsets": ["math"], "votes": 2, "other_modes": ["text", "direct"]},
 }
 
 
@@ -53,7 +53,7 @@ def test_the_paper_stands_beside_the_models_that_it_has() -> None:
     full = {"math": 0.5, "mean": 0.0, "paper math": 80.3, "paper mean": 75.2}
     assert found["b.main.full Pass@1"] == full
     assert found["b.main.direct Pass@1"] == {"math": 2.5, "mean": 2.0, "paper math": 65.8, "paper mean": 60.0}
-    assert set(found["b.hard.full Pass@1"]) == {"math", "mean"}
+    assert set(found["b.hard.full Pass@1"]) == set(found["b.main.full.as-direct Pass@1"]) == {"math", "mean"}
 
 
 def test_every_label_setting_is_a_row_and_only_trained_ones_have_f1() -> None:
@@ -72,6 +72,7 @@ def test_components_data_size_and_tokens() -> None:
         "trained cot, judging cot": 78.8,
         "trained direct, judging direct": 60.0,
         "trained full, judging text": 79.9,
+        "trained full, judging direct": None,
     }
     sizes = [(name, row["conversations"], row["paper F1 Pass@1"]) for name, row in found[DATA_SIZE].items()]
     assert sizes == [("b.main.full.25pct, 25 %", 40, 71.7), ("b.main.full, 100 %", 40, 75.2)]
