@@ -161,7 +161,8 @@ def _by_subset(cases: Sequence[Judged]) -> dict[str, _Strata]:
 
 def _f1s(error_acc: Floats, correct_acc: Floats) -> Floats:
     total = error_acc + correct_acc
-    return 2 * error_acc * correct_acc / np.where(total > 0, total, 1.0)
+    f1: Floats = 2 * error_acc * correct_acc / np.where(total > 0, total, 1.0)
+    return f1
 
 
 def _resampled_accuracy(hits: Floats, resamples: int, generator: np.random.Generator) -> Floats:

@@ -199,7 +199,7 @@ class Batch:
             # 1 - [0, 1) lies in (0, 1]: a choice without mass can never be drawn.
             self._uniforms[row] = 1.0 - self._streams[row].random(_DRAWN, dtype=np.float32)
             self._drawn[row] = 0
-        drawn = self._uniforms[np.arange(count), self._drawn[:count]]
+        drawn: np.ndarray = self._uniforms[np.arange(count), self._drawn[:count]]
         self._drawn[:count] += 1
         return drawn
 
