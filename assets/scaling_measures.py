@@ -87,13 +87,16 @@ def _read(pipeline: Pipeline, store: Store, model: str) -> dict[str, Candidates]
 
 
 def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
-    """Per model and set the accuracy of the profile's way of choosing over N, beside the references."""
+    """Per model and set the accuracy of the profile's way of choosing over N, beside the references; for the full
+    model also that of votes weighted with its rewards."""
     settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
     references: dict[str, Selector] = {"majority": majority, "Pass@1": pass_at_1, "Pass@N": pass_at_n}
     chosen = best(settings.aggregate)
     rows = []
     for index, model in enumerate(pipeline.rankers):
         own = {f"{model.key} best, {settings.aggregate}": chosen}
+        if pipeline.is_full(model):
+            own[f"{model.key} weighted vote, {settings.aggregate}"] = weighted_vote(settings.aggregate)
         for name, problems in _read(pipeline, store, model.key).items():
             for subject, select in {**own, **(references if index == 0 else {})}.items():
                 rows += [

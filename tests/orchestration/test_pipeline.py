@@ -160,6 +160,7 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
     measures = profile_store("fake").read(Measure, "leaderboard")
     found = {(row.subject, row.name): row.value for row in measures}
     assert found["tiny.main.full best, min", "algebra: N = 4"] == 100
+    assert found["tiny.main.full weighted vote, min", "algebra: N = 4"] == 100
     assert found["tiny.untrained best, min", "algebra: N = 1"] == 50
     assert found["majority", "algebra: N = 4"] == 100, "two against two: the answer drawn first"
     assert found["tiny.main.full best of 4 - majority", "accuracy"] == 0
