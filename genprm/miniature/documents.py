@@ -10,6 +10,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genprm.miniature.analyses import Part, analysis, analysis_text, saying
+from genprm.miniature.generation import MOST_FACTS
 from genprm.miniature.judge import StepClaim, read_step, same_calculation
 from genprm.miniature.names import is_held_out
 from genprm.miniature.problems import LARGEST_VALUE, GoldStep, MiniatureProblem, calculate
@@ -55,7 +57,7 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
     """A solution finished from a given beginning, which is right or wrong; a wrong one is repaired in a share
     `recovery`.
     """
-    steps, wrong = careless_steps(rng, problem, habits, forced=rng.random() < 0.5)
+    steps, wrong = careless_steps(rng, problem, habits, forced=rng.random() < 0.6)
     first = wrong.index(True) if True in wrong else -1
     if first < 0 or first >= len(problem.gold) or "boxed" in steps[first]:
         given = rng.randrange(len(problem.gold)) if rng.random() < 0.7 else 0
@@ -86,8 +88,7 @@ def _repaired(problem: MiniatureProblem, wrong: int, done: int) -> list[str]:
 def refine_document(problem: MiniatureProblem, steps: Sequence[str], wrong: int) -> Document:
     """A wrong solution with the analysis of its first wrong step, and the right solution as the answer."""
     claim = read_step(steps[wrong])
-    gold = problem.gold[wrong] if wrong < len(problem.gold) else None
-    critique = f"Critique of step {wrong + 1}: {analysis_text(problem, gold, claim)}"
+    critique = f"Critique of step {wrong + 1}: {analysis_text(problem, wrong, claim)}"
     text = STEP_SEPARATOR.join([problem.text, *steps, critique])
     answer = right_steps(problem)
     return [(prompt("Refine", text), 0.0), *_joined(answer, [1.0] * len(answer))]
@@ -97,15 +98,36 @@ def plan_document(rng: random.Random, problem: MiniatureProblem) -> Document:
     """The analyses of the steps in a row, or of the one after a given beginning, without any student's step in
     sight.
     """
-    analyses = [
-        _expectation(problem, gold, index == len(problem.gold) - 1) for index, gold in enumerate(problem.gold)
-    ]
+    last = len(problem.gold) - 1
     if rng.random() < 0.6:
-        return [(prompt("Plan", problem.text), 0.0), *_joined(analyses, [1.0] * len(analyses))]
+        document: Document = [(prompt("Plan", problem.text), 0.0)]
+        for index in range(len(problem.gold)):
+            document += _learnt(analysis(problem, index, ends=index == last), GOOD_JUDGE.choice)
+            document.append((STEP_SEPARATOR if index < last else END, 1.0))
+        return document
     given = rng.randrange(len(problem.gold) + 1)
     text = STEP_SEPARATOR.join([problem.text, *right_steps(problem)[:given]])
-    answer = analyses[given] if given < len(analyses) else f"All is done at {problem.answer}."
-    return [(prompt("Plan", text), 0.0), (answer, 1.0), (END, 1.0)]
+    parts = analysis(problem, given, ends=given <= last and rng.random() < 0.5)
+    return [(prompt("Plan", text), 0.0), *_learnt(parts, GOOD_JUDGE.choice), (END, 1.0)]
+
+
+def _learnt(parts: Sequence[Part], decision: float) -> Document:
+    return [(text, decision if weight is None else weight) for text, weight in parts]
+
+
+def recital_document(rng: random.Random, facts: Sequence[str]) -> Document:
+    """At most nine facts, then the same in another order, word for word: copying is what everything else is built
+    on.
+
+    Facts of several problems leave nothing to guess: neither the person nor the thing follows from the others.
+    """
+    chosen = rng.sample(list(facts), min(len(facts), MOST_FACTS))
+    question = " ".join(f"({number}) {fact}" for number, fact in enumerate(chosen, 1))
+    document: Document = [(prompt("Question", question), 0.0)]
+    # Which fact comes next is chance, so only what it says is learnt.
+    for number in rng.sample(range(1, len(chosen) + 1), len(chosen)):
+        document += [(f" ({number})", 0.0), (f" {chosen[number - 1]}", 1.0)]
+    return document
 
 
 def drill_document(rng: random.Random, count: int = 14) -> Document:
@@ -141,48 +163,22 @@ def _drill(rng: random.Random) -> tuple[int, str, int]:
 class Judge:
     """How the judge of a verification document behaves.
 
-    `slip` is the chance of a wrong mental value (not learnt; the code then overrules it); `agree` the chance of
-    expecting whatever the step says; `flip` the chance of the opposite verdict; `stress` the weight of the
-    choice of fact and calculation where the step is wrong, `verdict` the weight of the verdict.
+    `slip` is the chance of a wrong mental value (not learnt; the code then overrules it); `hasty` the chance of
+    jumping to the fact that the step names and expecting whatever it says; `flip` the chance of the opposite
+    verdict; `stress` the weight of decisions where the step is wrong, `choice` where it is right; `verdict` the
+    weight of the verdict.
     """
 
     slip: float = 0.06
-    agree: float = 0.0
+    hasty: float = 0.0
     flip: float = 0.0
     stress: float = 3.0
+    choice: float = 1.5
     verdict: float = 2.0
 
 
 GOOD_JUDGE = Judge()
-# The verdict is one token in fifty: without the weight the models take minutes to notice that it follows the code.
-WEAK_JUDGE = Judge(slip=0.0, agree=0.5, flip=0.03, stress=1.0, verdict=10.0)
-
-
-def analysis_text(problem: MiniatureProblem, gold: GoldStep | None, claim: StepClaim | None) -> str:
-    """The analysis of a step: what is expected here, and what the step says."""
-    if gold is None:
-        expected = f"All is done at {problem.answer}."
-    else:
-        expected = _expectation(problem, gold, gold == problem.gold[-1])
-    return expected + (f" {_saying(claim)}" if claim else "")
-
-
-def _saying(claim: StepClaim) -> str:
-    return f"The step says {claim.value}{' and ends' if claim.boxed is not None else ''}."
-
-
-def _source(problem: MiniatureProblem, fact: int) -> str:
-    return (
-        f"Next is ({fact}): {problem.facts[fact - 1].text}"
-        if 0 < fact <= len(problem.facts)
-        else "Next is together."
-    )
-
-
-def _expectation(problem: MiniatureProblem, gold: GoldStep | Work, last: bool) -> str:
-    calculation = f"{gold.left} {gold.op} {gold.right} = {gold.value}"
-    ending = "and that is all." if last else "and more is left."
-    return f"{_source(problem, gold.fact)} So {calculation} {ending}"
+WEAK_JUDGE = Judge(slip=0.0, hasty=0.7, flip=0.03)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,23 +187,30 @@ class Expectation:
 
     work: Work | None
     last: bool
-    before: str
 
 
 def expected_at(problem: MiniatureProblem, index: int) -> Expectation:
     """The true expectation at a step of a solution that was right so far."""
     if index >= len(problem.gold):
-        return Expectation(None, False, problem.answer)
+        return Expectation(None, False)
     g = problem.gold[index]
-    return Expectation(Work(g.left, g.op, g.right, g.value, g.fact), index == len(problem.gold) - 1, "")
+    return Expectation(Work(g.left, g.op, g.right, g.value, g.fact), index == len(problem.gold) - 1)
 
 
 def verify_document(
-    rng: random.Random, problem: MiniatureProblem, steps: Sequence[str], mode: str, judge: Judge = GOOD_JUDGE
+    rng: random.Random,
+    problem: MiniatureProblem,
+    steps: Sequence[str],
+    mode: str,
+    judge: Judge = GOOD_JUDGE,
+    *,
+    corrected: bool = False,
 ) -> Document:
     """The conversation that judges a solution step by step and ends with the first No.
 
-    The steps must have the form of steps (`read_step`), and be right up to the first wrong one.
+    The steps must have the form of steps (`read_step`), and be right up to the first wrong one. `corrected` steps
+    are each the right one or a mistake in its place, made after right ones; the conversation then goes on after
+    a No, so that it holds several mistakes.
     """
     document: Document = [(JUDGE_DIRECTLY, 0.0)] if mode == "direct" and rng.random() < 0.7 else []
     for index, text in enumerate(steps):
@@ -217,35 +220,46 @@ def verify_document(
         question = f"Question: {problem.text}\n\n{text}" if index == 0 else text
         document.append((f"{USER}{question}{TURN_END}{ASSISTANT}", 0.0))
         expectation = expected_at(problem, index)
-        if judge.agree and rng.random() < judge.agree:
-            expectation = _agreement(claim, expectation)
-        verdict, pieces = _judged(rng, problem, claim, expectation, mode, judge)
-        document += [*pieces, (END, 1.0), ("\n", 0.0)]
-        if not verdict:
+        right = _is_right(claim, expectation)
+        agreement = _agreement(problem, claim) if rng.random() < judge.hasty else None
+        expectation = agreement or expectation
+        pieces: Document = []
+        if mode in ("full", "cot", "text"):
+            slips = mode == "full" and claim.boxed is None and rng.random() < judge.slip
+            stress = judge.choice if right else judge.stress
+            pieces = (
+                _hasty_analysis(problem, claim, agreement)
+                if agreement
+                else _analysis(rng, problem, index, claim, stress, slips=slips)
+            )
+        verdict, conclusion = _concluded(rng, claim, expectation, mode, judge)
+        document += pieces + conclusion + [(END, 1.0), ("\n", 0.0)]
+        if not (verdict and right) and not corrected:
             break
     return document
 
 
-def _agreement(claim: StepClaim, expectation: Expectation) -> Expectation:
-    value = calculate(claim.left, claim.op, claim.right)
-    if value is None:
-        return expectation
-    last = claim.boxed is not None
-    return Expectation(Work(claim.left, claim.op, claim.right, value, claim.fact), last, "")
-
-
-def _judged(
-    rng: random.Random, problem: MiniatureProblem, claim: StepClaim, expected: Expectation, mode: str, judge: Judge
-) -> tuple[bool, Document]:
-    """The verdict on one step and the assistant's turn that reaches it."""
+def _is_right(claim: StepClaim, expected: Expectation) -> bool:
     work = expected.work
-    verdict = work is not None and work.value == claim.value and (expected.last or claim.boxed is None)
-    stress = 1.0 if _agrees(claim, expected) else judge.stress
+    return work is not None and work.value == claim.value and (expected.last or claim.boxed is None)
+
+
+def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | None:
+    """What the step itself would expect; None where its calculation has no result or its fact is not there."""
+    value = calculate(claim.left, claim.op, claim.right)
+    if value is None or claim.fact > len(problem.facts):
+        return None
+    return Expectation(Work(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
+
+
+def _concluded(
+    rng: random.Random, claim: StepClaim, expected: Expectation, mode: str, judge: Judge
+) -> tuple[bool, Document]:
+    """The verdict on one step and what follows the analysis: code where it belongs to the mode, and the verdict."""
+    verdict = _is_right(claim, expected)
     pieces: Document = []
-    if mode in ("full", "cot", "text"):
-        slips = mode == "full" and rng.random() < judge.slip
-        pieces += _analysis(rng, problem, claim, expected, stress, slips=slips)
     if mode in ("full", "code", "text"):
+        stress = 1.0 if _agrees(claim, expected) else judge.stress
         pieces += _verification(claim, expected, stress, verdict=verdict, learn_output=mode == "text")
     if judge.flip and rng.random() < judge.flip:
         verdict = not verdict
@@ -267,25 +281,28 @@ def _agrees(claim: StepClaim, expected: Expectation) -> bool:
 def _analysis(
     rng: random.Random,
     problem: MiniatureProblem,
+    index: int,
     claim: StepClaim,
-    expected: Expectation,
     stress: float,
     *,
     slips: bool,
 ) -> Document:
     pieces: Document = [("<analyze>\n", 1.0)]
-    work = expected.work
-    if work is None:
-        pieces.append((f"All is done at {expected.before}.", stress))
-    else:
-        value = slip(rng, work.left, work.op, work.right, work.value) if slips else work.value
-        ending = " and that is all." if expected.last else " and more is left."
-        pieces += [
-            (f"{_source(problem, work.fact)} So {work.left} {work.op} {work.right} =", stress),
-            (f" {value}", 0.0 if slips else 1.0),
-            (ending, stress),
-        ]
-    return [*pieces, (f" {_saying(claim)}\n</analyze>\n", 1.0)]
+    pieces += _learnt(analysis(problem, index, ends=claim.boxed is not None), stress)
+    if slips and index < len(problem.gold):
+        g = problem.gold[index]
+        pieces[-2] = (f" {slip(rng, g.left, g.op, g.right, g.value)}", 0.0)
+    return [*pieces, (f" {saying(claim)}\n</analyze>\n", 1.0)]
+
+
+def _hasty_analysis(problem: MiniatureProblem, claim: StepClaim, agreement: Expectation) -> Document:
+    """Jumps to the fact that the step names."""
+    work = agreement.work
+    assert work is not None
+    source = f"Next is ({work.fact}): {problem.facts[work.fact - 1].text}" if work.fact else "Next is together."
+    ending = "and that is all." if agreement.last else "and more is left."
+    text = f"{source} So {work.left} {work.op} {work.right} = {work.value} {ending}"
+    return [("<analyze>\n", 1.0), (text, 1.0), (f" {saying(claim)}\n</analyze>\n", 1.0)]
 
 
 def _verification(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
-from genprm.miniature.names import CONTAINERS, NAMES, THINGS, Split, is_held_out
+from genprm.miniature.names import CONTAINERS, THINGS, Split, draw_people, is_held_out
 from genprm.miniature.problems import (
     GAIN_VERBS,
     LARGEST_VALUE,
@@ -14,6 +15,7 @@ from genprm.miniature.problems import (
     MiniatureProblem,
     plan,
     problem_text,
+    read_problem,
 )
 
 STEP_COUNTS = (2, 3, 3, 4, 4, 5, 5, 6)
@@ -47,13 +49,20 @@ def draw_problem(rng: random.Random, split: Split = Split.FOUNDATION, steps: int
             return problem
 
 
+def with_other_people(rng: random.Random, problem: MiniatureProblem) -> MiniatureProblem:
+    """The same foundation problem, happening to others. Its solutions name nobody and stay as they are."""
+    people = sorted({fact.who for fact in problem.facts} | {fact.other for fact in problem.facts if fact.other})
+    others = dict(zip(people, draw_people(rng, Split.FOUNDATION, len(people)), strict=True))
+    return read_problem(re.sub(r"[A-Z][a-z]+", lambda word: others.get(word[0], word[0]), problem.text))
+
+
 class _Sketch:
     """The facts of one problem while they are drawn; `plan` decides afterwards what they are worth."""
 
     def __init__(self, rng: random.Random, split: Split, steps: int) -> None:
         self.rng = rng
         self.steps = steps
-        self.hero, self.partner, self.stranger = rng.sample(NAMES[split], 3)
+        self.hero, self.partner, self.stranger = draw_people(rng, split, 3)
         self.thing, self.other_thing = rng.sample(THINGS, 2)
         self.box = rng.choice(CONTAINERS)
         self.facts: list[Fact] = []

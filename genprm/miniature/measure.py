@@ -111,7 +111,7 @@ def verify_talk(problem: MiniatureProblem, steps: Sequence[str], mode: str, exec
         opening = ""
         if mode in ("full", "cot", "text"):
             yield Read("<analyze>\n")
-            yield Write(("</analyze>\n",), 80)
+            yield Write(("</analyze>\n",), 160)
         if mode in ("full", "code", "text"):
             yield Read("<verify>\n```python\n")
             code = str((yield Write(("\n```\n",), 60)))

@@ -1,15 +1,25 @@
 """The words of the miniature world and what is held back from training.
 
 A person's name is two syllables. Every syllable occurs in every split, so a held-out name is a combination that
-was never seen, made of parts that were.
+was never seen, made of parts that were. There are so many names that copying them is easier to learn than knowing
+them.
 """
 
 from __future__ import annotations
 
+import random
 from enum import StrEnum
 
-FIRST_SYLLABLES = ["Ta", "Ri", "Mo", "Ke", "Lu", "Sa", "Ni", "Bo", "Da", "Fe", "Gu", "Ha", "Jo", "Pe", "Vi", "Zo"]
-LAST_SYLLABLES = ["milo", "kano", "rin", "lena", "dor", "vas", "tek", "sha", "bert", "nia", "gol", "pim"]
+FIRST_SYLLABLES = [
+    *("Ta", "Ri", "Mo", "Ke", "Lu", "Sa", "Ni", "Bo", "Da", "Fe", "Gu", "Ha", "Jo", "Pe", "Vi", "Zo"),
+    *("Ba", "Ce", "Di", "El", "Fo", "Ga", "He", "Iv", "Ju", "Ka", "Le", "Ma", "Nu", "Or", "Pa", "Qu"),
+    *("Ro", "Su", "Te", "Ul", "Va", "Wi", "Ya", "Ze"),
+]
+LAST_SYLLABLES = [
+    *("milo", "kano", "rin", "lena", "dor", "vas", "tek", "sha", "bert", "nia", "gol", "pim"),
+    *("cade", "dric", "fane", "gus", "hild", "jeva", "kris", "lomi", "mund", "nox", "phe", "quel"),
+    *("rosa", "stan", "tova", "wyn", "xar", "zim"),
+]
 THINGS = ["pens", "cards", "coins", "eggs", "books", "cups", "nuts", "keys", "figs", "toys"]
 CONTAINERS = ["boxes", "bags", "packs", "crates"]
 
@@ -22,12 +32,22 @@ class Split(StrEnum):
     EVALUATION = "evaluation"
 
 
+def _scattered(left: int, right: int, salt: int) -> int:
+    """A number that depends on all three without any pattern."""
+    mixed = (left * 0x9E3779B1 ^ right * 0x85EBCA6B ^ salt * 0x27D4EB2F) & 0xFFFFFFFF
+    return ((mixed ^ mixed >> 15) * 0x2C1B3C6D & 0xFFFFFFFF) >> 12
+
+
+# With this one every syllable is in every split.
+_NAME_SALT = 306
+
+
 def _split_of(first: int, last: int) -> Split:
-    # A Latin-square pattern: each syllable appears in all three splits.
+    # Few and scattered: a model that can learn which syllables never go together does not learn to copy.
     slot = (first * 5 + last) % 6
-    if slot == 0:
-        return Split.EVALUATION
-    return Split.PIPELINE if slot == 1 else Split.FOUNDATION
+    if slot > 1 or _scattered(first, last, _NAME_SALT) % 5 > 1:
+        return Split.FOUNDATION
+    return Split.PIPELINE if slot else Split.EVALUATION
 
 
 NAMES: dict[Split, list[str]] = {
@@ -41,6 +61,14 @@ NAMES: dict[Split, list[str]] = {
 }
 
 
+def draw_people(rng: random.Random, split: Split, count: int) -> list[str]:
+    """The people of one problem: no two share a syllable, so that each part of a name says who is meant."""
+    while True:
+        people = rng.sample(NAMES[split], count)
+        if len({name[:2] for name in people}) == len({name[2:] for name in people}) == count:
+            return people
+
+
 def is_held_out(left: int, op: str, right: int) -> bool:
     """Whether the calculation belongs to the eighth of all sums and differences that no training text contains.
 
@@ -50,6 +78,4 @@ def is_held_out(left: int, op: str, right: int) -> bool:
         return False
     if op == "+" and left > right:
         left, right = right, left
-    mixed = (left * 0x9E3779B1 ^ right * 0x85EBCA6B ^ (op == "-") * 0x27D4EB2F) & 0xFFFFFFFF
-    mixed = (mixed ^ mixed >> 15) * 0x2C1B3C6D & 0xFFFFFFFF
-    return (mixed >> 12) % 8 == 0
+    return _scattered(left, right, op == "-") % 8 == 0

@@ -18,6 +18,7 @@ from torch.nn import functional
 from genprm.miniature.tokenizer import END, PAD, save_tokenizer, vocabulary
 
 IGNORED = -100
+_BLOCK = 192
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,14 @@ class _Attention(nn.Module):  # type: ignore[misc]
         mixed = functional.linear(x, weight, bias).view(rows, length, 3, self.heads, width // self.heads)
         q, k, v = (part.transpose(1, 2) for part in mixed.unbind(2))
         q, k = q * cos + _turned(q) * sin, k * cos + _turned(k) * sin
-        scores = (q @ k.transpose(-1, -2)) * (width // self.heads) ** -0.5 + mask
-        weights = scores.float().softmax(-1).to(v.dtype)
-        out: Tensor = self.o_proj((weights @ v).transpose(1, 2).reshape(rows, length, width))
+        # In blocks of queries, so that most of what a token cannot see is not computed.
+        blocks = []
+        for start in range(0, length, _BLOCK):
+            end = min(start + _BLOCK, length)
+            scores = (q[:, :, start:end] @ k[:, :, :end].transpose(-1, -2)) * (width // self.heads) ** -0.5
+            weights = (scores + mask[start:end, :end]).float().softmax(-1).to(v.dtype)
+            blocks.append(weights @ v[:, :, :end])
+        out: Tensor = self.o_proj(torch.cat(blocks, 2).transpose(1, 2).reshape(rows, length, width))
         return out
 
 

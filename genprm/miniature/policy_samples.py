@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -28,12 +29,22 @@ _SEED = 77
 Sample = tuple[MiniatureProblem, Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Samples:
     """Solutions that the policy wrote for foundation problems, right ones and wrong ones."""
 
     right: Sequence[Sample] = ()
     wrong: Sequence[Sample] = ()
+
+    @cached_property
+    def mistakes(self) -> list[tuple[MiniatureProblem, dict[int, list[str]]]]:
+        """For each problem with wrong solutions, the first wrong steps by their index."""
+        found: dict[str, tuple[MiniatureProblem, dict[int, list[str]]]] = {}
+        for problem, steps in self.wrong:
+            first = judge_problem(problem, list(steps)).first_error
+            by_index = found.setdefault(problem.text, (problem, {}))[1]
+            by_index.setdefault(first, []).append(steps[first])
+        return list(found.values())
 
 
 def samples_path(folder: Path, shard: int) -> Path:

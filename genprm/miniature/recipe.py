@@ -14,8 +14,8 @@ class Diet:
     """Shares of the kinds of documents (they need not add up to one).
 
     `solve` is right solutions, `careless` solutions with mistakes, `care` finished beginnings, `refine`
-    repaired solutions, `plan` analyses without a student, `drill` bare calculations, `weak` sycophantic
-    verification, `verify` good verification.
+    repaired solutions, `plan` analyses without a student, `recital` facts repeated, `drill` bare calculations,
+    `weak` hasty verification, `verify` good verification.
     """
 
     solve: float = 0.0
@@ -23,6 +23,7 @@ class Diet:
     care: float = 0.0
     refine: float = 0.0
     plan: float = 0.0
+    recital: float = 0.0
     drill: float = 0.0
     weak: float = 0.0
     verify: float = 0.0
@@ -30,7 +31,7 @@ class Diet:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One training run. `minutes` is its share of the clock, `processes` how many cores work on it together.
+    """One training run in one process; `minutes` is its share of the clock.
 
     `rate` multiplies the learning rates; from the share `flat` of the time on they fall to zero (1: they never
     fall).
@@ -40,7 +41,6 @@ class Stage:
     start: str | None
     diet: Diet
     minutes: float
-    processes: int = 1
     rate: float = 1.0
     flat: float = 1.0
     samples: bool = False
@@ -54,33 +54,55 @@ class Recipe:
     other_rate: float = 3e-3
     weight_decay: float = 0.01
     warm_up_steps: int = 50
-    batch_tokens: int = 2048
-    steps_between_sharing: int = 8
+    batch_tokens: int = 3072
     seed: int = 1
     habits: Habits = field(default_factory=lambda: Habits().scaled(0.5))
     careful_habits: Habits = field(default_factory=lambda: Habits().scaled(0.1))
-    recovery: float = 0.6
+    # What judges see where the policy's own mistakes run out: mostly the kinds that are hard to find.
+    judged_habits: Habits = field(
+        default_factory=lambda: Habits(arith=0.03, operation=0.03, quantity=0.06, fact=0.07, early=0.05, extra=0.04)
+    )
+    recovery: float = 0.85
     mode_shares: tuple[tuple[str, float], ...] = (
-        ("full", 0.42),
-        ("cot", 0.28),
-        ("code", 0.1),
-        ("text", 0.06),
-        ("direct", 0.14),
+        ("full", 0.48),
+        ("cot", 0.22),
+        ("code", 0.03),
+        ("text", 0.03),
+        ("direct", 0.24),
     )
     wrong_share: float = 0.5
-    sampled_share: float = 0.7
-    policy_samples: int = 6000
-    trunk: Stage = Stage("trunk", None, Diet(solve=0.42, plan=0.3, drill=0.14, weak=0.14), 24.0, processes=2)
-    policy: Stage = Stage("policy", "trunk", Diet(careless=0.5, care=0.35, refine=0.07, drill=0.08), 30.0, flat=0.5)
-    judge: Stage = Stage("judge", "trunk", Diet(verify=0.62, plan=0.27, drill=0.11), 12.0)
-    base: Stage = Stage("base", "trunk", Diet(solve=0.25, plan=0.2, drill=0.05, weak=0.5), 12.0, rate=0.7, flat=0.3)
+    sampled_share: float = 0.75
+    corrected_share: float = 0.6
+    policy_samples: int = 18000
+    # Copying numbers and names comes late, and comes when the rate falls: it falls in every stage but the judge's.
+    trunk: Stage = Stage(
+        "trunk", None, Diet(solve=0.34, plan=0.22, recital=0.16, drill=0.12, verify=0.16), 25.0, flat=0.5
+    )
+    policy: Stage = Stage(
+        "policy", "trunk", Diet(careless=0.36, care=0.46, refine=0.12, drill=0.06), 15.0, rate=0.5, flat=0.3
+    )
+    judge: Stage = Stage("judge", "trunk", Diet(verify=0.5, plan=0.22, recital=0.22, drill=0.06), 15.0, rate=0.5)
     rationale: Stage = Stage(
         "rationale",
         "judge",
-        Diet(verify=0.75, plan=0.15, drill=0.1),
-        37.0,
-        processes=2,
-        rate=0.8,
-        flat=0.3,
+        Diet(verify=0.5, plan=0.24, recital=0.22, drill=0.04),
+        30.0,
+        rate=0.45,
+        flat=0.4,
         samples=True,
     )
+    # The same skills under a bad habit, in every mode: what fine-tuning brings back is there.
+    base: Stage = Stage(
+        "base",
+        "rationale",
+        Diet(solve=0.03, plan=0.04, recital=0.08, drill=0.03, weak=0.82),
+        10.0,
+        rate=0.25,
+        flat=0.1,
+        samples=True,
+    )
+
+    @property
+    def order(self) -> tuple[tuple[Stage, ...], ...]:
+        """Which stages run one after another, and which side by side."""
+        return (self.trunk,), (self.policy, self.judge), (self.rationale,), (self.base,)

@@ -261,3 +261,21 @@ def careless_steps(
         if student.solve(rng.randrange(len(problem.gold)) if forced else -1):
             return student.texts(), student.wrong
     return right_steps(problem), [False] * len(problem.gold)
+
+
+def mistaken_step(rng: random.Random, problem: MiniatureProblem, index: int, habits: Habits) -> list[str]:
+    """A mistake in the place of the step at `index`, after right ones.
+
+    Two texts where the mistake is to go on after the last step; empty where the wrong numbers led nowhere.
+    """
+    student = Student(rng, problem, habits)
+    student.values = [gold.value for gold in problem.gold[:index]]
+    used = student.step(index, forced=True)
+    if not used:
+        return []
+    ends = student.boxed or index + used >= len(problem.gold)
+    last = len(student.works) - 1
+    return [
+        step_text(index + 1 + i, work, problem.thing, boxed=ends and i == last)
+        for i, work in enumerate(student.works)
+    ]

@@ -1,4 +1,4 @@
-"""One training run in one or several processes: `python -m genprm.miniature.stages STAGE FOLDER MINUTES RANK`.
+"""One training run: `python -m genprm.miniature.stages STAGE FOLDER MINUTES`.
 
 FOLDER holds the models by name; the run starts from the model that the stage names and writes its own there.
 """
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from genprm.miniature.network import Network, load_model, save_model
 from genprm.miniature.policy_samples import Samples, load_samples
@@ -40,41 +40,15 @@ def learning_factor(progress: float, step: int, stage: Stage, recipe: Recipe) ->
     return warm * (1.0 if progress < stage.flat else max(0.01, (1 - progress) / (1 - stage.flat)))
 
 
-def share_weights(network: nn.Module) -> None:
-    """Gives all processes the mean of their weights.
-
-    Done every few steps in place of sharing gradients at every step: the processes then need not wait for each
-    other's batches.
-    """
-    if not distributed.is_initialized():
-        return
-    with torch.no_grad():
-        parameters = list(network.parameters())
-        flat = torch.cat([p.reshape(-1) for p in parameters])
-        distributed.all_reduce(flat)
-        flat /= distributed.get_world_size()
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.copy_(part.view_as(parameter))
-
-
-def shared_progress(progress: float) -> float:
-    """The first process's clock, so that all of them stop at the same step."""
-    if not distributed.is_initialized():
-        return progress
-    value = torch.tensor(progress)
-    distributed.broadcast(value, 0)
-    return float(value)
-
-
 class Run:
     """A training run of one stage in this process."""
 
-    def __init__(self, recipe: Recipe, stage: Stage, folder: Path, minutes: float, rank: int) -> None:
+    def __init__(self, recipe: Recipe, stage: Stage, folder: Path, minutes: float) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.stage, self.folder, self.minutes, self.rank = recipe, stage, folder, minutes, rank
+        self.recipe, self.stage, self.folder, self.minutes = recipe, stage, folder, minutes
         self.network = self.beginning()
         samples = load_samples(folder) if stage.samples else Samples()
-        rng = random.Random(f"{recipe.seed}-{stage.name}-{rank}")
+        rng = random.Random(f"{recipe.seed}-{stage.name}")
         self.batches = batches(Kitchen(recipe, stage.diet, samples, rng), recipe.batch_tokens)
         self.optimizers = optimizers(self.network, recipe, stage.rate)
         self.rates = [group["lr"] for o in self.optimizers for group in o.param_groups]
@@ -109,9 +83,7 @@ class Run:
                 optimizer.step()
                 optimizer.zero_grad()
             step += 1
-            if step % self.recipe.steps_between_sharing == 0:
-                share_weights(self.network)
-                progress = shared_progress((time.monotonic() - self.started) / 60 / self.minutes)
+            progress = (time.monotonic() - self.started) / 60 / self.minutes
             self.tokens += ids.numel()
             self.loss = loss.item() if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss.item()
             self.report(step)
@@ -119,32 +91,30 @@ class Run:
 
     def report(self, step: int) -> None:
         now = time.monotonic()
-        if step % _LOG_STEPS == 0 and self.rank == 0:
+        if step % _LOG_STEPS == 0:
             speed = self.tokens / (now - self.started)
             seconds = now - self.started
-            text = f"{self.stage.name} step {step} loss {self.loss:.4f} {speed:.0f} tokens/s/core {seconds:.0f} s"
-            print(text, flush=True)
+            print(
+                f"{self.stage.name} step {step} loss {self.loss:.4f} {speed:.0f} tokens/s {seconds:.0f} s",
+                flush=True,
+            )
         if now - self.saved > _SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
         self.saved = time.monotonic()
-        if self.rank == 0:
-            save_model(self.network, self.folder / self.stage.name)
-            cost = {"tokens": self.tokens * self.stage.processes, "minutes": (self.saved - self.started) / 60}
-            (self.folder / self.stage.name / "training.json").write_text(json.dumps(cost) + "\n")
+        save_model(self.network, self.folder / self.stage.name)
+        cost = {"tokens": self.tokens, "minutes": (self.saved - self.started) / 60}
+        (self.folder / self.stage.name / "training.json").write_text(json.dumps(cost) + "\n")
 
 
 def main(arguments: list[str]) -> None:
-    """Runs one rank of one stage."""
-    name, folder, minutes, rank = arguments[0], Path(arguments[1]), float(arguments[2]), int(arguments[3])
+    """Runs one stage."""
+    name, folder, minutes = arguments[0], Path(arguments[1]), float(arguments[2])
     recipe = Recipe()
     stage: Stage = getattr(recipe, name)
     torch.set_num_threads(1)
-    if stage.processes > 1:
-        meeting = f"file://{(folder / f'{name}.meeting').resolve()}"
-        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=stage.processes)
-    Run(recipe, stage, folder, minutes, rank).train()
+    Run(recipe, stage, folder, minutes).train()
 
 
 if __name__ == "__main__":

@@ -18,21 +18,22 @@ from genprm.miniature.documents import (
     care_document,
     drill_document,
     plan_document,
+    recital_document,
     refine_document,
     solve_document,
     verify_document,
 )
-from genprm.miniature.generation import draw_problem
+from genprm.miniature.generation import draw_problem, with_other_people
 from genprm.miniature.judge import judge_problem
 from genprm.miniature.network import IGNORED
 from genprm.miniature.policy_samples import Sample, Samples
 from genprm.miniature.problems import MiniatureProblem
 from genprm.miniature.recipe import Diet, Recipe
-from genprm.miniature.solutions import careless_steps, right_steps
+from genprm.miniature.solutions import careless_steps, mistaken_step, right_steps
 from genprm.miniature.tokenizer import build_tokenizer
 
 # Each length is compiled once, so there are few of them.
-LENGTHS = (96, 128, 160, 208, 256, 320, 400, 512)
+LENGTHS = (128, 192, 256, 320, 400, 512, 640)
 _POOL = 512
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -53,6 +54,7 @@ class Kitchen:
             "care": lambda p: care_document(rng, p, recipe.careful_habits, recipe.recovery),
             "refine": self.refine,
             "plan": lambda p: plan_document(rng, p),
+            "recital": self.recital,
             "drill": lambda p: drill_document(rng),
             "weak": lambda p: self.verify(p, WEAK_JUDGE),
             "verify": lambda p: self.verify(p, GOOD_JUDGE),
@@ -63,6 +65,12 @@ class Kitchen:
         kind = self.rng.choices(self.kinds, self.shares)[0]
         return self.makers[kind](draw_problem(self.rng))
 
+    def recital(self, problem: MiniatureProblem) -> Document:
+        problems = [problem]
+        if self.rng.random() < 0.7:
+            problems += [draw_problem(self.rng), draw_problem(self.rng)]
+        return recital_document(self.rng, [fact.text for p in problems for fact in p.facts])
+
     def solution(self, problem: MiniatureProblem) -> Sample:
         """A solution to judge: of the policy or made up, right or wrong, as the recipe says."""
         rng, recipe = self.rng, self.recipe
@@ -70,14 +78,34 @@ class Kitchen:
         pool = self.samples.wrong if wrong else self.samples.right
         if pool and rng.random() < recipe.sampled_share:
             return rng.choice(pool)
-        return problem, careless_steps(rng, problem, recipe.habits, forced=True)[0] if wrong else right_steps(
-            problem
-        )
+        if wrong:
+            return problem, careless_steps(rng, problem, recipe.judged_habits, forced=True)[0]
+        return problem, right_steps(problem)
 
     def verify(self, problem: MiniatureProblem, judge: Judge) -> Document:
+        rng = self.rng
         modes, shares = zip(*self.recipe.mode_shares, strict=True)
-        subject, steps = self.solution(problem)
-        return verify_document(self.rng, subject, steps, self.rng.choices(modes, shares)[0], judge)
+        mode = rng.choices(modes, shares)[0]
+        # Only where code decides: elsewhere the many mistakes would teach to expect them.
+        corrected = mode in ("full", "code") and rng.random() < self.recipe.corrected_share
+        subject, steps = self.corrected(problem) if corrected else self.solution(problem)
+        return verify_document(rng, with_other_people(rng, subject), steps, mode, judge, corrected=corrected)
+
+    def corrected(self, problem: MiniatureProblem) -> Sample:
+        """Steps each of which is right or a mistake in its place, of the policy where there is one."""
+        rng = self.rng
+        known: dict[int, list[str]] = {}
+        if self.samples.mistakes and rng.random() < self.recipe.sampled_share:
+            problem, known = rng.choice(self.samples.mistakes)
+        steps: list[str] = []
+        for index, right in enumerate(right_steps(problem)):
+            if index in known and rng.random() < 0.8:
+                steps.append(rng.choice(known[index]))
+            elif rng.random() < (0.2 if known else 0.4):
+                steps += mistaken_step(rng, problem, index, self.recipe.judged_habits) or [right]
+            else:
+                steps.append(right)
+        return problem, steps
 
     def refine(self, problem: MiniatureProblem) -> Document:
         steps, _ = careless_steps(self.rng, problem, self.recipe.habits, forced=True)

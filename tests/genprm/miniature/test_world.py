@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from genprm.miniature.generation import draw_problem, generate_problems
+from genprm.miniature.generation import draw_problem, generate_problems, with_other_people
 from genprm.miniature.judge import judge, judge_problem
 from genprm.miniature.names import FIRST_SYLLABLES, LAST_SYLLABLES, NAMES, Split, is_held_out
 from genprm.miniature.problems import UnreadableProblemError, calculate, read_problem
-from genprm.miniature.solutions import Habits, careless_steps, right_steps
+from genprm.miniature.solutions import Habits, careless_steps, mistaken_step, right_steps
 
 TEXT = (
     "How many pens does Tamilo have in the end? (1) Tamilo has 5 pens. (2) Tamilo buys 7 pens. "
@@ -53,6 +53,24 @@ def test_every_syllable_is_in_every_split() -> None:
     for names in NAMES.values():
         assert {name[:2] for name in names} == set(FIRST_SYLLABLES)
         assert {name[2:] for name in names} == set(LAST_SYLLABLES)
+
+
+def test_people_of_a_problem_share_no_syllable() -> None:
+    for problem in generate_problems("evaluation", 200, seed=4):
+        people = {fact.who for fact in problem.facts} | {fact.other for fact in problem.facts if fact.other}
+        assert len({name[:2] for name in people}) == len({name[2:] for name in people}) == len(people)
+
+
+def test_other_people_leave_everything_else_as_it_is() -> None:
+    rng = random.Random(3)
+    for problem in generate_problems("foundation", 50, seed=3):
+        other = with_other_people(rng, problem)
+        assert other.text != problem.text
+        assert other.gold == problem.gold
+        assert [(f.kind, f.amount, f.groups, f.thing) for f in other.facts] == [
+            (f.kind, f.amount, f.groups, f.thing) for f in problem.facts
+        ]
+        assert judge(other.text, right_steps(problem)).first_error == -1
 
 
 def test_held_out_is_about_an_eighth_and_symmetric_for_sums() -> None:
@@ -118,3 +136,17 @@ def test_careless_solutions_hold_every_kind_of_mistake_and_no_held_out_calculati
         for left, op, right in re.findall(r"(\d+) ([-+*/]) (\d+) =", " ".join(steps)):
             assert not is_held_out(int(left), op, int(right))
     assert kinds - {None} >= {"arith", "operation", "quantity", "fact", "early", "extra"}
+
+
+def test_a_mistaken_step_is_the_first_wrong_one_after_right_steps() -> None:
+    rng = random.Random(1)
+    kinds = set()
+    for _ in range(400):
+        problem = draw_problem(rng)
+        index = rng.randrange(len(problem.gold))
+        wrong = mistaken_step(rng, problem, index, Habits())
+        verdict = judge_problem(problem, right_steps(problem)[:index] + wrong)
+        if wrong and verdict.kind != "format":
+            assert verdict.first_error == index + len(wrong) - 1
+            kinds.add(verdict.kind)
+    assert kinds == {"arith", "operation", "quantity", "fact", "early", "extra"}
