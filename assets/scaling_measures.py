@@ -108,7 +108,8 @@ def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
 
 def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
     """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
-    direct and the discriminative model, in points over the problems of all sets together.
+    direct and the discriminative model, in points over the problems of all sets together; and how much votes gain
+    that are weighted with them.
     """
     settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
     n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
@@ -124,6 +125,10 @@ def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
             other = f"{full.removesuffix('.full')}.{name}"
             if other in keys:
                 others.append((name, _together(pipeline, store, other), chosen))
+        voted = weighted_vote(settings.aggregate)
+        gain = accuracy_difference(problems, problems, n, (voted, majority), resamples)
+        sides = {"weighted vote": _accuracy(problems, n, voted), "majority": _accuracy(problems, n, majority)}
+        rows += compared(f"{full} weighted vote of {n} - majority", "accuracy", gain, sides, len(problems))
         for name, candidates, select in others:
             gain = accuracy_difference(problems, candidates, n, (chosen, select), resamples)
             sides = {f"best by {full}": _accuracy(problems, n, chosen), name: _accuracy(candidates, n, select)}

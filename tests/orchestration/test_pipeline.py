@@ -204,6 +204,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         "full Maj - Pass@1",
         "labels main - hard",
         "labels main - hard, quality",
+        "tiny.main.full weighted vote of 4 - majority",
         *(f"tiny.main.full best of 4 - {other}" for other in ("majority", "direct", "discriminative")),
         *(f"adaptive (tiny.main{name}) - full" for name in (".full, three modes", ", three models")),
         *(f"full - adaptive (tiny.main{name})" for name in (".full, three modes", ", three models")),
