@@ -85,10 +85,12 @@ def test_a_failure_is_one_line_and_stops_only_what_follows(monkeypatch: pytest.M
 
 
 SCRIPT = """
-import sys
+import signal, sys
 sys.path.insert(0, {folder!r})
 import fake_method, test_runner
 if __name__ == "__main__":
+    # What a shell starts in the background ignores interrupts, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     test_runner.run_small(["problems", "solutions"])
 """
 
