@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checkpoints import Checkpoint, read_checkpoint
-from assets.judging import counted, open_head, read_from, without_text
+from assets.judging import counted, open_head, open_verifier, read_from, without_text
 from assets.parameters import REWARDS, reads_scaling
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
@@ -18,7 +18,6 @@ from genprm.records import SampledSolution, SolutionRewards, Verification, from_
 from genprm.rewards import rewards
 from genprm.scaling.voting import executions, majority_rewards, vote_reading
 from genprm.verification_path import EXECUTED
-from genprm.verifier import Verifier
 
 CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")
@@ -59,7 +58,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         model = pipeline.model(name)
         checkpoint = read_checkpoint(store, model.checkpoint)
         sampled = store.read(SampledSolution, "candidates", answer_set)
-        votes = 1 if model.mode == "direct" else settings.votes
+        votes = settings.votes_in(model.mode)
         title = f"{model.key} best of {settings.candidates} on {answer_set}"
         parameters = {
             "model": model.key,
@@ -123,8 +122,7 @@ def _verified(
     settings = pipeline.profile.evaluation.verifier
     items = [(row, path) for row in sampled for path in range(votes)]
     how = (CODE_VERSION, checkpoint.version, model.mode, settings.model_dump(mode="json"))
-    engine, live_paths = machines.engine(checkpoint.weights), pipeline.profile.engine.live_paths
-    verifier = Verifier(engine, machines.sandbox(), settings, live_paths)
+    verifier = open_verifier(pipeline, machines, checkpoint.weights, settings)
 
     async def one(index: int) -> Verification:
         row, path = items[index]

@@ -3,30 +3,18 @@
 import dagster as dg
 
 from assets.checkpoints import read_checkpoint
-from assets.judging import JUDGING_VERSION, judge_cases, run_parameters
-from assets.parameters import VERIFICATION, reads_evaluation
+from assets.judging import judge_cases, run_parameters
 from assets.pipeline import Pipeline
-from assets.processbench import ALL, PATHS, VERDICT, judging_checks, judging_facts, log_scores
-from assets.publish import OWNERS, Clock, Events, Table, publish
+from assets.processbench import judgement, judging_checks, judging_facts, log_scores
+from assets.publish import Clock, Events, Table, publish
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.records import BenchmarkCase, Prediction
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=pipeline.judged_otherwise,
-        deps=[
-            "evaluation_set",
-            dg.AssetDep("checkpoints", partition_mapping=dg.StaticPartitionMapping(pipeline.judging_with())),
-            reads_evaluation(VERIFICATION),
-        ],
-        group_name="evaluation",
-        kinds={"parquet", "mlflow"},
-        owners=OWNERS,
-        code_version=JUDGING_VERSION,
-        pool="engine",
-        check_specs=[check.spec("judged_otherwise", pipeline.judged_otherwise) for check in (ALL, PATHS, VERDICT)],
-    )
+    mapping = dg.StaticPartitionMapping(pipeline.judging_with())
+
+    @judgement("judged_otherwise", pipeline.judged_otherwise, mapping)
     def judged_otherwise(
         context: dg.AssetExecutionContext,
         store: dg.ResourceParam[Store],

@@ -19,7 +19,7 @@ from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.journal import Journal, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
 from genprm.scaling.voting import joined_reading
-from genprm.settings import EngineSettings
+from genprm.settings import EngineSettings, VerifierSettings
 from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 
@@ -27,11 +27,13 @@ JUDGING_VERSION = "3"
 
 
 def votes_of(pipeline: Pipeline, model: Model) -> int:
-    """Paths per case. A direct verdict is read off, not sampled: one path says all that many would."""
-    if model.mode == "direct":
-        return 1
-    evaluation = pipeline.profile.evaluation
-    return evaluation.votes if pipeline.is_full(model) else evaluation.other_votes or evaluation.votes
+    """Paths per case."""
+    return pipeline.profile.evaluation.votes_in(model.mode, pipeline.is_full(model))
+
+
+def open_verifier(pipeline: Pipeline, machines: Machines, weights: str, settings: VerifierSettings) -> Verifier:
+    """A verifier with a model on this process's engine and sandbox."""
+    return Verifier(machines.engine(weights), machines.sandbox(), settings, pipeline.profile.engine.live_paths)
 
 
 def judge_cases(
@@ -56,8 +58,7 @@ def judge_cases(
         evaluation.threshold,
         evaluation.verifier.model_dump(mode="json"),
     )
-    live_paths = pipeline.profile.engine.live_paths
-    verifier = Verifier(machines.engine(checkpoint.weights), machines.sandbox(), evaluation.verifier, live_paths)
+    verifier = open_verifier(pipeline, machines, checkpoint.weights, evaluation.verifier)
     votes = votes_of(pipeline, model)
     with store.journal(context.asset_key.to_user_string(), context.partition_key) as journal:
         paths = JournaledPaths(journal, votes, how)

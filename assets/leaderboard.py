@@ -132,10 +132,7 @@ def _data_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
     return [
         percent("accuracy", sum(row.correct for row in counts), samples),
         percent("invalid", sum(row.invalid for row in counts), samples),
-        *(
-            percent(f"problems {o}", sum(r.outcome == o for r in counts), len(counts))
-            for o in ("kept", "easy", "hard")
-        ),
+        *(percent(f"problems {o}", sum(r.outcome == o for r in counts), len(counts)) for o in OUTCOMES),
     ]
 
 

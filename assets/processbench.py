@@ -1,6 +1,6 @@
 """Verification paths of every model over every benchmark case (paper 5.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -21,20 +21,9 @@ VERDICT = Check("first_below_threshold", "The prediction is the first reward bel
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=pipeline.judged,
-        deps=[
-            "evaluation_set",
-            dg.AssetDep("checkpoints", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("model")),
-            reads_evaluation(VERIFICATION),
-        ],
-        group_name="evaluation",
-        kinds={"parquet", "mlflow"},
-        owners=OWNERS,
-        code_version=JUDGING_VERSION,
-        pool="engine",
-        check_specs=[check.spec("processbench", pipeline.judged) for check in (ALL, PATHS, VERDICT)],
-    )
+    mapping = dg.MultiToSingleDimensionPartitionMapping("model")
+
+    @judgement("processbench", pipeline.judged, mapping)
     def processbench(
         context: dg.AssetExecutionContext,
         store: dg.ResourceParam[Store],
@@ -67,6 +56,26 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         )
 
     return processbench
+
+
+def judgement(
+    name: str, partitions: dg.PartitionsDefinition, checkpoints: dg.PartitionMapping
+) -> Callable[[Callable[..., Events]], dg.AssetsDefinition]:
+    """The decorator of an asset of predictions; `checkpoints` finds the model of a partition."""
+    return dg.asset(
+        partitions_def=partitions,
+        deps=[
+            "evaluation_set",
+            dg.AssetDep("checkpoints", partition_mapping=checkpoints),
+            reads_evaluation(VERIFICATION),
+        ],
+        group_name="evaluation",
+        kinds={"parquet", "mlflow"},
+        owners=OWNERS,
+        code_version=JUDGING_VERSION,
+        pool="engine",
+        check_specs=[check.spec(name, partitions) for check in (ALL, PATHS, VERDICT)],
+    )
 
 
 def log_scores(

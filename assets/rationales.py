@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.judging import read_from
+from assets.judging import open_verifier, read_from
 from assets.parameters import reads, weights_version
 from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
@@ -12,7 +12,6 @@ from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution, from_dict
 from genprm.scaling.voting import vote_reading
 from genprm.verification_path import EXECUTED
-from genprm.verifier import Verifier
 
 CODE_VERSION = "2"
 JUDGED = Check("judged_to_first_error", "Every solution is judged up to its end or its first wrong step.")
@@ -47,8 +46,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         key = context.partition_key
         solutions = store.read(Solution, "solutions", key)
         how = (CODE_VERSION, settings.model_dump(mode="json"), weights_version(settings.model))
-        live_paths = pipeline.profile.engine.live_paths
-        verifier = Verifier(machines.engine(settings.model), machines.sandbox(), settings.verifier, live_paths)
+        verifier = open_verifier(pipeline, machines, settings.model, settings.verifier)
 
         async def judged() -> list[Rationale]:
             return await finish(

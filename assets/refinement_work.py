@@ -7,16 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from assets.checkpoints import read_checkpoint
+from assets.judging import open_verifier
 from assets.parameters import weights_version
 from assets.pipeline import Pipeline
 from assets.surroundings import Machines, Store
 from genprm.answers import AnswerChecker
-from genprm.engines.base import Engine
 from genprm.journal import Journal, finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite
-from genprm.verifier import Verifier
 
 CODE_VERSION = "1"
 SELF = "self"
@@ -76,19 +75,17 @@ class RefinementWork:
         """What identifies a critic, and the critic."""
         model = critics_of(self._pipeline)[name]
         if model is None:
-            engine = self._engine(self._policy)
+            engine = self._machines.engine(self._policy)
             return weights_version(self._policy), JudgeCritic(engine, self._settings.sampling, self._settings.seed)
         checkpoint, evaluation = read_checkpoint(self._store, model), self._pipeline.profile.evaluation
-        live_paths = self._pipeline.profile.engine.live_paths
-        engine = self._engine(checkpoint.weights)
-        verifier = Verifier(engine, self._machines.sandbox(), evaluation.verifier, live_paths)
+        verifier = open_verifier(self._pipeline, self._machines, checkpoint.weights, evaluation.verifier)
         mode = self._pipeline.model(model).mode
         return checkpoint.version, RewardCritic(verifier, mode, self._settings.votes, evaluation.threshold)
 
     def _rewritten(self, refined: Mapping[str, list[Refinement]]) -> dict[str, list[Refinement]]:
         due = [(critic, case) for critic, cases in refined.items() for case in cases if case.awaits_rewrite]
         keys = [self._key("rewrite", weights_version(self._policy), case) for _, case in due]
-        policy = self._engine(self._policy) if due else None
+        policy = self._machines.engine(self._policy) if due else None
 
         async def all_of_them() -> list[Attempt]:
             with AnswerChecker() as answers:
@@ -108,9 +105,6 @@ class RefinementWork:
             ]
             for critic, cases in refined.items()
         }
-
-    def _engine(self, model: str) -> Engine:
-        return self._machines.engine(model)
 
     def _key(self, what: str, version: str, case: Refinement) -> str:
         """What decides a critique or a rewrite; how many turns and solutions there are does not."""

@@ -276,6 +276,15 @@ class EvaluationSettings(Section):
     verifier: VerifierSettings = VerifierSettings()
     seed: int = 0
 
+    def votes_in(self, mode: Mode, full: bool) -> int:
+        """Paths per case of a model that judges in `mode`."""
+        return _paths(mode, self.votes if full else self.other_votes or self.votes)
+
+
+def _paths(mode: Mode, votes: int) -> int:
+    """A direct verdict is read off, not sampled: one path says all that many would."""
+    return 1 if mode == "direct" else votes
+
 
 Aggregate = Literal["last", "mean", "min", "product"]
 """How the rewards of the steps become the reward of a solution; the paper's PRM-Last, PRM-Avg and PRM-Min, and the
@@ -301,6 +310,10 @@ class ScalingSettings(Section):
     aggregate: Aggregate = "min"
     """The reward of a solution that the leaderboard shows; all of them are recorded."""
     seed: int = 0
+
+    def votes_in(self, mode: Mode) -> int:
+        """Paths per candidate of a model that judges in `mode`."""
+        return _paths(mode, self.votes)
 
 
 class RefinementSettings(Section):

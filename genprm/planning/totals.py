@@ -149,7 +149,7 @@ class _Run:
         """Every model that is judged by, on every subset, with its number of verification paths; and the full
         models in other modes, where the profile wants them."""
         otherwise = [
-            (model, mode, self._other_votes(mode))
+            (model, mode, self._profile.evaluation.votes_in(mode, full=False))
             for model in self._profile.training.base.values()
             for mode in self._profile.evaluation.other_modes
         ]
@@ -163,23 +163,18 @@ class _Run:
         parts = [self._judged(model, mode, cases * votes, cases * votes * judged) for model, mode, votes in judges]
         return _sum(artifact, parts)
 
-    def _other_votes(self, mode: Mode) -> int:
-        """Paths of the models that the full one is compared with. A direct verdict is read off, not sampled: one
-        path says all that many would."""
-        settings = self._profile.evaluation
-        return 1 if mode == "direct" else settings.other_votes or settings.votes
-
     def _judges(self) -> list[tuple[str, Mode, int]]:
         """Weights, mode and paths per case of every model that is evaluated."""
         judges: list[tuple[str, Mode, int]] = []
+        votes_in = self._profile.evaluation.votes_in
         for model in self._profile.training.base.values():
             modes = [mode for mode, _ in self._trained()]
             if "full" in modes:
                 modes.remove("full")
-                judges.append((model, "full", self._profile.evaluation.votes))
-            judges += [(model, mode, self._other_votes(mode)) for mode in (*modes, "full")]
+                judges.append((model, "full", votes_in("full", full=True)))
+            judges += [(model, mode, votes_in(mode, full=False)) for mode in (*modes, "full")]
         reference = self._profile.rationales
-        return [*judges, (reference.model, reference.mode, self._other_votes(reference.mode))]
+        return [*judges, (reference.model, reference.mode, votes_in(reference.mode, full=False))]
 
     def best_of_n(self) -> list[Planned]:
         """Candidates on every set of answers, each of their steps judged by every model; nothing without sets."""
@@ -195,7 +190,7 @@ class _Run:
         drawn = Planned(
             "candidates", count, count * assumed.problem_tokens, prompts, tokens, tokens, tokens, 0, hours, disk
         )
-        votes = [(model, mode, 1 if mode == "direct" else scaling.votes) for model, mode, _ in self._judges()]
+        votes = [(model, mode, scaling.votes_in(mode)) for model, mode, _ in self._judges()]
         parts = [self._judged(model, mode, count * paths, steps * paths) for model, mode, paths in votes]
         return [drawn, _sum("best_of_n", parts)]
 
