@@ -14,7 +14,7 @@ from genprm.records import Problem, SampledSolution, from_dict
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
 from genprm.sources import data_directory
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ALL = Check("all_candidates", "Every problem of the set has as many candidates as asked for.")
 GROUPED = Check("grouped", "Candidates with the same answer are right or wrong together.")
 
@@ -75,6 +75,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
+                "prompt tokens": sum(row.prompt_tokens for row in rows[:: settings.candidates]),
                 "problems": len(problems),
                 "right (%)": share(sum(row.correct for row in rows), len(rows)),
                 "without an answer (%)": share(sum(row.final_answer is None for row in rows), len(rows)),

@@ -13,7 +13,7 @@ from assets.refinement_work import CODE_VERSION, RefinementWork, critics_of
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
-from genprm.scaling.refinement import Refinement, score_turns
+from genprm.scaling.refinement import Attempt, Refinement, score_turns
 from genprm.sources import data_directory
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
@@ -100,7 +100,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "solutions": len(first),
-                "tokens": sum(row.policy_tokens + row.critic_tokens for row in rows),
+                **_spent([attempt for cases in refined.values() for case in cases for attempt in case.attempts]),
                 "accuracy": examples(
                     [
                         {"critic": critic, **{f"turn {score.turn}": f"{score.accuracy:.1f}" for score in found}}
@@ -151,6 +151,18 @@ def refined_attempts(critic: str, problem_id: str, refinement: Refinement) -> li
         )
         for attempt in refinement.attempts
     ]
+
+
+def _spent(attempts: Sequence[Attempt]) -> dict[str, int]:
+    """What critics and policy were asked, wrote, read and ran."""
+    critiques = [attempt.critique for attempt in attempts if attempt.critique is not None]
+    read = sum(a.policy_prompt_tokens for a in attempts) + sum(c.prompt_tokens for c in critiques)
+    return {
+        "critiques and rewrites": len(critiques) + sum(attempt.turn > 0 for attempt in attempts),
+        "tokens": sum(a.policy_tokens for a in attempts) + sum(c.tokens for c in critiques) - read,
+        "prompt tokens": read,
+        "executions": sum(critique.executions for critique in critiques),
+    }
 
 
 def _same_starts(rows: Sequence[RefinedAttempt]) -> bool:

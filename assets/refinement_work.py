@@ -17,7 +17,7 @@ from genprm.records import Problem, SampledSolution
 from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SELF = "self"
 """The critic that is the policy itself."""
 

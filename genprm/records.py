@@ -246,6 +246,7 @@ class SampledSolution:
 
     `group` numbers the different answers to the problem in the order in which they were drawn, None without an
     answer. A solution whose steps are not numbered has its paragraphs as steps; a truncated one has no answer.
+    `tokens` were generated; `prompt_tokens` are those of the prompt, the same for all candidates of a problem.
     """
 
     id: str
@@ -256,6 +257,7 @@ class SampledSolution:
     group: int | None
     correct: bool
     tokens: int
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ COUNTED = {
     "judged_otherwise": Names("steps"),
     "candidates": Names("dagster/row_count"),
     "best_of_n": Names("steps"),
+    "refinement": Names("critiques and rewrites"),
 }
 """The artifacts that plans are about."""
 QUANTITIES = ("requests", "prompt_tokens", "tokens", "executions")

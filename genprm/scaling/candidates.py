@@ -69,6 +69,7 @@ async def sample_candidate(
         group=None,
         correct=await answers.equivalent_async(problem.answer, found),
         tokens=completion.tokens,
+        prompt_tokens=completion.prompt_tokens,
     )
 
 

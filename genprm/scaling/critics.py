@@ -9,7 +9,7 @@ from genprm.baselines.judge import prompt_text, read_index
 from genprm.engines.base import ContextFull, Engine
 from genprm.records import NO_ERROR, Message, StepVerification
 from genprm.rewards import rewards
-from genprm.scaling.voting import majority_first_error, verify_votes
+from genprm.scaling.voting import executions, majority_first_error, verify_votes
 from genprm.settings import Mode, SamplingSettings
 from genprm.solutions import derived_seed, sampling_of
 from genprm.verifier import Verifier
@@ -18,12 +18,15 @@ from genprm.verifier import Verifier
 class Critique(NamedTuple):
     """What a critic found wrong: the 0-based step, what it says about it, and the tokens that all of its work took.
 
-    `step` is None when nothing is wrong.
+    `step` is None when nothing is wrong. `prompt_tokens` are those of the tokens that were read, `executions`
+    counts the code blocks that were run.
     """
 
     step: int | None
     text: str
     tokens: int
+    prompt_tokens: int = 0
+    executions: int = 0
 
 
 class Critic(Protocol):
@@ -54,12 +57,13 @@ class RewardCritic:
         paths = await verify_votes(
             self._verifier, case_id, problem, steps, self._mode, self._votes, self._threshold
         )
-        tokens = sum(path.tokens + path.prompt_tokens for path in paths)
+        read = sum(path.prompt_tokens for path in paths)
+        spent = (sum(path.tokens for path in paths) + read, read, executions(paths))
         wrong = majority_first_error([rewards(path) for path in paths], self._threshold)
         if wrong == NO_ERROR:
-            return Critique(None, "", tokens)
+            return Critique(None, "", *spent)
         blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
-        return Critique(wrong, self._said(blamed, wrong), tokens)
+        return Critique(wrong, self._said(blamed, wrong), *spent)
 
     def _said(self, step: StepVerification, index: int) -> str:
         lead = self._verifier.settings.format.analyze_lead.format(number=index + 1)
@@ -90,8 +94,8 @@ class JudgeCritic:
             (critique,) = await self._engine.complete(prompt, sampling)
         except ContextFull:
             return Critique(None, "", 0)
-        tokens = critique.tokens + critique.prompt_tokens
+        spent = (critique.tokens + critique.prompt_tokens, critique.prompt_tokens)
         index = read_index(critique.text, len(steps))
         if index is None or index == NO_ERROR:
-            return Critique(None, "", tokens)
-        return Critique(index, critique.text.strip(), tokens)
+            return Critique(None, "", *spent)
+        return Critique(index, critique.text.strip(), *spent)

@@ -19,7 +19,8 @@ from genprm.solutions import derived_seed, final_answer, sampling_of, split_step
 class Attempt:
     """One solution of a problem: the first (turn 0), or what the policy made of a critique of the one before.
 
-    `steps` is empty when the text was not a numbered solution. `critic_tokens` were spent on judging it.
+    `steps` is empty when the text was not a numbered solution. `policy_tokens` were spent on writing it, those of
+    the prompt (`policy_prompt_tokens`) among them; `critic_tokens` on judging it.
     """
 
     turn: int
@@ -29,6 +30,7 @@ class Attempt:
     critique: Critique | None
     policy_tokens: int
     critic_tokens: int
+    policy_prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ async def rewrite(
     (completion,) = await policy.complete(policy.render(messages, prefill), sampling_of(settings.sampling, seed))
     steps = split_steps(prefill + completion.text) if completion.finish_reason == "stop" else None
     tokens = completion.tokens + completion.prompt_tokens
-    return await _graded(last.turn + 1, steps or (), refinement.answer, answers, tokens)
+    attempt = await _graded(last.turn + 1, steps or (), refinement.answer, answers, tokens)
+    return replace(attempt, policy_prompt_tokens=completion.prompt_tokens)
 
 
 async def refine(

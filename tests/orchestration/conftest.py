@@ -18,6 +18,7 @@ import fake_method
 
 from genprm.settings import Profile
 from orchestration import assembly
+from orchestration.spending import Spending
 
 
 class FakeRun:
@@ -125,6 +126,14 @@ class House:
                     raise RuntimeError(f"{node}: {error}")
                 made.append(str(node))
         return made
+
+    def spent(self, asset: str) -> Spending:
+        """What an asset's materializations say that it cost."""
+        from orchestration.schedule import pipeline_nodes
+        from orchestration.spending import COUNTED, recorded, spending
+
+        nodes = pipeline_nodes(self.graph, [asset])
+        return spending([recorded(self.instance, node) for node in nodes], COUNTED[asset])
 
 
 @contextmanager

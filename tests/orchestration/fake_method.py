@@ -214,21 +214,21 @@ async def sample_candidate(problem: Problem, index: int, *_: Any) -> SampledSolu
     right = index % 3 == 0
     name = f"{problem.id}-{'right' if right else 'wrong'}-{index}"
     answer = "1" if right else "0"
-    return SampledSolution(name, problem.id, problem.problem, ["a", "b", "c"], answer, None, right, 7)
+    return SampledSolution(name, problem.id, problem.problem, ["a", "b", "c"], answer, None, right, 7, 4)
 
 
 async def criticise(refinement: Refinement, critic: Any) -> Critique:
     """A verifier finds what is wrong with the answer, the policy itself finds nothing."""
     note("critiques")
     wrong = isinstance(critic, RewardCritic) and not refinement.last.correct
-    return Critique(1 if wrong else None, "It is 1." if wrong else "", 5)
+    return Critique(1 if wrong else None, "It is 1." if wrong else "", 5, 2, 1)
 
 
 async def rewrite(refinement: Refinement, *_: Any) -> Attempt:
     """Right from the second rewrite on."""
     note("rewrites")
     turn = refinement.last.turn + 1
-    return Attempt(turn, ("a", "b"), "1", turn == 2, None, 7, 0)
+    return Attempt(turn, ("a", "b"), "1", turn == 2, None, 7, 0, 3)
 
 
 class FakeMachines:
@@ -272,7 +272,6 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (solutions, "sample_solutions", sample_solutions),
         (mc_scores, "score_steps", score_steps),
         (rationales, "judge_solution", judge_solution),
-        (rationales, "Verifier", FakeVerifier),
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
         (checkpoints, "run_training", run_training),
         (checkpoints, "train_discriminative", train_discriminative),
@@ -283,9 +282,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (judging, "Verifier", FakeVerifier),
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),
-        (best_of_n, "Verifier", FakeVerifier),
         (refinement, "answer_problems", answer_problems),
-        (refinement_work, "Verifier", FakeVerifier),
         (refinement_work, "criticise", criticise),
         (refinement_work, "rewrite", rewrite),
         (assembly, "LocalMachines", FakeMachines),

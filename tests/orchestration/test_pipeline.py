@@ -15,6 +15,7 @@ from assets.scaling_measures import BEST_OF_N
 from assets.test_time_measures import TEST_TIME
 from genprm.manifest import read_manifest
 from genprm.records import Measure
+from orchestration.spending import Spending
 from orchestration.store import profile_store
 
 MAIN_WAVE = [
@@ -217,6 +218,11 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     assert (accuracy["made right"], accuracy["made wrong"], accuracy["found wrong at first"]) == (3, 0, 3)
     counted = fake_method.calls()
     assert counted.count("rewrites") == 2 * 3 * 2, "two verifiers, three wrong solutions, two turns"
+    assert house.spent("candidates") == Spending(1, 1, 3 * 4, 3 * 4, 3 * 4 * 7, None)
+    # Six solutions for the policy; for each verifier three of them twice more. Then the rewrites.
+    critiques = 6 + 2 * (6 + 3 + 3)
+    of_refinement = (critiques + 12, 2 * critiques + 3 * 12, 3 * critiques + 4 * 12, critiques)
+    assert house.spent("refinement") == Spending(1, 1, *of_refinement)
 
     house.use(fake_method.fake_profile(**everything, refinement={**refinement, "turns": 2}))
     assert house.late() == ["refinement algebra"]

@@ -7,8 +7,7 @@ from conftest import House
 from rich.console import Console
 
 from genprm.planning.totals import Planned
-from orchestration.schedule import pipeline_nodes
-from orchestration.spending import COUNTED, Names, Spending, comparison, recorded, spending
+from orchestration.spending import Names, Spending, comparison, spending
 
 
 @pytest.mark.parametrize(
@@ -29,14 +28,10 @@ def test_partitions_add_up(metadata: list[dict[str, int] | None], spent: Spendin
 
 
 def test_every_artifact_of_a_plan_says_what_it_spent(made_once: House) -> None:
-    def spent(asset: str) -> Spending:
-        nodes = pipeline_nodes(made_once.graph, [asset])
-        return spending([recorded(made_once.instance, node) for node in nodes], COUNTED[asset])
-
     # the fake method: eight problems of 8 samples and two solutions each, of which two steps have 8 rollouts
-    assert spent("solutions") == Spending(2, 2, 64, 160, 640, None)
-    assert spent("mc_scores") == Spending(2, 2, 16 * 16, 0, 16 * 40, None)
-    assert spent("rationales") == Spending(2, 2, 16 * 3, 16 * 30, 16 * 27, 16 * 3)
+    assert made_once.spent("solutions") == Spending(2, 2, 64, 160, 640, None)
+    assert made_once.spent("mc_scores") == Spending(2, 2, 16 * 16, 0, 16 * 40, None)
+    assert made_once.spent("rationales") == Spending(2, 2, 16 * 3, 16 * 30, 16 * 27, 16 * 3)
 
 
 def test_spending_stands_beside_the_plan() -> None:

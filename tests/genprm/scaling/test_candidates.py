@@ -9,7 +9,7 @@ import pytest
 
 from genprm.answers import AnswerChecker
 from genprm.engines.base import Completion, Sampling
-from genprm.engines.scripted import ScriptedEngine
+from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.miniature.generation import generate_problems
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, steps_of, with_groups
@@ -40,6 +40,8 @@ async def test_a_candidate_is_graded_against_the_reference(answers: AnswerChecke
     engine = ScriptedEngine(lambda _: " 3 + 4 = 7.\n\nStep 2: 7 - 2 = 5, so \\boxed{5.0}.")
     found = await sample_candidate(PROBLEM, 3, engine, ScalingSettings(), answers)
     assert (found.id, found.final_answer, found.correct) == ("p-3", "5.0", True)
+    ((prompt, _),) = engine.requests
+    assert found.prompt_tokens == count_tokens(prompt)
     assert found.steps == ["Step 1: 3 + 4 = 7.", "Step 2: 7 - 2 = 5, so \\boxed{5.0}."]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine
+from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.scaling.critics import JudgeCritic, RewardCritic
 from genprm.settings import SamplingSettings, VerifierSettings
 from genprm.verifier import Verifier
@@ -19,7 +19,9 @@ async def test_a_reward_model_as_critic_names_the_first_wrong_step_and_quotes_it
     critique = await critic("p", PROBLEM, WRONG)
     assert critique.step == 1
     assert critique.text == "Looks so."
-    assert critique.tokens > 0
+    # two steps on three paths, each with a block; what is not read is written
+    assert critique.executions == 6
+    assert 0 < critique.prompt_tokens < critique.tokens
     assert (await critic("p", PROBLEM, WRONG[:1])).step is None
 
 
@@ -37,5 +39,7 @@ async def test_a_chat_model_blames_the_step_that_it_boxes(text: str, step: int |
     critique = await JudgeCritic(engine, SamplingSettings())("p", PROBLEM, WRONG)
     assert (critique.step, critique.text) == (step, said)
     ((prompt, sampling),) = engine.requests
+    assert critique.prompt_tokens == count_tokens(prompt)
+    assert critique.tokens - critique.prompt_tokens == count_tokens(text)
     assert all(part in prompt for part in (PROBLEM, *WRONG))
     assert sampling.max_tokens == 2048

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from genprm.answers import AnswerChecker
-from genprm.engines.scripted import ScriptedEngine
+from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.scaling.critics import Critique
 from genprm.scaling.refinement import Attempt, refine, refinement_messages, score_turns
 from genprm.settings import RefinementSettings
@@ -36,6 +36,8 @@ async def test_a_wrong_solution_is_rewritten_until_nothing_is_wrong(answers: Ans
     assert attempts[-1].steps == ("Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 5. The answer is \\boxed{5}.")
     assert [one.critic_tokens for one in attempts] == [100, 100]
     ((prompt, _),) = policy.requests
+    assert attempts[1].policy_prompt_tokens == count_tokens(prompt)
+    assert attempts[1].policy_tokens == count_tokens(prompt) + count_tokens(RIGHT_TEXT)
     assert "> Step 2: 7 - 2 = 6, wrong" in prompt
     assert "7 - 2 is 5." in prompt
     assert prompt.endswith("<|assistant|>\nStep 1:")
