@@ -19,6 +19,7 @@ Mode = Literal["full", "cot", "code", "text", "direct"]
 """How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
 written but not run, or the verdict alone."""
 
+WITH_ANALYSIS: tuple[Mode, ...] = ("full", "cot", "text")
 FULL_ONLY: tuple[Mode, ...] = ("full",)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -225,6 +226,8 @@ class TrainingSettings(Section):
     """Label variants that checkpoints are trained on: the first in every mode, the others in full (table 3)."""
     discriminative: bool = False
     """Train a classification head on the same solutions too (eq. 1)."""
+    think: bool = False
+    """Train a ThinkPRM on the same solutions too: one verification of the whole solution instead of turns."""
     shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
     """Smaller shares of the training set that a full model of the first variant is trained on too (table 8)."""
     epochs: Annotated[float, Field(gt=0.0)] = 1.0
@@ -356,6 +359,8 @@ class EngineSettings(Section):
     """Requests that the engine works on at a time; the others wait."""
     live_paths: Annotated[int, Field(ge=1)] = LIVE_PATHS
     """Verification paths judged at a time; the others wait. Each holds an interpreter and a place in caches."""
+    replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """Copies of the model at work, each in a process, on a core or a GPU, of its own (backend transformers)."""
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
@@ -373,6 +378,12 @@ class EngineSettings(Section):
     """Time that the server may take to answer one request (backend openai)."""
     attempts: Annotated[int, Field(ge=1)] = 6
     """How often a request is made before the server is given up, with growing waits between (backend openai)."""
+
+    @model_validator(mode="after")
+    def _only_the_embedded_engine_is_copied(self) -> EngineSettings:
+        if self.replicas > 1 and self.backend != "transformers":
+            raise ValueError(f"engine.replicas is {self.replicas}, allowed with backend {self.backend!r}: 1")
+        return self
 
 
 class SandboxSettings(Section):
@@ -448,6 +459,15 @@ class Profile(Section):
             raise ValueError(
                 f"refinement.solutions is {self.refinement.solutions}, allowed: at most scaling.candidates "
                 f"= {self.scaling.candidates}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _chains_are_made_of_analyses(self) -> Profile:
+        if self.training.think and self.rationales.mode not in WITH_ANALYSIS:
+            raise ValueError(
+                f"training.think needs rationales with an analysis: rationales.mode is {self.rationales.mode!r}, "
+                f"allowed: {', '.join(WITH_ANALYSIS)}"
             )
         return self
 

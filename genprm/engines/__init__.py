@@ -56,6 +56,10 @@ def open_engine(model: str, settings: EngineSettings) -> Engine:
         from genprm.engines.vllm import VllmEngine
 
         return VllmEngine(resolve_model(model), settings)
+    if settings.replicas > 1:
+        from genprm.engines.replicas import ReplicatedEngine
+
+        return ReplicatedEngine(resolve_model(model), settings)
     from genprm.engines.transformers import TransformersEngine
 
     return TransformersEngine(resolve_model(model), settings)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from genprm.engines.base import Completion, EngineError, Sampling
@@ -223,7 +224,7 @@ def _load(model: str, settings: EngineSettings) -> Any:
         weights = AutoModelForCausalLM.from_pretrained(
             model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
     return weights.to("cuda" if cuda else "cpu").eval()

@@ -30,11 +30,13 @@ _VLLM = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a m
 
 BACKENDS = [
     "transformers",
+    "transformers copied",
     "openai",
     pytest.param("vllm", marks=_VLLM),
     pytest.param("openai to vllm", marks=_VLLM),
 ]
-"""`openai` talks to a server in this process, `openai to vllm` to a `vllm serve`."""
+"""`transformers copied` is two copies in processes; `openai` talks to a server in this process, `openai to vllm` to
+a `vllm serve`."""
 
 
 def need_vllm() -> None:
@@ -81,6 +83,8 @@ def opened(backend: str, model: str) -> Iterator[Engine]:
         elif backend == "openai to vllm":
             url = stack.enter_context(vllm_serve(model))
             settings = EMBEDDED.model_copy(update={"backend": "openai", "url": url + "/v1"})
+        elif backend == "transformers copied":
+            settings = EMBEDDED.model_copy(update={"replicas": 2})
         elif backend == "vllm":
             need_vllm()
             settings = IN_PROCESS_VLLM
