@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from rich.table import Table
 
-from genprm.planning.totals import Planned
+from genprm.planning.planned import Planned, short
 from orchestration.staleness import Node
 
 
@@ -41,7 +41,7 @@ COUNTED = {
 }
 """The artifacts that plans are about."""
 QUANTITIES = ("requests", "prompt_tokens", "tokens", "executions")
-HEADINGS = ("requests", "prompts, read once", "output tokens", "executions")
+HEADINGS = ("requests", "read once", "written", "runs of code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ def planned_for(artifact: str, rows: Iterable[Planned]) -> Planned | None:
 
 
 def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: str) -> Table:
-    """A line per artifact that something was made of: what it spent, and what share of the plan that is."""
-    table = Table(
-        "asset", "made", *HEADINGS, title=f"spent, beside the plan {source}", title_justify="left", box=None
-    )
+    """A row per artifact that something was made of: what it spent, and what share of the plan that is."""
+    table = Table("asset", "made", title=f"spent, beside the plan {source}", title_justify="left", box=None)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
     for artifact, one in spent.items():
         if one.made:
             planned = planned_for(artifact, rows)
@@ -109,4 +109,4 @@ _PLANNED = {name: name for name in QUANTITIES} | {"prompt_tokens": "prefix_token
 def _cell(spent: float | None, planned: float | None) -> str:
     if spent is None or not (spent or planned):
         return ""
-    return f"{spent:,.0f}" + (f" ({100 * spent / planned:.0f} % of {planned:,.0f})" if planned else "")
+    return f"{spent:,.0f}" + (f"\n{100 * spent / planned:.0f} % of {short(planned)}" if planned else "")

@@ -46,7 +46,8 @@ def show(title: str, rows: Sequence[Row], as_json: bool, notes: Sequence[str] = 
     table = Table(title=title)
     for name in columns:
         text = all(isinstance(row.get(name), str | None) for row in rows)
-        table.add_column(name, justify="left" if text else "right")
+        # Where the terminal is narrow, cells become taller: nothing is cut off.
+        table.add_column(name, justify="left" if text else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_shown(row.get(name)) for name in columns))
     # A file has no width of its own; a terminal does.

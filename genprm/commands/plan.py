@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from genprm.bench.tables import Cell
-    from genprm.planning.totals import Planned
+    from genprm.planning.planned import Planned
+
+_NOT_CHOSEN = re.compile(r"mc_scores, (\w+) \(not chosen\)")
 
 
 def plan(
@@ -44,26 +48,28 @@ def plan(
         given = {assignment.partition("=")[0] for assignment in assume or ()}
         made, assumed = plan_from_pilot(chosen, problems, assumed, given)
     save_plan(chosen, made)
-    rows = [_shown(row) for row in made.rows]
+    rows = [asdict(row) if as_json else _shown(row) for row in made.rows]
     notes = [
-        "low, high: 95 % of the output tokens by the chance of problems; assumptions may be wrong beyond that.",
-        "M: million tokens. read once: with every shared prefix read once. checkpoints: tokens trained on.",
-        "kept: genprm status shows it beside what the run spends.",
+        "read, written: tokens of prompts, and of what is generated; once: with every shared prefix read once.",
+        "95 %: of the tokens written, by the chance of problems; assumptions may be wrong beyond that.",
+        "checkpoints: conversations, and tokens trained on. refinement: critiques and rewrites. runs: of code.",
+        "Kept: genprm status shows it beside what the run spends.",
         "assumed: " + ", ".join(f"{name} {value:g}" for name, value in assumed.model_dump().items()),
     ]
     show(f"Plan of {chosen.name}, {made.source}", rows, as_json, notes)
 
 
 def _shown(row: Planned) -> dict[str, Cell]:
+    from genprm.planning.planned import short
+
     return {
-        "artifact": row.artifact,
-        "requests": round(row.requests),
-        "prompts (M)": row.prompt_tokens / 1e6,
-        "read once (M)": row.prefix_tokens / 1e6,
-        "output (M)": row.tokens / 1e6,
-        "low": row.low / 1e6,
-        "high": row.high / 1e6,
-        "executions": round(row.executions),
-        "GPU-hours": row.gpu_hours,
-        "disk (MB)": row.disk_mb,
+        "artifact": f"(if {other[1]})" if (other := _NOT_CHOSEN.fullmatch(row.artifact)) else row.artifact,
+        "requests": short(row.requests),
+        "read": short(row.prompt_tokens),
+        "once": short(row.prefix_tokens),
+        "written": short(row.tokens) if row.tokens else "",
+        "95 %": f"{short(row.low)}-{short(row.high)}" if row.high > row.low else "",
+        "runs": short(row.executions) if row.executions else "",
+        "GPU-h": short(row.gpu_hours),
+        "MB": short(row.disk_mb) if row.disk_mb else "",
     }

@@ -50,6 +50,12 @@ class Assumptions(Section):
     """Steps of a benchmark case (ProcessBench)."""
     case_judged: Share = 0.67
     """Part of them that is judged: up to the first wrong one (ProcessBench, mean of its subsets)."""
+    found_wrong: Share = 0.3
+    """First solutions that a critic finds wrong (one in three or four is, at the assumed Pass@1)."""
+    found_again: Share = 0.6
+    """Rewritten solutions that it finds wrong again: those that were hard stay so."""
+    critique_tokens: Positive = 500
+    """Output tokens of the policy's own critique of a solution."""
     answer_problems: Annotated[int, Field(ge=1)] = 500
     """Problems of a set with answers where the profile sets no limit (MATH500)."""
     generated_per_second: Positive = 4600

@@ -4,6 +4,7 @@ rules."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,11 +41,18 @@ class Spent:
         )
 
 
+class Kept(NamedTuple):
+    """Solutions of one kind that consensus filtering keeps, and the judged steps of them all."""
+
+    solutions: float
+    steps: float
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemCost:
     """One problem: samples of the policy, what was kept of them, rollouts per estimator, and judgements of the
-    steps up to the first wrong one, with the code blocks run for them. `agreed` counts the solutions that
-    consensus filtering keeps, those with a wrong step and those without one.
+    steps up to the first wrong one, with the code blocks run for them. `agreed` is what consensus filtering keeps
+    with a wrong step, and without one.
     """
 
     sampled: Spent
@@ -53,7 +61,7 @@ class ProblemCost:
     rollouts: dict[str, Spent]
     judged: Spent
     executions: float
-    agreed: tuple[float, float]
+    agreed: tuple[Kept, Kept]
 
 
 def with_estimator(settings: MonteCarloSettings, estimator: str) -> MonteCarloSettings:
@@ -77,11 +85,14 @@ def simulated_cost(profile: Profile, assumed: Assumptions, rng: np.random.Genera
     problem = round(assumed.problem_tokens)
     sampled = Spent(samples, round(samples * per_sample), samples * problem, problem)
     if not right or not wrong:
-        return ProblemCost(sampled, 0, 0, {name: Spent() for name in ESTIMATORS}, Spent(), 0, (0, 0))
+        return ProblemCost(
+            sampled, 0, 0, {name: Spent() for name in ESTIMATORS}, Spent(), 0, (Kept(0, 0), Kept(0, 0))
+        )
     process = StepProcess(assumed.strength, assumed.recovery, further_steps=assumed.further_steps)
     kinds = [False] * min(right, settings.wanted_correct) + [True] * min(wrong, settings.wanted_incorrect)
     kept = [process.solution(rng, right / samples, is_wrong) for is_wrong in kinds]
-    steps = sum(len(s.shares) if s.first_error in (None, NO_ERROR) else s.first_error + 1 for s in kept)
+    judged = [len(s.shares) if s.first_error in (None, NO_ERROR) else s.first_error + 1 for s in kept]
+    steps = sum(judged)
     mode = profile.rationales.mode
     return ProblemCost(
         sampled,
@@ -90,8 +101,13 @@ def simulated_cost(profile: Profile, assumed: Assumptions, rng: np.random.Genera
         _rollouts(kept, profile.monte_carlo, assumed, rng),
         judged_steps(len(kept), steps, mode, assumed),
         steps * executions_of(mode, assumed),
-        (assumed.agree * kinds.count(True), assumed.agree * kinds.count(False)),
+        (_agreed(judged, kinds, True, assumed), _agreed(judged, kinds, False, assumed)),
     )
+
+
+def _agreed(judged: list[int], kinds: list[bool], kind: bool, assumed: Assumptions) -> Kept:
+    of_kind = [steps for steps, one in zip(judged, kinds, strict=True) if one == kind]
+    return Kept(assumed.agree * len(of_kind), assumed.agree * sum(of_kind))
 
 
 def judged_tokens(mode: Mode, assumed: Assumptions) -> float:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from genprm.consensus import decide
 from genprm.conversation import turn_for_mode
 from genprm.labels import label_steps
-from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
+from genprm.planning.costs import ESTIMATORS, Kept, ProblemCost, Spent
 from genprm.records import NO_ERROR, Rationale, SampledProblem, Solution, StepScores
 from genprm.settings import MAIN_VARIANT, Profile
+
+
+def _kept(rationales: Iterable[Rationale], with_error: bool) -> Kept:
+    judged = [len(r.verification.steps) for r in rationales if (r.judged_first_error != NO_ERROR) == with_error]
+    return Kept(len(judged), sum(judged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,6 @@ class Pilot:
         pairs = zip(self.labelled, self.rationales, strict=True)
         rows = [pair for pair in pairs if pair[0].solution.problem_id == problem_id]
         kept = [rationale for labelled, rationale in rows if self._agrees(labelled, rationale)]
-        with_error = sum(rationale.judged_first_error != NO_ERROR for rationale in kept)
         return ProblemCost(
             sampled,
             len(rows),
@@ -50,7 +55,7 @@ class Pilot:
             {name: sum((labelled.rollouts[name] for labelled, _ in rows), Spent()) for name in ESTIMATORS},
             sum((self._judgement(rationale) for _, rationale in rows), Spent()),
             sum(len(step.executions) for _, rationale in rows for step in rationale.verification.steps),
-            (with_error, len(kept) - with_error),
+            (_kept(kept, with_error=True), _kept(kept, with_error=False)),
         )
 
     def _agrees(self, labelled: Labelled, rationale: Rationale) -> bool:
@@ -82,6 +87,8 @@ class Pilot:
         if self.profile.rationales.mode == "full":
             written = [len(turn_for_mode(step.text, "cot")) / len(step.text) for step in judged]
             found["analysis"] = statistics.fmean(written)
+        if self.profile.scaling.model == self.profile.solutions.model:
+            found["found_wrong"] = 1 - statistics.fmean(row.pass_at_1 for row in self.counts)
         if self.profile.evaluation.source == "miniature":
             found |= {"case_steps": steps / len(paths), "case_judged": len(judged) / steps}
         return found

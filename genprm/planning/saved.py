@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import simulated_cost
-from genprm.planning.totals import Planned, plan
+from genprm.planning.planned import Planned
+from genprm.planning.totals import plan
 from genprm.settings import Profile, home
 
 WITHOUT_COST = {"engine", "sandbox", "tracking", "runner"}

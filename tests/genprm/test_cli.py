@@ -475,8 +475,15 @@ def test_a_plan_needs_no_model() -> None:
         "processbench",
     ]
     fixed, sequential = rows["mc_scores, fixed"], rows["mc_scores, sequential (not chosen)"]
-    assert sequential["output (M)"] < fixed["output (M)"] / 2
-    assert fixed["low"] < fixed["output (M)"] < fixed["high"]
+    assert sequential["tokens"] < fixed["tokens"] / 2
+    assert fixed["low"] < fixed["tokens"] < fixed["high"]
+
+
+def test_a_plan_fits_a_line_of_a_hundred_characters() -> None:
+    lines = call("plan", "--profile", "miniature-full").splitlines()
+    names = ("solutions", "mc_scores, fixed", "(if sequential)", "judged_otherwise", "best_of_n", "refinement")
+    assert all(any(f" {name} " in line for line in lines) for name in names)
+    assert max(len(line) for line in lines if "│" in line) <= 100
 
 
 def test_a_plan_on_wrong_assumptions_is_refused() -> None:

@@ -19,8 +19,8 @@ from genprm.planning.assumptions import Assumptions, read_assumptions
 from genprm.planning.costs import simulated_cost
 from genprm.planning.measured import Pilot
 from genprm.planning.pilot import CountingEngine, plan_from_pilot, run_pilot, spread
+from genprm.planning.planned import Planned
 from genprm.planning.saved import SavedPlan, read_plan, save_plan
-from genprm.planning.totals import Planned
 from genprm.records import Message, Problem, Provenance
 from genprm.settings import EngineSettings, EvaluationSettings, Profile
 
@@ -55,7 +55,10 @@ def test_an_even_problem_costs_a_batch_and_k_rollouts_a_step() -> None:
         assert 6 <= cost.judged.completions == cost.executions <= 8
         assert cost.judged.tokens == cost.judged.completions * 345
         assert cost.judged.prefix_tokens == 4 * 100 + cost.judged.completions * 60
-        assert cost.agreed == (2 * 0.49, 2 * 0.49)
+        # half of the solutions of each kind agree, whatever their length
+        assert [kept.solutions for kept in cost.agreed] == [2 * 0.49, 2 * 0.49]
+        assert cost.agreed[1].steps == 4 * 0.49
+        assert sum(kept.steps for kept in cost.agreed) == pytest.approx(0.49 * cost.judged.completions)
 
 
 def test_an_assumption_can_be_given_another_value() -> None:
@@ -154,7 +157,7 @@ def test_a_pilot_judges_and_filters_as_the_run_will(done: Pilot) -> None:
     assert cost.judged.prefix_tokens == sum(row.verification.prompt_tokens for row in done.rationales)
     # an exact half of the rollouts after the first step arrives whatever the solution: no label says it is wrong
     assert [labelled.scores.mc for labelled in done.labelled] == [[0.5, 0.0], [0.5, 1.0]] * 2
-    assert cost.agreed == (2, 2)
+    assert cost.agreed == ((2, 4), (2, 4))
     assert done.assumptions()["judged_step_tokens"] == sum(tokens) / 8
     assert done.assumptions()["further_steps"] == 0
 

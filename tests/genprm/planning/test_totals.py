@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
-from genprm.planning.totals import Planned, plan, slowness
+from genprm.planning.costs import ESTIMATORS, Kept, ProblemCost, Spent
+from genprm.planning.planned import Planned, slowness
+from genprm.planning.totals import plan
 from genprm.settings import Profile
 
 ASSUMED = Assumptions(generated_per_second=1000, read_per_second=10_000, further_steps=4, agree=0.5)
 
 
 def cost(tokens: int = 100) -> ProblemCost:
-    """Four solutions of six steps, five of which are judged; two are kept, one of them wrong."""
+    """Four solutions of six steps; two are kept, one judged to its fourth step, which is wrong, one to its end."""
     rollouts = {"fixed": Spent(64, 640, 6400, 64), "sequential": Spent(16, 160, 1600, 64)}
     judged = Spent(20, 7000, 9000, 1600)
-    return ProblemCost(Spent(8, tokens, 80, 10), 4, 24, rollouts, judged, executions=22, agreed=(1.0, 1.0))
+    agreed = (Kept(1, 4), Kept(1, 6))
+    return ProblemCost(Spent(8, tokens, 80, 10), 4, 24, rollouts, judged, executions=22, agreed=agreed)
 
 
 def profile(**sections: object) -> Profile:
     values = {"problems": {"limit": 1000}, "training": {"base": {"small": "b-7b"}, "modes": ["full", "direct"]}}
     return Profile.model_validate({"name": "p", **values, **sections})
+
+
+def replaced(**values: float) -> Assumptions:
+    return ASSUMED.model_copy(update=values)
 
 
 def planned(chosen: Profile, costs: list[ProblemCost]) -> dict[str, Planned]:
@@ -64,9 +71,24 @@ def test_ablations_are_trained_on_the_first_variant_alone() -> None:
 
 
 def test_a_balanced_training_set_has_as_many_of_both_kinds() -> None:
-    few_wrong = replace(cost(), agreed=(0.25, 1.0))
+    few_wrong = replace(cost(), agreed=(Kept(0.25, 1), Kept(1, 6)))
     row = planned(profile(consensus={"balance": True, "share": 0.5}), [few_wrong, few_wrong])["checkpoints"]
     assert row.requests == 2 * 0.5 * 2 * 250
+    # half of 250 of each kind: of four steps and of six
+    steps = 125 * 4 + 125 * 6
+    assert row.prompt_tokens == 2 * 250 * 100 + steps * (60 + 345) + steps * (60 + 1)
+
+
+def test_training_is_as_sure_as_few_problems_make_it() -> None:
+    """One problem in two keeps a solution of each kind. The interval against the binomial: a mean over problems
+    that leaves 1 / 20 + 1 / 1000 of the variance of one."""
+    nothing = replace(cost(), agreed=(Kept(0, 0), Kept(0, 0)))
+    row = planned(profile(), [cost(), nothing] * 10)["checkpoints"]
+    half = 1.96 * 0.5 * math.sqrt(1 / 20 + 1 / 1000) / 0.5
+    assert row.low / row.prompt_tokens == pytest.approx(1 - half, abs=0.06)
+    assert row.high / row.prompt_tokens == pytest.approx(1 + half, abs=0.06)
+    sure = planned(profile(), [cost(), cost()])["checkpoints"]
+    assert sure.low == sure.high == sure.prompt_tokens
 
 
 def test_evaluation_judges_every_model_on_every_case() -> None:
@@ -98,6 +120,45 @@ def test_candidates_are_drawn_once_and_judged_by_every_model_to_their_end() -> N
     # full, untrained and rationale model on 2 paths, direct on 1
     assert judged.requests == 500 * 4 * 6 * (2 + 2 + 2 + 1)
     assert judged.executions == 500 * 4 * 6 * (2 + 2 + 2)
+
+
+def test_models_of_other_labels_and_of_parts_of_the_data_choose_among_nothing() -> None:
+    labels = {"variants": {"hard": {"estimator": "hard"}}}
+    scaling = {"sets": ["math500"], "candidates": 4}
+    base = {"base": {"small": "b-7b"}, "modes": ["full", "direct"], "discriminative": True}
+    chosen = profile(training=base, labels=labels, scaling=scaling)
+    more = profile(training={**base, "variants": ["main", "hard"], "shares": [0.5]}, labels=labels, scaling=scaling)
+    few, many = planned(chosen, [cost(), cost()]), planned(more, [cost(), cost()])
+    # full, direct, the head, the untrained base and the rationale model
+    assert few["best_of_n"].requests == 500 * 4 * 6 * 5
+    assert many["best_of_n"] == few["best_of_n"]
+    assert many["processbench"].requests > few["processbench"].requests
+
+
+def test_critics_are_asked_again_about_what_is_written_again() -> None:
+    assert "refinement" not in planned(profile(scaling={"sets": ["math500"]}), [cost(), cost()])
+    scaling = {"sets": ["math500"], "limit": 100, "model": "policy-7b"}
+    settings = {"sets": ["math500"], "solutions": 2, "turns": 2}
+    assumed = replaced(found_wrong=0.5, found_again=0.25, invalid=0.0, critique_tokens=200)
+    (row,) = (
+        r
+        for r in plan(profile(scaling=scaling, refinement=settings), [cost()], assumed)
+        if r.artifact == "refinement"
+    )
+    # 200 solutions of six steps; 100 are rewritten and judged again, of these 25 are rewritten again
+    critiques, rewrites = 300, 125
+    steps = 200 * 6 * 0.75 + 100 * 6 * 0.875
+    assert row.requests == 3 * (critiques + rewrites)
+    assert row.tokens == critiques * 200 + 2 * steps * 345 + 3 * rewrites * 360
+    assert row.executions == 2 * steps
+    # the policy reads whole solutions, and for each rewrite the wrong step again and what is said about it
+    own, rewritten = critiques * (100 + 360), rewrites * (100 + 360 + 60)
+    judged = critiques * 100 + steps * 60
+    assert row.prefix_tokens == own + 2 * judged + 3 * rewritten + rewrites * 200 + 2 * rewrites * 207
+
+    kept = profile(scaling=scaling, refinement={**settings, "keep_steps": True})
+    (shorter,) = (r for r in plan(kept, [cost()], assumed) if r.artifact == "refinement")
+    assert row.tokens - shorter.tokens == 3 * rewrites * 180
 
 
 def test_the_interval_holds_the_run_for_nineteen_pilots_in_twenty() -> None:

@@ -1,0 +1,120 @@
+"""What models cost once they are there: judging the benchmark, choosing among candidates, criticising."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from genprm.planning.assumptions import Assumptions
+from genprm.planning.costs import Spent, executions_of, judged_steps
+from genprm.planning.models import Judge, benchmark_judges, critics, judges_otherwise, rankers
+from genprm.planning.planned import Planned, added, priced
+from genprm.settings import Profile, RefinementSettings
+
+
+def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
+    """Every model that is judged by, on every subset, with its number of verification paths; and the full models in
+    other modes, where the profile wants them."""
+    cases = len(profile.evaluation.subsets) * (profile.evaluation.limit or assumed.cases)
+    steps = cases * assumed.case_steps * assumed.case_judged
+    judged = [_judged("processbench", benchmark_judges(profile), cases, steps, assumed)]
+    otherwise = judges_otherwise(profile)
+    return [*judged, _judged("judged_otherwise", otherwise, cases, steps, assumed)] if otherwise else judged
+
+
+def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
+    """Candidates on every set of answers, each of their steps judged by every ranker; nothing without sets."""
+    scaling = profile.scaling
+    if not scaling.sets:
+        return []
+    problems = len(scaling.sets) * (scaling.limit or assumed.answer_problems)
+    count = problems * scaling.candidates
+    steps = count * _steps(assumed)
+    prompts = (count * assumed.problem_tokens, problems * assumed.problem_tokens)
+    drawn = _spent(count, steps * assumed.step_tokens, *prompts)
+    return [
+        priced("candidates", scaling.model, drawn, 0, assumed),
+        _judged("best_of_n", rankers(profile), count, steps, assumed),
+    ]
+
+
+def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
+    """The policy and the reward models as critics of the same solutions, and what the policy makes of each one's
+    critiques; requests are critiques and rewrites. Nothing without sets."""
+    settings, policy = profile.refinement, profile.scaling.model
+    if not settings.sets:
+        return []
+    problems = len(settings.sets) * (profile.scaling.limit or assumed.answer_problems)
+    turns = turns_of(problems * settings.solutions, settings.turns, assumed)
+    analysis = assumed.analysis * assumed.judged_step_tokens
+    parts = [
+        priced("", policy, _own_critiques(turns, assumed), 0, assumed),
+        priced("", policy, _rewrites(turns, assumed.critique_tokens, settings, assumed), 0, assumed),
+    ]
+    for model in critics(profile):
+        judged = _judged("", [Judge(model, "full", settings.votes)], turns.critiques, turns.judged, assumed)
+        parts.append(replace(judged, requests=turns.critiques))
+        parts.append(priced("", policy, _rewrites(turns, analysis, settings, assumed), 0, assumed))
+    return [added("refinement", parts)]
+
+
+class Turns(NamedTuple):
+    """What one critic is asked over all turns: solutions, their steps up to the first one it finds wrong, and how
+    many of them are written again."""
+
+    critiques: float
+    judged: float
+    rewrites: float
+
+
+def turns_of(solutions: float, turns: int, assumed: Assumptions) -> Turns:
+    """The turns of a critic, which finds the first solutions wrong at one rate and their rewrites at another. A
+    rewrite without numbered steps ends it; a wrong step is in the middle on average."""
+    critiques = judged = rewrites = 0.0
+    due, wrong = solutions, assumed.found_wrong
+    for _ in range(turns):
+        critiques += due
+        judged += due * (1 - wrong / 2) * _steps(assumed)
+        rewrites += due * wrong
+        due, wrong = due * wrong * (1 - assumed.invalid), assumed.found_again
+    return Turns(critiques, judged, rewrites)
+
+
+def _own_critiques(turns: Turns, assumed: Assumptions) -> Spent:
+    read = turns.critiques * (assumed.problem_tokens + _steps(assumed) * assumed.step_tokens)
+    return _spent(turns.critiques, turns.critiques * assumed.critique_tokens, read, read)
+
+
+def _rewrites(turns: Turns, critique: float, settings: RefinementSettings, assumed: Assumptions) -> Spent:
+    """Each reads the problem, the solution, its wrong step once more and `critique` tokens about it."""
+    solution = _steps(assumed) * assumed.step_tokens
+    written = solution / 2 if settings.keep_steps else solution
+    read = turns.rewrites * (assumed.problem_tokens + solution + assumed.step_tokens + critique)
+    return _spent(turns.rewrites, turns.rewrites * written, read, read)
+
+
+def _judged(
+    artifact: str, judges: Sequence[Judge], solutions: float, steps: float, assumed: Assumptions
+) -> Planned:
+    """`steps` of `solutions`, judged by all of the judges on each of their paths."""
+    parts = [
+        priced(
+            "",
+            judge.model,
+            judged_steps(solutions * judge.votes, steps * judge.votes, judge.mode, assumed),
+            steps * judge.votes * executions_of(judge.mode, assumed),
+            assumed,
+        )
+        for judge in judges
+    ]
+    return added(artifact, parts)
+
+
+def _steps(assumed: Assumptions) -> float:
+    """Steps of a solution."""
+    return 2 + assumed.further_steps
+
+
+def _spent(completions: float, tokens: float, prompt_tokens: float, prefix_tokens: float) -> Spent:
+    return Spent(round(completions), round(tokens), round(prompt_tokens), round(prefix_tokens))
