@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from genprm.planning.pilot import CountingEngine, plan_from_pilot, run_pilot, sp
 from genprm.planning.planned import Planned
 from genprm.planning.saved import SavedPlan, read_plan, save_plan
 from genprm.records import Message, Problem, Provenance
-from genprm.settings import EngineSettings, EvaluationSettings, Profile
+from genprm.settings import EngineSettings, EvaluationSettings, Profile, ScalingSettings
 
 
 def rng() -> np.random.Generator:
@@ -160,6 +161,12 @@ def test_a_pilot_judges_and_filters_as_the_run_will(done: Pilot) -> None:
     assert cost.agreed == ((2, 4), (2, 4))
     assert done.assumptions()["judged_step_tokens"] == sum(tokens) / 8
     assert done.assumptions()["further_steps"] == 0
+
+
+def test_what_a_critic_finds_wrong_is_taken_from_a_pilot_of_the_same_policy(done: Pilot) -> None:
+    assert "found_wrong" not in done.assumptions()
+    same = PROFILE.model_copy(update={"scaling": ScalingSettings(model="m")})
+    assert replace(done, profile=same).assumptions()["found_wrong"] == 0.5
 
 
 def test_a_plan_from_a_pilot_takes_what_was_measured_except_what_is_given(
