@@ -3,7 +3,7 @@
 A journal is a file of JSON lines `{"key", "value"}`. The key is a hash of everything that decides the value
 (inputs, parameters, model, sample index), so that a changed parameter finds nothing and an unchanged one finds
 everything, in whatever order and however often the work is started. A line counts once it is on disk; a line torn
-by a crash is dropped, and its row is made again.
+by a crash is dropped, and its row is made again. What rows say stays on disk; in memory is where each one begins.
 """
 
 from __future__ import annotations
@@ -55,48 +55,50 @@ class Journal:
         except BlockingIOError:
             self._file.close()
             raise JournalError(f"journal {path} is in use by another process") from None
-        self._values: dict[str, Any] = {}
+        self._places: dict[str, int] = {}
+        self._end = 0
         self._unsynced = 0
         self._synced_at = time.monotonic()
         self._load()
 
     def _load(self) -> None:
         self._file.seek(0)
-        good = 0
         for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
                 break
             try:
-                row = json.loads(line)
-                self._values[row["key"]] = row["value"]
+                key, _ = _parsed(line)
             except (ValueError, KeyError, TypeError):
                 if self._file.read(1):
                     self._file.close()
                     raise JournalError(f"journal {self._path}, line {number}: not a journal row") from None
                 break
-            good += len(line)
-        self._file.truncate(good)
-        self._file.seek(good)
+            self._places[key] = self._end
+            self._end += len(line)
+        self._file.truncate(self._end)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._places)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._values
+        return key in self._places
 
     def get(self, key: str) -> Any:
-        """The value put under `key`.
+        """The value put under `key`, as JSON has it.
 
         Raises:
             KeyError: nothing was.
         """
-        return self._values[key]
+        self._file.seek(self._places[key])
+        return _parsed(self._file.readline())[1]
 
     def put(self, key: str, value: Any) -> None:
         """Append a JSON-like value: at once it survives this process, from the next sync on a power cut."""
-        self._file.write(json.dumps({"key": key, "value": value}).encode() + b"\n")
+        line = json.dumps({"key": key, "value": value}).encode() + b"\n"
+        self._file.write(line)
         self._file.flush()
-        self._values[key] = value
+        self._places[key] = self._end
+        self._end += len(line)
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
             self.sync()
@@ -123,6 +125,11 @@ class Journal:
         self.close()
 
 
+def _parsed(line: bytes) -> tuple[str, Any]:
+    row = json.loads(line)
+    return row["key"], row["value"]
+
+
 async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
     """The JSON-like value under `key`: from the journal where it is there, else what `work` makes and it keeps."""
     if key not in journal:
@@ -141,27 +148,25 @@ async def finish(
 ) -> list[T]:
     """The result of every item, in the order of `keys`: from the journal where it is there, else by `work(index)`.
 
-    At most `in_flight` items are worked on at a time. Results pass through `encode` and `decode` in both cases, so
-    that a resumed run returns exactly what an undisturbed one does. The first failure ends the rest; what was
-    finished before stays in the journal.
+    At most `in_flight` items are worked on at a time, begun in order. Results pass through `encode` and `decode` in
+    both cases, so that a resumed run returns exactly what an undisturbed one does. The first failure ends the rest;
+    what was finished before stays in the journal.
     """
-    gate = asyncio.Semaphore(in_flight)
+    missing = (index for index, key in enumerate(keys) if key not in journal)
     finished = sum(key in journal for key in keys)
     done(finished, len(keys))
 
-    async def one(index: int) -> None:
+    async def next_ones() -> None:
         nonlocal finished
-        async with gate:
-            value = await work(index)
-        journal.put(keys[index], encode(value))
-        finished += 1
-        done(finished, len(keys))
+        for index in missing:
+            journal.put(keys[index], encode(await work(index)))
+            finished += 1
+            done(finished, len(keys))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for index, key in enumerate(keys):
-                if key not in journal:
-                    group.create_task(one(index))
+            for _ in range(min(in_flight, len(keys) - finished)):
+                group.create_task(next_ones())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     finally:

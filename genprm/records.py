@@ -262,7 +262,8 @@ class SampledSolution:
 
 @dataclass(frozen=True, slots=True)
 class SolutionRewards:
-    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths.
+    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths; of a
+    model that answers for whole solutions that one answer.
 
     `executions` counts the code blocks that were run, `reading` says how the rewards were read; it is None where
     they are the model's own numbers.
@@ -360,21 +361,6 @@ def from_dict(record: type[R], row: dict[str, Any]) -> R:
     return record(**{name: _from_value(hints[name], row[name]) for name in hints})
 
 
-def from_table(record: type[R], table: pa.Table) -> list[R]:
-    """The rows of a table as records.
-
-    Raises:
-        ValueError: a column is missing or of another type; the message names the record.
-    """
-    expected = schema_of(record)
-    if table.schema.remove_metadata() != expected:
-        raise ValueError(
-            f"table is not a table of {record.__name__}: found columns {table.schema.names}, "
-            f"expected {expected.names} (or the column types differ)"
-        )
-    return [from_dict(record, row) for row in table.to_pylist()]
-
-
 def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
     """Sixteen hex digits of what rows say, whatever wrote them and in whichever file; fields in `without` aside.
 
@@ -390,14 +376,33 @@ def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
+ROWS_AT_A_TIME = 1024
+"""Rows that are turned into columns, or back, together: there is never a second copy of them all."""
+
+
 def read_rows(record: type[R], path: Path) -> list[R]:
-    """Read a Parquet file written by `write_rows`."""
-    return from_table(record, pq.read_table(path))
+    """Read a Parquet file written by `write_rows`.
+
+    Raises:
+        ValueError: a column is missing or of another type; the message names the record.
+    """
+    expected = schema_of(record)
+    with pq.ParquetFile(path) as file:
+        found = file.schema_arrow
+        if found.remove_metadata() != expected:
+            raise ValueError(
+                f"table is not a table of {record.__name__}: found columns {found.names}, "
+                f"expected {expected.names} (or the column types differ)"
+            )
+        parts = file.iter_batches(ROWS_AT_A_TIME)
+        return [from_dict(record, row) for part in parts for row in part.to_pylist()]
 
 
 def write_rows(record: type[R], rows: Sequence[R], path: Path) -> None:
     """Write rows to a Parquet file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    pq.write_table(to_table(record, rows), part)
+    with pq.ParquetWriter(part, schema_of(record)) as writer:
+        for start in range(0, len(rows), ROWS_AT_A_TIME):
+            writer.write_table(to_table(record, rows[start : start + ROWS_AT_A_TIME]))
     part.replace(path)

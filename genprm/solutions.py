@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
 from genprm.answers import AnswerChecker, extract_answer
@@ -108,21 +110,6 @@ async def judge_path(prefill: str, completion: Completion, answer: str, answers:
     return Path(tuple(steps), found, correct, None, completion.tokens, completion.prompt_tokens)
 
 
-def _distinct(paths: list[Path], correct: bool) -> dict[tuple[str, ...], int]:
-    """The first sample index of each distinct valid path that is right (or wrong), in sampling order."""
-    found: dict[tuple[str, ...], int] = {}
-    for index, path in enumerate(paths):
-        if path.flaw is None and path.correct == correct:
-            found.setdefault(path.steps, index)
-    return found
-
-
-def _outcome(correct: int, incorrect: int) -> str:
-    if not correct:
-        return "hard"
-    return "kept" if incorrect else "easy"
-
-
 class PathSource:
     """Samples and judges paths of one problem; with a `journal` no batch is ever sampled twice.
 
@@ -200,41 +187,72 @@ async def sample_solutions(
     `journal` finished batches are taken from it and put into it (`PathSource`).
     """
     source = PathSource(problem, engine, settings, answers, journal, made_by)
-    paths: list[Path] = []
+    sampled = _Sampled(settings)
     batch = 0
-    while len(paths) < settings.max_samples:
-        paths += await source.sample(batch, len(paths), next_batch(len(paths), settings))
+    while sampled.samples < settings.max_samples and not sampled.enough:
+        sampled.add(await source.sample(batch, sampled.samples, next_batch(sampled.samples, settings)))
         batch += 1
-        right, wrong = _distinct(paths, True), _distinct(paths, False)
-        if len(right) >= settings.wanted_correct and len(wrong) >= settings.wanted_incorrect:
-            break
-    right, wrong = _distinct(paths, True), _distinct(paths, False)
-    outcome = _outcome(len(right), len(wrong))
-    correct = sum(path.correct for path in paths)
-    sampled = SampledProblem(
-        problem_id=problem.id,
-        samples=len(paths),
-        correct=correct,
-        invalid=sum(path.flaw is not None for path in paths),
-        pass_at_1=correct / len(paths),
-        outcome=outcome,
-        tokens=sum(path.tokens for path in paths),
-        prompt_tokens=max(path.prompt_tokens for path in paths),
-    )
-    if outcome != "kept":
-        return sampled, []
-    chosen = [*list(right.values())[: settings.wanted_correct], *list(wrong.values())[: settings.wanted_incorrect]]
-    return sampled, [_solution(problem, index, paths[index], sampled.pass_at_1) for index in sorted(chosen)]
+    return sampled.problem(problem), sampled.solutions(problem)
 
 
-def _solution(problem: Problem, index: int, path: Path, pass_at_1: float) -> Solution:
-    return Solution(
-        id=f"{problem.id}-{index}",
-        problem_id=problem.id,
-        problem=problem.problem,
-        answer=problem.answer,
-        steps=list(path.steps),
-        final_answer=path.final_answer,
-        correct=path.correct,
-        pass_at_1=pass_at_1,
-    )
+class _Sampled:
+    """The paths of a problem so far: counts of all of them, and the texts of those alone that may be kept. A hard
+    problem takes thousands of samples."""
+
+    def __init__(self, settings: SolutionSettings) -> None:
+        self._wanted = {True: settings.wanted_correct, False: settings.wanted_incorrect}
+        # Per kind the first distinct valid paths, with the index of the sample.
+        self._kept: dict[bool, dict[tuple[str, ...], tuple[int, Path]]] = {True: {}, False: {}}
+        self.samples = 0
+        self._correct = self._invalid = self._tokens = self._prompt_tokens = 0
+
+    def add(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            kept = self._kept[path.correct]
+            if path.flaw is None and len(kept) < self._wanted[path.correct]:
+                kept.setdefault(path.steps, (self.samples, path))
+            self.samples += 1
+            self._correct += path.correct
+            self._invalid += path.flaw is not None
+            self._tokens += path.tokens
+            self._prompt_tokens = max(self._prompt_tokens, path.prompt_tokens)
+
+    @property
+    def enough(self) -> bool:
+        return all(len(self._kept[kind]) >= wanted for kind, wanted in self._wanted.items())
+
+    @property
+    def _outcome(self) -> str:
+        if not self._kept[True]:
+            return "hard"
+        return "kept" if self._kept[False] else "easy"
+
+    def problem(self, problem: Problem) -> SampledProblem:
+        return SampledProblem(
+            problem_id=problem.id,
+            samples=self.samples,
+            correct=self._correct,
+            invalid=self._invalid,
+            pass_at_1=self._correct / self.samples,
+            outcome=self._outcome,
+            tokens=self._tokens,
+            prompt_tokens=self._prompt_tokens,
+        )
+
+    def solutions(self, problem: Problem) -> list[Solution]:
+        if self._outcome != "kept":
+            return []
+        kept = sorted([*self._kept[True].values(), *self._kept[False].values()], key=itemgetter(0))
+        return [
+            Solution(
+                id=f"{problem.id}-{index}",
+                problem_id=problem.id,
+                problem=problem.problem,
+                answer=problem.answer,
+                steps=list(path.steps),
+                final_answer=path.final_answer,
+                correct=path.correct,
+                pass_at_1=self._correct / self.samples,
+            )
+            for index, path in kept
+        ]

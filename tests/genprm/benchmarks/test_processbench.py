@@ -11,7 +11,7 @@ import pytest
 from genprm.benchmarks.processbench import SUBSETS, load_processbench, load_subset
 from genprm.conversation import conversation_messages
 from genprm.fields import InputError
-from genprm.records import BenchmarkCase, from_table, to_table
+from genprm.records import BenchmarkCase, read_rows, write_rows
 from genprm.settings import TurnFormat
 from genprm.solutions import split_steps
 
@@ -42,8 +42,9 @@ def test_every_field_is_as_in_the_file(cases: list[BenchmarkCase], data_dir: Pat
         assert {name: getattr(case, name) for name in row} == row
 
 
-def test_cases_survive_a_table(cases: list[BenchmarkCase]) -> None:
-    assert from_table(BenchmarkCase, to_table(BenchmarkCase, cases)) == cases
+def test_cases_survive_a_table(cases: list[BenchmarkCase], tmp_path: Path) -> None:
+    write_rows(BenchmarkCase, cases, tmp_path / "cases.parquet")
+    assert read_rows(BenchmarkCase, tmp_path / "cases.parquet") == cases
 
 
 def test_rendering_loses_nothing(cases: list[BenchmarkCase]) -> None:
