@@ -6,13 +6,12 @@ from typing import Any
 import dagster as dg
 
 from assets.checkpoints import Checkpoint, read_checkpoint
-from assets.judging import counted, open_head, open_verifier, read_from, without_text
+from assets.judging import open_verifier, read_from, score_solutions, without_text
 from assets.parameters import REWARDS, reads_scaling
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
 from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
-from genprm.baselines.base import SolutionScore
 from genprm.journal import Journal, finish, row_key
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
 from genprm.rewards import rewards
@@ -20,7 +19,7 @@ from genprm.scaling.voting import executions, majority_rewards, vote_reading
 from genprm.verification_path import EXECUTED
 
 CODE_VERSION = "2"
-ALL = Check("all_rewarded", "Every candidate has one reward per step, each in [0, 1].")
+ALL = Check("all_rewarded", "Every candidate has one reward per step (of a ThinkPRM, one in all), each in [0, 1].")
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
@@ -68,13 +67,9 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
         }
         with tracking.run(context, title, parameters, parent=checkpoint.run_id) as run:
-            if model.head:
-                rows = _scored(sampled, checkpoint, pipeline, machines, progress.of(context))
-            else:
-                with store.journal("best_of_n", key) as journal:
-                    rows = _verified(
-                        sampled, votes, checkpoint, model, pipeline, machines, journal, progress.of(context)
-                    )
+            judged = _verified if model.kind == "genprm" else _scored
+            with store.journal("best_of_n", key) as journal:
+                rows = judged(sampled, votes, checkpoint, model, pipeline, machines, journal, progress.of(context))
             curves = aggregate_curves(read_candidates(sampled, rows), evaluation.bootstrap)
             path = store.path("candidates", answer_set)
             run.dataset("candidates", store.version("candidates", answer_set), path, "evaluation")
@@ -85,7 +80,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             context,
             store,
             [Table(SolutionRewards, "best_of_n", key, rows)],
-            [ALL.result(all(_sound(row, one) for row, one in zip(rows, sampled, strict=True)))],
+            [ALL.result(all(_sound(row, one, model) for row, one in zip(rows, sampled, strict=True)))],
             {
                 "seconds": clock.seconds(),
                 "tokens": sum(row.tokens for row in rows),
@@ -143,26 +138,30 @@ def _verified(
 
 def _scored(
     sampled: Sequence[SampledSolution],
+    votes: int,
     checkpoint: Checkpoint,
+    model: Model,
     pipeline: Pipeline,
     machines: Machines,
+    journal: Journal,
     advance: Callable[[int, int], None],
 ) -> list[SolutionRewards]:
-    """The candidates with the rewards of a classification head."""
-    machines.release()
-    model = open_head(checkpoint.weights, pipeline.profile.engine)
-
-    async def scored() -> list[SolutionScore]:
-        try:
-            return await model.score_many(
-                [(row.problem, row.steps) for row in sampled], counted(advance, len(sampled))
-            )
-        finally:
-            await model.close()
-
+    """The candidates with the rewards of a model that is no verifier: those of their steps, or of one that answers
+    for a whole solution that answer alone."""
+    solutions = [(row.problem, row.steps) for row in sampled]
+    scores = score_solutions(model, checkpoint, solutions, votes, pipeline, machines, journal, advance)
     return [
-        SolutionRewards(row.id, row.problem_id, score.rewards, [score.rewards], 0, score.prompt_tokens, 0, None)
-        for row, score in zip(sampled, machines.run(scored()), strict=True)
+        SolutionRewards(
+            id=row.id,
+            problem_id=row.problem_id,
+            rewards=score.rewards if score.outcome is None else [score.outcome],
+            path_rewards=score.path_rewards,
+            tokens=score.tokens,
+            prompt_tokens=score.prompt_tokens,
+            executions=0,
+            reading=None,
+        )
+        for row, score in zip(sampled, scores, strict=True)
     ]
 
 
@@ -189,8 +188,9 @@ def _rewarded(row: SampledSolution, paths: list[Verification]) -> SolutionReward
     )
 
 
-def _sound(row: SolutionRewards, judged: SampledSolution) -> bool:
-    return len(row.rewards) == len(judged.steps) and all(0.0 <= reward <= 1.0 for reward in row.rewards)
+def _sound(row: SolutionRewards, judged: SampledSolution, model: Model) -> bool:
+    wanted = 1 if model.kind == "think" else len(judged.steps)
+    return len(row.rewards) == wanted and all(0.0 <= reward <= 1.0 for reward in row.rewards)
 
 
 def _draw(axes: Any, curves: Any) -> None:

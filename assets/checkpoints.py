@@ -14,7 +14,7 @@ from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.pipeline import Model, Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
 from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
-from assets.training_set import JUDGED_FROM, LABELLED, part
+from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
 from genprm.baselines.discriminative import train_discriminative
 from genprm.baselines.discriminative_data import LabelledSolution
 from genprm.consensus import share_of
@@ -86,7 +86,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> Events:
         """One model per base, label variant and mode of judging, fine-tuned with TRL in a process of its own; where
-        the profile asks for them, models on a share of the training set, and one with a classification head.
+        the profile asks for them, models on a share of the training set, one with a classification head, and a
+        ThinkPRM.
         `<base>.untrained` and `rationale` are references: no training, only the weights that are compared. A
         checkpoint whose recipe (training set, settings, base weights) was trained before is taken from disk.
         """
@@ -133,23 +134,23 @@ def _trained(
 ) -> tuple[Path, dict[str, Any]]:
     """The directory of the trained weights and what to tell about them."""
     profile = pipeline.profile
-    record: type[Any] = LabelledSolution if model.head else TrainingExample
-    table = part(str(model.variant), LABELLED if model.head else model.mode)
+    record, name = _data(model)
+    table = part(str(model.variant), name)
     examples = _share(store.read(record, "training_set", table), model.share)
     data = content_hash(examples)
-    name = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
-    directory = store.folder("checkpoints", model.key) / name
+    made = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
+    directory = store.folder("checkpoints", model.key) / made
     run.dataset("training_set", data, store.path("training_set", table), "training")
     reused = (directory / MANIFEST_FILE).is_file()
     if not reused:
         machines.release()
         log = _log(context, progress.of(context))
-        _train(pipeline, model, examples, directory, run, log, _manifest(pipeline, model, store, name))
+        _train(pipeline, model, examples, directory, run, log, _manifest(pipeline, model, store, made))
     manifest = read_manifest(directory)
     assert manifest is not None
     losses = [point["loss"] for point in json.loads((directory / LOSSES_FILE).read_text())]
     facts = {
-        "recipe": name,
+        "recipe": made,
         "taken from disk": reused,
         "conversations": len(examples),
         "tokens": manifest.tokens or 0,
@@ -167,6 +168,13 @@ def _trained(
     return directory, facts
 
 
+def _data(model: Model) -> tuple[type[Any], str]:
+    """What a model learns from: the record, and the store's name for it in the place of a mode."""
+    if model.kind == "discriminative":
+        return LabelledSolution, LABELLED
+    return TrainingExample, CHAINS if model.kind == "think" else model.mode
+
+
 class _Example(Protocol):
     @property
     def id(self) -> str: ...
@@ -181,15 +189,17 @@ def _share(examples: Sequence[E], share: float) -> list[E]:
 
 
 def _manifest(pipeline: Pipeline, model: Model, store: Store, recipe_name: str) -> dict[str, Any]:
-    """What the checkpoint is to know of itself; one with a head is not asked in turns."""
+    """What the checkpoint is to know of itself, which is how it is asked; a head says so in its architecture."""
     judged_from = store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
     known = {
         "judged_from": [dataclasses.asdict(one) for one in judged_from],
         "model": model.key,
         "recipe": recipe_name,
     }
-    if model.head:
+    if model.kind == "discriminative":
         return known
+    if model.kind == "think":
+        return {"adapter": "thinkprm", **known}
     verifier = pipeline.profile.rationales.verifier.model_dump(mode="json")
     return {"inference_mode": model.mode, "verifier": verifier, **known}
 
@@ -204,7 +214,7 @@ def _train(
     manifest: dict[str, Any],
 ) -> None:
     profile, base = pipeline.profile, resolve_model(model.weights)
-    if model.head:
+    if model.kind == "discriminative":
         train_discriminative(examples, profile.training, base, directory, run.environment(), log, manifest)
     else:
         mask = profile.consensus.mask_code_output

@@ -13,10 +13,11 @@ from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.pipeline import Model, Pipeline
 from assets.publish import as_key
 from assets.surroundings import Machines, Progress, Store
-from genprm.baselines.base import RewardModel
-from genprm.baselines.evaluate import evaluate_with
+from genprm.baselines.base import RewardModel, SolutionScore, StepwiseSolution
+from genprm.baselines.evaluate import scored_prediction
+from genprm.baselines.think_prm import ThinkPRM, average
 from genprm.benchmarks.evaluate import evaluate_cases
-from genprm.journal import Journal, row_key
+from genprm.journal import Journal, finish, row_key
 from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
 from genprm.scaling.voting import joined_reading
 from genprm.settings import EngineSettings, VerifierSettings
@@ -24,6 +25,8 @@ from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 
 JUDGING_VERSION = "3"
+THINKING_VERSION = "1"
+"""Of how a ThinkPRM is asked; with another one its paths are made anew."""
 
 
 def votes_of(pipeline: Pipeline, model: Model) -> int:
@@ -47,34 +50,77 @@ def judge_cases(
 ) -> list[Prediction]:
     """What a model says of the cases, in order. Paths are kept in the journal of the asset's partition."""
     checkpoint, evaluation = read_checkpoint(store, model.checkpoint), pipeline.profile.evaluation
-    advance = counted(progress.of(context), len(cases))
-    if model.head:
-        machines.release()
-        return machines.run(_headed(checkpoint, pipeline, cases, advance))
-    how = (
-        JUDGING_VERSION,
-        checkpoint.version,
-        model.mode,
-        evaluation.threshold,
-        evaluation.verifier.model_dump(mode="json"),
-    )
-    verifier = open_verifier(pipeline, machines, checkpoint.weights, evaluation.verifier)
+    advance = progress.of(context)
     votes = votes_of(pipeline, model)
     with store.journal(context.asset_key.to_user_string(), context.partition_key) as journal:
-        paths = JournaledPaths(journal, votes, how)
-        return machines.run(
-            evaluate_cases(cases, verifier, model.mode, votes, evaluation.threshold, advance, paths)
+        if model.kind != "genprm":
+            solutions = [(case.problem, case.steps) for case in cases]
+            scores = score_solutions(model, checkpoint, solutions, votes, pipeline, machines, journal, advance)
+            return [scored_prediction(*pair, evaluation.threshold) for pair in zip(cases, scores, strict=True)]
+        how = (
+            JUDGING_VERSION,
+            checkpoint.version,
+            model.mode,
+            evaluation.threshold,
+            evaluation.verifier.model_dump(mode="json"),
         )
+        verifier = open_verifier(pipeline, machines, checkpoint.weights, evaluation.verifier)
+        paths = JournaledPaths(journal, votes, how)
+        finished = counted(advance, len(cases))
+        judged = evaluate_cases(cases, verifier, model.mode, votes, evaluation.threshold, finished, paths)
+        return machines.run(judged)
+
+
+def score_solutions(
+    model: Model,
+    checkpoint: Checkpoint,
+    solutions: Sequence[StepwiseSolution],
+    votes: int,
+    pipeline: Pipeline,
+    machines: Machines,
+    journal: Journal,
+    advance: Callable[[int, int], None],
+) -> list[SolutionScore]:
+    """What a model that is no verifier says of solutions, in order. Paths of a ThinkPRM are kept in the journal;
+    rewards of a head are not, as one pass over all has them.
+    """
+    if model.kind == "think":
+        seed = pipeline.profile.evaluation.verifier.seed
+        thinker = ThinkPRM(machines.engine(checkpoint.weights), seed=seed)
+        how = (THINKING_VERSION, checkpoint.version, seed)
+        return machines.run(_thought(thinker, how, solutions, votes, journal, advance))
+    machines.release()
+    head = open_head(checkpoint.weights, pipeline.profile.engine)
+    return machines.run(_headed(head, solutions, counted(advance, len(solutions))))
 
 
 async def _headed(
-    checkpoint: Checkpoint, pipeline: Pipeline, cases: Sequence[BenchmarkCase], advance: Callable[[int], None]
-) -> list[Prediction]:
-    model = open_head(checkpoint.weights, pipeline.profile.engine)
+    model: RewardModel, solutions: Sequence[StepwiseSolution], advance: Callable[[int], None]
+) -> list[SolutionScore]:
     try:
-        return (await evaluate_with(model, cases, pipeline.profile.evaluation.threshold, advance)).predictions
+        return await model.score_many(solutions, advance)
     finally:
         await model.close()
+
+
+async def _thought(
+    model: ThinkPRM,
+    how: tuple[Any, ...],
+    solutions: Sequence[StepwiseSolution],
+    votes: int,
+    journal: Journal,
+    advance: Callable[[int, int], None],
+) -> list[SolutionScore]:
+    items = [(problem, list(steps), path) for problem, steps in solutions for path in range(votes)]
+    paths = await finish(
+        journal,
+        [row_key(*how, *item) for item in items],
+        lambda index: model.verify(*items[index]),
+        dataclasses.asdict,
+        lambda value: SolutionScore(**value),
+        advance,
+    )
+    return [average(paths[first : first + votes]) for first in range(0, len(paths), votes)]
 
 
 def open_head(weights: str, settings: EngineSettings) -> RewardModel:

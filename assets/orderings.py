@@ -64,6 +64,7 @@ def contrasts(pipeline: Pipeline) -> list[Contrast]:
             Contrast(f"{label} - untrained", Side(full), Side(f"{base}.untrained")),
             Contrast(f"{label} - direct", Side(full), Side(f"{stem}.direct"), (GENPRM.mean, DIRECT.mean)),
             Contrast(f"{label} - discriminative", Side(full), Side(f"{stem}.discriminative")),
+            Contrast(f"{label} - think", Side(full), Side(f"{stem}.think")),
             Contrast(f"{label} - cot", Side(full), Side(f"{stem}.cot"), _component("cot", "cot")),
             Contrast(
                 f"{label}: code run - not run", Side(full), Side(f"{full}.as-text"), _component("full", "text")

@@ -66,11 +66,11 @@ def _taken(found: Found, model: Model, name: str, group: str, subject: str, colu
 
 def paper_row(model: Model, way: str) -> paper.F1Row | None:
     """What the paper reports for a model like this one; for bases of no stated size its 7B."""
-    if model.checkpoint != model.key:
+    if model.checkpoint != model.key or model.kind != "genprm":
         return None
     size = _SIZE.search(model.weights)
     name = f"GenPRM-{size[1] if size else '7'}B, {way}"
-    if model.trained and model.mode == "direct" and not model.head:
+    if model.trained and model.mode == "direct":
         name = "Direct Generative PRM-7B"
     elif not model.trained or model.mode != "full" or model.share < 1:
         return None
@@ -124,7 +124,7 @@ def _components(pipeline: Pipeline, found: Found) -> Iterable[Measure]:
     if not pipeline.otherwise:
         return
     for model in pipeline.judges:
-        if not _is_first_variant(pipeline, model) or model.share < 1 or model.head:
+        if not _is_first_variant(pipeline, model) or model.share < 1 or model.kind != "genprm":
             continue
         trained = pipeline.model(model.checkpoint).mode
         subject = f"trained {trained}, judging {model.mode}"
@@ -156,11 +156,11 @@ def _tokens(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]])
         rows = predictions[model.key]
         paths = sum(len(row.path_rewards) for row in rows)
         steps = sum(len(path) for row in rows for path in row.path_rewards)
-        if model.head or not steps:
-            continue
         tokens = sum(row.tokens for row in rows)
-        for name, value, count in (("per step", tokens / steps, steps), ("per response", tokens / paths, paths)):
-            yield Measure(TOKENS, model.key, name, value, None, None, "count", count)
+        if model.kind == "genprm" and steps:
+            yield Measure(TOKENS, model.key, "per step", tokens / steps, None, None, "count", steps)
+        if model.kind != "discriminative" and paths:
+            yield Measure(TOKENS, model.key, "per response", tokens / paths, None, None, "count", paths)
     for name, reported in paper.TOKENS.items():
         yield _paper(TOKENS, f"GenPRM-7B on {name}", "per step", reported.per_step, "count", 0)
         yield _paper(TOKENS, f"GenPRM-7B on {name}", "per response", reported.per_response, "count", 0)

@@ -30,7 +30,7 @@ CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 ONLY = "all"
 """Partition of a section that has one version for everything."""
 
-WHICH_MODELS = ("base", "modes", "variants", "discriminative", "shares")
+WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares")
 """Values of the training section that say which models there are, and have no say in any of them."""
 
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import dagster as dg
 
 from genprm.settings import MAIN_VARIANT, Mode, Profile, SettingsError
+
+Kind = Literal["genprm", "discriminative", "think"]
+"""What a model was made into: a verifier that takes turns, a classification head (paper eq. 1), or a ThinkPRM that
+verifies a whole solution in one text."""
 
 MOST_PARTITIONS = 99
 """Above this many upstream partitions per downstream one Dagster drops staleness without a word."""
@@ -21,11 +26,11 @@ REFERENCE = "rationale"
 class Model:
     """One model that is evaluated.
 
-    `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set,
-    `{base}.{variant}.discriminative` with a classification head (`head`); `{base}.untrained` and `rationale` are
-    references. `{base}.{variant}.full.as-{mode}` judges in another mode than it was trained in: its `checkpoint` is
-    that of the model without the ending, everybody else's their own. `weights` names what it starts from, `mode` is
-    how it judges.
+    `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set;
+    `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`. `{base}.untrained` and
+    `rationale` are references. `{base}.{variant}.full.as-{mode}` judges in another mode than it was trained in: its
+    `checkpoint` is that of the model without the ending, everybody else's their own. `weights` names what it starts
+    from, `mode` is how it judges; of another kind, the mode that comes nearest in what it reads and writes.
     """
 
     key: str
@@ -35,7 +40,7 @@ class Model:
     weights: str
     checkpoint: str
     share: float = 1.0
-    head: bool = False
+    kind: Kind = "genprm"
 
     @property
     def trained(self) -> bool:
@@ -45,7 +50,7 @@ class Model:
     @property
     def judging(self) -> str:
         """How it judges, for people."""
-        return "discriminative" if self.head else self.mode
+        return self.mode if self.kind == "genprm" else self.kind
 
 
 def models_of(profile: Profile) -> tuple[Model, ...]:
@@ -64,15 +69,17 @@ def models_of(profile: Profile) -> tuple[Model, ...]:
 def _trained_from(profile: Profile, base: str) -> list[Model]:
     training = profile.training
 
-    def model(variant: str, name: str, mode: Mode, share: float = 1.0, head: bool = False) -> Model:
+    def model(variant: str, name: str, mode: Mode, share: float = 1.0, kind: Kind = "genprm") -> Model:
         key = f"{base}.{variant}.{name}"
-        return Model(key, base, variant, mode, training.base[base], key, share, head)
+        return Model(key, base, variant, mode, training.base[base], key, share, kind)
 
     found = [model(variant, mode, mode) for variant, mode in training.trained()]
     for variant in training.variants[:1]:
         found += [model(variant, f"full.{100 * share:g}pct", "full", share) for share in training.shares]
         if training.discriminative:
-            found.append(model(variant, "discriminative", "direct", head=True))
+            found.append(model(variant, "discriminative", "direct", kind="discriminative"))
+        if training.think:
+            found.append(model(variant, "think", "cot", kind="think"))
     return found
 
 

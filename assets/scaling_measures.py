@@ -108,8 +108,8 @@ def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
 
 def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
     """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
-    direct and the discriminative model, in points over the problems of all sets together; and how much votes gain
-    that are weighted with them.
+    direct model, the discriminative one and ThinkPRM, in points over the problems of all sets together; and how
+    much votes gain that are weighted with them.
     """
     settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
     n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
@@ -121,7 +121,7 @@ def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
             continue
         problems = _together(pipeline, store, full)
         others: list[tuple[str, Candidates, Selector]] = [("majority", problems, majority)]
-        for name in ("direct", "discriminative"):
+        for name in ("direct", "discriminative", "think"):
             other = f"{full.removesuffix('.full')}.{name}"
             if other in keys:
                 others.append((name, _together(pipeline, store, other), chosen))

@@ -10,6 +10,7 @@ from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.surroundings import Store
 from genprm.baselines.discriminative_data import LabelledSolution, labelled_solutions
+from genprm.baselines.think_data import verification_chains
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample, schema_of
 from genprm.settings import Mode
@@ -28,6 +29,8 @@ DERIVED: dict[Mode, tuple[Mode, ...]] = {
 """Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
 
 
+CHAINS = "think"
+"""The store's name, in the place of a mode, for the conversations of ThinkPRM."""
 LABELLED = "labelled"
 """The store's name, in the place of a mode, for the solutions of a training set with a label per step."""
 JUDGED_FROM = "judged_from"
@@ -56,7 +59,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="training",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="3",
+        code_version="4",
         check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
     def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
@@ -64,7 +67,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
         modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
         judge and not in what they saw. The solutions themselves, with a label per step, are for a classification
-        head.
+        head. For ThinkPRM the analyses and verdicts of a solution are joined into one chain.
         """
         clock = Clock()
         variant = context.partition_key
@@ -76,6 +79,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             mode: training_examples(rationales, decisions, profile.consensus, wording, mode) for mode in modes
         }
         rows = by_mode[modes[0]]
+        labelled = labelled_solutions(rationales, rows)
+        chains = verification_chains(rationales, labelled, wording)
         ids = [row.id for row in rows]
         kept = {row.solution_id for row in decisions if row.kept}
         chosen = set(ids)
@@ -85,20 +90,20 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             store,
             [
                 *(Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes),
-                Table(
-                    LabelledSolution, "training_set", part(variant, LABELLED), labelled_solutions(rationales, rows)
-                ),
+                Table(LabelledSolution, "training_set", part(variant, LABELLED), labelled),
+                Table(TrainingExample, "training_set", part(variant, CHAINS), chains),
                 # The same conversations are the same training set, whatever engine they came from.
                 Table(Provenance, "training_set", part(variant, JUDGED_FROM), judged_from, without=PROVENANCE),
             ],
             [
-                TURNS.result(all(_alternate(row) for made in by_mode.values() for row in made)),
+                TURNS.result(all(_alternate(row) for made in [*by_mode.values(), chains] for row in made)),
                 KEPT.result(set(ids) <= kept and len(set(ids)) == len(ids), conversations=len(ids), kept=len(kept)),
                 SAME.result(all([row.id for row in made] == ids for made in by_mode.values())),
             ],
             {
                 "seconds": clock.seconds(),
                 "conversations": len(rows),
+                "chains": len(chains),
                 "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
                 "characters": sum(len(message.content) for row in rows for message in row.messages),
                 "modes": list(modes),

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.engines import MINIATURE, open_engine, resolve_model
-from genprm.engines.base import Engine
+from genprm.engines.base import Engine, EngineError
 from genprm.event_loops import BackgroundLoop, together
 from genprm.fields import InputError, shown
 from genprm.manifest import CheckpointManifest, read_manifest
@@ -209,6 +209,11 @@ class GenPRM:
         """
         chosen = engine_settings(engine, **(settings.model_dump(exclude={"backend", "url"}) if settings else {}))
         manifest = model_manifest(str(model), system, verifier)
+        if manifest.adapter is not None:
+            raise EngineError(
+                f"model {str(model)!r} was trained to verify whole solutions ({manifest.adapter}): "
+                "`genprm evaluate` asks it, a verifier does not"
+            )
         wanted = check_mode(mode or manifest.inference_mode or "full")
         opened = open_sandbox(sandbox or SandboxSettings())
         assert manifest.verifier is not None

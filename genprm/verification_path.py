@@ -30,9 +30,8 @@ from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sa
 from genprm.records import Message, StepVerification
 from genprm.rewards import NO_VERDICT, VERDICT_LOGPROBS, read_reward, verdict_word
 from genprm.sandbox.base import Sandbox, Session
-from genprm.settings import Mode, VerifierSettings
+from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
 
-_WITH_ANALYSIS = frozenset({"full", "cot", "text"})
 _WITH_CODE = frozenset({"full", "code", "text"})
 EXECUTED = frozenset({"full", "code"})
 """The modes whose code is run."""
@@ -166,7 +165,7 @@ class _Turn:
 
     def __init__(self, path: VerificationPath, messages: Sequence[Message], index: int) -> None:
         form = path.settings.format
-        if path.mode in _WITH_ANALYSIS:
+        if path.mode in WITH_ANALYSIS:
             self._text = analyze_prefill(form, index + 1)
         else:
             self._text = verify_prefill(form) if path.mode in _WITH_CODE else VERDICT_LEAD
@@ -205,12 +204,12 @@ class _Turn:
         """Whether the text has come to where the verdict is due."""
         mode = self._path.mode
         try:
-            if mode in _WITH_ANALYSIS and not await self._analyse():
+            if mode in WITH_ANALYSIS and not await self._analyse():
                 return False
             if mode not in _WITH_CODE:
                 self._text = self._analysis + VERDICT_LEAD
                 return True
-            if mode in _WITH_ANALYSIS:
+            if mode in WITH_ANALYSIS:
                 self._put_in(verify_prefill(self._path.settings.format))
             return await self._verify()
         except ContextFull:

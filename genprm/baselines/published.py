@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from genprm.engines.base import EngineError
+from genprm.manifest import read_manifest
 
 ForwardAdapter = Literal[
     "math-shepherd", "rlhflow", "skywork", "eurus", "qwen-prm", "universal", "token-classifier"
@@ -60,10 +61,11 @@ def find_published(model: str) -> Published | None:
     """How the checkpoint `model` is read: a hub id, or a directory called like the last part of one.
 
     A directory whose `config.json` names an architecture `...ForTokenClassification` is a discriminative model as
-    trained here. None for everything else.
+    trained here, and one whose `genprm.json` says so a ThinkPRM. None for everything else.
 
     Raises:
         EngineError: the checkpoint is one that cannot be asked; the message says why.
+        ValueError: `genprm.json` cannot be read.
     """
     directory = Path(model)
     local = directory.is_dir()
@@ -72,6 +74,9 @@ def find_published(model: str) -> Published | None:
             if name in UNAVAILABLE:
                 raise EngineError(f"model {model!r} cannot be asked: {UNAVAILABLE[name]}")
             return PUBLISHED[name]
+    manifest = read_manifest(directory)
+    if manifest is not None and manifest.adapter is not None:
+        return Published(manifest.adapter)
     return Published("token-classifier") if local and _is_token_classifier(directory) else None
 
 

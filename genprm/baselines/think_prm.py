@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genprm.baselines.base import SolutionScore
@@ -29,14 +29,20 @@ PROMPT = (
     "If the solution is incomplete, only verify the provided steps."
 )
 OPENING = "\nLet's verify step by step:"
-QUESTION = "\nIs the solution correct? "
-STOPS = ("</think>", "Is the solution correct?")
+ASKED = "Is the solution correct?"
+QUESTION = f"\n{ASKED}"
+STOPS = ("</think>", ASKED)
 RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
 """What each further round of thinking begins with, at most three."""
 MAX_TOKENS = 8192
 TEMPERATURE = 0.7
 _STEP_PREFIX = re.compile(r"Step \d+:")
 _VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*\}", re.MULTILINE)
+
+
+def question(problem: str, steps: Sequence[str]) -> str:
+    """What the model is asked about a solution."""
+    return PROMPT.format(problem=problem, solution=solution_text(steps))
 
 
 def solution_text(steps: Sequence[str]) -> str:
@@ -70,18 +76,38 @@ def read_verdicts(text: str, steps: int) -> list[float]:
     return rewards
 
 
-def read_outcome(logprobs: Mapping[str, float]) -> float:
-    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next token.
+def read_outcome(positions: Iterable[Mapping[str, float]]) -> float:
+    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next tokens.
 
-    >>> read_outcome({"yes": math.log(0.5), "Yes": math.log(0.1), "no": math.log(0.2)})
-    0.75
+    A tokenizer has the word and the space before it in one token or in two: the first position at which a space
+    alone is not the most probable token is the one that is read.
+
+    >>> read_outcome([{" ": math.log(0.9)}, {"yes": math.log(0.25), "No": math.log(0.25)}])
+    0.5
     """
+    logprobs = next((top for top in positions if not max(top, key=top.__getitem__).isspace()), {})
     mass: dict[str, float] = {}
     for token, logprob in logprobs.items():
         word = token.strip().capitalize()
         mass[word] = mass.get(word, 0.0) + math.exp(logprob)
     reward, _ = read_reward({word: math.log(share) for word, share in mass.items() if share})
     return reward
+
+
+def average(paths: Sequence[SolutionScore]) -> SolutionScore:
+    """Parallel scaling: the verifications of one solution as one score, verdicts and outcomes averaged.
+
+    Raises:
+        ValueError: no paths.
+    """
+    verdicts = [path.rewards for path in paths]
+    return SolutionScore(
+        rewards=majority_rewards(verdicts),
+        path_rewards=verdicts,
+        prompt_tokens=sum(path.prompt_tokens for path in paths),
+        tokens=sum(path.tokens for path in paths),
+        outcome=statistics.fmean(UNDECIDED if path.outcome is None else path.outcome for path in paths),
+    )
 
 
 @dataclass(slots=True)
@@ -121,21 +147,16 @@ class ThinkPRM(GenerativeRewardModel):
 
     async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
         """All paths at once."""
-        question = PROMPT.format(problem=problem, solution=solution_text(steps))
-        prompt = self._prompt(question)
-        name = case_id(problem, steps)
-        paths = await together([self._verify(prompt, name, path) for path in range(self._votes)])
-        verdicts = [read_verdicts(path.text, len(steps)) for path in paths]
-        return SolutionScore(
-            rewards=majority_rewards(verdicts),
-            path_rewards=verdicts,
-            prompt_tokens=sum(path.prompt_tokens for path in paths),
-            tokens=sum(path.tokens for path in paths),
-            outcome=statistics.fmean(path.outcome for path in paths),
-        )
+        return average(await together([self.verify(problem, steps, path) for path in range(self._votes)]))
 
-    def _prompt(self, question: str) -> str:
-        rendered = self.engine.render([Message("user", question)], prefill=OPENING)
+    async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
+        """One path; its number (from 0) decides its seed, whatever the number of votes."""
+        path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
+        verdicts = read_verdicts(path.text, len(steps))
+        return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
+
+    def _prompt(self, problem: str, steps: Sequence[str]) -> str:
+        rendered = self.engine.render([Message("user", question(problem, steps))], prefill=OPENING)
         if not rendered.endswith(OPENING):
             raise EngineError(f"model {self.name}: the chat template does not keep the prefill {OPENING!r}")
         return rendered.removesuffix(OPENING)
@@ -160,12 +181,18 @@ class ThinkPRM(GenerativeRewardModel):
                 seed=request_seed(self._seed, name, number, turn, "think"),
             )
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
-            path.text += thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
+            path.text += _until_stop(thought)
             path.count(thought, first=turn == 0)
 
     async def _ask(self, path: _Path, prompt: str) -> float:
         path.text += QUESTION
-        ask = Sampling(max_tokens=1, temperature=0.0, logprobs=VERDICT_LOGPROBS)
+        ask = Sampling(max_tokens=2, temperature=0.0, logprobs=VERDICT_LOGPROBS)
         (answer,) = await self.engine.complete(prompt + path.text, ask)
         path.count(answer, first=False)
-        return read_outcome(answer.top_logprobs[0]) if answer.top_logprobs else UNDECIDED
+        return read_outcome(answer.top_logprobs)
+
+
+def _until_stop(thought: Completion) -> str:
+    """What was thought; the question that it may end with is asked again, on a line of its own."""
+    text = thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
+    return text.removesuffix("\n") if thought.stop == ASKED else text

@@ -19,6 +19,8 @@ VALUES: dict[str, Any] = {
         "modes": ["full", "cot", "direct"],
         "variants": ["main", "hard"],
         "shares": [0.25],
+        "discriminative": True,
+        "think": True,
     },
     "evaluation": {"subsets": ["math"], "votes": 2, "other_modes": ["text", "direct"]},
 }
@@ -53,6 +55,8 @@ def test_the_paper_stands_beside_the_models_that_it_has() -> None:
     full = {"math": 0.5, "mean": 0.0, "paper math": 80.3, "paper mean": 75.2}
     assert found["b.main.full Pass@1"] == full
     assert found["b.main.direct Pass@1"] == {"math": 2.5, "mean": 2.0, "paper math": 65.8, "paper mean": 60.0}
+    assert {"b.main.think Pass@1", "b.main.think Maj@2", "b.main.discriminative Pass@1"} <= set(found)
+    assert set(found["b.main.think Pass@1"]) == {"math", "mean"}, "the paper has no such row"
     assert set(found["b.hard.full Pass@1"]) == set(found["b.main.full.as-direct Pass@1"]) == {"math", "mean"}
 
 
@@ -77,6 +81,8 @@ def test_components_data_size_and_tokens() -> None:
     sizes = [(name, row["conversations"], row["paper F1 Pass@1"]) for name, row in found[DATA_SIZE].items()]
     assert sizes == [("b.main.full.25pct, 25 %", 40, 71.7), ("b.main.full, 100 %", 40, 75.2)]
     assert found[TOKENS]["b.main.full"] == {"per step": 15.0, "per response": 30.0}
+    assert found[TOKENS]["b.main.think"] == {"per response": 30.0}, "it judges no step by itself"
+    assert "b.main.discriminative" not in found[TOKENS]
 
 
 def test_a_profile_without_ablations_has_no_table_of_them() -> None:

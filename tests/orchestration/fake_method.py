@@ -168,6 +168,18 @@ class FakeHead:
     async def close(self) -> None: ...
 
 
+class FakeThinkPRM:
+    """Finds the second step wrong in every solution, and is fairly sure of solutions that are called right."""
+
+    def __init__(self, engine: str, seed: int = 0) -> None:
+        assert "checkpoints" in engine
+
+    async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
+        note("think")
+        rewards = [1.0, 0.0, 0.5]
+        return SolutionScore(rewards, [rewards], 5, 7, outcome=0.25)
+
+
 class FakeVerifier:
     """A trained model is right about every case, an untrained one about right solutions only."""
 
@@ -253,7 +265,6 @@ class FakeMachines:
 def replacements() -> list[tuple[Any, str, Any]]:
     """(module, name, fake) for everything that would need a model."""
     from assets import (
-        best_of_n,
         candidates,
         checkpoints,
         evaluation_set,
@@ -276,7 +287,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (checkpoints, "run_training", run_training),
         (checkpoints, "train_discriminative", train_discriminative),
         (judging, "open_head", lambda weights, settings: FakeHead()),
-        (best_of_n, "open_head", lambda weights, settings: FakeHead()),
+        (judging, "ThinkPRM", FakeThinkPRM),
         (checkpoints, "resolve_model", lambda name: name),
         (evaluation_set, "_cases", cases),
         (judging, "Verifier", FakeVerifier),

@@ -94,10 +94,10 @@ def test_a_new_variant_is_missing_and_nothing_else_changes(made_once: House) -> 
 
 
 MORE_MODELS: dict[str, dict[str, Any]] = {
-    "training": {"variants": ["main", "hard"], "discriminative": True, "shares": [0.5]},
+    "training": {"variants": ["main", "hard"], "discriminative": True, "think": True, "shares": [0.5]},
     "evaluation": {"other_modes": ["cot", "text"]},
 }
-NEW_MODELS = ("tiny.hard.full", "tiny.main.full.50pct", "tiny.main.discriminative")
+NEW_MODELS = ("tiny.hard.full", "tiny.main.full.50pct", "tiny.main.discriminative", "tiny.main.think")
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def test_more_models_are_made_of_what_is_there(made: House) -> None:
             "report",
         ]
     )
-    assert set(fake_method.calls()[before:]) == {"checkpoints", "processbench", "head"}
+    assert set(fake_method.calls()[before:]) == {"checkpoints", "processbench", "head", "think"}
     f1 = {
         row.subject: row.value
         for row in profile_store("fake").read(Measure, "leaderboard")
@@ -123,12 +123,14 @@ def test_more_models_are_made_of_what_is_there(made: House) -> None:
     }
     assert f1["tiny.main.full.as-cot"] == f1["tiny.main.full.50pct"] == 100
     assert f1["tiny.main.discriminative"] == 0, "it leaves no right solution alone"
+    assert f1["tiny.main.think"] == 0, "nor does this one"
     trained = {model: read_manifest(checkpoint_directory(model)) for model in ("tiny.main.full", *NEW_MODELS)}
     assert {model: known.inference_mode for model, known in trained.items() if known} == {
         "tiny.main.full": "full",
         "tiny.hard.full": "full",
         "tiny.main.full.50pct": "full",
         "tiny.main.discriminative": None,
+        "tiny.main.think": None,
     }
 
     made.use(fake_method.fake_profile(**MORE_MODELS, consensus={"mask_code_output": True}))
@@ -192,7 +194,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     made = house.make()
     assert [name for name in made if name.startswith("refinement")] == ["refinement algebra"]
     rankers = {name.removeprefix("best_of_n ") for name in made if name.startswith("best_of_n")}
-    trained = (f"main.{mode}" for mode in ("full", "cot", "direct", "discriminative"))
+    trained = (f"main.{mode}" for mode in ("full", "cot", "direct", "discriminative", "think"))
     assert rankers == {*(f"tiny.{name}|algebra" for name in (*trained, "untrained")), "rationale|algebra"}
     measures = profile_store("fake").read(Measure, "leaderboard")
     assert {*TABLES, *TEST_TIME, BEST_OF_N} <= {row.group for row in measures}
@@ -200,13 +202,14 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         "full - untrained",
         "full - direct",
         "full - discriminative",
+        "full - think",
         "full - cot",
         "full: code run - not run",
         "full Maj - Pass@1",
         "labels main - hard",
         "labels main - hard, quality",
         "tiny.main.full weighted vote of 4 - majority",
-        *(f"tiny.main.full best of 4 - {other}" for other in ("majority", "direct", "discriminative")),
+        *(f"tiny.main.full best of 4 - {other}" for other in ("majority", "direct", "discriminative", "think")),
         *(f"adaptive (tiny.main{name}) - full" for name in (".full, three modes", ", three models")),
         *(f"full - adaptive (tiny.main{name})" for name in (".full, three modes", ", three models")),
         *(f"algebra: tiny.main.full critic - {other}" for other in ("self", "tiny.untrained")),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from genprm.baselines.think_prm import RETHINK, ThinkPRM, read_outcome, read_verdicts
+from genprm.baselines.think_prm import RETHINK, ThinkPRM, average, read_outcome, read_verdicts
 from genprm.engines.scripted import ScriptedEngine
 
 STEPS = ["Sam buys 4 keys.", "Step 2: 3 + 4 = 8."]
@@ -20,10 +20,10 @@ CHAIN = (
 
 def engine(chain: str = CHAIN, yes: float = 0.2) -> ScriptedEngine:
     def reply(prompt: str) -> str:
-        return "no" if prompt.endswith("Is the solution correct? ") else chain
+        return " no" if prompt.endswith("Is the solution correct?") else chain
 
     return ScriptedEngine(
-        reply, lambda prompt: {"yes": math.log(yes), "no": math.log(0.8 - yes), "": math.log(0.2)}
+        reply, lambda prompt: {" yes": math.log(yes), " no": math.log(0.8 - yes), "": math.log(0.2)}
     )
 
 
@@ -39,9 +39,9 @@ async def test_the_input_is_the_published_one() -> None:
         "verify the provided steps.<|end|>\n<|assistant|>\n\nLet's verify step by step:"
     )
     thought = CHAIN.partition("</think>")[0]
-    assert second == f"{first}{thought}\nIs the solution correct? "
+    assert second == f"{first}{thought}\nIs the solution correct?"
     assert thinking.stop == ("</think>", "Is the solution correct?")
-    assert (deciding.max_tokens, deciding.temperature) == (1, 0.0)
+    assert (deciding.max_tokens, deciding.temperature) == (2, 0.0)
 
 
 async def test_steps_have_their_verdicts_and_the_solution_has_the_probability_of_yes() -> None:
@@ -62,8 +62,25 @@ async def test_paths_are_averaged() -> None:
 async def test_each_path_is_sampled_with_its_own_seed() -> None:
     asked = engine()
     await ThinkPRM(asked, votes=3).judge("How many?", STEPS)
-    thinking = [sampling.seed for _, sampling in asked.requests if sampling.max_tokens > 1]
+    thinking = [sampling.seed for _, sampling in asked.requests if sampling.max_tokens > 2]
     assert len(set(thinking)) == 3
+
+
+async def test_a_path_is_the_same_whatever_the_number_of_votes() -> None:
+    model = ThinkPRM(engine())
+    three = ThinkPRM(engine(), votes=3)
+    paths = [await model.verify("How many?", STEPS, number) for number in range(3)]
+    assert await three.judge("How many?", STEPS) == average(paths)
+    seeds = [[sampling.seed for _, sampling in one.engine.requests] for one in (model, three)]  # type: ignore[attr-defined]
+    assert sorted(seeds[0]) == sorted(seeds[1])
+
+
+async def test_a_chain_that_asks_the_question_itself_is_not_asked_it_twice() -> None:
+    asked = engine(" Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct? Yes")
+    await ThinkPRM(asked).judge("How many?", STEPS)
+    assert asked.requests[-1][0].endswith(
+        "by step: Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct?"
+    )
 
 
 async def test_a_round_of_thinking_goes_on_from_the_last() -> None:
@@ -98,8 +115,19 @@ def test_a_verdict_belongs_to_the_step_whose_heading_came_last(text: str, reward
     assert read_verdicts(text, 3) == rewards
 
 
-def test_an_answer_that_is_neither_yes_nor_no_decides_nothing() -> None:
-    assert read_outcome({"maybe": math.log(0.9)}) == 0.5
+@pytest.mark.parametrize(
+    ("positions", "outcome"),
+    [
+        ([{"maybe": math.log(0.9)}], 0.5),
+        ([], 0.5),
+        ([{" ": math.log(0.9), "no": math.log(0.1)}], 0.5),
+        ([{" Yes": math.log(0.3), " no": math.log(0.1)}, {"No": math.log(1.0)}], 0.75),
+        ([{" ": math.log(0.9), " No": math.log(0.1)}, {"YES": math.log(0.2), "No": math.log(0.6)}], 0.25),
+    ],
+    ids=["neither", "nothing said", "a space alone", "one token with its space", "a token behind its space"],
+)
+def test_the_answer_is_read_where_a_word_is_due(positions: list[dict[str, float]], outcome: float) -> None:
+    assert read_outcome(positions) == pytest.approx(outcome)
 
 
 @pytest.mark.parametrize("options", [{"votes": 0}, {"rounds": 0}, {"rounds": 5}])
