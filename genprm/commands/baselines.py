@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from genprm.baselines.base import Progress, RewardModel
     from genprm.baselines.evaluate import Evaluation
     from genprm.records import BenchmarkCase
+    from genprm.settings import EngineSettings
 
 JUDGE = "judge"
 """Mode in which any model criticises whole solutions."""
@@ -56,7 +57,7 @@ class Baseline:
             await self.model.close()
 
 
-def open_baseline(name: str, mode: str | None, engine: str, votes: int) -> Baseline | None:
+def open_baseline(name: str, mode: str | None, settings: EngineSettings, votes: int) -> Baseline | None:
     """The model behind `name` if it is not asked as GenPRM is: a published reward model, or any model as a judge.
 
     Raises:
@@ -66,10 +67,8 @@ def open_baseline(name: str, mode: str | None, engine: str, votes: int) -> Basel
     from genprm.baselines.published import find_published
     from genprm.engines import open_engine
     from genprm.fields import InputError, shown
-    from genprm.scoring import engine_settings
     from genprm.settings import VerifierSettings
 
-    settings = engine_settings(engine)
     if mode == JUDGE:
         from genprm.baselines.judge import LLMJudge
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genprm.commands.machine import Changes, Engine, read_machine
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -44,7 +46,8 @@ def processbench(
             "[default: as the model was trained]"
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    engine: Engine = "transformers",
+    changes: Changes = None,
     system_file: Annotated[
         str | None, typer.Option(help="File with the system message. [default: the model's own]")
     ] = None,
@@ -60,23 +63,24 @@ def processbench(
     from genprm.commands.score import show_score
     from genprm.fields import InputError
     from genprm.published import read_system
-    from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
+    from genprm.scoring import GenPRM, check_mode, check_votes
     from genprm.sources import data_directory
 
     check_votes(votes)
     chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])
-    engine_settings(engine)
+    settings, sandbox = read_machine(engine, changes)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
     system = None if system_file is None else read_system(system_file)
     directory = data_directory(data)
     cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
     name = model or default_model()
-    baseline = open_baseline(name, mode, engine, votes)
+    baseline = open_baseline(name, mode, settings, votes)
     threshold = None
     read_from: dict[str, Any] = {}
     if baseline is None:
-        with GenPRM.load(name, engine, chosen, system=system) as prm, progress_bar("judged", len(cases)) as bar:
+        prm = GenPRM.load(name, engine, chosen, settings=settings, sandbox=sandbox, system=system)
+        with prm, progress_bar("judged", len(cases)) as bar:
             predictions = prm.evaluate(cases, votes, progress=bar)
             asked: str = prm.mode
             read_from = {"reading": dataclasses.asdict(prm.reading())}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genprm.commands.machine import Changes, Engine, read_machine
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,7 +29,8 @@ def judge(
     mode: Annotated[
         str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
     ] = None,
-    engine: Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")] = "transformers",
+    engine: Engine = "transformers",
+    changes: Changes = None,
     system_file: Annotated[
         str | None, typer.Option(help="File with the system message. [default: the model's own]")
     ] = None,
@@ -39,16 +42,17 @@ def judge(
     from genprm.commands.reading import read_objects
     from genprm.fields import text_field, texts_field
     from genprm.published import read_system
-    from genprm.scoring import GenPRM, check_mode, check_votes, engine_settings
+    from genprm.scoring import GenPRM, check_mode, check_votes
 
     check_votes(votes)
     chosen = None if mode is None else check_mode(mode)
-    engine_settings(engine)
+    settings, sandbox = read_machine(engine, changes)
     system = None if system_file is None else read_system(system_file)
     rows = read_objects(file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
     name = model or default_model()
-    with GenPRM.load(name, engine, chosen, system=system) as prm, progress_bar("judged", len(rows)) as bar:
+    prm = GenPRM.load(name, engine, chosen, settings=settings, sandbox=sandbox, system=system)
+    with prm, progress_bar("judged", len(rows)) as bar:
         results = prm.score_many(solutions, votes, progress=bar)
     if as_json:
         for (_, row), result in zip(rows, results, strict=True):

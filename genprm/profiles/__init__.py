@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from genprm.settings import Profile, SettingsError
+from genprm.settings import EngineSettings, Profile, SandboxSettings, SettingsError
 
 
 def shipped_profiles() -> list[str]:
@@ -134,3 +134,19 @@ def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ())
     for assignment in [*os.environ.get("GENPRM_SET", "").split(), *overrides]:
         _override(values, assignment)
     return build_profile(values)
+
+
+def machine_settings(engine: EngineSettings, overrides: Iterable[str]) -> tuple[EngineSettings, SandboxSettings]:
+    """Engine and sandbox where no profile decides: `engine.key=value` and `sandbox.key=value` over `engine` and the
+    defaults.
+
+    Raises:
+        SettingsError: another section, or a key or value that is not allowed.
+    """
+    values: dict[str, Any] = {"name": "machine", "engine": engine.model_dump(), "sandbox": {}}
+    for assignment in overrides:
+        if not assignment.strip().startswith(("engine.", "sandbox.")):
+            raise SettingsError(f"override {assignment!r}: allowed here are engine.key=value and sandbox.key=value")
+        _override(values, assignment)
+    profile = build_profile(values)
+    return profile.engine, profile.sandbox

@@ -160,6 +160,9 @@ def test_judge_refuses_wrong_rows(model: str, stdin: str, message: str) -> None:
         (["--engine", "tpu"], "engine is 'tpu', allowed: transformers, vllm, or the URL of a server"),
         (["--model", "/nothing/here"], "model '/nothing/here': no such directory"),
         (["--model", "miniature/giant"], "model 'miniature/giant' is not shipped"),
+        (["--set", "engine.replicas=0"], "engine.replicas: Input should be greater than or equal to 1, got 0"),
+        (["--set", "engine.copies=2"], "engine.copies: unknown key, value 2 (allowed: backend, max_in_flight"),
+        (["--set", "labels.epsilon=1"], "allowed here are engine.key=value and sandbox.key=value"),
         (["--colour"], "No such option: --colour"),
         (["/nothing/here.jsonl"], "file '/nothing/here.jsonl' cannot be read: No such file or directory"),
         (["/"], "file '/' cannot be read: Is a directory"),
@@ -167,6 +170,18 @@ def test_judge_refuses_wrong_rows(model: str, stdin: str, message: str) -> None:
 )
 def test_judge_refuses_wrong_options(arguments: list[str], message: str) -> None:
     assert message in refusal("judge", *arguments, stdin=lines(SOLUTION))
+
+
+def test_judge_takes_single_settings_of_engine_and_sandbox(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        genprm.scoring, "open_engine", lambda model, settings: seen.append(settings) or judge_engine()
+    )
+    monkeypatch.setattr(genprm.scoring, "open_sandbox", lambda settings: seen.append(settings) or EchoSandbox())
+    changes = ["--set", "engine.replicas=2", "--set", "engine.dtype=bfloat16", "--set", "sandbox.seconds=9"]
+    call("judge", "-", "--model", model, *changes, stdin=lines(SOLUTION))
+    sandbox, engine = seen
+    assert (engine.backend, engine.replicas, engine.dtype, sandbox.seconds) == ("transformers", 2, "bfloat16", 9.0)
 
 
 def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:

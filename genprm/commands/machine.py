@@ -1,0 +1,29 @@
+"""What a command that judges runs on: `--engine`, and single settings of engine and sandbox with `--set`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from genprm.settings import EngineSettings, SandboxSettings
+
+Engine = Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="engine.key=value or sandbox.key=value, e.g. engine.replicas=2; repeatable."),
+]
+
+
+def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings, SandboxSettings]:
+    """The settings that `--engine` and `--set` ask for.
+
+    Raises:
+        InputError: no such engine.
+        SettingsError: a section, key or value that is not allowed.
+    """
+    from genprm.profiles import machine_settings
+    from genprm.scoring import engine_settings
+
+    return machine_settings(engine_settings(engine), changes or ())
