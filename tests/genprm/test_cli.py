@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 import genprm.cli
 import genprm.scoring
 from genprm.cli import app
+from genprm.engines.base import Engine
 from genprm.records import Prediction, read_rows
+from genprm.settings import EngineSettings, SandboxSettings
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 SOLUTION = {"problem": "Add.", "steps": ["1 + 1 = 2", "2 + 2 = 5, wrong"]}
@@ -173,15 +175,23 @@ def test_judge_refuses_wrong_options(arguments: list[str], message: str) -> None
 
 
 def test_judge_takes_single_settings_of_engine_and_sandbox(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-    monkeypatch.setattr(
-        genprm.scoring, "open_engine", lambda model, settings: seen.append(settings) or judge_engine()
-    )
-    monkeypatch.setattr(genprm.scoring, "open_sandbox", lambda settings: seen.append(settings) or EchoSandbox())
+    seen: dict[str, Any] = {}
+
+    def engine_with(model: str, settings: EngineSettings) -> Engine:
+        seen["engine"] = settings
+        return judge_engine()
+
+    def sandbox_with(settings: SandboxSettings) -> EchoSandbox:
+        seen["sandbox"] = settings
+        return EchoSandbox()
+
+    monkeypatch.setattr(genprm.scoring, "open_engine", engine_with)
+    monkeypatch.setattr(genprm.scoring, "open_sandbox", sandbox_with)
     changes = ["--set", "engine.replicas=2", "--set", "engine.dtype=bfloat16", "--set", "sandbox.seconds=9"]
     call("judge", "-", "--model", model, *changes, stdin=lines(SOLUTION))
-    sandbox, engine = seen
-    assert (engine.backend, engine.replicas, engine.dtype, sandbox.seconds) == ("transformers", 2, "bfloat16", 9.0)
+    engine = seen["engine"]
+    assert (engine.backend, engine.replicas, engine.dtype) == ("transformers", 2, "bfloat16")
+    assert seen["sandbox"].seconds == 9.0
 
 
 def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
