@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.metadata
 import json
 import os
@@ -104,6 +105,14 @@ def test_a_build_copies_files_that_exist_and_ends_as_a_plain_user(name: str) -> 
     users = re.findall(r"^USER (\w+)", text, re.MULTILINE)
     assert users
     assert users[-1] not in ("root", "0")
+
+
+def test_a_build_leaves_out_what_git_leaves_out() -> None:
+    """Results, caches and environments of a checkout would be copied, and the layer of the code remade for them."""
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    for line in (ROOT / ".gitignore").read_text().split():
+        name = line.rstrip("/")
+        assert any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for pattern in left_out), name
 
 
 def test_the_sandbox_image_has_the_libraries_at_the_projects_versions() -> None:
