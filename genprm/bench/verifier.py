@@ -14,26 +14,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
+from genprm.bench.recorded import Recorded, Request, at_once, measured_with
 from genprm.bench.tables import Cell
-from genprm.bench.usage import Usage, measured
+from genprm.bench.usage import Usage
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.event_loops import together
 from genprm.miniature.generation import generate_problems
 from genprm.miniature.solutions import Habits, careless_steps
-from genprm.records import Message, Provenance, Verification
+from genprm.records import Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scoring import check_mode, model_manifest
 from genprm.settings import Mode, Profile, VerifierSettings
 from genprm.verifier import Verifier
-
-T = TypeVar("T")
-Request = tuple[str, Sampling]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +78,6 @@ def miniature_solutions(count: int, seed: int = 0) -> list[Solution]:
     return solutions
 
 
-class Recorded:
-    """An engine that remembers what it was asked."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.requests: list[Request] = []
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._engine.model
-
-    @property
-    def provenance(self) -> Provenance:
-        """That of the engine behind it."""
-        return self._engine.provenance
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """As the engine behind it."""
-        return self._engine.render(messages, prefill)
-
-    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """As the engine behind it."""
-        self.requests.append((prompt, sampling))
-        return await self._engine.complete(prompt, sampling, n)
-
-    async def close(self) -> None:
-        """Close the engine behind it."""
-        await self._engine.close()
-
-
 class Rounds(Recorded):
     """An engine that serves rounds: it waits until every live task has a request, serves all, and waits for all.
 
@@ -131,7 +98,7 @@ class Rounds(Recorded):
             self._live.add(task)
             task.add_done_callback(self._left)
         served: asyncio.Future[list[Completion]] = loop.create_future()
-        self._waiting.append(((prompt, sampling), served))
+        self._waiting.append(((prompt, sampling, n), served))
         # Not at once: tasks that begin together have their first requests one after another.
         loop.call_soon(self._begin_if_complete)
         return await served
@@ -200,43 +167,15 @@ class Bench:
             ]
             return [await one for one in work] if alone else await together(work)
 
-        done, usage, reuse = _measured(engine, verify)
+        done, usage, reuse = measured_with(engine, verify)
         steps, tokens = sum(len(path.steps) for path in done), sum(path.tokens for path in done)
         return Run(name, steps, tokens, usage, reuse), recorded.requests
 
     def _ceiling(self, requests: Sequence[Request], steps: int) -> Run:
         engine = self._open_engine(True)
-
-        async def complete() -> list[list[Completion]]:
-            return await together([engine.complete(prompt, sampling) for prompt, sampling in requests])
-
-        done, usage, reuse = _measured(engine, complete)
-        tokens = sum(completion.tokens for (completion,) in done)
+        done, usage, reuse = measured_with(engine, lambda: at_once(engine, requests))
+        tokens = sum(completion.tokens for completion in done)
         return Run("ceiling", steps, tokens, usage, reuse)
-
-
-def _measured(engine: Engine, work: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, Usage, float | None]:
-    """The result of `work`, what it cost, and the share of prompt tokens that were not computed again.
-
-    A first request makes the engine ready; at the end it is closed.
-    """
-
-    async def run() -> tuple[T, Usage, float | None]:
-        try:
-            await engine.complete("Warm up.", Sampling(max_tokens=2))
-            with measured() as usage:
-                done = await work()
-            return done, usage, _reuse(engine)
-        finally:
-            await engine.close()
-
-    return asyncio.run(run())
-
-
-def _reuse(engine: Any) -> float | None:
-    """Share of the prompt tokens that the engine did not compute again; None where it does not say."""
-    seen, reused = (getattr(engine, name, None) for name in ("prompt_tokens_seen", "prefix_tokens_reused"))
-    return reused / seen if seen and reused is not None else None
 
 
 def table(runs: Sequence[Run]) -> list[dict[str, Cell]]:

@@ -121,7 +121,8 @@ def verifier(
     votes: Annotated[int, typer.Option(min=1, help="Verification paths per solution.")] = 4,
     sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4,
     mode: Annotated[
-        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+        str | None,
+        typer.Option(help="full, cot, code, text, direct or code_unrun. [default: as the model was trained]"),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -137,4 +138,30 @@ def verifier(
 
     chosen = None if mode is None else check_mode(mode)
     title, rows, notes = measure(model, load_profile(None, changes or ()), solutions, votes, sample, chosen)
+    show(title, rows, as_json, notes)
+
+
+@app.command()
+def rollouts(
+    problems: Annotated[int, typer.Option(min=1, help="Problems that are sampled and rolled out.")] = 48,
+    profile: Annotated[str | None, typer.Option(help="A shipped profile or a YAML file.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="section.key=value over the profile, e.g. engine.backend=vllm; repeatable."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Directory with math-train, or hub. [default: GENPRM_DATA_DIR]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Tokens per second while solutions are sampled and rolled out; and what the engine could do."""
+    from genprm.bench.rollouts import measure
+    from genprm.bench.tables import show
+    from genprm.planning.pilot import spread
+    from genprm.problems import load_problems
+    from genprm.profiles import load_profile
+    from genprm.sources import data_directory
+
+    chosen = load_profile(profile, changes or ())
+    title, rows, notes = measure(chosen, spread(load_problems(chosen.problems, data_directory(data)), problems))
     show(title, rows, as_json, notes)
