@@ -1,4 +1,4 @@
-"""The full model, judging in other modes than it was trained in (paper table 5)."""
+"""Models judging in other modes than they were trained in (paper table 5)."""
 
 import dagster as dg
 
@@ -24,7 +24,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     ) -> Events:
         """What are analysis, code and running it worth at test time? A model that was trained to do all of it
         judges every case of the benchmark with less: with its analysis alone, with code that is not run, or by the
-        verdict alone.
+        verdict alone. One that was trained to write code and nothing else can do without running it.
         """
         clock = Clock()
         key = context.partition_key

@@ -28,9 +28,11 @@ class Model:
 
     `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set;
     `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`. `{base}.untrained` and
-    `rationale` are references. `{base}.{variant}.full.as-{mode}` judges in another mode than it was trained in: its
-    `checkpoint` is that of the model without the ending, everybody else's their own. `weights` names what it starts
-    from, `mode` is how it judges; of another kind, the mode that comes nearest in what it reads and writes.
+    `rationale` are references. `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained
+    in: its `checkpoint` is that of the model without the ending, everybody else's their own.
+
+    `weights` names what a model starts from. `mode` is how it judges; of another kind, the mode that comes nearest
+    in what it reads and writes.
     """
 
     key: str
@@ -88,14 +90,13 @@ def _reference(key: str, base: str, mode: Mode, weights: str) -> Model:
 
 
 def judged_otherwise(profile: Profile) -> tuple[Model, ...]:
-    """The full models of the first variant, judging in the other modes that are asked for."""
-    full = [f"{base}.{variant}.full" for base in profile.training.base for variant in profile.training.variants[:1]]
+    """The models of the first variant that can, judging in the other modes that are asked for."""
+    first = profile.training.variants[:1]
     return tuple(
         replace(model, key=f"{model.key}.as-{mode}", mode=mode)
         for model in models_of(profile)
-        if model.key in full
-        for mode in profile.evaluation.other_modes
-        if mode != model.mode
+        if model.variant in first and model.share == 1 and model.kind == "genprm"
+        for mode in profile.evaluation.modes_besides(model.mode)
     )
 
 

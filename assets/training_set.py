@@ -20,11 +20,12 @@ KEPT = Check("kept_only", "Every conversation comes from a kept solution, and no
 SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
 
 DERIVED: dict[Mode, tuple[Mode, ...]] = {
-    "full": ("full", "cot", "code", "text", "direct"),
-    "text": ("text", "cot", "direct"),
-    "code": ("code", "direct"),
+    "full": ("full", "cot", "code", "text", "direct", "code_unrun"),
+    "text": ("text", "cot", "direct", "code_unrun"),
+    "code": ("code", "direct", "code_unrun"),
     "cot": ("cot", "direct"),
     "direct": ("direct",),
+    "code_unrun": ("code_unrun", "direct"),
 }
 """Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
 
@@ -59,7 +60,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="training",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="4",
+        code_version="5",
         check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
     def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:

@@ -244,8 +244,8 @@ def code_output_spans(text: str) -> list[tuple[int, int]]:
 def turn_for_mode(text: str, mode: Mode) -> str:
     """What a finished turn of full mode looks like in `mode`, so that all modes are trained on the same rationales.
 
-    cot is analysis and verdict, code is verification and verdict, direct is the verdict alone; text (code written
-    but not run) reads like full.
+    cot is analysis and verdict, code is verification and verdict, direct is the verdict alone; text and code_unrun,
+    whose code is written but not run, read like full and code.
 
     Raises:
         ValueError: the turn lacks a block that the mode consists of.
@@ -255,7 +255,7 @@ def turn_for_mode(text: str, mode: Mode) -> str:
     verification = text[layout.analysis_end : layout.verify_end]
     if not analysis and mode in ("full", "text", "cot"):
         raise ValueError(f"a turn for mode {mode!r} needs an <analyze> block, got {text[:80]!r}")
-    if not verification and mode in ("full", "text", "code"):
+    if not verification and mode in ("full", "text", "code", "code_unrun"):
         raise ValueError(f"a turn for mode {mode!r} needs a <verify> block, got {text[:80]!r}")
     verdict = text[layout.verify_end :]
     return {
@@ -263,5 +263,6 @@ def turn_for_mode(text: str, mode: Mode) -> str:
         "text": text,
         "cot": analysis + verdict,
         "code": verification + verdict,
+        "code_unrun": verification + verdict,
         "direct": verdict,
     }[mode]

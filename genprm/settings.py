@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Mode = Literal["full", "cot", "code", "text", "direct"]
+Mode = Literal["full", "cot", "code", "text", "direct", "code_unrun"]
 """How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
-written but not run, or the verdict alone."""
+written but not run, the verdict alone, or code alone that is written but not run."""
 
 WITH_ANALYSIS: tuple[Mode, ...] = ("full", "cot", "text")
 FULL_ONLY: tuple[Mode, ...] = ("full",)
@@ -271,7 +271,7 @@ class EvaluationSettings(Section):
     """Paths per case of the models that `full` is compared with; as many when empty."""
     other_modes: tuple[Mode, ...] = ()
     """Modes besides its own that the full model is judged in: what analysis, code and running it are worth at test
-    time (table 5)."""
+    time (table 5). With code_unrun the code model is, too."""
     threshold: Share = 0.5
     """A step is wrong when its reward is below this."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
@@ -282,6 +282,11 @@ class EvaluationSettings(Section):
     def votes_in(self, mode: Mode, full: bool) -> int:
         """Paths per case of a model that judges in `mode`."""
         return _paths(mode, self.votes if full else self.other_votes or self.votes)
+
+    def modes_besides(self, trained: Mode) -> tuple[Mode, ...]:
+        """Those of `other_modes` that a model trained in one mode has learnt enough for."""
+        able = {"full": self.other_modes, "code": ("code_unrun",)}.get(trained, ())
+        return tuple(mode for mode in self.other_modes if mode in able and mode != trained)
 
 
 def _paths(mode: Mode, votes: int) -> int:

@@ -32,7 +32,7 @@ from genprm.rewards import NO_VERDICT, VERDICT_LOGPROBS, read_reward, verdict_wo
 from genprm.sandbox.base import Sandbox, Session
 from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
 
-_WITH_CODE = frozenset({"full", "code", "text"})
+_WITH_CODE = frozenset({"full", "code", "text", "code_unrun"})
 EXECUTED = frozenset({"full", "code"})
 """The modes whose code is run."""
 

@@ -42,7 +42,7 @@ def processbench(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="full, cot, code, text or direct; judge: any model criticises whole solutions. "
+            help="full, cot, code, text, direct or code_unrun; judge: any model criticises whole solutions. "
             "[default: as the model was trained]"
         ),
     ] = None,

@@ -27,7 +27,8 @@ def judge(
     ] = None,
     votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1,
     mode: Annotated[
-        str | None, typer.Option(help="full, cot, code, text or direct. [default: as the model was trained]")
+        str | None,
+        typer.Option(help="full, cot, code, text, direct or code_unrun. [default: as the model was trained]"),
     ] = None,
     engine: Engine = "transformers",
     changes: Changes = None,

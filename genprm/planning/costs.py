@@ -112,7 +112,8 @@ def _agreed(judged: list[int], kinds: list[bool], kind: bool, assumed: Assumptio
 
 def judged_tokens(mode: Mode, assumed: Assumptions) -> float:
     """Output tokens of one judged step. A direct verdict is read off, not written."""
-    parts = {"full": 1.0, "text": 1.0, "cot": assumed.analysis, "code": 1 - assumed.analysis}
+    analysis, code = assumed.analysis, 1 - assumed.analysis
+    parts = {"full": 1.0, "text": 1.0, "cot": analysis, "code": code, "code_unrun": code}
     return parts[mode] * assumed.judged_step_tokens if mode in parts else VERDICT_TOKENS
 
 

@@ -46,12 +46,13 @@ def benchmark_judges(profile: Profile) -> list[Judge]:
 
 
 def judges_otherwise(profile: Profile) -> list[Judge]:
-    """The full models once more, in the other modes that are asked for."""
+    """The models that can judge in other modes than their own, in those that are asked for."""
+    evaluation = profile.evaluation
     return [
-        Judge(model, mode, profile.evaluation.votes_in(mode, full=False))
+        Judge(model, mode, evaluation.votes_in(mode, full=False))
         for model in profile.training.base.values()
-        for mode in profile.evaluation.other_modes
-        if mode != "full"
+        for own in profile.training.modes
+        for mode in evaluation.modes_besides(own)
     ]
 
 

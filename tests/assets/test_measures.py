@@ -130,18 +130,19 @@ def test_ablations_are_models_of_the_first_variant() -> None:
         "labels": {"variants": {"hard": {"estimator": "hard"}}},
         "training": {
             "base": {"b": "hub/b"},
-            "modes": ["full", "direct"],
+            "modes": ["full", "code", "direct"],
             "variants": ["main", "hard"],
             "discriminative": True,
             "think": True,
             "shares": [0.25, 0.5],
         },
-        "evaluation": {"other_modes": ["cot", "full"], "votes": 8, "other_votes": 2},
+        "evaluation": {"other_modes": ["cot", "full", "code_unrun"], "votes": 8, "other_votes": 2},
     }
     pipeline = Pipeline(build_profile(values))
     found = {model.key: (model.checkpoint, model.judging, votes_of(pipeline, model)) for model in pipeline.judges}
     assert found == {
         "b.main.full": ("b.main.full", "full", 8),
+        "b.main.code": ("b.main.code", "code", 2),
         "b.main.direct": ("b.main.direct", "direct", 1),
         "b.hard.full": ("b.hard.full", "full", 2),
         "b.main.full.25pct": ("b.main.full.25pct", "full", 2),
@@ -151,8 +152,13 @@ def test_ablations_are_models_of_the_first_variant() -> None:
         "b.untrained": ("b.untrained", "full", 2),
         "rationale": ("rationale", "full", 2),
         "b.main.full.as-cot": ("b.main.full", "cot", 2),
+        "b.main.full.as-code_unrun": ("b.main.full", "code_unrun", 2),
+        "b.main.code.as-code_unrun": ("b.main.code", "code_unrun", 2),
     }
-    assert pipeline.judging_with() == {"b.main.full": ["b.main.full.as-cot"]}
+    assert pipeline.judging_with() == {
+        "b.main.full": ["b.main.full.as-cot", "b.main.full.as-code_unrun"],
+        "b.main.code": ["b.main.code.as-code_unrun"],
+    }
 
 
 def test_examples_are_one_markdown_row_each_whatever_they_contain() -> None:

@@ -16,13 +16,13 @@ VALUES: dict[str, Any] = {
     "labels": {"variants": {"hard": {"estimator": "hard"}, "odd": {"estimator": "ratio", "epsilon": 0.77}}},
     "training": {
         "base": {"b": "hub/b"},
-        "modes": ["full", "cot", "direct"],
+        "modes": ["full", "cot", "direct", "code"],
         "variants": ["main", "hard"],
         "shares": [0.25],
         "discriminative": True,
         "think": True,
     },
-    "evaluation": {"subsets": ["math"], "votes": 2, "other_modes": ["text", "direct"]},
+    "evaluation": {"subsets": ["math"], "votes": 2, "other_modes": ["text", "direct", "code_unrun"]},
 }
 
 
@@ -64,7 +64,7 @@ def test_every_label_setting_is_a_row_and_only_trained_ones_have_f1() -> None:
     found = tables(VALUES)[LABELS]
     assert list(found) == ["ratio >= 0.8 (main)", "MC > 0 (hard)", "ratio >= 0.77 (odd)"]
     assert found["MC > 0 (hard)"]["paper F1 Pass@1"] == 73.2
-    assert found["MC > 0 (hard)"]["F1 Pass@1"] == 3.0
+    assert found["MC > 0 (hard)"]["F1 Pass@1"] == 4.0
     assert found["ratio >= 0.77 (odd)"] == {"labels: exact first error": 70.0}
 
 
@@ -77,6 +77,9 @@ def test_components_data_size_and_tokens() -> None:
         "trained direct, judging direct": 60.0,
         "trained full, judging text": 79.9,
         "trained full, judging direct": None,
+        "trained full, judging code_unrun": 61.5,
+        "trained code, judging code": 69.6,
+        "trained code, judging code_unrun": 64.2,
     }
     sizes = [(name, row["conversations"], row["paper F1 Pass@1"]) for name, row in found[DATA_SIZE].items()]
     assert sizes == [("b.main.full.25pct, 25 %", 40, 71.7), ("b.main.full, 100 %", 40, 75.2)]

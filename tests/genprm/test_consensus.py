@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 
@@ -139,7 +140,7 @@ def examples(rationales: list[Rationale], mode: Mode = "full", **settings: float
     return training_examples(rationales, decisions, FilterSettings.model_validate(settings), FORM, mode)
 
 
-@pytest.mark.parametrize("mode", ["full", "cot", "code", "text", "direct"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: Mode) -> None:
     (example,) = examples([judged("YNYY")], mode)
     assert example == TrainingExample(

@@ -131,6 +131,7 @@ def test_several_rounds_are_read_in_order() -> None:
         ("cot", ANALYSIS + OUTPUT),
         ("code", VERIFICATION + OUTPUT),
         ("direct", OUTPUT),
+        ("code_unrun", VERIFICATION + OUTPUT),
     ],
 )
 def test_all_modes_derive_from_one_rationale(mode: Mode, expected: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 import pytest
 
@@ -142,14 +143,16 @@ MODE_TURNS: dict[Mode, str] = {
     "code": FULL_TURN[FULL_TURN.index("<verify>") :],
     "text": FULL_TURN.replace("\n7\n", "\n8\n"),
     "direct": FULL_TURN[FULL_TURN.index("<output>") :],
+    "code_unrun": FULL_TURN[FULL_TURN.index("<verify>") :].replace("\n7\n", "\n8\n"),
 }
+UNRUN = ("text", "code_unrun")
+"""Modes that let the model imagine the output (8) of code that nobody runs."""
 
 
 @pytest.mark.parametrize(("mode", "turn"), MODE_TURNS.items())
 async def test_every_mode_writes_the_turn_it_was_trained_on(mode: Mode, turn: str) -> None:
-    """Mode text lets the model imagine the output (8) of code that nobody runs."""
     sandbox = FakeSandbox()
-    reply = script(code=CODE + END) if mode == "text" else script()
+    reply = script(code=CODE + END) if mode in UNRUN else script()
     verification = await Verifier(ScriptedEngine(reply), sandbox, settings()).verify("c", "Add.", STEPS, mode)
     assert verification.steps[0].text == turn
     assert not any(step.forced for step in verification.steps)
@@ -163,9 +166,9 @@ async def test_direct_mode_shows_its_own_system_message() -> None:
     assert engine.requests[0][0].startswith("<|system|>\nYes or No.<|end|>\n<|user|>\nQuestion: Add.\n\nStep 1")
 
 
-@pytest.mark.parametrize("mode", ["full", "cot", "code", "text", "direct"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 async def test_a_conversation_only_ever_grows(mode: Mode) -> None:
-    engine = ScriptedEngine(script(code=CODE + END) if mode == "text" else script())
+    engine = ScriptedEngine(script(code=CODE + END) if mode in UNRUN else script())
     await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)
     prompts = [prompt for prompt, _ in engine.requests]
     assert len(prompts) >= len(STEPS)
@@ -237,7 +240,7 @@ async def test_a_step_that_comes_to_no_verdict_is_asked_for_one_and_left(
         assert step.tokens <= 300 + 1
 
 
-@pytest.mark.parametrize("mode", ["code", "text"])
+@pytest.mark.parametrize("mode", ["code", "text", "code_unrun"])
 async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode: Mode) -> None:
     engine = ScriptedEngine(script(code="x = 1"))
     verification = await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)

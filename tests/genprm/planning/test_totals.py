@@ -61,13 +61,13 @@ def test_training_sees_the_kept_solutions_in_every_mode() -> None:
 
 
 def test_ablations_are_trained_on_the_first_variant_alone() -> None:
-    """Full and direct on main, full on hard, full on half of main, and a head."""
-    ablations = {"variants": ["main", "hard"], "shares": [0.5], "discriminative": True}
+    """Full and direct on main, full on hard, full on half of main, a head, and a ThinkPRM."""
+    ablations = {"variants": ["main", "hard"], "shares": [0.5], "discriminative": True, "think": True}
     training = {"base": {"small": "b-7b"}, "modes": ["full", "direct"], **ablations}
     labels = {"variants": {"hard": {"estimator": "hard"}}}
     row = planned(profile(training=training, labels=labels), [cost(), cost()])["checkpoints"]
-    assert row.requests == 2000 * (1 + 1 + 1 + 0.5 + 1)
-    assert row.disk_mb == 5 * 14_000
+    assert row.requests == 2000 * (1 + 1 + 1 + 0.5 + 1 + 1)
+    assert row.disk_mb == 6 * 14_000
 
 
 def test_a_balanced_training_set_has_as_many_of_both_kinds() -> None:
@@ -110,6 +110,11 @@ def test_the_full_model_in_other_modes_is_an_artifact_of_its_own() -> None:
     assert rows["processbench"] == alone["processbench"]
     steps = 40 * 7.8 * 0.67
     assert rows["judged_otherwise"].tokens == pytest.approx(steps * (345 * 0.6 * 2 + 1), rel=0.01)
+    # unrun code alone is asked of the full model and of one that was trained to write code alone
+    modes, unrun = {"modes": ["full", "code"]}, {**evaluation, "other_modes": ["code_unrun"]}
+    row = planned(profile(training=modes, evaluation=unrun), [cost(), cost()])["judged_otherwise"]
+    assert row.tokens == pytest.approx(steps * 345 * 0.4 * 2 * 2, rel=0.01)
+    assert row.executions == 0
 
 
 def test_candidates_are_drawn_once_and_judged_by_every_model_to_their_end() -> None:
