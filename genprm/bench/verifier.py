@@ -30,7 +30,7 @@ from genprm.records import Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.scoring import check_mode, model_manifest
-from genprm.settings import Mode, Profile, VerifierSettings
+from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings
 from genprm.verifier import Verifier
 
 
@@ -199,9 +199,15 @@ def table(runs: Sequence[Run]) -> list[dict[str, Cell]]:
 
 
 def measure(
-    model: str, profile: Profile, solutions: int, votes: int, sample: int, mode: Mode | None
+    model: str,
+    machine: tuple[EngineSettings, SandboxSettings],
+    solutions: int,
+    votes: int,
+    sample: int,
+    mode: Mode | None,
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
-    """Title, rows and notes of the table for a model, with the engine and the sandbox of `profile`."""
+    """Title, rows and notes of the table for a model, on an engine and a sandbox."""
+    engine, isolation = machine
     manifest = model_manifest(model)
     assert manifest.verifier is not None
     work = miniature_solutions(solutions)
@@ -209,12 +215,12 @@ def measure(
 
     def opened(reuse: bool) -> Engine:
         changes = {} if reuse else {"prefix_cache_mb": 0}
-        return open_engine(model, profile.engine.model_copy(update=changes))
+        return open_engine(model, engine.model_copy(update=changes))
 
-    sandbox = open_sandbox(profile.sandbox)
+    sandbox = open_sandbox(isolation)
     runs = Bench(opened, sandbox, manifest.verifier, workload).runs()
     asyncio.run(sandbox.close())
-    title = f"{model}: {solutions} solutions x {votes} paths, mode {workload.mode}, engine {profile.engine.backend}"
+    title = f"{model}: {solutions} solutions x {votes} paths, mode {workload.mode}, engine {engine.backend}"
     notes = [
         f"one at a time: path 1 of {len(workload.sample)} solutions; speeds are per step, so they compare.",
         "ceiling: the requests of the asynchronous way, submitted at once, without code; it reuses prefixes.",

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from genprm.commands.machine import Changes, Engine, read_machine
+
 app = typer.Typer(help="Measure speed and cost on this machine, as ratios within one run.", no_args_is_help=True)
 
 
@@ -73,7 +75,7 @@ def sandbox(
     steps: Annotated[int, typer.Option(min=20, help="Typical scripts; ten times as many trivial ones.")] = 400,
     level: Annotated[
         list[int] | None,
-        typer.Option(min=0, max=3, help="Isolation level; repeatable. [default: the best this machine has]"),
+        typer.Option(min=0, max=3, help="Isolation level; repeatable.", show_default="the best this machine has"),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Blocks that run at the same time.")] = 2,
     soak: Annotated[
@@ -122,22 +124,19 @@ def verifier(
     sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4,
     mode: Annotated[
         str | None,
-        typer.Option(help="full, cot, code, text, direct or code_unrun. [default: as the model was trained]"),
+        typer.Option(help="full, cot, code, text, direct or code_unrun.", show_default="as the model was trained"),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="section.key=value over the profile, e.g. engine.backend=vllm; repeatable."),
-    ] = None,
+    engine: Engine = "transformers",
+    changes: Changes = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
     """Steps per second one request at a time, in rounds, asynchronously; and what the engine could do."""
     from genprm.bench.tables import show
     from genprm.bench.verifier import measure
-    from genprm.profiles import load_profile
     from genprm.scoring import check_mode
 
     chosen = None if mode is None else check_mode(mode)
-    title, rows, notes = measure(model, load_profile(None, changes or ()), solutions, votes, sample, chosen)
+    title, rows, notes = measure(model, read_machine(engine, changes), solutions, votes, sample, chosen)
     show(title, rows, as_json, notes)
 
 
@@ -150,7 +149,7 @@ def rollouts(
         typer.Option("--set", help="section.key=value over the profile, e.g. engine.backend=vllm; repeatable."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Directory with math-train, or hub. [default: GENPRM_DATA_DIR]")
+        str | None, typer.Option(help="Directory with math-train, or hub.", show_default="GENPRM_DATA_DIR")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:

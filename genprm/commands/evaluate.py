@@ -27,13 +27,17 @@ def evaluate() -> None:
 def processbench(
     model: Annotated[
         str | None,
-        typer.Option(help="Directory, hub id or miniature/NAME. [default: the newest trained here, else shipped]"),
+        typer.Option(
+            help="Directory, hub id or miniature/NAME.", show_default="the newest trained here, else shipped"
+        ),
     ] = None,
     subset: Annotated[
-        list[str] | None, typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable. [default: all]")
+        list[str] | None,
+        typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable.", show_default="all"),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Directory with processbench/SUBSET.json, or hub. [default: GENPRM_DATA_DIR]")
+        str | None,
+        typer.Option(help="Directory with processbench/SUBSET.json, or hub.", show_default="GENPRM_DATA_DIR"),
     ] = None,
     votes: Annotated[int, typer.Option(help="Verification paths per case.")] = 1,
     limit: Annotated[
@@ -42,14 +46,14 @@ def processbench(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="full, cot, code, text, direct or code_unrun; judge: any model criticises whole solutions. "
-            "[default: as the model was trained]"
+            help="full, cot, code, text, direct or code_unrun; judge: any model criticises whole solutions.",
+            show_default="as the model was trained",
         ),
     ] = None,
     engine: Engine = "transformers",
     changes: Changes = None,
     system_file: Annotated[
-        str | None, typer.Option(help="File with the system message. [default: the model's own]")
+        str | None, typer.Option(help="File with the system message.", show_default="the model's own")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:

@@ -23,17 +23,19 @@ def judge(
     ] = "-",
     model: Annotated[
         str | None,
-        typer.Option(help="Directory, hub id or miniature/NAME. [default: the newest trained here, else shipped]"),
+        typer.Option(
+            help="Directory, hub id or miniature/NAME.", show_default="the newest trained here, else shipped"
+        ),
     ] = None,
     votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1,
     mode: Annotated[
         str | None,
-        typer.Option(help="full, cot, code, text, direct or code_unrun. [default: as the model was trained]"),
+        typer.Option(help="full, cot, code, text, direct or code_unrun.", show_default="as the model was trained"),
     ] = None,
     engine: Engine = "transformers",
     changes: Changes = None,
     system_file: Annotated[
-        str | None, typer.Option(help="File with the system message. [default: the model's own]")
+        str | None, typer.Option(help="File with the system message.", show_default="the model's own")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per solution.")] = False,
 ) -> None:

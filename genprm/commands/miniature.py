@@ -19,10 +19,11 @@ def miniature() -> None:
 @app.command()
 def train(
     out: Annotated[
-        Path | None, typer.Option(help="Where the models go. [default: miniature-weights in GENPRM_HOME]")
+        Path | None, typer.Option(help="Where the models go.", show_default="miniature-weights in GENPRM_HOME")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time for training. [default: the recipe's, about 80 on two idle cores]")
+        float | None,
+        typer.Option(help="Time for training.", show_default="the recipe's, about 80 on two idle cores"),
     ] = None,
 ) -> None:
     """Train the small models from scratch and compare them with the shipped ones."""

@@ -25,7 +25,7 @@ def plan(
         list[str] | None, typer.Option(help="NAME=VALUE in place of an assumption; repeatable.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Directory with math-train, or hub. [default: GENPRM_DATA_DIR]")
+        str | None, typer.Option(help="Directory with math-train, or hub.", show_default="GENPRM_DATA_DIR")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from genprm.settings import SandboxSettings
 
-Level = Annotated[int | None, typer.Option(help="Isolation level, 0 to 3. [default: the best this machine has]")]
+Level = Annotated[
+    int | None, typer.Option(help="Isolation level, 0 to 3.", show_default="the best this machine has")
+]
 Docker = Annotated[str | None, typer.Option(metavar="IMAGE", help="In a container of this image, at level 2.")]
 
 app = typer.Typer(help="Run code the way the verifier does.", no_args_is_help=True)

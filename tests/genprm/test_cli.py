@@ -194,6 +194,11 @@ def test_judge_takes_single_settings_of_engine_and_sandbox(model: str, monkeypat
     assert seen["sandbox"].seconds == 9.0
 
 
+def test_help_says_what_happens_without_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "[default: (as the model was trained)]" in call("judge", "--help")
+
+
 def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "latin.jsonl"
     file.write_bytes(b'{"problem": "\xe9t\xe9"}')
