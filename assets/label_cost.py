@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -31,11 +32,11 @@ class CostCurve(NamedTuple):
 def label_cost(pipeline: Pipeline, store: Store) -> CostCurve | None:
     """The curve of this run; None where rollouts were drawn sequentially, so that none are left to be spared."""
     shards = pipeline.shards.get_partition_keys()
-    rows = [row for shard in shards for row in store.read(StepScores, "mc_scores", shard)]
-    fixed = [row for row in rows if row.decided_for is None and any(row.rollouts)]
-    if not fixed:
+    rows = (row for shard in shards for row in store.read(StepScores, "mc_scores", shard))
+    fixed = (row for row in rows if row.decided_for is None and any(row.rollouts))
+    chosen = heapq.nsmallest(MOST, fixed, key=lambda row: hashlib.sha256(row.solution_id.encode()).digest())
+    if not chosen:
         return None
-    chosen = sorted(fixed, key=lambda row: hashlib.sha256(row.solution_id.encode()).digest())[:MOST]
     points = replay(chosen, pipeline.profile.monte_carlo.sequential)
     return CostCurve(png(lambda axes: _draw(axes, points), 7.0, 4.0), caption(chosen, points))
 

@@ -61,6 +61,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                     as_key,
                     lambda value: from_dict(StepScores, value),
                     progress.of(context),
+                    pipeline.profile.engine.max_in_flight,
                 )
 
         with store.journal("mc_scores", key) as journal:

@@ -62,6 +62,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                     encode,
                     decode,
                     progress.of(context),
+                    pipeline.profile.engine.max_in_flight,
                 )
 
         with store.journal("solutions", key) as journal:
