@@ -8,11 +8,12 @@ import dagster as dg
 from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.judging import open_verifier, read_from, score_solutions, without_text
 from assets.parameters import REWARDS, reads_scaling
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
 from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.journal import Journal, finish, row_key
+from genprm.models import Model
 from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
 from genprm.rewards import rewards
 from genprm.scaling.voting import executions, majority_rewards, vote_reading

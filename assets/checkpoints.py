@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import dagster as dg
 
 from assets.parameters import directory_version, reads, recipe, weights_version
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
 from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
 from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
@@ -20,6 +20,7 @@ from genprm.baselines.discriminative_data import LabelledSolution
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
+from genprm.models import Model
 from genprm.records import Provenance, TrainingExample, content_hash
 from genprm.training import progress_of, run_training
 

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checkpoints import Checkpoint, read_checkpoint
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from assets.publish import as_key
 from assets.surroundings import Machines, Progress, Store
 from genprm.baselines.base import RewardModel, SolutionScore, StepwiseSolution
@@ -18,6 +18,7 @@ from genprm.baselines.evaluate import scored_prediction
 from genprm.baselines.think_prm import ThinkPRM, average
 from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.journal import Journal, finish, row_key
+from genprm.models import Model
 from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
 from genprm.scaling.voting import joined_reading
 from genprm.settings import EngineSettings, VerifierSettings

@@ -11,12 +11,13 @@ from assets.label_quality import label_differences
 from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
 from assets.paper_tables import table_measures
 from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.scaling_measures import best_of_n_differences, best_of_n_measures
 from assets.surroundings import Store, Tracking
 from assets.test_time_measures import budget_measures, escalation_measures, refinement_measures
 from genprm.manifest import read_manifest
+from genprm.models import Model
 from genprm.records import BenchmarkCase, Measure, Prediction, Problem, SampledProblem
 
 HELD_OUT = Check("held_out", "No evaluation problem is among the problems that training data are made from.")

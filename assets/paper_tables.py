@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from assets.judging import votes_of
 from assets.orderings import JUDGES, label_setting
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from genprm.benchmarks import paper
+from genprm.models import Model
 from genprm.records import Measure, Prediction
 
 PROCESSBENCH = "ProcessBench (paper table 1)"

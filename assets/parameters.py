@@ -16,9 +16,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.pipeline import Model, Pipeline
+from assets.pipeline import Pipeline
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
+from genprm.models import Model
 from genprm.settings import Profile, Section
 
 CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"

@@ -13,6 +13,7 @@ from assets.pipeline import Pipeline
 from assets.surroundings import Machines, Store
 from genprm.answers import AnswerChecker
 from genprm.journal import Journal, finish, row_key
+from genprm.models import critics
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite
@@ -25,9 +26,7 @@ SELF = "self"
 def critics_of(pipeline: Pipeline) -> dict[str, str | None]:
     """The critics by name, with the model that judges; None is the policy itself. The untrained base is another
     model's critique."""
-    keys = {model.key for model in pipeline.models}
-    wanted = (key for base in pipeline.profile.training.base for key in (f"{base}.untrained", pipeline.full(base)))
-    return {SELF: None, **{key: key for key in wanted if key in keys}}
+    return {SELF: None, **{model.key: model.key for model in critics(pipeline.profile)}}
 
 
 class RefinementWork:

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from genprm.models import Model, critics, is_full, judged_otherwise, models_of, rankers
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import Spent, executions_of, judged_steps
-from genprm.planning.models import Judge, benchmark_judges, critics, judges_otherwise, rankers
 from genprm.planning.planned import Planned, added, priced
-from genprm.settings import Profile, RefinementSettings
+from genprm.settings import Mode, Profile, RefinementSettings
+
+
+class Judge(NamedTuple):
+    """Weights, how they judge, and on how many paths each solution."""
+
+    weights: str
+    mode: Mode
+    votes: int
 
 
 def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
@@ -18,9 +26,14 @@ def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
     other modes, where the profile wants them."""
     cases = len(profile.evaluation.subsets) * (profile.evaluation.limit or assumed.cases)
     steps = cases * assumed.case_steps * assumed.case_judged
-    judged = [_judged("processbench", benchmark_judges(profile), cases, steps, assumed)]
-    otherwise = judges_otherwise(profile)
+    judged = [_judged("processbench", _on_the_benchmark(profile, models_of(profile)), cases, steps, assumed)]
+    otherwise = _on_the_benchmark(profile, judged_otherwise(profile))
     return [*judged, _judged("judged_otherwise", otherwise, cases, steps, assumed)] if otherwise else judged
+
+
+def _on_the_benchmark(profile: Profile, models: Sequence[Model]) -> list[Judge]:
+    votes_in = profile.evaluation.votes_in
+    return [Judge(model.weights, model.mode, votes_in(model.mode, is_full(profile, model))) for model in models]
 
 
 def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
@@ -31,11 +44,12 @@ def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
     problems = len(scaling.sets) * (scaling.limit or assumed.answer_problems)
     count = problems * scaling.candidates
     steps = count * _steps(assumed)
+    choosing = [Judge(model.weights, model.mode, scaling.votes_in(model.mode)) for model in rankers(profile)]
     prompts = (count * assumed.problem_tokens, problems * assumed.problem_tokens)
     drawn = _spent(count, steps * assumed.step_tokens, *prompts)
     return [
         priced("candidates", scaling.model, drawn, 0, assumed),
-        _judged("best_of_n", rankers(profile), count, steps, assumed),
+        _judged("best_of_n", choosing, count, steps, assumed),
     ]
 
 
@@ -53,7 +67,8 @@ def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
         priced("", policy, _rewrites(turns, assumed.critique_tokens, settings, assumed), 0, assumed),
     ]
     for model in critics(profile):
-        judged = _judged("", [Judge(model, "full", settings.votes)], turns.critiques, turns.judged, assumed)
+        judge = Judge(model.weights, model.mode, settings.votes)
+        judged = _judged("", [judge], turns.critiques, turns.judged, assumed)
         parts.append(replace(judged, requests=turns.critiques))
         parts.append(priced("", policy, _rewrites(turns, analysis, settings, assumed), 0, assumed))
     return [added("refinement", parts)]
@@ -101,7 +116,7 @@ def _judged(
     parts = [
         priced(
             "",
-            judge.model,
+            judge.weights,
             judged_steps(solutions * judge.votes, steps * judge.votes, judge.mode, assumed),
             steps * judge.votes * executions_of(judge.mode, assumed),
             assumed,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genprm.models import Model, models_of
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ProblemCost, judged_tokens
-from genprm.planning.models import trained
 from genprm.planning.planned import Planned, model_size, slowness
 from genprm.settings import FilterSettings, Profile
 
@@ -20,23 +20,26 @@ RESAMPLES = 1000
 def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assumed: Assumptions) -> Planned:
     """Tokens of all epochs of all models; requests are conversations, and nothing is generated."""
     kept = np.array([(*cost.agreed[0], *cost.agreed[1]) for cost in costs])
-    conversations, _ = chosen(problems * kept.mean(axis=0), profile.consensus)
-    low, high = np.percentile(
-        [_tokens(profile, problems * mean, assumed) for mean in _means(kept, problems)], [2.5, 97.5]
-    )
-    tokens = _tokens(profile, problems * kept.mean(axis=0), assumed)
-    bases = profile.training.base.values()
+    expected = problems * kept.mean(axis=0)
+    conversations, _ = chosen(expected, profile.consensus)
+    models = [model for model in models_of(profile) if model.trained]
+
+    def tokens(of: Sequence[Model], kept: np.ndarray) -> float:
+        return sum(_tokens(profile, model, kept, assumed) for model in of)
+
+    low, high = np.percentile([tokens(models, problems * mean) for mean in _means(kept, problems)], [2.5, 97.5])
+    slow = sum(slowness(model.weights) * tokens([model], expected) for model in models)
     return Planned(
         "checkpoints",
-        requests=len(bases) * conversations * sum(share for _, share in trained(profile)),
-        prompt_tokens=len(bases) * tokens,
-        prefix_tokens=len(bases) * tokens,
+        requests=conversations * sum(model.share for model in models),
+        prompt_tokens=tokens(models, expected),
+        prefix_tokens=tokens(models, expected),
         tokens=0,
-        low=len(bases) * float(low),
-        high=len(bases) * float(high),
+        low=float(low),
+        high=float(high),
         executions=0,
-        gpu_hours=tokens / assumed.trained_per_second * sum(slowness(model) for model in bases) / 3600,
-        disk_mb=sum(2000 * (model_size(model) or 0.0) for model in bases) * len(trained(profile)),
+        gpu_hours=slow / assumed.trained_per_second / 3600,
+        disk_mb=sum(2000 * (model_size(model.weights) or 0.0) for model in models),
     )
 
 
@@ -54,15 +57,12 @@ def chosen(kept: np.ndarray, settings: FilterSettings) -> tuple[float, float]:
     return settings.share * float(solutions.sum()), settings.share * float(steps.sum())
 
 
-def _tokens(profile: Profile, kept: np.ndarray, assumed: Assumptions) -> float:
-    """Tokens of all models of one base, in all epochs."""
+def _tokens(profile: Profile, model: Model, kept: np.ndarray, assumed: Assumptions) -> float:
+    """Tokens that a model is trained on, in all epochs. A head reads what direct does, a ThinkPRM writes what cot
+    does."""
     conversations, steps = chosen(kept, profile.consensus)
-    once = sum(
-        share
-        * (conversations * assumed.problem_tokens + steps * (assumed.step_tokens + judged_tokens(mode, assumed)))
-        for mode, share in trained(profile)
-    )
-    return once * profile.training.epochs
+    step = assumed.step_tokens + judged_tokens(model.mode, assumed)
+    return profile.training.epochs * model.share * (conversations * assumed.problem_tokens + steps * step)
 
 
 def _means(kept: np.ndarray, problems: int) -> np.ndarray:
