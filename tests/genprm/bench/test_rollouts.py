@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import re
-from collections.abc import Sequence
-
 import pytest
 
 from genprm.bench.rollouts import Bench, Run, table
 from genprm.bench.usage import Usage
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.profiles import build_profile
-from genprm.records import Message, Problem, Provenance
+from tests.genprm.chance_policy import ChancePolicy, problem
 
-PROBLEMS = [Problem(f"p{n}", f"What is {n} + {n}?", str(2 * n), "test") for n in range(4)]
 PROFILE = build_profile(
     {
         "name": "p",
@@ -27,58 +21,39 @@ PROFILE = build_profile(
 )
 
 
-class Half:
-    """Right in about half of its samples, by a hash of prompt, seed and number; three steps at most."""
-
-    provenance = Provenance("half", "1", "raw")
+class Noting(ChancePolicy):
+    """Remembers what it was asked."""
 
     def __init__(self, model: str) -> None:
-        self.model = model
-        self.requests: list[tuple[str, int, int]] = []
-        self.in_flight = self.most = 0
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        return messages[-1].content + str(prefill)
+        super().__init__(model)
+        self.asked: list[tuple[str, int, int]] = []
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        self.requests.append((prompt, sampling.seed, n))
-        self.in_flight += 1
-        self.most = max(self.most, self.in_flight)
-        await asyncio.sleep(0.001)
-        self.in_flight -= 1
-        return [self._completion(prompt, f"{prompt} {sampling.seed} {i}") for i in range(n)]
-
-    def _completion(self, prompt: str, draw: str) -> Completion:
-        digest = hashlib.sha256(draw.encode()).digest()
-        rest = [f" work {digest[n]}\n\nStep {n}:" for n in range(prompt.count("Step ") + 1, 4)]
-        number = int(re.findall(r"\d+", f"0 {prompt}")[1 if "What" in prompt else 0])
-        text = "".join(rest) + f" \\boxed{{{2 * number + digest[0] % 2}}}"
-        return Completion(text, 5, "stop", prompt_tokens=9)
-
-    async def close(self) -> None: ...
+        self.asked.append((prompt, sampling.seed, n))
+        return await super().complete(prompt, sampling, n)
 
 
 def test_a_run_and_its_ceiling_ask_the_same() -> None:
-    engines: list[Half] = []
+    engines: list[Noting] = []
 
     def opened(model: str) -> Engine:
-        engines.append(Half(model))
+        engines.append(Noting(model))
         return engines[-1]
 
-    runs = Bench(opened, PROFILE).runs(PROBLEMS[1:])
+    runs = Bench(opened, PROFILE).runs([problem(number) for number in (3, 4, 5)])
 
     assert [run.name for run in runs] == ["solutions", "solutions, ceiling", "rollouts", "rollouts, ceiling"]
     assert [engine.model for engine in engines] == ["policy", "policy", "completer", "completer"]
     for real, at_once in (engines[:2], engines[2:]):
         # beside the request that makes an engine ready
-        assert sorted(real.requests) == sorted(at_once.requests)
-        assert at_once.most == len(at_once.requests) - 1
+        assert sorted(real.asked) == sorted(at_once.asked)
+        assert at_once.most == len(at_once.asked) - 1
     assert engines[0].most == 3, "as many problems at work as the engine serves"
     rollouts = runs[2]
-    asked = engines[2].requests[1:]
+    asked = engines[2].asked[1:]
     assert (rollouts.requests, rollouts.samples) == (len(asked), sum(n for _, _, n in asked))
     assert rollouts.samples % 12 == 0
-    assert rollouts.tokens == 5 * rollouts.samples
+    assert rollouts.tokens == engines[3].tokens - 25, "less the first request's"
 
 
 def test_a_way_is_compared_with_its_own_ceiling() -> None:
