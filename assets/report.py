@@ -1,7 +1,7 @@
 """The report: one HTML file with the orderings that the paper claims, its tables, and plots."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from assets.orderings import JUDGES, orderings
 from assets.paper_tables import TABLES
 from assets.pipeline import Pipeline
 from assets.pivot import pivot
-from assets.publish import OWNERS, Clock, Events, announce, png
+from assets.publish import OWNERS, Clock, Events, announce, plot, png
 from assets.scaling_measures import BEST_OF_N
 from assets.surroundings import Store
 from assets.test_time_measures import TEST_TIME
@@ -34,7 +34,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="evaluation",
         kinds={"html"},
         owners=OWNERS,
-        code_version="2",
+        code_version="3",
     )
     def report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
         """The leaderboard for people: each ordering that the paper claims with its verdict, the paper's tables with
@@ -55,7 +55,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "dagster/uri": str(path),
-                "F1": dg.MetadataValue.md(f"![F1](data:image/png;base64,{_f1_plot(rows)})"),
+                "F1": plot(*_f1_plot(rows)),
             },
         )
 
@@ -75,7 +75,7 @@ def render(profile: str, rows: Sequence[Measure], cost: CostCurve | None = None)
         sections=[
             (title, pivot(chosen), figures.get(title)) for title, chosen in _sections(rows).items() if chosen
         ],
-        f1=_f1_plot(rows),
+        f1=png(*_f1_plot(rows)),
         cost=cost,
     )
 
@@ -92,7 +92,8 @@ def _is_accuracy(row: Measure) -> bool:
     return row.group == JUDGES and "F1 " not in row.name
 
 
-def _f1_plot(rows: Sequence[Measure]) -> str:
+def _f1_plot(rows: Sequence[Measure]) -> tuple[Callable[[Any], None], float, float]:
+    """How to draw F1, and how wide and high (inches)."""
     chosen = [row for row in rows if row.group == JUDGES and row.name.startswith("F1 ")]
 
     def draw(axes: Any) -> None:
@@ -105,7 +106,7 @@ def _f1_plot(rows: Sequence[Measure]) -> str:
         axes.invert_yaxis()
         axes.set(xlabel="F1 (%), 95 % interval", xlim=(0, 100))
 
-    return png(draw, 7.5, 0.8 + 0.35 * len(chosen))
+    return draw, 7.5, 0.8 + 0.35 * len(chosen)
 
 
 def _reasons_plot(rows: Sequence[Measure]) -> str:
