@@ -65,7 +65,6 @@ def find_published(model: str) -> Published | None:
 
     Raises:
         EngineError: the checkpoint is one that cannot be asked; the message says why.
-        ValueError: `genprm.json` cannot be read.
     """
     directory = Path(model)
     local = directory.is_dir()
@@ -74,10 +73,17 @@ def find_published(model: str) -> Published | None:
             if name in UNAVAILABLE:
                 raise EngineError(f"model {model!r} cannot be asked: {UNAVAILABLE[name]}")
             return PUBLISHED[name]
-    manifest = read_manifest(directory)
-    if manifest is not None and manifest.adapter is not None:
-        return Published(manifest.adapter)
+    if local and _is_think_prm(directory):
+        return Published("thinkprm")
     return Published("token-classifier") if local and _is_token_classifier(directory) else None
+
+
+def _is_think_prm(directory: Path) -> bool:
+    try:
+        manifest = read_manifest(directory)
+    except ValueError as error:
+        raise EngineError(f"model {str(directory)!r}: {error}") from None
+    return manifest is not None and manifest.adapter == "thinkprm"
 
 
 def _is_token_classifier(directory: Path) -> bool:

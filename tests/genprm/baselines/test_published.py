@@ -12,6 +12,7 @@ from genprm.baselines.load import load_reward_model
 from genprm.baselines.published import PUBLISHED, find_published
 from genprm.engines.base import EngineError
 from genprm.fields import InputError
+from genprm.scoring import GenPRM
 from genprm.settings import EngineSettings
 
 
@@ -55,6 +56,20 @@ def test_a_directory_with_a_token_classifier_is_a_discriminative_model(tmp_path:
     assert find_published(str(tmp_path)) is None
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(EngineError, match=r"config.json cannot be read"):
+        find_published(str(tmp_path))
+
+
+def test_a_directory_that_says_so_is_a_thinkprm(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "genprm.json").write_text(json.dumps({"inference_mode": "full"}))
+    assert find_published(str(tmp_path)) is None
+    (tmp_path / "genprm.json").write_text(json.dumps({"adapter": "thinkprm"}))
+    assert find_published(str(tmp_path)) == PUBLISHED["launch/ThinkPRM-7B"]
+    with pytest.raises(EngineError, match=r"was trained to verify whole solutions \(thinkprm\)"):
+        GenPRM.load(tmp_path)
+    (tmp_path / "genprm.json").write_text(json.dumps({"adapter": "mine"}))
+    with pytest.raises(EngineError, match=r"genprm.json: adapter: Input should be 'thinkprm'"):
         find_published(str(tmp_path))
 
 

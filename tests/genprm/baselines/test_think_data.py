@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from genprm.baselines.discriminative_data import LabelledSolution
+from genprm.baselines.load import load_reward_model
+from genprm.baselines.published import find_published
 from genprm.baselines.think_data import verification_chains
-from genprm.baselines.think_prm import OPENING, question, read_verdicts
+from genprm.baselines.think_prm import OPENING, QUESTION, question, read_verdicts
+from genprm.engines.chat import render_chat
+from genprm.miniature.tokenizer import build_tokenizer
 from genprm.records import Message, Provenance, Rationale, StepVerification, Verification
-from genprm.settings import TurnFormat
+from genprm.settings import EngineSettings, TrainingSettings, TurnFormat
+from genprm.training import run_training
+from genprm.training.tokens import encode_conversation
+from tests.genprm.baselines.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, write_checkpoint
 
 FORM = TurnFormat(analyze_lead="Let's analyze the Paragraph {number} step by step: ")
 STEPS = ["Step 1: 3 + 4 = 7.", "Step 2: 7 - 1 = 5.", "Step 3: The answer is 5."]
@@ -82,3 +93,51 @@ def test_an_analysis_may_quote_other_steps_and_change_its_mind() -> None:
 def test_labels_that_the_verdicts_do_not_match_keep_nothing() -> None:
     assert verification_chains([rationale(["a", "b"], 1)], [solution([0])], FORM) == []
     assert verification_chains([rationale(["a", "b", "c"], -1)], [solution([1, 0])], FORM) == []
+
+
+def merging_tokenizer() -> Any:
+    """Words with their spaces, and line breaks with the sign before them, are one token, as Qwen has it."""
+    pieces = [" Yes", " No", ":\n", ".\n", "\n\n"]
+    return byte_tokenizer([*QWEN_SPECIAL, *pieces], eos_token="<|im_end|>", chat_template=CHATML)
+
+
+@pytest.mark.parametrize("made_by", [merging_tokenizer, build_tokenizer])
+def test_what_is_asked_is_what_was_trained_on_token_for_token(made_by: Callable[[], Any]) -> None:
+    """The prompt that the adapter begins with, and the one that ends with its question, begin the training row. In
+    the miniature a space is a token of its own."""
+    tokenizer = made_by()
+    (made,) = verification_chains([rationale(["It adds.", "7 - 1 is 6."], 1)], [solution([1, 0])], FORM)
+    row = encode_conversation(tokenizer, made, mask_code_output=True)
+    asked = render_chat(tokenizer, "model", made.messages[:1], prefill=OPENING)
+    thought = made.messages[1].content.removeprefix(OPENING).partition(QUESTION)[0]
+    for prompt in (asked, asked + thought + QUESTION):
+        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        assert row.input_ids[: len(ids)] == ids
+    learnt = [label for label in row.labels if label >= 0]
+    assert tokenizer.decode(learnt).strip() == made.messages[1].content.strip() + "<|im_end|>"
+
+
+@pytest.mark.slow
+async def test_a_model_that_learnt_chains_verifies_whole_solutions(
+    folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    tokenizer = byte_tokenizer(QWEN_SPECIAL, eos_token="<|im_end|>", chat_template=CHATML)
+    base = write_checkpoint(folder("base"), tokenizer, "Qwen2")
+    rationales = [rationale(["a", "b", "c"], -1, "x"), rationale(["a", "b"], 1, "y")]
+    examples = verification_chains(rationales, [solution([1, 1, 1], "x"), solution([1, 0], "y")], FORM)
+    settings = TrainingSettings(
+        epochs=30, learning_rate=1e-2, batch_size=2, device_batch_size=2, max_length=2048, precision="fp32"
+    )
+    out = tmp_path / "out"
+    report = run_training(examples, settings, base.path, False, out, {}, print, {"adapter": "thinkprm"})
+    assert (report.examples, report.dropped) == (2, 0)
+    assert report.losses[-1].loss < report.losses[0].loss / 2
+    how = find_published(str(out))
+    assert how is not None
+    model = load_reward_model(str(out), how, EngineSettings(backend="transformers", max_context=1024), votes=2)
+    score = await model.score("How many?", STEPS)
+    await model.close()
+    assert len(score.rewards) == 3
+    assert len(score.path_rewards) == 2
+    assert score.outcome is not None
+    assert 0 <= score.outcome <= 1
