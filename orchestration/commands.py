@@ -138,11 +138,12 @@ def _show_results(profile: Profile, console: Console) -> None:
     from genprm.records import Measure
     from orchestration.results import print_results
     from orchestration.store import profile_store
+    from orchestration.tracking import dagster_address
 
     store = profile_store(profile.name)
     print_results(console, store.read(Measure, "leaderboard"))
     console.print(f"report: {report_path(store)}", highlight=False, soft_wrap=True)
-    console.print("UI: make ui, or genprm ui (Dagster and MLflow on the same home)", highlight=False)
+    console.print(f"UI: {dagster_address()} (make ui or genprm ui starts it on this home)", highlight=False)
 
 
 def _status(profile: Profile) -> None:
