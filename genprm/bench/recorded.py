@@ -9,43 +9,25 @@ from typing import Any, TypeVar
 
 from genprm.bench.usage import Usage, measured
 from genprm.engines.base import Completion, Engine, Sampling
+from genprm.engines.wrapped import WrappedEngine
 from genprm.event_loops import together
-from genprm.records import Message, Provenance
 
 T = TypeVar("T")
 Request = tuple[str, Sampling, int]
 """Prompt, sampling, and how many completions."""
 
 
-class Recorded:
+class Recorded(WrappedEngine):
     """An engine that remembers what it was asked."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.requests: list[Request] = []
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._engine.model
-
-    @property
-    def provenance(self) -> Provenance:
-        """That of the engine behind it."""
-        return self._engine.provenance
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """As the engine behind it."""
-        return self._engine.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """As the engine behind it."""
         self.requests.append((prompt, sampling, n))
-        return await self._engine.complete(prompt, sampling, n)
-
-    async def close(self) -> None:
-        """Close the engine behind it."""
-        await self._engine.close()
+        return await super().complete(prompt, sampling, n)
 
 
 async def at_once(engine: Engine, requests: Sequence[Request]) -> list[Completion]:

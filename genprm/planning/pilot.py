@@ -11,6 +11,7 @@ from pathlib import Path
 from genprm.answers import AnswerChecker
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
+from genprm.engines.wrapped import WrappedEngine
 from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.monte_carlo import score_steps
@@ -21,7 +22,7 @@ from genprm.planning.saved import SavedPlan
 from genprm.planning.totals import plan
 from genprm.problems import shard_of
 from genprm.rationales import judge_solution
-from genprm.records import Message, Problem, Provenance, Rationale, SampledProblem, Solution
+from genprm.records import Problem, Rationale, SampledProblem, Solution
 from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
@@ -29,44 +30,26 @@ from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 
 
-class CountingEngine:
+class CountingEngine(WrappedEngine):
     """An engine that counts what is asked of it. Its requests share one prefix, or extend one another's."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._longest = 0
         self._spent = Spent()
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._engine.model
-
-    @property
-    def provenance(self) -> Provenance:
-        """The engine's."""
-        return self._engine.provenance
 
     @property
     def spent(self) -> Spent:
         """Everything so far."""
         return self._spent + Spent(prefix_tokens=self._longest)
 
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """As the engine does."""
-        return self._engine.render(messages, prefill)
-
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """As the engine does, counted."""
-        completions = await self._engine.complete(prompt, sampling, n)
+        completions = await super().complete(prompt, sampling, n)
         prompt_tokens = [completion.prompt_tokens for completion in completions]
         self._longest = max([self._longest, *prompt_tokens])
         self._spent += Spent(len(completions), sum(c.tokens for c in completions), sum(prompt_tokens))
         return completions
-
-    async def close(self) -> None:
-        """As the engine does."""
-        await self._engine.close()
 
 
 def spread(problems: Sequence[Problem], count: int) -> list[Problem]:

@@ -1,0 +1,37 @@
+"""An engine in front of another one, for those that look at what is asked or decide when it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genprm.engines.base import Completion, Engine, Sampling
+from genprm.records import Message, Provenance
+
+
+class WrappedEngine:
+    """Does in everything as the engine behind it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def model(self) -> str:
+        """Path or hub id of the weights."""
+        return self._engine.model
+
+    @property
+    def provenance(self) -> Provenance:
+        """That of the engine behind it."""
+        return self._engine.provenance
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
+        """As the engine behind it."""
+        return self._engine.render(messages, prefill)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """As the engine behind it."""
+        return await self._engine.complete(prompt, sampling, n)
+
+    async def close(self) -> None:
+        """Close the engine behind it."""
+        await self._engine.close()
