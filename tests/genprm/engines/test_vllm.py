@@ -70,7 +70,7 @@ async def test_a_dead_engine_fails_what_is_in_flight_and_keeps_what_is_done(
             await asyncio.wait_for(task, 120)
     with pytest.raises(EngineError, match="the vllm engine died"):
         await engine.complete("S", Sampling(max_tokens=5))
-    assert done.tokens == 5
+    assert 0 < done.tokens <= 5
     await engine.close()
     await engine.close()
     with pytest.raises(EngineError, match="died"):
