@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -33,6 +34,22 @@ def test_a_torn_last_line_is_dropped_and_later_rows_are_readable(tmp_path: Path,
         assert len(journal) == 2
         journal.put("d", 4)
     assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["a", "b", "d"]
+
+
+def test_rows_are_read_back_between_others_that_are_written(tmp_path: Path) -> None:
+    """Shorter and longer than what is read from disk at a time, on a file that ended in a torn line."""
+    path, draw = tmp_path / "rows.jsonl", random.Random(0)
+    path.write_bytes(b'{"key": "torn", "value": "' + b"x" * 20_000)
+    rows: dict[str, str] = {}
+    with Journal(path) as journal:
+        for number in range(300):
+            rows[str(number)] = str(number) * draw.choice((1, 100, 8_000))
+            journal.put(str(number), rows[str(number)])
+            for key in draw.choices(list(rows), k=draw.randrange(3)):
+                assert journal.get(key) == rows[key]
+    with Journal(path) as journal:
+        assert {key: journal.get(key) for key in rows} == rows
+        assert len(journal) == 300
 
 
 def test_damage_in_the_middle_is_refused_with_the_line(tmp_path: Path) -> None:
