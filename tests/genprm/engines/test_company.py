@@ -41,6 +41,7 @@ def judged(max_batch: int, in_flight: int) -> list[Verification]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_paths_are_the_same_whatever_else_is_in_flight() -> None:
     alone = judged(max_batch=1, in_flight=1)
     for together in (judged(max_batch=5, in_flight=12), judged(max_batch=128, in_flight=12)):
