@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.checkpoints import read_checkpoint
 from assets.evaluation_set import shared_problems
+from assets.evidence import evidence_measures
 from assets.label_quality import label_differences
 from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
 from assets.paper_tables import table_measures
@@ -49,7 +50,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="evaluation",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="2",
+        code_version="3",
         check_specs=[check.spec("leaderboard") for check in (HELD_OUT, SAME)],
     )
     def leaderboard(
@@ -80,6 +81,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             *escalation_measures(pipeline, predictions),
             *budget_measures(pipeline, store),
             *refinement_measures(pipeline, store),
+            *evidence_measures(pipeline, store, predictions),
         ]
         for model in pipeline.models:
             means = {

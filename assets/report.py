@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.evidence import EVIDENCE
 from assets.figures import figures_of
 from assets.label_cost import CostCurve, label_cost
 from assets.orderings import JUDGES, orderings
@@ -82,7 +83,7 @@ def render(profile: str, rows: Sequence[Measure], cost: CostCurve | None = None)
 
 def _sections(rows: Sequence[Measure]) -> dict[str, list[Measure]]:
     """The tables of the page in order; those of which nothing was measured are empty."""
-    groups = {title: title for title in (*TABLES, BEST_OF_N, *TEST_TIME)}
+    groups = {title: title for title in (*TABLES, BEST_OF_N, *TEST_TIME, EVIDENCE)}
     groups |= {"Policy (%)": "data", LABELS_AND_FILTER: "labels"}
     sections = {title: [row for row in rows if row.group == group] for title, group in groups.items()}
     return {**sections, "Wrong and right solutions": [row for row in rows if _is_accuracy(row)]}

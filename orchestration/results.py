@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+from assets.evidence import EVIDENCE
 from assets.orderings import JUDGES, Ordering, notes, orderings
 from assets.paper_tables import PROCESSBENCH, TABLES, TOKENS
 from assets.pivot import pivot
@@ -14,7 +15,7 @@ from assets.scaling_measures import BEST_OF_N
 from assets.test_time_measures import TEST_TIME
 from genprm.records import Measure
 
-SHOWN = (*(title for title in TABLES if title not in (PROCESSBENCH, TOKENS)), BEST_OF_N, *TEST_TIME)
+SHOWN = (*(title for title in TABLES if title not in (PROCESSBENCH, TOKENS)), BEST_OF_N, *TEST_TIME, EVIDENCE)
 """Tables that only larger profiles have. The report has all of them."""
 
 
