@@ -30,7 +30,7 @@ _VLLM = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a m
 
 BACKENDS = [
     "transformers",
-    "transformers copied",
+    pytest.param("transformers copied", marks=pytest.mark.slow),  # each copy loads its own libraries
     "openai",
     pytest.param("vllm", marks=_VLLM),
     pytest.param("openai to vllm", marks=_VLLM),

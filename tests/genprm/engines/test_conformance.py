@@ -35,7 +35,7 @@ def engine(request: pytest.FixtureRequest, engine_of: Callable[[str, str], Engin
     return engine_of(request.param, resolve_model(MODEL))
 
 
-@pytest.fixture(params=["transformers", "transformers copied", "openai"])
+@pytest.fixture(params=["transformers", pytest.param("transformers copied", marks=pytest.mark.slow), "openai"])
 def fresh_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An engine that a test may close; vLLM, which takes long to start, is closed in a test of its own."""
     with opened(request.param, resolve_model(MODEL)) as engine:

@@ -40,6 +40,7 @@ async def drawn(engine: Engine) -> list[Completion]:
     return [completion for pair in pairs for completion in pair]
 
 
+@pytest.mark.slow
 def test_two_copies_say_what_one_says(engine: Engine, model: str) -> None:
     with opened("transformers", model) as alone:
         expected = asyncio.run(drawn(alone))
@@ -49,6 +50,7 @@ def test_two_copies_say_what_one_says(engine: Engine, model: str) -> None:
             assert first == pytest.approx(second, abs=1e-4)
 
 
+@pytest.mark.slow
 async def test_both_copies_work_and_prompts_are_counted_once(engine: Engine) -> None:
     done = await drawn(engine)
     assert len(copies(engine)) == 2
@@ -56,6 +58,7 @@ async def test_both_copies_work_and_prompts_are_counted_once(engine: Engine) -> 
     assert engine.prompt_tokens_seen == sum(completion.prompt_tokens for completion in done)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 async def test_a_copy_that_dies_fails_its_requests_by_name_and_what_it_answered_stays(engine: Engine) -> None:
     before = await drawn(engine)
     assert all(completion.tokens for completion in before)
@@ -73,6 +76,7 @@ async def test_a_copy_that_dies_fails_its_requests_by_name_and_what_it_answered_
         await engine.complete(PROMPTS[0], Sampling(max_tokens=1))
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_refused_in_the_words_of_one_copy(model: str, tmp_path: Path) -> None:
     broken = shutil.copytree(model, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes(b"nothing")
@@ -85,6 +89,7 @@ def test_a_model_that_cannot_be_loaded_is_refused_in_the_words_of_one_copy(model
     assert set(psutil.Process().children()) <= set(before)
 
 
+@pytest.mark.slow
 def test_closing_leaves_no_process(model: str) -> None:
     with opened("transformers copied", model) as engine:
         asyncio.run(drawn(engine))
@@ -103,6 +108,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_copies_end_when_their_program_is_killed(model: str) -> None:
     with subprocess.Popen([sys.executable, "-c", OWNER, model], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
