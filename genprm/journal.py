@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -148,24 +149,28 @@ async def finish(
 ) -> list[T]:
     """The result of every item, in the order of `keys`: from the journal where it is there, else by `work(index)`.
 
-    At most `in_flight` items are worked on at a time, begun in order. Results pass through `encode` and `decode` in
-    both cases, so that a resumed run returns exactly what an undisturbed one does. The first failure ends the rest;
-    what was finished before stays in the journal.
+    Items with the same key are one piece of work. At most `in_flight` are worked on at a time, begun in order.
+    Results pass through `encode` and `decode` in both cases, so that a resumed run returns exactly what an
+    undisturbed one does. The first failure ends the rest; what was finished before stays in the journal.
     """
-    missing = (index for index, key in enumerate(keys) if key not in journal)
-    finished = sum(key in journal for key in keys)
+    first: dict[str, int] = {}
+    for index, key in enumerate(keys):
+        if key not in journal:
+            first.setdefault(key, index)
+    missing, counts = iter(first.values()), Counter(keys)
+    finished = len(keys) - sum(counts[key] for key in first)
     done(finished, len(keys))
 
     async def next_ones() -> None:
         nonlocal finished
         for index in missing:
             journal.put(keys[index], encode(await work(index)))
-            finished += 1
+            finished += counts[keys[index]]
             done(finished, len(keys))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, len(keys) - finished)):
+            for _ in range(min(in_flight, len(first))):
                 group.create_task(next_ones())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -88,6 +89,20 @@ async def test_only_unfinished_items_are_worked_on_and_results_keep_their_order(
     assert await run([3, 1]) == [9, 1]
     assert await run([1, 2, 3]) == [1, 4, 9]
     assert sorted(worked) == [1, 2, 3]
+
+
+async def test_items_with_the_same_key_are_worked_on_once_however_many_are_in_flight(tmp_path: Path) -> None:
+    worked, told = [], []
+
+    async def work(index: int) -> int:
+        worked.append(index)
+        await asyncio.sleep(0)
+        return 10 * index
+
+    with Journal(tmp_path / "j") as journal:
+        made = await finish(journal, ["a", "b", "a", "a"], work, int, int, lambda *counts: told.append(counts))
+    assert (worked, made) == ([0, 1], [0, 10, 0, 0])
+    assert (told[0], told[-1]) == ((0, 4), (4, 4))
 
 
 async def test_a_failure_keeps_what_was_finished_before(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     assert [accuracy[f"turn {turn}"] for turn in range(4)] == [50, 50, 100, 100]
     assert (accuracy["made right"], accuracy["made wrong"], accuracy["found wrong at first"]) == (3, 0, 3)
     counted = fake_method.calls()
-    assert counted.count("rewrites") == 2 * 3 * 2, "two verifiers, three wrong solutions, two turns"
+    assert counted.count("rewrites") == 3 * 2, "three wrong solutions, two turns; both verifiers say the same"
     assert house.spent("candidates") == Spending(1, 1, 3 * 4, 3 * 4, 3 * 4 * 7, None)
     # Six solutions for the policy; for each verifier three of them twice more. Then the rewrites.
     critiques = 6 + 2 * (6 + 3 + 3)
