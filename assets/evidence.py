@@ -9,7 +9,6 @@ from assets.scaling_measures import Candidates, rewarded_candidates
 from assets.surroundings import Store
 from assets.test_time_measures import TAU, escalation_ladders
 from genprm.benchmarks.metrics import single_paths
-from genprm.models import rankers
 from genprm.records import Measure, Prediction
 from genprm.rewards import first_error
 from genprm.scaling.best_of_n import solution_reward
@@ -32,7 +31,7 @@ def evidence_measures(
         full = pipeline.full(base)
         if full in predictions and evaluation.votes > 1:
             rows += agreement(f"{full}, {evaluation.votes} paths", predictions[full], evaluation.threshold)
-        if any(model.key == full for model in rankers(pipeline.profile)):
+        if any(model.key == full for model in pipeline.rankers):
             for name in scaling.sets:
                 candidates = rewarded_candidates(store, full, name)
                 rows += acceptance(f"{name}: {full}", candidates, scaling.aggregate, evaluation.threshold)
