@@ -83,7 +83,9 @@ def processbench(
     threshold = None
     read_from: dict[str, Any] = {}
     if baseline is None:
-        prm = GenPRM.load(name, engine, chosen, settings=settings, sandbox=sandbox, system=system)
+        prm = GenPRM.load(
+            name, settings.url or settings.backend, chosen, settings=settings, sandbox=sandbox, system=system
+        )
         with prm, progress_bar("judged", len(cases)) as bar:
             predictions = prm.evaluate(cases, votes, progress=bar)
             asked: str = prm.mode

@@ -54,7 +54,9 @@ def judge(
     rows = read_objects(file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
     name = model or default_model()
-    prm = GenPRM.load(name, engine, chosen, settings=settings, sandbox=sandbox, system=system)
+    prm = GenPRM.load(
+        name, settings.url or settings.backend, chosen, settings=settings, sandbox=sandbox, system=system
+    )
     with prm, progress_bar("judged", len(rows)) as bar:
         results = prm.score_many(solutions, votes, progress=bar)
     if as_json:

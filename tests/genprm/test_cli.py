@@ -192,6 +192,8 @@ def test_judge_takes_single_settings_of_engine_and_sandbox(model: str, monkeypat
     engine = seen["engine"]
     assert (engine.backend, engine.replicas, engine.dtype) == ("transformers", 2, "bfloat16")
     assert seen["sandbox"].seconds == 9.0
+    call("judge", "-", "--model", model, "--set", "engine.backend=vllm", stdin=lines(SOLUTION))
+    assert seen["engine"].backend == "vllm"
 
 
 def test_help_says_what_happens_without_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
