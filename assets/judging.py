@@ -87,7 +87,7 @@ def score_solutions(
     """
     if model.kind == "think":
         seed = pipeline.profile.evaluation.verifier.seed
-        thinker = ThinkPRM(machines.engine(checkpoint.weights), seed=seed)
+        thinker = ThinkPRM(machines.engine(checkpoint.weights), seed=seed, generation_prompt=False)
         how = (THINKING_VERSION, checkpoint.version, seed)
         return machines.run(_thought(thinker, how, solutions, votes, journal, advance))
     machines.release()

@@ -47,7 +47,7 @@ def load_reward_model(model: str, how: Published, settings: EngineSettings, vote
     if how.adapter == "dyve":
         return Dyve(open_engine(model, settings))
     if how.adapter == "thinkprm":
-        return ThinkPRM(open_engine(model, settings), votes)
+        return ThinkPRM(open_engine(model, settings), votes, generation_prompt=how.generation_prompt)
     if settings.backend != "transformers":
         raise InputError(
             f"engine is {settings.backend!r}, allowed for model {model!r}: transformers "

@@ -25,6 +25,8 @@ class Published:
 
     adapter: ForwardAdapter | GenerativeAdapter
     threshold: float | None = 0.5
+    generation_prompt: bool = True
+    """Whether the answers of a ThinkPRM begin as the template's generation prompt does, or as finished turns do."""
 
 
 PUBLISHED: Mapping[str, Published] = {
@@ -74,7 +76,7 @@ def find_published(model: str) -> Published | None:
                 raise EngineError(f"model {model!r} cannot be asked: {UNAVAILABLE[name]}")
             return PUBLISHED[name]
     if local and _is_think_prm(directory):
-        return Published("thinkprm")
+        return Published("thinkprm", generation_prompt=False)
     return Published("token-classifier") if local and _is_token_classifier(directory) else None
 
 

@@ -131,11 +131,17 @@ class ThinkPRM(GenerativeRewardModel):
     The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
     path that filled the context before it could be asked.
 
+    Args:
+        generation_prompt: whether an answer begins as the template's generation prompt does, which may open a
+            thought (the published models), or as a finished turn, which is what training here reads.
+
     Raises:
         ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
     """
 
-    def __init__(self, engine: Engine, votes: int = 1, rounds: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, engine: Engine, votes: int = 1, rounds: int = 1, seed: int = 0, generation_prompt: bool = True
+    ) -> None:
         super().__init__(engine)
         if votes < 1:
             raise ValueError(f"votes is {votes}, allowed: a whole number from 1")
@@ -144,6 +150,7 @@ class ThinkPRM(GenerativeRewardModel):
         self._votes = votes
         self._rounds = rounds
         self._seed = seed
+        self._generation_prompt = generation_prompt
 
     async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
         """All paths at once."""
@@ -156,7 +163,10 @@ class ThinkPRM(GenerativeRewardModel):
         return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
 
     def _prompt(self, problem: str, steps: Sequence[str]) -> str:
-        rendered = self.engine.render([Message("user", question(problem, steps))], prefill=OPENING)
+        asked = [Message("user", question(problem, steps))]
+        if self._generation_prompt:
+            return self.engine.render(asked, prefill="")
+        rendered = self.engine.render(asked, prefill=OPENING)
         if not rendered.endswith(OPENING):
             raise EngineError(f"model {self.name}: the chat template does not keep the prefill {OPENING!r}")
         return rendered.removesuffix(OPENING)

@@ -69,8 +69,9 @@ class Engine(Protocol):
         """Chat messages as prompt text by the model's own template.
 
         With `prefill` the last assistant turn is left open: a new one is begun with it (step forcing, paper 4.2),
-        or, when the last message is the assistant's, that one is continued. Without, the text ends after the last
-        message.
+        or, when the last message is the assistant's, that one is continued. An empty one leaves the beginning of a
+        new turn to the template (its generation prompt, which may open a thought). Without `prefill` the text ends
+        after the last message.
 
         Raises:
             EngineError: there is no chat template, or it changes what an assistant said.

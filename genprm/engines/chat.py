@@ -23,11 +23,14 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
     turns = [{"role": message.role, "content": message.content} for message in messages]
     if prefill is None:
         return str(tokenizer.apply_chat_template(turns, tokenize=False))
-    if turns and turns[-1]["role"] == "assistant":
+    continued = bool(turns) and turns[-1]["role"] == "assistant"
+    if not prefill and not continued:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    if continued:
         # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
         prefill = turns.pop()["content"] + prefill
-    # The open turn begins as a finished one would: a template's generation prompt may hold more (such as an
-    # opened thought), which neither the history of a conversation nor its training tokens have.
+    # The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
+    # thought), which neither the history of a conversation nor its training tokens have.
     turns.append({"role": "assistant", "content": _OPEN_TURN})
     rendered = str(tokenizer.apply_chat_template(turns, tokenize=False))
     if rendered.count(_OPEN_TURN) != 1:

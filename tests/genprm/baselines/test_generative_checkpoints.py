@@ -17,6 +17,8 @@ from tests.genprm.baselines.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer
 
 PROBLEM = "Sam has 3 keys."
 STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys."]
+R1 = CHATML.replace("{% endif %}", "<think>\n{% endif %}")
+"""As templates of R1-Distill do, it opens a thought in its generation prompt and in no finished turn."""
 SIZES = EngineSettings(backend="transformers", dtype="float32", max_context=512)
 
 
@@ -32,18 +34,27 @@ def speaker(folder: Callable[[str], Path]) -> Callable[..., Any]:
     """A model of the R1-Distill architecture (Qwen2) that, whatever it reads, says one of `words`."""
 
     def make(name: str, words: list[str]) -> Any:
-        tokenizer = byte_tokenizer([*QWEN_SPECIAL, *words], eos_token="<|im_end|>", chat_template=CHATML)
+        tokenizer = byte_tokenizer([*QWEN_SPECIAL, *words], eos_token="<|im_end|>", chat_template=R1)
         spoken = [*tokenizer.convert_tokens_to_ids(words), tokenizer.eos_token_id]
         return write_checkpoint(folder(name), tokenizer, "Qwen2", spoken=spoken)
 
     return make
 
 
-async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question(speaker: Any) -> None:
+@pytest.mark.parametrize(("trained_here", "opened"), [(False, "<think>\n"), (True, "")])
+async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question(
+    speaker: Any, copied: Any, trained_here: bool, opened: str
+) -> None:
+    """The published models were asked with the generation prompt; those trained here learnt from finished turns."""
     checkpoint = speaker("ThinkPRM-1.5B", ["yes", "no"])
-    how = find_published(checkpoint.path)
+    path = checkpoint.path
+    if trained_here:
+        place = copied(checkpoint)
+        (place / "genprm.json").write_text('{"adapter": "thinkprm"}')
+        path = str(place.rename(place.with_name("own")))
+    how = find_published(path)
     assert how is not None
-    model: Any = load_reward_model(checkpoint.path, how, SIZES)
+    model: Any = load_reward_model(path, how, SIZES)
     asked: list[str] = []
     complete = model.engine.complete
 
@@ -56,7 +67,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
     await model.close()
 
     assert asked[0].startswith("<|im_start|>user\nYou are given a math problem")
-    assert asked[0].endswith("<|im_end|>\n<|im_start|>assistant\n\nLet's verify step by step:")
+    assert asked[0].endswith(f"<|im_end|>\n<|im_start|>assistant\n{opened}\nLet's verify step by step:")
     ids = checkpoint.tokenizer(asked[-1], add_special_tokens=False)["input_ids"]
     logits = checkpoint.network.lm_head.weight.detach().double() @ checkpoint.state(ids)
     yes, no = (logits[checkpoint.tokenizer.convert_tokens_to_ids(word)] for word in ("yes", "no"))
@@ -74,7 +85,8 @@ async def test_dyve_says_what_the_model_finds_most_probable(speaker: Any) -> Non
 
     ask = "Is this step correct? You must answer with '+' for correct or '-' for incorrect in the end of "
     ask += "your response."
-    text = f"<|im_start|>user\nProblem: {PROBLEM}\n\nStep: {STEPS[0]}\n\n{ask}<|im_end|>\n<|im_start|>assistant\n"
+    text = f"<|im_start|>user\nProblem: {PROBLEM}\n\nStep: {STEPS[0]}\n\n{ask}<|im_end|>\n"
+    text += "<|im_start|>assistant\n<think>\n"
     ids = checkpoint.tokenizer(text, add_special_tokens=False)["input_ids"]
     said = greedy(checkpoint, ids)
     assert set(said) <= set("+-"), "the model says nothing else"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genprm.baselines.load import load_reward_model
-from genprm.baselines.published import PUBLISHED, find_published
+from genprm.baselines.published import PUBLISHED, Published, find_published
 from genprm.engines.base import EngineError
 from genprm.fields import InputError
 from genprm.scoring import GenPRM
@@ -65,7 +65,7 @@ def test_a_directory_that_says_so_is_a_thinkprm(tmp_path: Path) -> None:
     (tmp_path / "genprm.json").write_text(json.dumps({"inference_mode": "full"}))
     assert find_published(str(tmp_path)) is None
     (tmp_path / "genprm.json").write_text(json.dumps({"adapter": "thinkprm"}))
-    assert find_published(str(tmp_path)) == PUBLISHED["launch/ThinkPRM-7B"]
+    assert find_published(str(tmp_path)) == Published("thinkprm", generation_prompt=False)
     with pytest.raises(EngineError, match=r"was trained to verify whole solutions \(thinkprm\)"):
         GenPRM.load(tmp_path)
     (tmp_path / "genprm.json").write_text(json.dumps({"adapter": "mine"}))

@@ -126,7 +126,9 @@ def test_a_broken_model_is_named(model: str, tmp_path: Path) -> None:
         open_engine(str(tmp_path), SETTINGS)
 
 
-async def test_an_open_turn_begins_as_a_finished_one_does(make_model: Callable[..., str]) -> None:
+async def test_a_thought_that_the_template_opens_belongs_to_turns_that_begin_with_nothing_else(
+    make_model: Callable[..., str],
+) -> None:
     """Templates of reasoning models open a thought in their generation prompt; a judgement begins in none."""
     path = Path(make_model())
     template = (
@@ -136,6 +138,9 @@ async def test_an_open_turn_begins_as_a_finished_one_does(make_model: Callable[.
     (path / "chat_template.jinja").write_text(template)
     engine = open_engine(str(path), SETTINGS)
     assert engine.render([Message("user", "step")], prefill="<analyze>\n") == "<user>step<assistant><analyze>\n"
+    assert engine.render([Message("user", "step")], prefill="") == "<user>step<assistant><think>\n"
+    begun = [Message("user", "step"), Message("assistant", "Fine")]
+    assert engine.render(begun, prefill="") == "<user>step<assistant>Fine"
     await engine.close()
 
 
@@ -144,5 +149,5 @@ async def test_a_template_that_drops_what_the_assistant_said_is_refused(make_mod
     (path / "chat_template.jinja").write_text("{% for m in messages %}<{{ m['role'] }}>{% endfor %}")
     engine = open_engine(str(path), SETTINGS)
     with pytest.raises(EngineError, match="does not render an assistant turn"):
-        engine.render([Message("user", "step")], prefill="")
+        engine.render([Message("user", "step")], prefill="<analyze>\n")
     await engine.close()
