@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from assets.pipeline import Pipeline
 from assets.scaling_measures import Candidates, rewarded_candidates
 from assets.surroundings import Store
-from assets.test_time_measures import TAU, escalation_ladders
+from assets.test_time_measures import escalation_ladders
 from genprm.benchmarks.metrics import single_paths
 from genprm.records import Measure, Prediction
 from genprm.rewards import first_error
@@ -37,7 +37,8 @@ def evidence_measures(
                 rows += acceptance(f"{name}: {full}", candidates, scaling.aggregate, evaluation.threshold)
     ladders = escalation_ladders(pipeline) if pipeline.otherwise else {}
     for name, ladder in ladders.items():
-        rows += sureness(f"{name}: {ladder[0]}, tau = {TAU:g}", predictions[ladder[0]], evaluation.threshold)
+        tau = evaluation.verifier.tau
+        rows += sureness(f"{name}: {ladder[0]}", predictions[ladder[0]], tau, evaluation.threshold)
     return rows
 
 
@@ -72,14 +73,14 @@ def acceptance(subject: str, problems: Candidates, aggregate: Aggregate, thresho
     ]
 
 
-def sureness(subject: str, predictions: Sequence[Prediction], threshold: float) -> list[Measure]:
+def sureness(subject: str, predictions: Sequence[Prediction], tau: float, threshold: float) -> list[Measure]:
     """Cases that are not escalated, and how often the judgement that they rest with is right."""
     paths = [(row, path) for row in predictions for path in row.path_rewards]
-    sure = [(row, path) for row, path in paths if is_sure(path, TAU, threshold)]
+    sure = [(row, path) for row, path in paths if is_sure(path, tau, threshold)]
     right = sum(first_error(path, threshold) == row.label for row, path in sure)
     return [
-        _percent(subject, "sure", len(sure), len(paths)),
-        _percent(subject, "right where sure", right, len(sure)),
+        _percent(f"{subject}, tau = {tau:g}", "sure", len(sure), len(paths)),
+        _percent(f"{subject}, tau = {tau:g}", "right where sure", right, len(sure)),
     ]
 
 

@@ -16,7 +16,7 @@ from genprm.benchmarks.metrics import f1_difference, score, single_paths
 from genprm.benchmarks.paired import paired_difference
 from genprm.records import Measure, Prediction
 from genprm.scaling.best_of_n import Selector, best, curve, majority
-from genprm.scaling.escalation import escalate
+from genprm.scaling.escalation import Escalated, escalate
 
 ESCALATION = "Adaptive escalation"
 BUDGET = "Budget: votes of the policy or a verifier"
@@ -24,8 +24,7 @@ REFINEMENT = "Refinement by critic (paper table 2): accuracy (%)"
 TEST_TIME = (ESCALATION, BUDGET, REFINEMENT)
 
 TAUS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-TAU = 0.1
-"""The threshold of the released code."""
+"""Thresholds of whole solutions' escalation that are shown besides the verifier's own."""
 
 
 def escalation_ladders(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -44,41 +43,60 @@ def escalation_ladders(pipeline: Pipeline) -> dict[str, list[str]]:
 
 
 def escalation_measures(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]]) -> list[Measure]:
-    """F1 (Pass@1) and tokens for each threshold, and whether the released one is no worse than full for less."""
+    """F1 (Pass@1) and tokens for each threshold, and whether the verifier's own is no worse than full for less."""
     if not pipeline.otherwise:
         return []
     settings, rows = pipeline.profile.evaluation, []
+    tau, resamples = settings.verifier.tau, settings.bootstrap
     for name, ladder in escalation_ladders(pipeline).items():
         modes = [predictions[key] for key in ladder]
-        full = single_paths(modes[-1], settings.threshold)
-        spent = [row.tokens / len(row.path_rewards) for row in modes[-1]]
-        alone = score(full, settings.bootstrap)
-        rows += [
-            *_with_interval(ESCALATION, f"{name}: full alone", "F1", alone.mean_f1, alone.mean_f1_ci95, len(full)),
-            _number(ESCALATION, f"{name}: full alone", "tokens per solution", statistics.fmean(spent), len(full)),
-        ]
-        for tau in TAUS:
-            found, subject = escalate(modes, tau, settings.threshold), f"{name}: tau = {tau:g}"
-            scored = score(found.judged, settings.bootstrap)
+        full = _alone(modes[-1], settings.threshold)
+        rows += _found(f"{name}: full alone", full, resamples)
+        for one in sorted({*TAUS, tau}):
+            found, subject = escalate(modes, one, settings.threshold), f"{name}: tau = {one:g}"
+            rows += _found(subject, found, resamples)
             rows += [
-                *_with_interval(ESCALATION, subject, "F1", scored.mean_f1, scored.mean_f1_ci95, len(full)),
-                _number(ESCALATION, subject, "tokens per solution", statistics.fmean(found.tokens), len(full)),
-                *(
-                    Measure(ESCALATION, subject, f"{mode} (%)", 100 * share, None, None, "%", len(full))
-                    for mode, share in zip(("direct", "analysis", "full"), found.shares, strict=True)
-                ),
+                Measure(ESCALATION, subject, f"{mode} (%)", 100 * share, None, None, "%", len(found.judged))
+                for mode, share in zip(("direct", "analysis", "full"), found.shares, strict=True)
             ]
-            if tau == TAU:
-                values = {f"tau = {tau:g}": scored.mean_f1 or 0.0, "full": alone.mean_f1 or 0.0}
-                difference = f1_difference(found.judged, full, settings.bootstrap)
-                rows += compared(f"adaptive ({name}) - full", f"F1{NO_WORSE}", difference, values, len(full))
-                saved = [[one - other] for one, other in zip(spent, found.tokens, strict=True)]
-                fewer = paired_difference(saved, 1.0, settings.bootstrap)
-                sides = {"full": statistics.fmean(spent), f"tau = {tau:g}": statistics.fmean(found.tokens)}
-                rows += compared(
-                    f"full - adaptive ({name})", "tokens per solution", fewer, sides, len(full), unit="tokens"
-                )
+            if one == tau:
+                rows += _against_full(name, found, full, tau, resamples)
+    for base in pipeline.profile.training.base:
+        key, adaptive = pipeline.full(base), f"{pipeline.full(base)}.as-adaptive"
+        if adaptive in predictions:
+            name = f"{key}, step by step"
+            full, live = (_alone(predictions[one], settings.threshold) for one in (key, adaptive))
+            rows += _found(f"{name}: tau = {tau:g}", live, resamples)
+            rows += _against_full(name, live, full, tau, resamples)
     return rows
+
+
+def _alone(rows: Sequence[Prediction], threshold: float) -> Escalated:
+    """What a model has found and spent in one mode."""
+    spent = [row.tokens / len(row.path_rewards) for row in rows]
+    return Escalated(single_paths(rows, threshold), spent, [1.0])
+
+
+def _found(subject: str, found: Escalated, resamples: int) -> list[Measure]:
+    scored, count = score(found.judged, resamples), len(found.judged)
+    return [
+        *_with_interval(ESCALATION, subject, "F1", scored.mean_f1, scored.mean_f1_ci95, count),
+        _number(ESCALATION, subject, "tokens per solution", statistics.fmean(found.tokens), count),
+    ]
+
+
+def _against_full(name: str, found: Escalated, full: Escalated, tau: float, resamples: int) -> list[Measure]:
+    sides = {f"tau = {tau:g}": found, "full": full}
+    count = len(full.judged)
+    scores = {side: score(one.judged, resamples).mean_f1 or 0.0 for side, one in sides.items()}
+    difference = f1_difference(found.judged, full.judged, resamples)
+    saved = [[one - other] for one, other in zip(full.tokens, found.tokens, strict=True)]
+    fewer = paired_difference(saved, 1.0, resamples)
+    tokens = {side: statistics.fmean(one.tokens) for side, one in reversed(sides.items())}
+    return [
+        *compared(f"adaptive ({name}) - full", f"F1{NO_WORSE}", difference, scores, count),
+        *compared(f"full - adaptive ({name})", "tokens per solution", fewer, tokens, count, unit="tokens"),
+    ]
 
 
 def _with_interval(

@@ -13,13 +13,13 @@ from genprm.baselines.discriminative_data import LabelledSolution, labelled_solu
 from genprm.baselines.think_data import verification_chains
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample, schema_of
-from genprm.settings import Mode
+from genprm.settings import TurnMode
 
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
 KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")
 SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
 
-DERIVED: dict[Mode, tuple[Mode, ...]] = {
+DERIVED: dict[TurnMode, tuple[TurnMode, ...]] = {
     "full": ("full", "cot", "code", "text", "direct", "code_unrun"),
     "text": ("text", "cot", "direct", "code_unrun"),
     "code": ("code", "direct", "code_unrun"),

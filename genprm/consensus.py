@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from genprm.conversation import conversation_messages, turn_for_mode
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels, TrainingExample
-from genprm.settings import FilterSettings, Mode, TurnFormat
+from genprm.settings import FilterSettings, TurnFormat, TurnMode
 
 Reason = Literal[
     "agree",
@@ -91,7 +91,7 @@ def training_examples(
     decisions: Sequence[FilterDecision],
     settings: FilterSettings,
     turn_format: TurnFormat,
-    mode: Mode,
+    mode: TurnMode,
 ) -> list[TrainingExample]:
     """The kept rationales as conversations for `mode`, in the order given.
 
@@ -132,7 +132,7 @@ def _first_by_hash(ids: Sequence[str], size: int, purpose: str) -> set[str]:
     return set(sorted(ids, key=rank)[:size])
 
 
-def _example(rationale: Rationale, turn_format: TurnFormat, mode: Mode) -> TrainingExample:
+def _example(rationale: Rationale, turn_format: TurnFormat, mode: TurnMode) -> TrainingExample:
     judged = rationale.verification.steps[: _judged_steps(rationale)]
     turns = [turn_for_mode(step.text, mode) for step in judged]
     messages = conversation_messages(turn_format, rationale.problem, rationale.steps[: len(turns)], turns, mode)

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genprm.records import Message
-from genprm.settings import Mode, TurnFormat
+from genprm.settings import Mode, TurnFormat, TurnMode
 
 Verdict = Literal["Yes", "No", "none"]
 
@@ -241,7 +241,7 @@ def code_output_spans(text: str) -> list[tuple[int, int]]:
     return _layout(text).output_spans
 
 
-def turn_for_mode(text: str, mode: Mode) -> str:
+def turn_for_mode(text: str, mode: TurnMode) -> str:
     """What a finished turn of full mode looks like in `mode`, so that all modes are trained on the same rationales.
 
     cot is analysis and verdict, code is verification and verdict, direct is the verdict alone; text and code_unrun,

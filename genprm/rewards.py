@@ -65,6 +65,15 @@ def rewards(verification: Verification) -> list[float]:
     return [step.reward for step in verification.steps]
 
 
+def is_decided(reward: float, tau: float) -> bool:
+    """Whether a reward is within `tau` of 0 or 1, so that judging with more effort is not worth it.
+
+    >>> is_decided(0.97, 0.1), is_decided(0.04, 0.1), is_decided(0.8, 0.1)
+    (True, True, False)
+    """
+    return min(reward, 1 - reward) <= tau
+
+
 def first_error(rewards: Sequence[float], threshold: float = 0.5) -> int:
     """0-based index of the first reward below `threshold`, -1 if there is none (ProcessBench).
 

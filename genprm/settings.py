@@ -15,12 +15,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Mode = Literal["full", "cot", "code", "text", "direct", "code_unrun"]
-"""How a step is judged: analysis + executed code, analysis only, executed code only, analysis + code that is
+TurnMode = Literal["full", "cot", "code", "text", "direct", "code_unrun"]
+"""What a turn consists of: analysis + executed code, analysis only, executed code only, analysis + code that is
 written but not run, the verdict alone, or code alone that is written but not run."""
+Mode = Literal[TurnMode, "adaptive"]
+"""How a step is judged: by such a turn, or directly, where that is not sure with analysis, and then with code."""
 
 WITH_ANALYSIS: tuple[Mode, ...] = ("full", "cot", "text")
-FULL_ONLY: tuple[Mode, ...] = ("full",)
+FULL_ONLY: tuple[TurnMode, ...] = ("full",)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
@@ -194,6 +196,8 @@ class VerifierSettings(Section):
     """`max_tokens` is the budget of a whole step, code output included."""
     rounds: Annotated[int, Field(ge=1)] = 3
     """Code blocks per step before a verdict is forced."""
+    tau: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
+    """Adaptive judgement goes on where a reward is further than this from 0 and from 1 (released code: 0.1)."""
     format: TurnFormat = TurnFormat()
     seed: int = 0
 
@@ -202,7 +206,7 @@ class RationaleSettings(Section):
     """Code-verified rationales (paper 4.2)."""
 
     model: str = "Qwen/QwQ-32B"
-    mode: Mode = "full"
+    mode: TurnMode = "full"
     verifier: VerifierSettings = VerifierSettings()
 
 
@@ -221,7 +225,7 @@ class TrainingSettings(Section):
     """Supervised fine-tuning (paper 5.1: batch 64, learning rate 2e-6, DeepSeek-R1-Distill bases)."""
 
     base: dict[Key, str] = {"r1-distill-7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}
-    modes: tuple[Mode, ...] = ("full", "cot", "direct")
+    modes: tuple[TurnMode, ...] = ("full", "cot", "direct")
     variants: tuple[Key, ...] = (MAIN_VARIANT,)
     """Label variants that checkpoints are trained on: the first in every mode, the others in full (table 3)."""
     discriminative: bool = False
@@ -249,7 +253,7 @@ class TrainingSettings(Section):
             )
         return self
 
-    def trained(self) -> list[tuple[str, Mode]]:
+    def trained(self) -> list[tuple[str, TurnMode]]:
         """The label variant and the mode of every generative model that sees the whole training set, per base."""
         return [
             (variant, mode)
@@ -271,7 +275,7 @@ class EvaluationSettings(Section):
     """Paths per case of the models that `full` is compared with; as many when empty."""
     other_modes: tuple[Mode, ...] = ()
     """Modes besides its own that the full model is judged in: what analysis, code and running it are worth at test
-    time (table 5). With code_unrun the code model is, too."""
+    time (table 5), and judging adaptively. With code_unrun the code model is, too."""
     threshold: Share = 0.5
     """A step is wrong when its reward is below this."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000

@@ -1,8 +1,8 @@
 """One verification path while it is being judged, turn by turn (paper 4.2 and 4.3).
 
 A conversation only ever grows, so the prompt of a request begins with the prompt and the reply of the one before it
-and the engine's prefix cache serves it. The one exception is a forced verdict, which goes back to the end of the
-analysis.
+and the engine's prefix cache serves it. The exceptions go back to the end of the analysis or to before it: a
+forced verdict, and in adaptive mode what follows a verdict that is not sure.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from genprm.conversation import (
 )
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.records import Message, StepVerification
-from genprm.rewards import NO_VERDICT, VERDICT_LOGPROBS, read_reward, verdict_word
+from genprm.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 from genprm.sandbox.base import Sandbox, Session
 from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
 
 _WITH_CODE = frozenset({"full", "code", "text", "code_unrun"})
-EXECUTED = frozenset({"full", "code"})
+EXECUTED = frozenset({"full", "code", "adaptive"})
 """The modes whose code is run."""
 
 
@@ -165,8 +165,9 @@ class _Turn:
 
     def __init__(self, path: VerificationPath, messages: Sequence[Message], index: int) -> None:
         form = path.settings.format
+        self._opening = analyze_prefill(form, index + 1)
         if path.mode in WITH_ANALYSIS:
-            self._text = analyze_prefill(form, index + 1)
+            self._text = self._opening
         else:
             self._text = verify_prefill(form) if path.mode in _WITH_CODE else VERDICT_LEAD
         self._path = path
@@ -180,7 +181,10 @@ class _Turn:
 
     async def judge(self) -> StepVerification:
         """Write the turn up to its verdict and read that; where there is none, ask for it once and stop."""
-        reward, verdict = await self._read() if await self._write() else NO_VERDICT
+        if self._path.mode == "adaptive":
+            reward, verdict = await self._as_far_as_needed()
+        else:
+            reward, verdict = await self._read() if await self._written() else NO_VERDICT
         fallback = self._analysis + VERDICT_LEAD
         forced = verdict == "none" and self._text != fallback
         if forced:
@@ -200,26 +204,46 @@ class _Turn:
             tokens=self._tokens,
         )
 
-    async def _write(self) -> bool:
+    async def _as_far_as_needed(self) -> tuple[float, Verdict]:
+        """The verdict asked for directly, behind an analysis and behind code: the first that is sure, or the last.
+
+        What the model wrote for one of them stays for the next, so that a step costs no more than in full mode and
+        the verdicts on the way.
+        """
+        tau = self._path.settings.tau
+        reward, verdict = await self._read()
+        if not is_decided(reward, tau):
+            self._text = self._opening
+            reward, verdict = await self._read() if await self._analysed() else NO_VERDICT
+        if not is_decided(reward, tau):
+            reward, verdict = await self._read() if await self._verified() else NO_VERDICT
+        return reward, verdict
+
+    async def _written(self) -> bool:
         """Whether the text has come to where the verdict is due."""
         mode = self._path.mode
+        if mode in WITH_ANALYSIS and not await self._analysed():
+            return False
+        return mode not in _WITH_CODE or await self._verified()
+
+    async def _analysed(self) -> bool:
         try:
-            if mode in WITH_ANALYSIS and not await self._analyse():
-                return False
-            if mode not in _WITH_CODE:
-                self._text = self._analysis + VERDICT_LEAD
-                return True
-            if mode in WITH_ANALYSIS:
-                self._put_in(verify_prefill(self._path.settings.format))
+            await self._continue((ANALYZE_CLOSE,))
+        except ContextFull:
+            return False
+        closed = ANALYZE_CLOSE in self._text
+        self._text = self._analysis = closed_analysis(self._text)
+        if closed:
+            self._text += VERDICT_LEAD
+        return closed
+
+    async def _verified(self) -> bool:
+        self._text = self._analysis
+        self._put_in(verify_prefill(self._path.settings.format))
+        try:
             return await self._verify()
         except ContextFull:
             return False
-
-    async def _analyse(self) -> bool:
-        await self._continue((ANALYZE_CLOSE,))
-        closed = ANALYZE_CLOSE in self._text
-        self._text = self._analysis = closed_analysis(self._text)
-        return closed
 
     async def _verify(self) -> bool:
         executed = self._path.mode in EXECUTED

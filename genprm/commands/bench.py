@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, read_machine
+from genprm.commands.machine import Changes, Engine, Mode, read_machine
 
 app = typer.Typer(help="Measure speed and cost on this machine, as ratios within one run.", no_args_is_help=True)
 
@@ -122,10 +122,7 @@ def verifier(
     solutions: Annotated[int, typer.Option(min=1, help="Solutions to judge.")] = 64,
     votes: Annotated[int, typer.Option(min=1, help="Verification paths per solution.")] = 4,
     sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="full, cot, code, text, direct or code_unrun.", show_default="as the model was trained"),
-    ] = None,
+    mode: Mode = None,
     engine: Engine = "transformers",
     changes: Changes = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,

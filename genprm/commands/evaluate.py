@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, read_machine
+from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, read_machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +46,8 @@ def processbench(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="full, cot, code, text, direct or code_unrun; judge: any model criticises whole solutions.",
-            show_default="as the model was trained",
+            help=f"{MODES}; judge: any model criticises whole solutions.",
+            show_default=AS_TRAINED,
         ),
     ] = None,
     engine: Engine = "transformers",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, read_machine
+from genprm.commands.machine import Changes, Engine, Mode, read_machine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,10 +28,7 @@ def judge(
         ),
     ] = None,
     votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="full, cot, code, text, direct or code_unrun.", show_default="as the model was trained"),
-    ] = None,
+    mode: Mode = None,
     engine: Engine = "transformers",
     changes: Changes = None,
     system_file: Annotated[

@@ -1,4 +1,4 @@
-"""What a command that judges runs on: `--engine`, and single settings of engine and sandbox with `--set`."""
+"""What a command that judges is told: `--mode`, `--engine`, single settings of engine and sandbox with `--set`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     from genprm.settings import EngineSettings, SandboxSettings
 
+MODES = "full, cot, code, text, direct, code_unrun or adaptive"
+AS_TRAINED = "as the model was trained"
+Mode = Annotated[str | None, typer.Option(help=f"{MODES}.", show_default=AS_TRAINED)]
 Engine = Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")]
 Changes = Annotated[
     list[str] | None,

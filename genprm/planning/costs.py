@@ -111,9 +111,10 @@ def _agreed(judged: list[int], kinds: list[bool], kind: bool, assumed: Assumptio
 
 
 def judged_tokens(mode: Mode, assumed: Assumptions) -> float:
-    """Output tokens of one judged step. A direct verdict is read off, not written."""
+    """Output tokens of one judged step. A direct verdict is read off, not written; adaptive judgement writes as
+    much as full at most, and how often it stops before is not known beforehand."""
     analysis, code = assumed.analysis, 1 - assumed.analysis
-    parts = {"full": 1.0, "text": 1.0, "cot": analysis, "code": code, "code_unrun": code}
+    parts = {"full": 1.0, "adaptive": 1.0, "text": 1.0, "cot": analysis, "code": code, "code_unrun": code}
     return parts[mode] * assumed.judged_step_tokens if mode in parts else VERDICT_TOKENS
 
 

@@ -1,7 +1,8 @@
-"""Adaptive escalation: judge directly, then with analysis, then with code, as long as the judgement is not sure.
+"""Adaptive escalation of whole solutions: what any threshold would have cost and found, from what was said already.
 
-The released code escalates step by step on one conversation. Here whole solutions escalate, so that what several
-modes have said of the same cases is enough to see what any threshold would have cost and found.
+The verifier's adaptive mode escalates step by step on one conversation, as the released code does, under one
+threshold (`genprm.verification_path`). Here whole solutions go from one mode or model to the next, so that what
+several of them have said of the same cases is enough for all thresholds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from genprm.benchmarks.metrics import Judged
 from genprm.records import NO_ERROR, Prediction
-from genprm.rewards import first_error
+from genprm.rewards import first_error, is_decided
 
 
 class Escalated(NamedTuple):
@@ -31,7 +32,7 @@ def is_sure(rewards: Sequence[float], tau: float, threshold: float = 0.5) -> boo
     """
     error = first_error(rewards, threshold)
     counted = rewards if error == NO_ERROR else rewards[: error + 1]
-    return all(min(reward, 1 - reward) <= tau for reward in counted)
+    return all(is_decided(reward, tau) for reward in counted)
 
 
 def escalate(modes: Sequence[Sequence[Prediction]], tau: float, threshold: float = 0.5) -> Escalated:

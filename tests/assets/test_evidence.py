@@ -61,7 +61,7 @@ def test_a_wrong_candidate_may_be_preferred_to_a_right_one_that_is_accepted_too(
 
 def test_a_judge_that_is_sure_is_not_always_right() -> None:
     rows = [said(0, 1, [0.97, 0.03]), said(1, -1, [0.02]), said(2, -1, [0.99, 0.7]), said(3, 0, [0.04, 0.5])]
-    assert values(sureness("m", rows, 0.5)) == {"sure": (75.0, 4), "right where sure": (100 * 2 / 3, 3)}
+    assert values(sureness("m", rows, 0.1, 0.5)) == {"sure": (75.0, 4), "right where sure": (100 * 2 / 3, 3)}
 
 
 def test_only_what_was_measured_is_explained(tmp_path: Path) -> None:

@@ -67,6 +67,20 @@ def test_escalation_that_is_sure_where_it_is_right_costs_less_and_loses_nothing(
     assert (across[-1], up[-1]) == (1.0, 50.0), "tau = 0.5 takes every direct verdict"
 
 
+def test_the_verifier_s_own_escalation_is_compared_with_full_mode() -> None:
+    evaluation = {**VALUES["evaluation"], "other_modes": ["adaptive"], "verifier": {"tau": 0.2}}
+    training = {**VALUES["training"], "modes": ["full"]}
+    pipeline = Pipeline(build_profile({**VALUES, "training": training, "evaluation": evaluation}))
+    full = [said(case, True, 100, 0.8) for case in range(40)]
+    adaptive = [said(case, case < 30, 30, 0.9) for case in range(40)]
+    rows = escalation_measures(pipeline, {FULL: full, f"{FULL}.as-adaptive": adaptive})
+    shown = {row.name: row.value for row in rows if row.subject == f"{FULL}, step by step: tau = 0.2"}
+    assert shown == {"F1": pytest.approx(75.0), "tokens per solution": 30.0}
+    claims = {row.subject: (row.value, verdict(row)) for row in rows if row.group == DIFFERENCES}
+    assert claims[f"adaptive ({FULL}, step by step) - full"] == (pytest.approx(-25.0), "does not hold")
+    assert claims[f"full - adaptive ({FULL}, step by step)"] == (70.0, "holds")
+
+
 def test_no_escalation_without_the_modes() -> None:
     plain = Pipeline(build_profile({"name": "p", "training": {"base": {"b": "hub/b"}}}))
     assert escalation_measures(plain, {}) == []

@@ -158,7 +158,7 @@ def test_judge_refuses_wrong_rows(model: str, stdin: str, message: str) -> None:
     [
         (["--votes", "0"], "votes is 0, allowed: a whole number from 1"),
         (["--votes", "many"], "Invalid value for '--votes'"),
-        (["--mode", "psychic"], "mode is 'psychic', allowed: full, cot, code, text, direct, code_unrun"),
+        (["--mode", "psychic"], "mode is 'psychic', allowed: full, cot, code, text, direct, code_unrun, adaptive"),
         (["--engine", "tpu"], "engine is 'tpu', allowed: transformers, vllm, or the URL of a server"),
         (["--model", "/nothing/here"], "model '/nothing/here': no such directory"),
         (["--model", "miniature/giant"], "model 'miniature/giant' is not shipped"),

@@ -19,7 +19,7 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
-from genprm.settings import FilterSettings, Mode, TurnFormat
+from genprm.settings import FilterSettings, TurnFormat, TurnMode
 
 FORM = TurnFormat(system="Judge.", direct_system="Yes or No.")
 
@@ -135,13 +135,13 @@ def kept(rationale: Rationale, keep: bool = True) -> FilterDecision:
     return FilterDecision(rationale.solution_id, keep, reason, 0, rationale.judged_first_error)
 
 
-def examples(rationales: list[Rationale], mode: Mode = "full", **settings: float) -> list[TrainingExample]:
+def examples(rationales: list[Rationale], mode: TurnMode = "full", **settings: float) -> list[TrainingExample]:
     decisions = [kept(rationale) for rationale in rationales]
     return training_examples(rationales, decisions, FilterSettings.model_validate(settings), FORM, mode)
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
-def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", get_args(TurnMode))
+def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: TurnMode) -> None:
     (example,) = examples([judged("YNYY")], mode)
     assert example == TrainingExample(
         "s",

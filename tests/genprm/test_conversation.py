@@ -19,7 +19,7 @@ from genprm.conversation import (
     turn_for_mode,
 )
 from genprm.records import Message
-from genprm.settings import Mode, TurnFormat
+from genprm.settings import Mode, TurnFormat, TurnMode
 
 ANALYSIS = "<analyze>\nLet's analyze the Paragraph 2 step by step: 3 + 4 is 7, not 8.\n</analyze>\n"
 SYSTEM_WROTE = "[Code Output]\n\n```\n7\nFalse\n```\n"
@@ -134,7 +134,7 @@ def test_several_rounds_are_read_in_order() -> None:
         ("code_unrun", VERIFICATION + OUTPUT),
     ],
 )
-def test_all_modes_derive_from_one_rationale(mode: Mode, expected: str) -> None:
+def test_all_modes_derive_from_one_rationale(mode: TurnMode, expected: str) -> None:
     assert turn_for_mode(TURN, mode) == expected
 
 
@@ -147,7 +147,7 @@ def test_all_modes_derive_from_one_rationale(mode: Mode, expected: str) -> None:
         (OUTPUT, "text", "<analyze>"),
     ],
 )
-def test_a_mode_whose_block_is_missing_is_refused(text: str, mode: Mode, missing: str) -> None:
+def test_a_mode_whose_block_is_missing_is_refused(text: str, mode: TurnMode, missing: str) -> None:
     with pytest.raises(ValueError, match=missing):
         turn_for_mode(text, mode)
 

@@ -105,7 +105,12 @@ def test_benchmark_cases_stop_at_the_first_error(prm: GenPRM) -> None:
         ("Add.", "1 + 1", {}, "steps is '1 + 1', allowed: a non-empty list of strings, one per step"),
         ("Add.", ["1", " "], {}, "steps[1] is ' ', allowed: a non-empty string"),
         ("Add.", STEPS, {"votes": 0}, "votes is 0, allowed: a whole number from 1"),
-        ("Add.", STEPS, {"mode": "fast"}, "mode is 'fast', allowed: full, cot, code, text, direct, code_unrun"),
+        (
+            "Add.",
+            STEPS,
+            {"mode": "fast"},
+            "mode is 'fast', allowed: full, cot, code, text, direct, code_unrun, adaptive",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_refused(

@@ -14,7 +14,7 @@ from genprm.engines.base import EngineError
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.rewards import first_error, rewards
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
-from genprm.settings import Mode, SamplingSettings, TurnFormat, VerifierSettings
+from genprm.settings import SamplingSettings, TurnFormat, TurnMode, VerifierSettings
 from genprm.verification_path import request_seed
 from genprm.verifier import Verifier, every_step, up_to_first_error
 
@@ -137,7 +137,7 @@ async def test_only_so_many_paths_hold_an_interpreter_at_a_time() -> None:
     assert len(paths) == len(sandbox.sessions) == 10
 
 
-MODE_TURNS: dict[Mode, str] = {
+MODE_TURNS: dict[TurnMode, str] = {
     "full": FULL_TURN,
     "cot": FULL_TURN[: FULL_TURN.index("<verify>")] + FULL_TURN[FULL_TURN.index("<output>") :],
     "code": FULL_TURN[FULL_TURN.index("<verify>") :],
@@ -150,7 +150,7 @@ UNRUN = ("text", "code_unrun")
 
 
 @pytest.mark.parametrize(("mode", "turn"), MODE_TURNS.items())
-async def test_every_mode_writes_the_turn_it_was_trained_on(mode: Mode, turn: str) -> None:
+async def test_every_mode_writes_the_turn_it_was_trained_on(mode: TurnMode, turn: str) -> None:
     sandbox = FakeSandbox()
     reply = script(code=CODE + END) if mode in UNRUN else script()
     verification = await Verifier(ScriptedEngine(reply), sandbox, settings()).verify("c", "Add.", STEPS, mode)
@@ -166,8 +166,8 @@ async def test_direct_mode_shows_its_own_system_message() -> None:
     assert engine.requests[0][0].startswith("<|system|>\nYes or No.<|end|>\n<|user|>\nQuestion: Add.\n\nStep 1")
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
-async def test_a_conversation_only_ever_grows(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", get_args(TurnMode))
+async def test_a_conversation_only_ever_grows(mode: TurnMode) -> None:
     engine = ScriptedEngine(script(code=CODE + END) if mode in UNRUN else script())
     await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)
     prompts = [prompt for prompt, _ in engine.requests]
@@ -206,6 +206,79 @@ async def test_tokens_of_the_conversation_are_counted_once() -> None:
     assert verification.steps[0].tokens == count_tokens(written)
 
 
+# --- adaptive judgement ----------------------------------------------------------------------------------------
+
+
+def surer_with(**certainty: float) -> Callable[[str], dict[str, float]]:
+    """P(Yes) by what the turn holds when its verdict is due: `direct` nothing, `cot` analysis, `full` code too."""
+
+    def read(prompt: str) -> dict[str, float]:
+        turn = prompt.rpartition("<|assistant|>")[2]
+        kind = "full" if "[Code Output]" in turn else "cot" if "</analyze>" in turn else "direct"
+        return yes_no(certainty[kind], 1 - certainty[kind])
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("certainty", "ends_in", "verdicts", "runs"),
+    [
+        pytest.param({"direct": 0.95}, "direct", 1, 0, id="sure at once"),
+        pytest.param({"direct": 0.04}, "direct", 1, 0, id="sure that it is wrong"),
+        pytest.param({"direct": 0.8, "cot": 0.95}, "cot", 2, 0, id="sure when it has thought"),
+        pytest.param({"direct": 0.2, "cot": 0.8, "full": 0.95}, "full", 3, 1, id="sure when code has run"),
+        pytest.param({"direct": 0.2, "cot": 0.8, "full": 0.6}, "full", 3, 1, id="never sure"),
+    ],
+)
+async def test_adaptive_judgement_stops_at_the_first_verdict_that_is_sure(
+    certainty: dict[str, float], ends_in: TurnMode, verdicts: int, runs: int
+) -> None:
+    engine, sandbox = ScriptedEngine(script(), surer_with(**certainty)), FakeSandbox()
+    (step,) = (await Verifier(engine, sandbox, settings()).verify("c", "Add.", STEPS[:1], "adaptive")).steps
+    reward = certainty[ends_in]
+    verdict = "Yes" if reward > 0.5 else "No"
+    assert step.reward == pytest.approx(reward)
+    assert (step.text, step.forced) == (MODE_TURNS[ends_in].replace("{Yes}", f"{{{verdict}}}"), False)
+    assert len(step.executions) == runs
+    in_one_mode = await Verifier(ScriptedEngine(script()), FakeSandbox(), settings()).verify(
+        "c", "Add.", STEPS[:1], ends_in
+    )
+    assert step.tokens == in_one_mode.tokens + verdicts - 1, "what is written stays; each verdict is one token"
+    assert [s.seed for _, s in engine.requests if not s.logprobs] == [
+        request_seed(0, "c", 0, 0, f"part {part}") for part in range(len(engine.requests) - verdicts)
+    ], "the samples of the other modes"
+
+
+async def test_each_step_of_a_conversation_goes_as_far_as_it_needs() -> None:
+    def read(prompt: str) -> dict[str, float]:
+        return surer_with(direct=0.7 if "Step 2" in prompt else 0.99, cot=0.01, full=0.5)(prompt)
+
+    engine = ScriptedEngine(script(), read)
+    verification = await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS[:2], "adaptive")
+    assert rewards(verification) == pytest.approx([0.99, 0.01])
+    assert verification.steps[0].text == MODE_TURNS["direct"]
+    assert verification.steps[1].text.startswith("<analyze>\nLet's analyze the Paragraph 2 step by step: ")
+    assert verification.mode == "adaptive"
+    last_prompt = engine.requests[-1][0]
+    assert f"<|assistant|>\n{MODE_TURNS['direct']}<|end|>\n<|user|>\nStep 2" in last_prompt
+
+
+@pytest.mark.parametrize(("tau", "ends_in"), [(0.0, "full"), (0.1, "full"), (0.3, "cot"), (0.5, "direct")])
+async def test_tau_says_how_sure_is_sure(tau: float, ends_in: TurnMode) -> None:
+    engine = ScriptedEngine(script(), surer_with(direct=0.6, cot=0.75, full=0.9))
+    verifier = Verifier(engine, FakeSandbox(), settings().model_copy(update={"tau": tau}))
+    (step,) = (await verifier.verify("c", "Add.", STEPS[:1], "adaptive")).steps
+    assert step.text == MODE_TURNS[ends_in]
+
+
+async def test_adaptive_judgement_that_comes_to_no_verdict_falls_back_on_its_analysis() -> None:
+    endless = script(code="x = 1\n" * 3000)
+    engine, sandbox = ScriptedEngine(endless, surer_with(direct=0.6, cot=0.7)), FakeSandbox()
+    verifier = Verifier(engine, sandbox, settings(max_tokens=300))
+    (step,) = (await verifier.verify("c", "Add.", STEPS[:1], "adaptive")).steps
+    assert (step.reward, step.forced, step.text) == (pytest.approx(0.7), True, MODE_TURNS["cot"])
+
+
 # --- what models get wrong -------------------------------------------------------------------------------------
 
 NO_END = "I will print it again.\n" + FENCE + CODE
@@ -241,7 +314,7 @@ async def test_a_step_that_comes_to_no_verdict_is_asked_for_one_and_left(
 
 
 @pytest.mark.parametrize("mode", ["code", "text", "code_unrun"])
-async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode: Mode) -> None:
+async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode: TurnMode) -> None:
     engine = ScriptedEngine(script(code="x = 1"))
     verification = await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)
     step = verification.steps[0]

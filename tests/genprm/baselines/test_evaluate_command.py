@@ -83,7 +83,7 @@ def test_any_model_can_be_the_judge(qwen_prm: Any, benchmark: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--mode", "fast"), "mode is 'fast', allowed: full, cot, code, text, direct, code_unrun, judge"),
+        (("--mode", "fast"), "mode is 'fast', allowed: full, cot, code, text, direct, code_unrun, adaptive, judge"),
         (("--mode", "cot"), "mode is 'cot', allowed for model"),
         (("--votes", "2"), "votes is 2, allowed for model"),
         (("--engine", "http://localhost:1/v1"), "engine is 'openai', allowed for model"),
