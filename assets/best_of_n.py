@@ -14,9 +14,10 @@ from assets.scaling_measures import aggregate_curves, read_candidates
 from assets.surroundings import Machines, Progress, Store, Tracking
 from genprm.journal import Journal, finish, row_key
 from genprm.models import Model
-from genprm.records import SampledSolution, SolutionRewards, Verification, from_dict
+from genprm.records import SampledSolution, SolutionRewards, Verification
 from genprm.rewards import rewards
 from genprm.scaling.voting import executions, majority_rewards, vote_reading
+from genprm.tables import from_dict
 from genprm.verification_path import EXECUTED
 
 CODE_VERSION = "2"

@@ -10,9 +10,10 @@ from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples
 from assets.surroundings import Machines, Progress, Store
 from genprm.answers import AnswerChecker
 from genprm.journal import finish, row_key
-from genprm.records import Problem, SampledSolution, from_dict
+from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
 from genprm.sources import data_directory
+from genprm.tables import from_dict
 
 CODE_VERSION = "2"
 ALL = Check("all_candidates", "Every problem of the set has as many candidates as asked for.")

@@ -21,7 +21,8 @@ from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.models import Model
-from genprm.records import Provenance, TrainingExample, content_hash
+from genprm.records import Provenance, TrainingExample
+from genprm.tables import content_hash
 from genprm.training import progress_of, run_training
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)

@@ -19,9 +19,10 @@ from genprm.baselines.think_prm import ThinkPRM, average
 from genprm.benchmarks.evaluate import evaluate_cases
 from genprm.journal import Journal, finish, row_key
 from genprm.models import Model
-from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading, from_dict
+from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading
 from genprm.scaling.voting import joined_reading
 from genprm.settings import EngineSettings, VerifierSettings
+from genprm.tables import from_dict
 from genprm.verification_path import EXECUTED
 from genprm.verifier import Verifier
 

@@ -12,8 +12,9 @@ from assets.surroundings import Machines, Progress, Store
 from genprm.answers import AnswerChecker
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
-from genprm.records import Solution, StepScores, from_dict
+from genprm.records import Solution, StepScores
 from genprm.settings import MonteCarloSettings
+from genprm.tables import from_dict
 
 CODE_VERSION = "3"
 SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")

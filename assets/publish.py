@@ -19,7 +19,7 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.surroundings import Store
-from genprm.records import content_hash, schema_of
+from genprm.tables import content_hash, schema_of
 
 OWNERS = ("team:genprm",)
 EXAMPLES = 3

@@ -9,8 +9,9 @@ from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples
 from assets.surroundings import Machines, Progress, Store
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
-from genprm.records import NO_ERROR, Rationale, Solution, from_dict
+from genprm.records import NO_ERROR, Rationale, Solution
 from genprm.scaling.voting import vote_reading
+from genprm.tables import from_dict
 from genprm.verification_path import EXECUTED
 
 CODE_VERSION = "2"

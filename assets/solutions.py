@@ -11,8 +11,9 @@ from assets.surroundings import Machines, Progress, Store
 from genprm.answers import AnswerChecker
 from genprm.journal import finish, row_key
 from genprm.problems import shard_of
-from genprm.records import Problem, SampledProblem, Solution, from_dict
+from genprm.records import Problem, SampledProblem, Solution
 from genprm.solutions import sample_solutions
+from genprm.tables import from_dict
 
 CODE_VERSION = "3"
 SHARD = Check("right_shard", "Every sampled problem belongs to this shard, and none is missing.")

@@ -12,8 +12,9 @@ from assets.surroundings import Store
 from genprm.baselines.discriminative_data import LabelledSolution, labelled_solutions
 from genprm.baselines.think_data import verification_chains
 from genprm.consensus import training_examples
-from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample, schema_of
+from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample
 from genprm.settings import TurnMode
+from genprm.tables import schema_of
 
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
 KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")

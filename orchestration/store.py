@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from genprm.journal import Journal
-from genprm.records import read_rows, write_rows
 from genprm.settings import home
+from genprm.tables import read_rows, write_rows
 
 R = TypeVar("R")
 

@@ -120,7 +120,8 @@ def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[
 
 def _save(predictions: list[Prediction], folder: Path, report: dict[str, object]) -> Path:
     """Predictions as Parquet and as JSON lines (which `genprm score` reads), and the report."""
-    from genprm.records import Prediction, write_rows
+    from genprm.records import Prediction
+    from genprm.tables import write_rows
 
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(Prediction, predictions, folder / "predictions.parquet")

@@ -26,19 +26,10 @@ from genprm.engines.scripted import ScriptedEngine
 from genprm.journal import Journal, finish, row_key
 from genprm.monte_carlo import score_steps
 from genprm.rationales import judge_solution
-from genprm.records import (
-    Message,
-    Problem,
-    Rationale,
-    SampledProblem,
-    Solution,
-    StepScores,
-    from_dict,
-    read_rows,
-    write_rows,
-)
+from genprm.records import Message, Problem, Rationale, SampledProblem, Solution, StepScores
 from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettings
 from genprm.solutions import sample_solutions
+from genprm.tables import from_dict, read_rows, write_rows
 from genprm.verifier import Verifier
 from tests.genprm.scripted_judge import EchoSandbox, reply
 

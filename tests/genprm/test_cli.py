@@ -16,8 +16,9 @@ import genprm.cli
 import genprm.scoring
 from genprm.cli import app
 from genprm.engines.base import Engine
-from genprm.records import Prediction, read_rows
+from genprm.records import Prediction
 from genprm.settings import EngineSettings, SandboxSettings
+from genprm.tables import read_rows
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 SOLUTION = {"problem": "Add.", "steps": ["1 + 1 = 2", "2 + 2 = 5, wrong"]}

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from genprm.records import Rationale, StepScores, read_rows
+from genprm.records import Rationale, StepScores
+from genprm.tables import read_rows
 from tests.genprm.interrupted_run import IN_FLIGHT, PROBLEMS
 
 AT_ONCE = 2 * IN_FLIGHT

@@ -11,9 +11,10 @@ import pytest
 from genprm.benchmarks.processbench import SUBSETS, load_processbench, load_subset
 from genprm.conversation import conversation_messages
 from genprm.fields import InputError
-from genprm.records import BenchmarkCase, read_rows, write_rows
+from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat
 from genprm.solutions import split_steps
+from genprm.tables import read_rows, write_rows
 
 GROUPS = {"gsm8k": (207, 193), "math": (594, 406), "olympiadbench": (661, 339), "omnimath": (759, 241)}
 

@@ -17,11 +17,8 @@ from genprm.records import (
     StepVerification,
     Verification,
     VoteReading,
-    read_rows,
-    schema_of,
-    to_table,
-    write_rows,
 )
+from genprm.tables import read_rows, schema_of, to_table, write_rows
 
 
 def nested_row() -> Rationale:
