@@ -103,12 +103,9 @@ def rankers(profile: Profile) -> tuple[Model, ...]:
 def critics(profile: Profile) -> tuple[Model, ...]:
     """The models whose critiques a policy's solutions are refined by: each base, untrained and as the paper's
     GenPRM."""
-    return tuple(
-        model
-        for base in profile.training.base
-        for model in models_of(profile)
-        if model.key in (f"{base}.untrained", full_key(profile, base))
-    )
+    known = {model.key: model for model in models_of(profile)}
+    wanted = (key for base in profile.training.base for key in (full_key(profile, base), f"{base}.untrained"))
+    return tuple(known[key] for key in wanted if key in known)
 
 
 def full_key(profile: Profile, base: str) -> str:
