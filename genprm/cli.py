@@ -19,17 +19,20 @@ from typer.core import TyperGroup
 from genprm.commands import bench, doctor, evaluate, judge, label, miniature, plan, sandbox, score
 
 GROUP = "genprm.commands"
-"""Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`."""
+"""Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`. The name
+`bench.x` adds x to the commands of `genprm bench`."""
+BENCH = "bench."
 
-PIPELINE = ("run", "status")
+PIPELINE = ("run", "status", "refresh", "recover")
 """Commands of the orchestration that are offered, and explained when called, even where it is not installed."""
 
 HELP = {
     "run": "Materialize what is missing or stale, then show the result table.",
     "status": "Show which partitions are fresh, stale or missing, and why.",
-    "refresh": "Materialize what is stale.",
-    "recover": "Take up what an interruption left behind.",
+    "refresh": "Materialize what is stale, and nothing that was never made.",
+    "recover": "Close the runs that a killed process left open.",
     "ui": "Start the web pages of Dagster and MLflow.",
+    "bench.orchestration": "Time per partition that orchestration adds, and what a process for each run would add.",
 }
 """What commands of other packages do, for `--help` without loading them."""
 
@@ -129,7 +132,8 @@ def _loaded(name: str) -> Any:
 
 def _forwarding(name: str) -> Callable[[typer.Context], None]:
     def forward(context: typer.Context) -> None:
-        code = _loaded(name).main(args=context.args, prog_name=f"genprm {name}", standalone_mode=False)
+        program = f"genprm {name.replace('.', ' ')}"
+        code = _loaded(name).main(args=context.args, prog_name=program, standalone_mode=False)
         if isinstance(code, int) and code:
             raise typer.Exit(code)
 
@@ -139,7 +143,9 @@ def _forwarding(name: str) -> Callable[[typer.Context], None]:
 def _mount() -> None:
     everything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     for name in dict.fromkeys([*PIPELINE, *_entry_points()]):
-        app.command(name, help=HELP.get(name, ""), context_settings=everything)(_forwarding(name))
+        own = name.removeprefix(BENCH)
+        group = app if own == name else bench.app
+        group.command(own, help=HELP.get(name, ""), context_settings=everything)(_forwarding(name))
 
 
 _mount()

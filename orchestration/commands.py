@@ -32,6 +32,18 @@ def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOpt
         raise typer.Exit(_run(chosen, select or []))
 
 
+def refresh(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
+    """Materialize what is stale. What was never made is left alone, and so is what is made from it."""
+    chosen = _profile(profile, set_)
+    with _interruptible():
+        raise typer.Exit(_run(chosen, select or [], only_again=True))
+
+
+def recover(profile: ProfileOption = None) -> None:
+    """Close what a killed process left open: runs in Dagster, and their places in its pools; runs in MLflow."""
+    _recover(_profile(profile, None))
+
+
 def status(profile: ProfileOption = None, set_: SetOption = None) -> None:
     """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan."""
     _status(_profile(profile, set_))
@@ -80,7 +92,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(profile: Profile, select: list[str]) -> int:
+def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
     from rich.console import Console
 
     from orchestration.house import prepare
@@ -95,12 +107,12 @@ def _run(profile: Profile, select: list[str]) -> int:
     prepare()
     try:
         with run_lock():
-            return _materialize(profile, graph, select, Console())
+            return _materialize(profile, graph, select, only_again, Console())
     except AnotherRun as error:
         raise _refuse(str(error)) from None
 
 
-def _materialize(profile: Profile, graph: Any, select: list[str], console: Console) -> int:
+def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
     import dagster as dg
 
     from assets.pipeline import Pipeline
@@ -108,7 +120,7 @@ def _materialize(profile: Profile, graph: Any, select: list[str], console: Conso
     from orchestration.recovery import close_runs
     from orchestration.reporting import report_parameters
     from orchestration.runner import Runner
-    from orchestration.schedule import missing_inputs, pipeline_nodes
+    from orchestration.schedule import made_before, missing_inputs, pipeline_nodes
     from orchestration.staleness import Staleness
     from orchestration.store import profile_store
 
@@ -117,6 +129,10 @@ def _materialize(profile: Profile, graph: Any, select: list[str], console: Conso
         close_runs(instance, profile)
         report_parameters(instance, Pipeline(profile))
         nodes = pipeline_nodes(graph, select or None)
+        if only_again:
+            nodes, waiting = made_before(nodes, Staleness(instance, graph), graph)
+            for node, parent in waiting.items():
+                console.print(f"{node} waits for {parent}, which genprm run makes", highlight=False, soft_wrap=True)
         lacking = missing_inputs(nodes, Staleness(instance, graph), graph)
         if lacking:
             node, parent = lacking[0]
@@ -128,9 +144,37 @@ def _materialize(profile: Profile, graph: Any, select: list[str], console: Conso
     )
     if summary.failed:
         return 1
-    if not select or "leaderboard" in select or "report" in select:
+    if any(node.asset in ("leaderboard", "report") for node in nodes):
         _show_results(profile, console)
     return 0
+
+
+def _recover(profile: Profile) -> None:
+    import dagster as dg
+
+    from orchestration.house import prepare
+    from orchestration.lock import AnotherRun, run_lock
+    from orchestration.recovery import close_dead_runs, close_runs, close_tracked
+
+    prepare()
+    with dg.DagsterInstance.get() as instance:
+        try:
+            with run_lock():
+                closed = close_runs(instance, profile)
+        except AnotherRun:
+            print("a genprm run is in progress here: what it does is left alone")
+            closed = []
+        closed += close_dead_runs(instance, profile)
+        tracked = close_tracked(instance, profile)
+    for run in closed:
+        partition = run.tags.get("dagster/partition", "")
+        print(f"closed run {run.run_id[:8]}: {run.job_name.removeprefix('make_')} {partition}".rstrip())
+    if tracked:
+        print(f"closed {tracked} more run(s) in MLflow")
+    if closed or tracked:
+        print("what they had finished is kept: genprm run, or a backfill in the UI, goes on from there")
+    else:
+        print("nothing was left open")
 
 
 def _show_results(profile: Profile, console: Console) -> None:

@@ -1,9 +1,19 @@
-"""Closing what a killed process left open, in Dagster and in MLflow."""
+"""Closing what a killed process left open, in Dagster and in MLflow.
+
+Runs of the runner are closed when no runner holds the home. Runs that were launched in the web pages are processes
+of their own: Dagster notices when one dies, but not when all went with the machine, and then they stay open and
+hold their place in the pool for ever.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import dagster as dg
-from dagster import DagsterRunStatus, RunsFilter
+import psutil
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.launcher import DefaultRunLauncher
 
 from genprm.settings import Profile
 from orchestration.tracking import MlflowTracking
@@ -16,17 +26,61 @@ OPEN = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+_PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
+_CLOCK_SECONDS = 1.0
+"""How far the clock of a run's log and that of the process table may be apart."""
 
 
-def close_runs(instance: dg.DagsterInstance, profile: Profile, session: str | None = None) -> int:
-    """Mark open runs of one session of the runner (of all when None) as canceled; how many there were.
+def close_runs(instance: dg.DagsterInstance, profile: Profile, session: str | None = None) -> list[DagsterRun]:
+    """Close the open runs of one session of the runner (of all when None) as canceled.
 
     To be called when no process of that session is alive: `run_lock` is held, or the workers have ended.
     """
     tags = {} if session is None else {SESSION_TAG: session}
     left = instance.get_runs(RunsFilter(statuses=OPEN, tags=tags))
-    ours = [run for run in left if SESSION_TAG in run.tags]
-    for run in ours:
+    return _close(instance, profile, [run for run in left if SESSION_TAG in run.tags])
+
+
+def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[DagsterRun]:
+    """Close the runs that the web pages or the daemon launched on this machine and whose process is gone.
+
+    A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. With a launcher
+    other than Dagster's default one (Docker, Kubernetes) nothing is: that launcher watches its runs by itself.
+    """
+    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+        return []
+    left = instance.get_runs(RunsFilter(statuses=OPEN))
+    return _close(
+        instance, profile, [run for run in left if SESSION_TAG not in run.tags and _is_dead(instance, run)]
+    )
+
+
+def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:
+    """End the tracked runs that are open although their Dagster run has ended; how many there were."""
+    tracking = MlflowTracking(profile.tracking, profile.name)
+    found = {name: instance.get_run_by_id(name) for name in tracking.open_for()}
+    return tracking.close_orphans(name for name, run in found.items() if run is None or run.is_finished)
+
+
+def _is_dead(instance: dg.DagsterInstance, run: DagsterRun) -> bool:
+    """Whether the process that Dagster last started for the run is gone, or its number belongs to another one."""
+    started = None
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
+        found = _PROCESS.search(entry.get_dagster_event().message or "")
+        if found:
+            started = entry.timestamp, int(found[1])
+    if started is None:
+        return False
+    at, pid = started
+    try:
+        return psutil.Process(pid).create_time() > at + _CLOCK_SECONDS
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _close(instance: dg.DagsterInstance, profile: Profile, runs: Sequence[DagsterRun]) -> list[DagsterRun]:
+    for run in runs:
         instance.report_run_canceled(run, message="The process that made this run has ended.")
-    MlflowTracking(profile.tracking, profile.name).close_orphans(run.run_id for run in ours)
-    return len(ours)
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    MlflowTracking(profile.tracking, profile.name).close_orphans(run.run_id for run in runs)
+    return list(runs)

@@ -83,6 +83,25 @@ class Schedule:
         return not self.running and self.ready() is None
 
 
+def made_before(
+    nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph
+) -> tuple[list[Node], dict[Node, Node]]:
+    """Those of `nodes` (upstream first) that were made before and can be made again; and for each other that was
+    made before the input that it waits for, which was never made or waits itself."""
+    again: list[Node] = []
+    waiting: dict[Node, Node] = {}
+    for node in nodes:
+        if staleness.standing(node).state == "missing":
+            continue
+        lacking = [parent for parent in staleness.parents(node) if parent in waiting]
+        lacking += [parent for _, parent in missing_inputs([node], staleness, graph)]
+        if lacking:
+            waiting[node] = lacking[0]
+        else:
+            again.append(node)
+    return again, waiting
+
+
 def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> list[tuple[Node, Node]]:
     """(node, input) for each input outside `nodes` that was never made."""
     inside = set(nodes)

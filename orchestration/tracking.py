@@ -197,16 +197,24 @@ class MlflowTracking:
         """Log metrics to a run that ended before."""
         _log_metrics(self.client(), run_id, values)
 
+    def open_for(self) -> dict[str, list[str]]:
+        """The runs that have not ended, by the Dagster run that each was opened for."""
+        if self._settings.uri is None and not self._database.exists():
+            return {}
+        running = self.client().search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000)
+        found: dict[str, list[str]] = {}
+        for run in running:
+            if DAGSTER_RUN in run.data.tags:
+                found.setdefault(run.data.tags[DAGSTER_RUN], []).append(run.info.run_id)
+        return found
+
     def close_orphans(self, dagster_runs: Iterable[str]) -> int:
         """End the runs that killed Dagster runs left open, as KILLED; how many there were."""
         wanted = set(dagster_runs)
-        if not wanted or (self._settings.uri is None and not self._database.exists()):
-            return 0
-        client = self.client()
-        running = client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000)
-        orphans = [run.info.run_id for run in running if run.data.tags.get(DAGSTER_RUN) in wanted]
+        found = self.open_for() if wanted else {}
+        orphans = [run_id for dagster_run in wanted for run_id in found.get(dagster_run, [])]
         for run_id in orphans:
-            client.set_terminated(run_id, "KILLED")
+            self.client().set_terminated(run_id, "KILLED")
         return len(orphans)
 
 

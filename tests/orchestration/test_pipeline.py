@@ -15,7 +15,9 @@ from assets.scaling_measures import BEST_OF_N
 from assets.test_time_measures import TEST_TIME
 from genprm.manifest import read_manifest
 from genprm.records import Measure
+from orchestration.schedule import made_before, pipeline_nodes
 from orchestration.spending import Spending
+from orchestration.staleness import Staleness
 from orchestration.store import profile_store
 
 MAIN_WAVE = [
@@ -98,6 +100,27 @@ MORE_MODELS: dict[str, dict[str, Any]] = {
     "evaluation": {"other_modes": ["cot", "text"]},
 }
 NEW_MODELS = ("tiny.hard.full", "tiny.main.full.50pct", "tiny.main.discriminative", "tiny.main.think")
+
+
+def again_and_waiting(house: House) -> tuple[list[str], dict[str, str]]:
+    """What `genprm refresh` would look at, and what it says that the rest waits for."""
+    nodes, staleness = pipeline_nodes(house.graph), Staleness(house.instance, house.graph)
+    again, waiting = made_before(nodes, staleness, house.graph)
+    return [str(node) for node in again], {str(node): str(parent) for node, parent in waiting.items()}
+
+
+def test_a_refresh_leaves_alone_what_was_never_made_and_what_is_made_from_it(made_once: House) -> None:
+    made_once.use(fake_method.fake_profile())
+    everything = [str(node) for node in pipeline_nodes(made_once.graph)]
+    assert again_and_waiting(made_once) == (everything, {})
+
+    made_once.use(fake_method.fake_profile(**MORE_MODELS))
+    again, waiting = again_and_waiting(made_once)
+    assert not any(model in node for node in again for model in NEW_MODELS)
+    assert list(waiting) == ["leaderboard", "report"]
+    assert any(model in waiting["leaderboard"] for model in NEW_MODELS)
+    assert waiting["report"] == "leaderboard"
+    assert set(again) == set(everything) - {"leaderboard", "report"}
 
 
 @pytest.mark.slow

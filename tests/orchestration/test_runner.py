@@ -12,8 +12,10 @@ from pathlib import Path
 import dagster as dg
 import fake_method
 import pytest
+import typer
 from rich.console import Console
 
+from orchestration.commands import refresh
 from orchestration.display import LineDisplay
 from orchestration.house import prepare
 from orchestration.lock import AnotherRun, run_in_progress, run_lock
@@ -113,9 +115,16 @@ def test_nothing_stays_running_after_an_interrupt_or_the_next_start(
     prepare()
     with dg.DagsterInstance.get() as instance:
         if how == signal.SIGKILL:
-            assert close_runs(instance, fake_method.fake_profile()) == 2
+            assert len(close_runs(instance, fake_method.fake_profile())) == 2
         assert [run for run in instance.get_runs() if not run.is_finished] == []
         assert all(SESSION_TAG in run.tags for run in instance.get_runs())
+
+
+def test_a_refresh_where_nothing_was_made_makes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as done:
+        refresh()
+    assert done.value.exit_code == 0
+    assert capsys.readouterr().out == "0 made, 0 fresh, 0 failed, 0 waiting for them\n"
 
 
 def test_a_home_is_for_one_run_at_a_time(home: Path) -> None:

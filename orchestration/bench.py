@@ -1,0 +1,149 @@
+"""What orchestration costs: partitions whose work is nothing, made in the ways that there are to make them.
+
+- runner: `genprm run`, long-lived workers, each partition a Dagster run on the persistent instance.
+- one process: the same runs, one after the other in this process.
+- process per run: `dagster asset materialize`, as a run that is launched in the web pages: a fresh interpreter for
+  each.
+- look: what `genprm run` and `genprm status` do before anything is made, on partitions that are all fresh.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import dagster as dg
+import typer
+
+from genprm.bench.tables import Cell, show
+from genprm.bench.usage import Usage, measured
+from genprm.profiles import build_profile
+from genprm.settings import Profile
+from orchestration.house import prepare
+from orchestration.jobs import asset_job, job_name
+from orchestration.runner import Runner
+from orchestration.schedule import pipeline_nodes
+from orchestration.staleness import Node, Staleness
+from orchestration.worker import Order, execute
+
+BLANK = "blank"
+_COUNT = "GENPRM_BENCH_PARTITIONS"
+"""Environment variable that tells the processes of a measurement how many partitions there are."""
+_SAMPLE = 2
+"""Partitions that are made in a process each: they take seconds."""
+
+
+class _Quiet:
+    """Shows nothing of what the runner does."""
+
+    def begin(self, total: int) -> None: ...
+    def started(self, node: Node, why: str) -> None: ...
+    def advanced(self, node: Node, finished: int, total: int) -> None: ...
+    def finished(self, node: Node, seconds: float) -> None: ...
+    def fresh(self, node: Node) -> None: ...
+    def failed(self, node: Node, error: str, run_id: str) -> None: ...
+    def end(self) -> None: ...
+
+
+class _NoMachines:
+    def release(self) -> None:
+        """There is nothing to release."""
+
+
+def definitions(profile: Profile) -> dg.Definitions:
+    """One asset of `GENPRM_BENCH_PARTITIONS` partitions whose work is nothing."""
+    keys = [f"p{number}" for number in range(int(os.environ[_COUNT]))]
+
+    @dg.asset(name=BLANK, partitions_def=dg.StaticPartitionsDefinition(keys), group_name="solutions")
+    def blank() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(data_version=dg.DataVersion("1"))
+
+    return dg.Definitions(assets=[blank], jobs=[asset_job(blank)], resources={"machines": _NoMachines()})
+
+
+def loaded() -> dg.Definitions:
+    """The same for `dagster --module-name`."""
+    return definitions(_profile(1))
+
+
+def _profile(workers: int) -> Profile:
+    return build_profile({"name": "bench", "runner": {"workers": workers}})
+
+
+def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
+    """A row per way, in a home of its own that `GENPRM_HOME` names. Ratios are to a process per run."""
+    prepare()
+    warnings.simplefilter("ignore")
+    profile = _profile(workers)
+    defs = definitions(profile)
+    graph = defs.resolve_asset_graph()
+    nodes = pipeline_nodes(graph)
+    with dg.DagsterInstance.get() as instance:
+
+        def made_by_the_runner() -> None:
+            runner = Runner(profile, graph, instance, None, _Quiet(), f"{__name__}:{definitions.__name__}")
+            summary = runner.run(nodes)
+            assert len(summary.made) == partitions, summary.failed
+
+        def looked_at() -> None:
+            staleness = Staleness(instance, graph)
+            assert all(staleness.standing(node).state == "fresh" for node in nodes)
+
+        def made_here() -> None:
+            for node in nodes:
+                _, error = execute(defs, instance, Order(job_name(BLANK), node.partition), {})
+                assert not error, error
+
+        usages = {
+            f"runner, {workers} workers": (partitions, _timed(made_by_the_runner)),
+            "one process": (partitions, _timed(made_here)),
+            "process per run": (_SAMPLE, _timed(_made_in_processes)),
+            "look": (partitions, _timed(looked_at)),
+        }
+    dear = usages["process per run"][1].seconds / _SAMPLE
+    return [
+        {
+            "way": way,
+            "partitions": count,
+            "seconds": usage.seconds,
+            "ms each": 1000 * usage.seconds / count,
+            "CPU ms each": 1000 * usage.cpu_seconds / count,
+            "ratio": dear * count / usage.seconds,
+        }
+        for way, (count, usage) in usages.items()
+    ]
+
+
+def _timed(work: Callable[[], None]) -> Usage:
+    with measured() as usage:
+        work()
+    return usage
+
+
+def _made_in_processes() -> None:
+    for number in range(_SAMPLE):
+        command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", BLANK]
+        code = ["--partition", f"p{number}", "--module-name", __name__, "--attribute", loaded.__name__]
+        subprocess.run([*command, *code], check=True, capture_output=True)
+
+
+def bench(
+    partitions: Annotated[int, typer.Option(min=_SAMPLE, help="Partitions that are made in each way.")] = 24,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the runner.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Time per partition that orchestration adds, and what a process for each run would add."""
+    with tempfile.TemporaryDirectory(prefix="genprm-bench-") as folder:
+        os.environ |= {"GENPRM_HOME": str(Path(folder)), _COUNT: str(partitions)}
+        rows = measure(partitions, workers)
+    notes = [
+        "Partitions do nothing: all of it is orchestration. The runner's time includes the start of its workers.",
+        f"process per run: {_SAMPLE} partitions; ratio: its time for a partition over that of the row.",
+    ]
+    show(f"Orchestration, {partitions} partitions", rows, as_json, notes)
