@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -48,16 +49,30 @@ def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None
     except SettingsError as error:
         print(f"genprm: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
+    tracked_elsewhere = profile.tracking.uri is not None and profile.tracking.uri.startswith("http")
+    _require_free({"--dagster-port": dagster_port} | ({} if tracked_elsewhere else {"--mlflow-port": mlflow_port}))
     prepare()
     dagster, mlflow = f"http://127.0.0.1:{dagster_port}", f"http://127.0.0.1:{mlflow_port}"
     os.environ["GENPRM_DAGSTER_URL"], os.environ["GENPRM_MLFLOW_URL"] = dagster, mlflow
     database = profile.tracking.uri or f"sqlite:///{mlflow_database()}"
     servers = commands(dagster_port, mlflow_port, database, artifacts_folder().as_uri())
-    if profile.tracking.uri is not None and profile.tracking.uri.startswith("http"):
-        mlflow = profile.tracking.uri
+    if tracked_elsewhere:
+        mlflow = str(profile.tracking.uri)
         del servers["mlflow"]
     print(f"Dagster {dagster}\nMLflow  {mlflow}\nhome    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops both)")
     raise typer.Exit(serve(servers, home() / "logs"))
+
+
+def _require_free(ports: Mapping[str, int]) -> None:
+    for option, port in ports.items():
+        with socket.socket() as probe:
+            # As servers do, so that a connection that has just ended does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                print(f"genprm: {option} is {port}, which cannot be had: {error.strerror}", file=sys.stderr)
+                raise typer.Exit(2) from None
 
 
 def serve(servers: dict[str, list[str]], logs: Path) -> int:
