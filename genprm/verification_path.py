@@ -47,8 +47,8 @@ class VerificationPath:
     """What lasts from step to step of one path: the interpreter and what is known of the model's reading.
 
     `prompt_tokens` counts each token of the conversation that the model did not write once, as a prefix cache
-    would; `context` is the number of tokens read or written when the last request ended. `spellings` are the
-    tokens that stood for Yes or No.
+    would, but for the few that follow a verdict which adaptive mode put aside; `context` is the number of tokens
+    read or written when the last request ended. `spellings` are the tokens that stood for Yes or No.
     """
 
     def __init__(
