@@ -118,7 +118,7 @@ def _verified(
     """The candidates with the rewards of a generative model: every step, on every path."""
     settings = pipeline.profile.evaluation.verifier
     items = [(row, path) for row in sampled for path in range(votes)]
-    how = (CODE_VERSION, checkpoint.version, model.mode, settings.model_dump(mode="json"))
+    how = (CODE_VERSION, checkpoint.version, model.mode, settings.deciding(model.mode))
     verifier = open_verifier(pipeline, machines, checkpoint.weights, settings)
 
     async def one(index: int) -> Verification:

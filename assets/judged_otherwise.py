@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.checkpoints import read_checkpoint
 from assets.judging import judge_cases, run_parameters
+from assets.parameters import ESCALATION, VERIFICATION, reads
 from assets.pipeline import Pipeline
 from assets.processbench import judgement, judging_checks, judging_facts, log_scores
 from assets.publish import Clock, Events, Table, publish
@@ -12,9 +13,12 @@ from genprm.records import BenchmarkCase, Prediction
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    mapping = dg.StaticPartitionMapping(pipeline.judging_with())
+    checkpoints = dg.StaticPartitionMapping(pipeline.judging_with())
+    adaptive = [model.key for model in pipeline.otherwise if model.mode == "adaptive"]
+    everyone = pipeline.judged_otherwise.get_partition_keys()
+    evaluation = reads("evaluation", dg.StaticPartitionMapping({VERIFICATION: everyone, ESCALATION: adaptive}))
 
-    @judgement("judged_otherwise", pipeline.judged_otherwise, mapping)
+    @judgement("judged_otherwise", pipeline.judged_otherwise, checkpoints, evaluation)
     def judged_otherwise(
         context: dg.AssetExecutionContext,
         store: dg.ResourceParam[Store],

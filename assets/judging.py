@@ -64,7 +64,7 @@ def judge_cases(
             checkpoint.version,
             model.mode,
             evaluation.threshold,
-            evaluation.verifier.model_dump(mode="json"),
+            evaluation.verifier.deciding(model.mode),
         )
         verifier = open_verifier(pipeline, machines, checkpoint.weights, evaluation.verifier)
         paths = JournaledPaths(journal, votes, how)

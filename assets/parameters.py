@@ -22,8 +22,8 @@ from genprm.engines.base import EngineError
 from genprm.models import Model
 from genprm.settings import Profile, Section
 
-CASES, VERIFICATION, INTERVALS = "cases", "verification", "intervals"
-"""The three things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
+CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalation", "intervals"
+"""The things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
 
 CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 """The three things that the scaling section decides; each is a partition of `parameters/scaling`."""
@@ -125,29 +125,49 @@ def _cases(profile: Profile) -> Version:
 def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
     """Section -> partition -> version."""
     profile = pipeline.profile
-    evaluation = profile.evaluation
+    evaluation, rationales = profile.evaluation, profile.rationales
+    verifier = evaluation.verifier.deciding("full")
+    escalation = {"tau": evaluation.verifier.tau}
     versions = {
         "problems": {ONLY: Version(_values(profile.problems, "shards"))},
         "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
         "monte_carlo": {ONLY: _with_weights(profile.monte_carlo, profile.monte_carlo.model)},
         "labels": {name: Version(_values(profile.labels.variant(name))) for name in profile.labels.variant_names()},
-        "rationales": {ONLY: _with_weights(profile.rationales, profile.rationales.model)},
+        "rationales": {
+            ONLY: Version(
+                {
+                    **_values(rationales),
+                    "verifier": rationales.verifier.deciding(rationales.mode),
+                    "weights": weights_version(rationales.model),
+                }
+            )
+        },
         "consensus": {ONLY: Version(_values(profile.consensus, "mask_code_output"))},
         "training": {model.key: recipe(profile, model) for model in pipeline.models},
         "evaluation": {
             CASES: _cases(profile),
             VERIFICATION: Version(
-                _values(evaluation, "source", "subsets", "limit", "bootstrap", "seed", "other_modes")
+                {
+                    **_values(evaluation, "source", "subsets", "limit", "bootstrap", "seed", "other_modes"),
+                    "verifier": verifier,
+                }
             ),
-            INTERVALS: Version({"bootstrap": evaluation.bootstrap, "threshold": evaluation.threshold}),
+            ESCALATION: Version(escalation),
+            INTERVALS: Version(
+                {
+                    "bootstrap": evaluation.bootstrap,
+                    "threshold": evaluation.threshold,
+                    **(escalation if pipeline.otherwise else {}),
+                }
+            ),
         },
     }
     if profile.scaling.sets:
         versions["scaling"] = _scaling(profile)
     if profile.refinement.sets:
         values = _values(profile.refinement, "sets")
-        verifier = {"verifier": _values(profile.evaluation.verifier), "threshold": profile.evaluation.threshold}
-        versions["refinement"] = {ONLY: Version({**values, **verifier})}
+        judged = {"verifier": verifier, "threshold": evaluation.threshold}
+        versions["refinement"] = {ONLY: Version({**values, **judged})}
     return versions
 
 
@@ -156,7 +176,7 @@ def _scaling(profile: Profile) -> dict[str, Version]:
     drawn = {**_values(scaling, "sets", "votes", "aggregate"), "weights": weights_version(scaling.model)}
     return {
         CANDIDATES: Version(drawn),
-        REWARDS: Version({"votes": scaling.votes, "verifier": _values(profile.evaluation.verifier)}),
+        REWARDS: Version({"votes": scaling.votes, "verifier": profile.evaluation.verifier.deciding("full")}),
         CHOICE: Version({"aggregate": scaling.aggregate}),
     }
 
@@ -174,7 +194,7 @@ def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinitio
         **dict.fromkeys(parameter_versions(pipeline), whole),
         "labels": pipeline.variants,
         "training": pipeline.checkpoints,
-        "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, INTERVALS]),
+        "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, ESCALATION, INTERVALS]),
     }
     if "scaling" in partitions:
         partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS, CHOICE])

@@ -24,7 +24,7 @@ VERDICT = Check("first_below_threshold", "The prediction is the first reward bel
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     mapping = dg.MultiToSingleDimensionPartitionMapping("model")
 
-    @judgement("processbench", pipeline.judged, mapping)
+    @judgement("processbench", pipeline.judged, mapping, reads_evaluation(VERIFICATION))
     def processbench(
         context: dg.AssetExecutionContext,
         store: dg.ResourceParam[Store],
@@ -60,15 +60,16 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def judgement(
-    name: str, partitions: dg.PartitionsDefinition, checkpoints: dg.PartitionMapping
+    name: str, partitions: dg.PartitionsDefinition, checkpoints: dg.PartitionMapping, evaluation: dg.AssetDep
 ) -> Callable[[Callable[..., Events]], dg.AssetsDefinition]:
-    """The decorator of an asset of predictions; `checkpoints` finds the model of a partition."""
+    """The decorator of an asset of predictions; `checkpoints` finds the model of a partition, `evaluation` what of
+    the section it depends on."""
     return dg.asset(
         partitions_def=partitions,
         deps=[
             "evaluation_set",
             dg.AssetDep("checkpoints", partition_mapping=checkpoints),
-            reads_evaluation(VERIFICATION),
+            evaluation,
         ],
         group_name="evaluation",
         kinds={"parquet", "mlflow"},

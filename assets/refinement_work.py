@@ -108,7 +108,7 @@ class RefinementWork:
     def _key(self, what: str, version: str, case: Refinement) -> str:
         """What decides a critique or a rewrite; how many turns and solutions there are does not."""
         how = self._settings.model_dump(mode="json", exclude={"sets", "solutions", "turns"})
-        verifier = self._pipeline.profile.evaluation.verifier.model_dump(mode="json")
+        verifier = self._pipeline.profile.evaluation.verifier.deciding("full")
         said = [(attempt.steps, attempt.critique) for attempt in case.attempts]
         return row_key(CODE_VERSION, what, version, how, verifier, case.case_id, case.problem, said)
 

@@ -201,6 +201,10 @@ class VerifierSettings(Section):
     format: TurnFormat = TurnFormat()
     seed: int = 0
 
+    def deciding(self, mode: Mode) -> dict[str, Any]:
+        """The values that have a say in a judgement in `mode`, as JSON has them."""
+        return self.model_dump(mode="json", exclude=None if mode == "adaptive" else {"tau"})
+
 
 class RationaleSettings(Section):
     """Code-verified rationales (paper 4.2)."""

@@ -171,8 +171,9 @@ class FakeHead:
 class FakeThinkPRM:
     """Finds the second step wrong in every solution, and is fairly sure of solutions that are called right."""
 
-    def __init__(self, engine: str, seed: int = 0) -> None:
+    def __init__(self, engine: str, seed: int, generation_prompt: bool) -> None:
         assert "checkpoints" in engine
+        assert not generation_prompt, "it learnt from finished turns"
 
     async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
         note("think")

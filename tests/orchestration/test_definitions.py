@@ -67,7 +67,7 @@ FULL_SPECS = {
     "training_set": ("training", 8, SPECS["training_set"][2]),
     "checkpoints": ("training", 17, ["parameters/training", "training_set"]),
     "processbench": ("evaluation", 34, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
-    "judged_otherwise": ("evaluation", 6, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
+    "judged_otherwise": ("evaluation", 7, ["checkpoints", "evaluation_set", "parameters/evaluation"]),
     "candidates": ("scaling", 1, ["parameters/scaling"]),
     "best_of_n": ("scaling", 8, ["candidates", "checkpoints", "parameters/scaling"]),
     "refinement": ("scaling", 1, ["candidates", "checkpoints", "parameters/refinement"]),

@@ -75,6 +75,7 @@ def test_first_everything_then_nothing_then_exactly_what_epsilon_touches(house: 
         ({"evaluation": {"votes": 5}}, {"processbench"}),
         ({"evaluation": {"limit": 3}}, {"evaluation_set"}),
         ({"evaluation": {"bootstrap": 200}}, {"leaderboard"}),
+        ({"evaluation": {"verifier": {"tau": 0.2}}, "rationales": {"verifier": {"tau": 0.2}}}, set()),
         ({"evaluation": {"threshold": 0.4}}, {"processbench", "leaderboard"}),
         ({"labels": {"variants": {"hard": {"estimator": "hard", "epsilon": 0.1}}}}, {"rpe_labels"}),
         ({"engine": {"max_batch": 3}, "runner": {"workers": 1}, "sandbox": {"seconds": 1}}, set()),
@@ -155,6 +156,13 @@ def test_more_models_are_made_of_what_is_there(made: House) -> None:
         "tiny.main.discriminative": None,
         "tiny.main.think": None,
     }
+
+    adaptive = {**MORE_MODELS, "evaluation": {"other_modes": ["cot", "text", "adaptive"]}}
+    made.use(fake_method.fake_profile(**adaptive))
+    assert made.make() == ["judged_otherwise tiny.main.full.as-adaptive", "leaderboard", "report"]
+    adaptive["evaluation"]["verifier"] = {"tau": 0.2}
+    made.use(fake_method.fake_profile(**adaptive))
+    assert made.late() == ["judged_otherwise tiny.main.full.as-adaptive", "leaderboard"]
 
     made.use(fake_method.fake_profile(**MORE_MODELS, consensus={"mask_code_output": True}))
     late = made.late()
