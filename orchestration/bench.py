@@ -20,16 +20,18 @@ from typing import Annotated
 
 import dagster as dg
 import typer
+from rich.console import Console
 
 from genprm.bench.tables import Cell, show
 from genprm.bench.usage import Usage, measured
 from genprm.profiles import build_profile
 from genprm.settings import Profile
+from orchestration.display import LineDisplay
 from orchestration.house import prepare
 from orchestration.jobs import asset_job, job_name
 from orchestration.runner import Runner
 from orchestration.schedule import pipeline_nodes
-from orchestration.staleness import Node, Staleness
+from orchestration.staleness import Staleness
 from orchestration.worker import Order, execute
 
 BLANK = "blank"
@@ -37,18 +39,6 @@ _COUNT = "GENPRM_BENCH_PARTITIONS"
 """Environment variable that tells the processes of a measurement how many partitions there are."""
 _SAMPLE = 2
 """Partitions that are made in a process each: they take seconds."""
-
-
-class _Quiet:
-    """Shows nothing of what the runner does."""
-
-    def begin(self, total: int) -> None: ...
-    def started(self, node: Node, why: str) -> None: ...
-    def advanced(self, node: Node, finished: int, total: int) -> None: ...
-    def finished(self, node: Node, seconds: float) -> None: ...
-    def fresh(self, node: Node) -> None: ...
-    def failed(self, node: Node, error: str, run_id: str) -> None: ...
-    def end(self) -> None: ...
 
 
 class _NoMachines:
@@ -87,7 +77,8 @@ def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
     with dg.DagsterInstance.get() as instance:
 
         def made_by_the_runner() -> None:
-            runner = Runner(profile, graph, instance, None, _Quiet(), f"{__name__}:{definitions.__name__}")
+            display = LineDisplay(Console(quiet=True))
+            runner = Runner(profile, graph, instance, None, display, f"{__name__}:{definitions.__name__}")
             summary = runner.run(nodes)
             assert len(summary.made) == partitions, summary.failed
 
