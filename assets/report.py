@@ -104,8 +104,7 @@ def _f1_plot(rows: Sequence[Measure]) -> tuple[Callable[[Any], None], float, flo
         above = [(row.value if row.high is None else row.high) - row.value for row in chosen]
         colours = ["#3b6ea5" if "Maj" in row.name else "#9dbbdc" for row in chosen]
         axes.barh(names, values, xerr=[below, above], color=colours, capsize=3)
-        axes.invert_yaxis()
-        axes.set(xlabel="F1 (%), 95 % interval", xlim=(0, 100))
+        axes.set(xlabel="F1 (%), 95 % interval", xlim=(0, 100), ylim=(len(names) - 0.5, -0.5))
 
     return draw, 7.5, 0.8 + 0.35 * len(chosen)
 
