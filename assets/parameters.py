@@ -133,15 +133,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
         "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
         "monte_carlo": {ONLY: _with_weights(profile.monte_carlo, profile.monte_carlo.model)},
         "labels": {name: Version(_values(profile.labels.variant(name))) for name in profile.labels.variant_names()},
-        "rationales": {
-            ONLY: Version(
-                {
-                    **_values(rationales),
-                    "verifier": rationales.verifier.deciding(rationales.mode),
-                    "weights": weights_version(rationales.model),
-                }
-            )
-        },
+        "rationales": {ONLY: Version({**rationales.deciding(), "weights": weights_version(rationales.model)})},
         "consensus": {ONLY: Version(_values(profile.consensus, "mask_code_output"))},
         "training": {model.key: recipe(profile, model) for model in pipeline.models},
         "evaluation": {

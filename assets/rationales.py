@@ -46,8 +46,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         clock = Clock()
         key = context.partition_key
         solutions = store.read(Solution, "solutions", key)
-        deciding = {**settings.model_dump(mode="json"), "verifier": settings.verifier.deciding(settings.mode)}
-        how = (CODE_VERSION, deciding, weights_version(settings.model))
+        how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
         verifier = open_verifier(pipeline, machines, settings.model, settings.verifier)
 
         async def judged() -> list[Rationale]:

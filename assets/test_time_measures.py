@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from assets.orderings import NO_WORSE, compared
 from assets.pipeline import Pipeline
@@ -12,11 +13,12 @@ from assets.refinement_work import SELF, critics_of
 from assets.scaling_measures import Candidates, policy_candidates, rewarded_candidates, sizes
 from assets.surroundings import Store
 from genprm.benchmarks import paper
-from genprm.benchmarks.metrics import f1_difference, score, single_paths
+from genprm.benchmarks.metrics import BenchmarkScore, Judged, f1_difference, score, single_paths
 from genprm.benchmarks.paired import paired_difference
 from genprm.records import Measure, Prediction
 from genprm.scaling.best_of_n import Selector, best, curve, majority
-from genprm.scaling.escalation import Escalated, escalate
+from genprm.scaling.escalation import escalate
+from genprm.settings import EvaluationSettings
 
 ESCALATION = "Adaptive escalation"
 BUDGET = "Budget: votes of the policy or a verifier"
@@ -47,52 +49,61 @@ def escalation_measures(pipeline: Pipeline, predictions: Mapping[str, Sequence[P
     if not pipeline.otherwise:
         return []
     settings, rows = pipeline.profile.evaluation, []
-    tau, resamples = settings.verifier.tau, settings.bootstrap
+    tau = settings.verifier.tau
     for name, ladder in escalation_ladders(pipeline).items():
         modes = [predictions[key] for key in ladder]
-        full = _alone(modes[-1], settings.threshold)
-        rows += _found(f"{name}: full alone", full, resamples)
+        full = _alone(modes[-1], settings)
+        rows += _found(f"{name}: full alone", full)
         for one in sorted({*TAUS, tau}):
-            found, subject = escalate(modes, one, settings.threshold), f"{name}: tau = {one:g}"
-            rows += _found(subject, found, resamples)
+            escalated, subject = escalate(modes, one, settings.threshold), f"{name}: tau = {one:g}"
+            way = _Way(escalated.judged, escalated.tokens, score(escalated.judged, settings.bootstrap))
+            rows += _found(subject, way)
             rows += [
-                Measure(ESCALATION, subject, f"{mode} (%)", 100 * share, None, None, "%", len(found.judged))
-                for mode, share in zip(("direct", "analysis", "full"), found.shares, strict=True)
+                Measure(ESCALATION, subject, f"{mode} (%)", 100 * share, None, None, "%", len(way.judged))
+                for mode, share in zip(("direct", "analysis", "full"), escalated.shares, strict=True)
             ]
             if one == tau:
-                rows += _against_full(name, found, full, tau, resamples)
+                rows += _against_full(name, way, full, settings)
     for base in pipeline.profile.training.base:
         key, adaptive = pipeline.full(base), f"{pipeline.full(base)}.as-adaptive"
         if adaptive in predictions:
             name = f"{key}, step by step"
-            full, live = (_alone(predictions[one], settings.threshold) for one in (key, adaptive))
-            rows += _found(f"{name}: tau = {tau:g}", live, resamples)
-            rows += _against_full(name, live, full, tau, resamples)
+            full, live = (_alone(predictions[one], settings) for one in (key, adaptive))
+            rows += _found(f"{name}: tau = {tau:g}", live)
+            rows += _against_full(name, live, full, settings)
     return rows
 
 
-def _alone(rows: Sequence[Prediction], threshold: float) -> Escalated:
-    """What a model has found and spent in one mode."""
+class _Way(NamedTuple):
+    """A way of judging all cases: what it found, the tokens per case, and how good it was."""
+
+    judged: list[Judged]
+    tokens: list[float]
+    scored: BenchmarkScore
+
+
+def _alone(rows: Sequence[Prediction], settings: EvaluationSettings) -> _Way:
+    """One model in one mode."""
+    judged = single_paths(rows, settings.threshold)
     spent = [row.tokens / len(row.path_rewards) for row in rows]
-    return Escalated(single_paths(rows, threshold), spent, [1.0])
+    return _Way(judged, spent, score(judged, settings.bootstrap))
 
 
-def _found(subject: str, found: Escalated, resamples: int) -> list[Measure]:
-    scored, count = score(found.judged, resamples), len(found.judged)
+def _found(subject: str, way: _Way) -> list[Measure]:
+    scored, count = way.scored, len(way.judged)
     return [
         *_with_interval(ESCALATION, subject, "F1", scored.mean_f1, scored.mean_f1_ci95, count),
-        _number(ESCALATION, subject, "tokens per solution", statistics.fmean(found.tokens), count),
+        _number(ESCALATION, subject, "tokens per solution", statistics.fmean(way.tokens), count),
     ]
 
 
-def _against_full(name: str, found: Escalated, full: Escalated, tau: float, resamples: int) -> list[Measure]:
-    sides = {f"tau = {tau:g}": found, "full": full}
-    count = len(full.judged)
-    scores = {side: score(one.judged, resamples).mean_f1 or 0.0 for side, one in sides.items()}
-    difference = f1_difference(found.judged, full.judged, resamples)
-    saved = [[one - other] for one, other in zip(full.tokens, found.tokens, strict=True)]
-    fewer = paired_difference(saved, 1.0, resamples)
-    tokens = {side: statistics.fmean(one.tokens) for side, one in reversed(sides.items())}
+def _against_full(name: str, way: _Way, full: _Way, settings: EvaluationSettings) -> list[Measure]:
+    own, count = f"tau = {settings.verifier.tau:g}", len(full.judged)
+    difference = f1_difference(way.judged, full.judged, settings.bootstrap)
+    scores = {own: way.scored.mean_f1 or 0.0, "full": full.scored.mean_f1 or 0.0}
+    saved = [[one - other] for one, other in zip(full.tokens, way.tokens, strict=True)]
+    fewer = paired_difference(saved, 1.0, settings.bootstrap)
+    tokens = {"full": statistics.fmean(full.tokens), own: statistics.fmean(way.tokens)}
     return [
         *compared(f"adaptive ({name}) - full", f"F1{NO_WORSE}", difference, scores, count),
         *compared(f"full - adaptive ({name})", "tokens per solution", fewer, tokens, count, unit="tokens"),

@@ -213,6 +213,10 @@ class RationaleSettings(Section):
     mode: TurnMode = "full"
     verifier: VerifierSettings = VerifierSettings()
 
+    def deciding(self) -> dict[str, Any]:
+        """The values that have a say in a rationale, as JSON has them."""
+        return {**self.model_dump(mode="json"), "verifier": self.verifier.deciding(self.mode)}
+
 
 class FilterSettings(Section):
     """Consensus filtering and the training set made from what it keeps (paper 4.2)."""

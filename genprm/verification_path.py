@@ -164,12 +164,7 @@ class _Turn:
     """One assistant turn while it is being written."""
 
     def __init__(self, path: VerificationPath, messages: Sequence[Message], index: int) -> None:
-        form = path.settings.format
-        self._opening = analyze_prefill(form, index + 1)
-        if path.mode in WITH_ANALYSIS:
-            self._text = self._opening
-        else:
-            self._text = verify_prefill(form) if path.mode in _WITH_CODE else VERDICT_LEAD
+        self._text = VERDICT_LEAD
         self._path = path
         self._index = index
         self._prompt = path.prompt(messages, self._text)
@@ -213,7 +208,6 @@ class _Turn:
         tau = self._path.settings.tau
         reward, verdict = await self._read()
         if not is_decided(reward, tau):
-            self._text = self._opening
             reward, verdict = await self._read() if await self._analysed() else NO_VERDICT
         if not is_decided(reward, tau):
             reward, verdict = await self._read() if await self._verified() else NO_VERDICT
@@ -227,6 +221,7 @@ class _Turn:
         return mode not in _WITH_CODE or await self._verified()
 
     async def _analysed(self) -> bool:
+        self._text = analyze_prefill(self._path.settings.format, self._index + 1)
         try:
             await self._continue((ANALYZE_CLOSE,))
         except ContextFull:

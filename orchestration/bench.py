@@ -15,7 +15,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import dagster as dg
@@ -131,7 +130,7 @@ def bench(
 ) -> None:
     """Time per partition that orchestration adds, and what a process for each run would add."""
     with tempfile.TemporaryDirectory(prefix="genprm-bench-") as folder:
-        os.environ |= {"GENPRM_HOME": str(Path(folder)), _COUNT: str(partitions)}
+        os.environ |= {"GENPRM_HOME": folder, _COUNT: str(partitions)}
         rows = measure(partitions, workers)
     notes = [
         "Partitions do nothing: all of it is orchestration. The runner's time includes the start of its workers.",

@@ -27,41 +27,43 @@ SelectOption = Annotated[list[str] | None, typer.Option("--select", help="Make t
 
 def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
     """Materialize what is missing or stale, then show the result table."""
-    chosen = _profile(profile, set_)
+    chosen = read_profile(profile, set_)
     with _interruptible():
         raise typer.Exit(_run(chosen, select or []))
 
 
 def refresh(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
     """Materialize what is stale. What was never made is left alone, and so is what is made from it."""
-    chosen = _profile(profile, set_)
+    chosen = read_profile(profile, set_)
     with _interruptible():
         raise typer.Exit(_run(chosen, select or [], only_again=True))
 
 
 def recover(profile: ProfileOption = None) -> None:
     """Close what a killed process left open: runs in Dagster, and their places in its pools; runs in MLflow."""
-    _recover(_profile(profile, None))
+    _recover(read_profile(profile, None))
 
 
 def status(profile: ProfileOption = None, set_: SetOption = None) -> None:
     """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan."""
-    _status(_profile(profile, set_))
+    _status(read_profile(profile, set_))
 
 
-def _refuse(message: str) -> typer.Exit:
+def refuse(message: str) -> typer.Exit:
+    """Say in one line what is wrong; to be raised."""
     print(f"genprm: {message}", file=sys.stderr)
     return typer.Exit(2)
 
 
-def _profile(name: str | None, overrides: list[str] | None) -> Profile:
+def read_profile(name: str | None, overrides: list[str] | None) -> Profile:
+    """The profile that a command is told, or status 2 and one line."""
     from genprm.profiles import load_profile
     from genprm.settings import SettingsError
 
     try:
         return load_profile(name, overrides or [])
     except SettingsError as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
 
 
 def _graph(profile: Profile) -> Any:
@@ -72,7 +74,7 @@ def _graph(profile: Profile) -> Any:
     try:
         return build_definitions(profile).resolve_asset_graph()
     except SettingsError as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
 
 
 @contextmanager
@@ -103,13 +105,13 @@ def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
     known = artifact_names(graph)
     unknown = [name for name in select if name not in known]
     if unknown:
-        raise _refuse(f"--select {unknown[0]!r} is not an asset, allowed: {', '.join(known)}")
+        raise refuse(f"--select {unknown[0]!r} is not an asset, allowed: {', '.join(known)}")
     prepare()
     try:
         with run_lock():
             return _materialize(profile, graph, select, only_again, Console())
     except AnotherRun as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
 
 
 def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
@@ -128,15 +130,14 @@ def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bo
     with dg.DagsterInstance.get() as instance:
         close_runs(instance, profile)
         report_parameters(instance, Pipeline(profile))
-        nodes = pipeline_nodes(graph, select or None)
+        nodes, staleness = pipeline_nodes(graph, select or None), Staleness(instance, graph)
         if only_again:
-            nodes, waiting = made_before(nodes, Staleness(instance, graph), graph)
+            nodes, waiting = made_before(nodes, staleness, graph)
             for node, parent in waiting.items():
                 console.print(f"{node} waits for {parent}, which genprm run makes", highlight=False, soft_wrap=True)
-        lacking = missing_inputs(nodes, Staleness(instance, graph), graph)
-        if lacking:
+        elif lacking := missing_inputs(nodes, staleness, graph):
             node, parent = lacking[0]
-            raise _refuse(f"--select {node.asset}: its input {parent} is missing; select {parent.asset} too")
+            raise refuse(f"--select {node.asset}: its input {parent} is missing; select {parent.asset} too")
         summary = Runner(profile, graph, instance, store, display_for(console)).run(nodes)
     made, fresh = len(summary.made), len(summary.fresh)
     console.print(

@@ -93,13 +93,19 @@ def made_before(
     for node in nodes:
         if staleness.standing(node).state == "missing":
             continue
-        lacking = [parent for parent in staleness.parents(node) if parent in waiting]
-        lacking += [parent for _, parent in missing_inputs([node], staleness, graph)]
-        if lacking:
-            waiting[node] = lacking[0]
+        for parent in staleness.parents(node):
+            if parent in waiting or _never_made(parent, staleness, graph):
+                waiting[node] = parent
+                break
         else:
             again.append(node)
     return again, waiting
+
+
+def _never_made(node: Node, staleness: Staleness, graph: AssetGraph) -> bool:
+    """Whether a partition could be made here and never was."""
+    made_here = graph.get(dg.AssetKey.from_user_string(node.asset)).is_materializable
+    return made_here and staleness.standing(node).state == "missing"
 
 
 def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> list[tuple[Node, Node]]:
@@ -108,7 +114,6 @@ def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGrap
     found = []
     for node in nodes:
         for parent in staleness.parents(node):
-            made_here = graph.get(dg.AssetKey.from_user_string(parent.asset)).is_materializable
-            if made_here and parent not in inside and staleness.standing(parent).state == "missing":
+            if parent not in inside and _never_made(parent, staleness, graph):
                 found.append((node, parent))
     return found

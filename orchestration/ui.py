@@ -40,15 +40,11 @@ def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str)
 
 def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None:
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
-    from genprm.profiles import load_profile
-    from genprm.settings import SettingsError, home
+    from genprm.settings import home
+    from orchestration.commands import read_profile
     from orchestration.house import artifacts_folder, mlflow_database, prepare
 
-    try:
-        profile = load_profile()
-    except SettingsError as error:
-        print(f"genprm: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    profile = read_profile(None, None)
     tracked_elsewhere = profile.tracking.uri is not None and profile.tracking.uri.startswith("http")
     _require_free({"--dagster-port": dagster_port} | ({} if tracked_elsewhere else {"--mlflow-port": mlflow_port}))
     prepare()
@@ -64,6 +60,8 @@ def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None
 
 
 def _require_free(ports: Mapping[str, int]) -> None:
+    from orchestration.commands import refuse
+
     for option, port in ports.items():
         with socket.socket() as probe:
             # As servers do, so that a connection that has just ended does not count.
@@ -71,8 +69,7 @@ def _require_free(ports: Mapping[str, int]) -> None:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                print(f"genprm: {option} is {port}, which cannot be had: {error.strerror}", file=sys.stderr)
-                raise typer.Exit(2) from None
+                raise refuse(f"{option} is {port}, which cannot be had: {error.strerror}") from None
 
 
 def serve(servers: dict[str, list[str]], logs: Path) -> int:
