@@ -26,7 +26,8 @@ from genprm.conversation import (
     verdict_start,
     verify_prefill,
 )
-from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.chat import before_turn
 from genprm.records import Message, StepVerification
 from genprm.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 from genprm.sandbox.base import Sandbox, Session
@@ -79,10 +80,7 @@ class VerificationPath:
         """The conversation up to the assistant turn that is to begin with `opening`."""
         if not self.settings.format.assistant_header:
             return self._engine.render(messages)
-        prompt = self._engine.render(messages, prefill=opening)
-        if not prompt.endswith(opening):
-            raise EngineError(f"the chat template does not keep the prefill {opening!r}")
-        return prompt.removesuffix(opening)
+        return before_turn(self._engine, messages, opening)
 
     async def complete(
         self, prompt: str, index: int, stage: str, max_tokens: int, stop: tuple[str, ...]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from genprm.baselines.base import SolutionScore
 from genprm.baselines.generative import GenerativeRewardModel
-from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.chat import before_turn
 from genprm.event_loops import together
 from genprm.records import Message
 from genprm.rewards import UNDECIDED, VERDICT_LOGPROBS, read_reward
@@ -166,10 +167,7 @@ class ThinkPRM(GenerativeRewardModel):
         asked = [Message("user", question(problem, steps))]
         if self._generation_prompt:
             return self.engine.render(asked, prefill="")
-        rendered = self.engine.render(asked, prefill=OPENING)
-        if not rendered.endswith(OPENING):
-            raise EngineError(f"model {self.name}: the chat template does not keep the prefill {OPENING!r}")
-        return rendered.removesuffix(OPENING)
+        return before_turn(self.engine, asked, OPENING)
 
     async def _verify(self, prompt: str, name: str, number: int) -> _Path:
         path = _Path()

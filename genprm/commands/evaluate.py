@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, read_machine
+from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, load_verifier, read_machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,25 +67,23 @@ def processbench(
     from genprm.commands.score import show_score
     from genprm.fields import InputError
     from genprm.published import read_system
-    from genprm.scoring import GenPRM, check_mode, check_votes
+    from genprm.scoring import check_mode, check_votes
     from genprm.sources import data_directory
 
     check_votes(votes)
     chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])
-    settings, sandbox = read_machine(engine, changes)
+    machine = read_machine(engine, changes)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
     system = None if system_file is None else read_system(system_file)
     directory = data_directory(data)
     cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
     name = model or default_model()
-    baseline = open_baseline(name, mode, settings, votes)
+    baseline = open_baseline(name, mode, machine[0], votes)
     threshold = None
     read_from: dict[str, Any] = {}
     if baseline is None:
-        prm = GenPRM.load(
-            name, settings.url or settings.backend, chosen, settings=settings, sandbox=sandbox, system=system
-        )
+        prm = load_verifier(name, machine, chosen, system)
         with prm, progress_bar("judged", len(cases)) as bar:
             predictions = prm.evaluate(cases, votes, progress=bar)
             asked: str = prm.mode

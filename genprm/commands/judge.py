@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, Mode, read_machine
+from genprm.commands.machine import Changes, Engine, Mode, load_verifier, read_machine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,18 +42,16 @@ def judge(
     from genprm.commands.reading import read_objects
     from genprm.fields import text_field, texts_field
     from genprm.published import read_system
-    from genprm.scoring import GenPRM, check_mode, check_votes
+    from genprm.scoring import check_mode, check_votes
 
     check_votes(votes)
     chosen = None if mode is None else check_mode(mode)
-    settings, sandbox = read_machine(engine, changes)
+    machine = read_machine(engine, changes)
     system = None if system_file is None else read_system(system_file)
     rows = read_objects(file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
     name = model or default_model()
-    prm = GenPRM.load(
-        name, settings.url or settings.backend, chosen, settings=settings, sandbox=sandbox, system=system
-    )
+    prm = load_verifier(name, machine, chosen, system)
     with prm, progress_bar("judged", len(rows)) as bar:
         results = prm.score_many(solutions, votes, progress=bar)
     if as_json:

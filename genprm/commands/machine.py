@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from genprm.scoring import GenPRM
     from genprm.settings import EngineSettings, SandboxSettings
+    from genprm.settings import Mode as JudgingMode
 
 MODES = "full, cot, code, text, direct, code_unrun or adaptive"
 AS_TRAINED = "as the model was trained"
@@ -30,3 +32,15 @@ def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings
     from genprm.scoring import engine_settings
 
     return machine_settings(engine_settings(engine), changes or ())
+
+
+def load_verifier(
+    model: str, machine: tuple[EngineSettings, SandboxSettings], mode: JudgingMode | None, system: str | None
+) -> GenPRM:
+    """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
+    from genprm.scoring import GenPRM
+
+    settings, sandbox = machine
+    # `--set` may have changed the backend that `--engine` named.
+    engine = settings.url or settings.backend
+    return GenPRM.load(model, engine, mode, settings=settings, sandbox=sandbox, system=system)

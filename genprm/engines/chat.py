@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from genprm.engines.base import EngineError
+from genprm.engines.base import Engine, EngineError
 from genprm.records import Message
 
 _OPEN_TURN = "\u2063open turn\u2063"
@@ -36,3 +36,15 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
     if rendered.count(_OPEN_TURN) != 1:
         raise EngineError(f"model {model}: the chat template does not render an assistant turn as it is")
     return rendered[: rendered.index(_OPEN_TURN)] + prefill
+
+
+def before_turn(engine: Engine, messages: Sequence[Message], opening: str) -> str:
+    """The conversation up to the assistant turn that is to begin with `opening`, as finished turns begin.
+
+    Raises:
+        EngineError: the chat template changes the opening.
+    """
+    rendered = engine.render(messages, prefill=opening)
+    if not rendered.endswith(opening):
+        raise EngineError(f"model {engine.model}: the chat template does not keep the prefill {opening!r}")
+    return rendered.removesuffix(opening)
