@@ -8,17 +8,17 @@ import dagster as dg
 from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.judging import open_verifier, read_from, score_solutions, without_text
 from assets.parameters import REWARDS, reads_scaling
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
-from assets.scaling_measures import aggregate_curves, read_candidates
-from assets.surroundings import Machines, Progress, Store, Tracking
+from assets.resources import Machines, Progress, Store, Tracking
 from genprm.journal import Journal, finish, row_key
-from genprm.models import Model
+from genprm.lineup import Model
 from genprm.records import SampledSolution, SolutionRewards, Verification
-from genprm.rewards import rewards
-from genprm.scaling.voting import executions, majority_rewards, vote_reading
+from genprm.results.best_of_n import aggregate_curves, read_candidates
 from genprm.tables import from_dict
-from genprm.verification_path import EXECUTED
+from genprm.verification.path import EXECUTED
+from genprm.verification.rewards import rewards
+from genprm.verification.voting import executions, majority_rewards, vote_reading
 
 CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step (of a ThinkPRM, one in all), each in [0, 1].")

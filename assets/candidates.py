@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.surroundings import Machines, Progress, Store
-from genprm.answers import AnswerChecker
+from assets.resources import Machines, Progress, Store
+from genprm.answers.checker import AnswerChecker
+from genprm.data_sets.sources import data_directory
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
-from genprm.sources import data_directory
 from genprm.tables import from_dict
 
 CODE_VERSION = "2"

@@ -11,19 +11,19 @@ from typing import Any, Protocol, TypeVar
 import dagster as dg
 
 from assets.parameters import directory_version, reads, recipe, weights_version
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
-from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
+from assets.resources import Machines, Progress, Store, TrackedRun, Tracking
 from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
-from genprm.baselines.discriminative import train_discriminative
-from genprm.baselines.discriminative_data import LabelledSolution
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
+from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE, read_manifest
-from genprm.models import Model
 from genprm.records import Provenance, TrainingExample
 from genprm.tables import content_hash
 from genprm.training import progress_of, run_training
+from genprm.training.discriminative import train_discriminative
+from genprm.training.discriminative_data import LabelledSolution
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")

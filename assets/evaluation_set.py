@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.parameters import CASES, reads_evaluation
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.surroundings import Machines, Store
-from genprm.benchmarks.processbench import load_subset
-from genprm.benchmarks.subsample import subsample
+from assets.resources import Machines, Store
+from genprm.data_sets.processbench import load_subset
+from genprm.data_sets.sources import data_directory
+from genprm.data_sets.subsample import subsample
 from genprm.records import NO_ERROR, BenchmarkCase, Problem
-from genprm.sources import data_directory
 
 LABELS = Check("label_domain", "Labels are -1 or the index of a step; ids are distinct within a subset.")
 BOTH = Check("both_kinds", "Every subset has solutions with an error and without one.")
@@ -78,7 +78,7 @@ def _cases(pipeline: Pipeline, machines: Machines) -> list[BenchmarkCase]:
         directory = data_directory()
         loaded = (subsample(load_subset(subset, directory), settings.limit) for subset in settings.subsets)
         return [case for cases in loaded for case in cases]
-    from genprm.benchmarks.miniature import miniature_cases
+    from genprm.evaluation.miniature import miniature_cases
 
     engine = machines.engine(profile.solutions.model)
     return machines.run(

@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.pipeline import Pipeline, dimension
+from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, plot, publish, share
-from assets.surroundings import Store
+from assets.resources import Store
 from genprm.consensus import count_reasons, decide
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels
 

@@ -5,10 +5,10 @@ import dagster as dg
 from assets.checkpoints import read_checkpoint
 from assets.judging import judge_cases, run_parameters
 from assets.parameters import ESCALATION, VERIFICATION, reads
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.processbench import judgement, judging_checks, judging_facts, log_scores
 from assets.publish import Clock, Events, Table, publish
-from assets.surroundings import Machines, Progress, Store, Tracking
+from assets.resources import Machines, Progress, Store, Tracking
 from genprm.records import BenchmarkCase, Prediction
 
 

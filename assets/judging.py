@@ -10,21 +10,21 @@ from typing import Any
 import dagster as dg
 
 from assets.checkpoints import Checkpoint, read_checkpoint
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import as_key
-from assets.surroundings import Machines, Progress, Store
-from genprm.baselines.base import RewardModel, SolutionScore, StepwiseSolution
-from genprm.baselines.evaluate import scored_prediction
-from genprm.baselines.think_prm import ThinkPRM, average
-from genprm.benchmarks.evaluate import evaluate_cases
+from assets.resources import Machines, Progress, Store
+from genprm.evaluation.evaluate import evaluate_cases
 from genprm.journal import Journal, finish, row_key
-from genprm.models import Model
+from genprm.lineup import Model
 from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading
-from genprm.scaling.voting import joined_reading
+from genprm.reward_models.base import RewardModel, SolutionScore, StepwiseSolution
+from genprm.reward_models.evaluate import scored_prediction
+from genprm.reward_models.think_prm import ThinkPRM, average
 from genprm.settings import EngineSettings, VerifierSettings
 from genprm.tables import from_dict
-from genprm.verification_path import EXECUTED
-from genprm.verifier import Verifier
+from genprm.verification.path import EXECUTED
+from genprm.verification.verifier import Verifier
+from genprm.verification.voting import joined_reading
 
 JUDGING_VERSION = "3"
 THINKING_VERSION = "1"
@@ -131,7 +131,7 @@ def open_head(weights: str, settings: EngineSettings) -> RewardModel:
     Raises:
         EngineError: a file is missing or wrong.
     """
-    from genprm.baselines.step_heads import load_token_classifier
+    from genprm.reward_models.step_heads import load_token_classifier
 
     return load_token_classifier(weights, settings)
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from assets.orderings import compared
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.surroundings import Store
-from genprm.benchmarks.paired import paired_difference
+from assets.resources import Store
 from genprm.consensus import count_reasons
-from genprm.labels import found_errors
-from genprm.miniature.judge import judge
+from genprm.intervals import paired_difference
+from genprm.labels.progress import found_errors
+from genprm.miniature.world.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Measure, Solution, StepLabels
+from genprm.results.claims import compared
 from genprm.settings import MAIN_VARIANT
 
 COMPLETE = Check("complete", "Every solution has labels and a decision under this variant.")

@@ -7,19 +7,19 @@ import dagster as dg
 
 from assets.checkpoints import read_checkpoint
 from assets.evaluation_set import shared_problems
-from assets.evidence import evidence_measures
 from assets.label_quality import label_differences
-from assets.orderings import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
-from assets.paper_tables import table_measures
 from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.scaling_measures import best_of_n_differences, best_of_n_measures
-from assets.surroundings import Store, Tracking
-from assets.test_time_measures import budget_measures, escalation_measures, refinement_measures
+from assets.resources import Store, Tracking
+from genprm.lineup import Model
 from genprm.manifest import read_manifest
-from genprm.models import Model
 from genprm.records import BenchmarkCase, Measure, Prediction, Problem, SampledProblem
+from genprm.results.best_of_n import best_of_n_differences, best_of_n_measures
+from genprm.results.claims import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
+from genprm.results.evidence import evidence_measures
+from genprm.results.paper_tables import table_measures
+from genprm.results.test_time import budget_measures, escalation_measures, refinement_measures
 
 HELD_OUT = Check("held_out", "No evaluation problem is among the problems that training data are made from.")
 SAME = Check("same_cases", "All models judged the same cases.")

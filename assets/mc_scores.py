@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 
 from assets.parameters import reads, weights_version
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
-from assets.surroundings import Machines, Progress, Store
-from genprm.answers import AnswerChecker
+from assets.resources import Machines, Progress, Store
+from genprm.answers.checker import AnswerChecker
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores

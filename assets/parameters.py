@@ -16,10 +16,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
-from genprm.models import Model
+from genprm.lineup import Model
 from genprm.settings import Profile, Section
 
 CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalation", "intervals"

@@ -3,12 +3,12 @@
 import dagster as dg
 
 from assets.parameters import reads
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.surroundings import Store
-from genprm.problems import load_problems
+from assets.resources import Store
+from genprm.data_sets.problems import load_problems
+from genprm.data_sets.sources import data_directory
 from genprm.records import Problem
-from genprm.sources import data_directory
 
 DISTINCT = Check("distinct", "Ids and texts are distinct, and every problem has text and answer.")
 

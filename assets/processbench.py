@@ -8,13 +8,13 @@ import dagster as dg
 from assets.checkpoints import read_checkpoint
 from assets.judging import JUDGING_VERSION, judge_cases, read_from, run_parameters, votes_of
 from assets.parameters import VERIFICATION, reads_evaluation
-from assets.pipeline import Pipeline, dimension
+from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.surroundings import Machines, Progress, Store, TrackedRun, Tracking
-from genprm.benchmarks.metrics import SubsetScore, score, score_predictions, single_paths
-from genprm.models import Model
+from assets.resources import Machines, Progress, Store, TrackedRun, Tracking
+from genprm.evaluation.metrics import SubsetScore, score, score_predictions, single_paths
+from genprm.lineup import Model
 from genprm.records import BenchmarkCase, Prediction
-from genprm.rewards import first_error
+from genprm.verification.rewards import first_error
 
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")
 PATHS = Check("votes", "Every case has the same number of paths, with rewards in [0, 1].")

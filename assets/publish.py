@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.surroundings import Store
+from assets.resources import Store
 from genprm.tables import content_hash, schema_of
 
 OWNERS = ("team:genprm",)

@@ -4,15 +4,15 @@ import dagster as dg
 
 from assets.judging import open_verifier, read_from
 from assets.parameters import reads, weights_version
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.surroundings import Machines, Progress, Store
+from assets.resources import Machines, Progress, Store
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
-from genprm.scaling.voting import vote_reading
 from genprm.tables import from_dict
-from genprm.verification_path import EXECUTED
+from genprm.verification.path import EXECUTED
+from genprm.verification.voting import vote_reading
 
 CODE_VERSION = "2"
 JUDGED = Check("judged_to_first_error", "Every solution is judged up to its end or its first wrong step.")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets.parameters import reads
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.refinement_work import CODE_VERSION, RefinementWork, critics_of
-from assets.surroundings import Machines, Progress, Store, Tracking
+from assets.resources import Machines, Progress, Store, Tracking
+from genprm.data_sets.sources import data_directory
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
 from genprm.scaling.refinement import Attempt, Refinement, score_turns
-from genprm.sources import data_directory
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")

@@ -9,11 +9,11 @@ from typing import Any
 from assets.checkpoints import read_checkpoint
 from assets.judging import open_verifier
 from assets.parameters import weights_version
-from assets.pipeline import Pipeline
-from assets.surroundings import Machines, Store
-from genprm.answers import AnswerChecker
+from assets.partitions import Pipeline
+from assets.resources import Machines, Store
+from genprm.answers.checker import AnswerChecker
 from genprm.journal import Journal, finish, row_key
-from genprm.models import critics
+from genprm.lineup import critics
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite

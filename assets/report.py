@@ -7,18 +7,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets.evidence import EVIDENCE
-from assets.figures import figures_of
-from assets.label_cost import CostCurve, label_cost
-from assets.orderings import JUDGES, orderings
-from assets.paper_tables import TABLES
-from assets.pipeline import Pipeline
-from assets.pivot import pivot
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Clock, Events, announce, plot, png
-from assets.scaling_measures import BEST_OF_N
-from assets.surroundings import Store
-from assets.test_time_measures import TEST_TIME
+from assets.resources import Store
 from genprm.records import Measure
+from genprm.results.best_of_n import BEST_OF_N
+from genprm.results.claims import JUDGES, orderings
+from genprm.results.evidence import EVIDENCE
+from genprm.results.figures import figures_of
+from genprm.results.label_cost import CostCurve, label_cost
+from genprm.results.paper_tables import TABLES
+from genprm.results.pivot import pivot
+from genprm.results.test_time import TEST_TIME
 
 LABELS_AND_FILTER = "Labels and filter"
 TEMPLATE = Path(__file__).with_name("report.html")

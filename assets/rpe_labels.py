@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.parameters import reads
-from assets.pipeline import Pipeline, dimension
+from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish, share
-from assets.surroundings import Store
-from genprm.labels import label_steps
+from assets.resources import Store
+from genprm.labels.progress import label_steps
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
 

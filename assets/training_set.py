@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.parameters import reads
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.surroundings import Store
-from genprm.baselines.discriminative_data import LabelledSolution, labelled_solutions
-from genprm.baselines.think_data import verification_chains
+from assets.resources import Store
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample
 from genprm.settings import TurnMode
 from genprm.tables import schema_of
+from genprm.training.discriminative_data import LabelledSolution, labelled_solutions
+from genprm.training.think_data import verification_chains
 
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
 KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")

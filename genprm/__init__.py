@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genprm.scoring import GenPRM, Result
+    from genprm.prm import GenPRM, Result
 
 __all__ = ["GenPRM", "Result"]
 
@@ -18,7 +18,7 @@ __all__ = ["GenPRM", "Result"]
 def __getattr__(name: str) -> Any:
     # On first use only: the command line and the orchestration import this package for its light modules.
     if name in __all__:
-        import genprm.scoring
+        import genprm.prm
 
-        return getattr(genprm.scoring, name)
+        return getattr(genprm.prm, name)
     raise AttributeError(f"module 'genprm' has no attribute {name!r}")

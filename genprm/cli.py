@@ -41,8 +41,8 @@ WRONG_INPUT = 2
 
 def wrong_input(error: BaseException) -> str | None:
     """The one line that explains an error of the caller or of the surroundings; None for a bug."""
+    from genprm.data_sets.rows import InputError
     from genprm.engines.base import EngineError
-    from genprm.fields import InputError
     from genprm.sandbox.base import SandboxError
     from genprm.settings import SettingsError
 

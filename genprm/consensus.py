@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
-from genprm.conversation import conversation_messages, turn_for_mode
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels, TrainingExample
 from genprm.settings import FilterSettings, TurnFormat, TurnMode
+from genprm.verification.conversation import conversation_messages, turn_for_mode
 
 Reason = Literal[
     "agree",

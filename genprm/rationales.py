@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from genprm.records import Rationale, Solution
-from genprm.rewards import first_error, rewards
 from genprm.settings import Mode
-from genprm.verifier import Verifier, up_to_first_error
+from genprm.verification.rewards import first_error, rewards
+from genprm.verification.verifier import Verifier, up_to_first_error
 
 
 async def judge_solution(solution: Solution, verifier: Verifier, mode: Mode) -> Rationale:

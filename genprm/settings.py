@@ -176,7 +176,7 @@ class LabelSettings(LabelVariant):
 
 
 class TurnFormat(Section):
-    """The wording around one judged step. The tags themselves are fixed (`genprm.conversation`)."""
+    """The wording around one judged step. The tags themselves are fixed (`genprm.verification.conversation`)."""
 
     system: str | None = None
     direct_system: str | None = None
@@ -315,7 +315,7 @@ class ScalingSettings(Section):
     """Best-of-N on sets of problems with answers (paper 5.3 and appendix A). Without `sets` nothing is made."""
 
     sets: tuple[Key, ...] = ()
-    """Names of `genprm.benchmarks.datasets.ANSWER_SETS`, or `miniature`."""
+    """Names of `genprm.data_sets.answer_sets.ANSWER_SETS`, or `miniature`."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Problems per set; all when empty."""
     model: str = "Qwen/Qwen2.5-Math-7B-Instruct"

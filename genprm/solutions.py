@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal
 
-from genprm.answers import AnswerChecker, extract_answer
+from genprm.answers.checker import AnswerChecker, extract_answer
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.journal import Journal, once, row_key
 from genprm.records import Message, Problem, SampledProblem, Solution

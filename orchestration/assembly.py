@@ -27,14 +27,14 @@ from assets import (
     solutions,
     training_set,
 )
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from genprm.settings import Profile
+from genprm.store import profile_store
 from orchestration.checks import in_sync_check
 from orchestration.jobs import asset_job, checks_job
 from orchestration.machines import LocalMachines
 from orchestration.progress import StepProgress
 from orchestration.sensors import parameters_sensor
-from orchestration.store import profile_store
 from orchestration.tracking import MlflowTracking
 
 MAKERS: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (

@@ -21,12 +21,12 @@ import dagster as dg
 import typer
 from rich.console import Console
 
-from genprm.bench.tables import Cell, show
-from genprm.bench.usage import Usage, measured
 from genprm.profiles import build_profile
 from genprm.settings import Profile
+from genprm.speed.tables import Cell, show
+from genprm.speed.usage import Usage, measured
 from orchestration.display import LineDisplay
-from orchestration.house import prepare
+from orchestration.home import prepare
 from orchestration.jobs import asset_job, job_name
 from orchestration.runner import Runner
 from orchestration.schedule import pipeline_nodes

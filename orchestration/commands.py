@@ -97,7 +97,7 @@ def _interruptible() -> Iterator[None]:
 def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
     from rich.console import Console
 
-    from orchestration.house import prepare
+    from orchestration.home import prepare
     from orchestration.lock import AnotherRun, run_lock
     from orchestration.schedule import artifact_names
 
@@ -117,14 +117,14 @@ def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
 def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
     import dagster as dg
 
-    from assets.pipeline import Pipeline
+    from assets.partitions import Pipeline
+    from genprm.store import profile_store
     from orchestration.display import display_for
     from orchestration.recovery import close_runs
     from orchestration.reporting import report_parameters
     from orchestration.runner import Runner
     from orchestration.schedule import made_before, missing_inputs, pipeline_nodes
     from orchestration.staleness import Staleness
-    from orchestration.store import profile_store
 
     store = profile_store(profile.name)
     with dg.DagsterInstance.get() as instance:
@@ -153,7 +153,7 @@ def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bo
 def _recover(profile: Profile) -> None:
     import dagster as dg
 
-    from orchestration.house import prepare
+    from orchestration.home import prepare
     from orchestration.lock import AnotherRun, run_lock
     from orchestration.recovery import close_dead_runs, close_runs, close_tracked
 
@@ -181,8 +181,8 @@ def _recover(profile: Profile) -> None:
 def _show_results(profile: Profile, console: Console) -> None:
     from assets.report import report_path
     from genprm.records import Measure
+    from genprm.store import profile_store
     from orchestration.results import print_results
-    from orchestration.store import profile_store
     from orchestration.tracking import dagster_address
 
     store = profile_store(profile.name)
@@ -196,17 +196,17 @@ def _status(profile: Profile) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from assets.pipeline import Pipeline
+    from assets.partitions import Pipeline
     from genprm.planning.assumptions import Assumptions
     from genprm.planning.saved import plan_from_assumptions, read_plan, save_plan
-    from orchestration.house import prepare
+    from genprm.store import profile_store
+    from orchestration.home import prepare
     from orchestration.lock import run_in_progress
     from orchestration.reporting import report_parameters
     from orchestration.runner import standing_of
     from orchestration.schedule import artifact_names, pipeline_nodes
     from orchestration.spending import COUNTED, comparison, recorded, spending
     from orchestration.staleness import Staleness
-    from orchestration.store import profile_store
 
     graph = _graph(profile)
     prepare()

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.parameters import Version, parameter_key, parameter_versions
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from orchestration.staleness import latest_version
 
 DATA_VERSION_TAG = "dagster/data_version"

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from assets.evidence import EVIDENCE
-from assets.orderings import JUDGES, Ordering, notes, orderings
-from assets.paper_tables import PROCESSBENCH, TABLES, TOKENS
-from assets.pivot import pivot
-from assets.scaling_measures import BEST_OF_N
-from assets.test_time_measures import TEST_TIME
 from genprm.records import Measure
+from genprm.results.best_of_n import BEST_OF_N
+from genprm.results.claims import JUDGES, Ordering, notes, orderings
+from genprm.results.evidence import EVIDENCE
+from genprm.results.paper_tables import PROCESSBENCH, TABLES, TOKENS
+from genprm.results.pivot import pivot
+from genprm.results.test_time import TEST_TIME
 
 SHOWN = (*(title for title in TABLES if title not in (PROCESSBENCH, TOKENS)), BEST_OF_N, *TEST_TIME, EVIDENCE)
 """Tables that only larger profiles have. The report has all of them."""

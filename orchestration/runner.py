@@ -15,7 +15,7 @@ from typing import Protocol
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from assets.surroundings import Store
+from assets.resources import Store
 from genprm.settings import Profile
 from orchestration.jobs import SYNC_REPORT, job_name
 from orchestration.recovery import close_runs

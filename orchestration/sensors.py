@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from genprm.profiles import load_profile
 from orchestration.lock import run_in_progress
 from orchestration.reporting import changed_parameters

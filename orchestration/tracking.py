@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from genprm.settings import TrackingSettings
-from orchestration.house import artifacts_folder, mlflow_database
+from orchestration.home import artifacts_folder, mlflow_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

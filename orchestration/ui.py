@@ -42,7 +42,7 @@ def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
     from genprm.settings import home
     from orchestration.commands import read_profile
-    from orchestration.house import artifacts_folder, mlflow_database, prepare
+    from orchestration.home import artifacts_folder, mlflow_database, prepare
 
     profile = read_profile(None, None)
     tracked_elsewhere = profile.tracking.uri is not None and profile.tracking.uri.startswith("http")

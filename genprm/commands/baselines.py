@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from genprm.baselines.base import Progress, RewardModel
-    from genprm.baselines.evaluate import Evaluation
     from genprm.records import BenchmarkCase
+    from genprm.reward_models.base import Progress, RewardModel
+    from genprm.reward_models.evaluate import Evaluation
     from genprm.settings import EngineSettings
 
 JUDGE = "judge"
@@ -41,8 +41,8 @@ class Baseline:
     async def _evaluate(
         self, cases: Sequence[BenchmarkCase], tuning: Sequence[BenchmarkCase], progress: Progress
     ) -> Evaluation:
-        from genprm.baselines.evaluate import evaluate_tuned, evaluate_with
-        from genprm.fields import InputError
+        from genprm.data_sets.rows import InputError
+        from genprm.reward_models.evaluate import evaluate_tuned, evaluate_with
 
         try:
             if self.threshold is not None:
@@ -64,13 +64,13 @@ def open_baseline(name: str, mode: str | None, settings: EngineSettings, votes: 
         InputError: options that this model has no use for.
         EngineError: the model cannot be loaded, or cannot be asked as its authors do.
     """
-    from genprm.baselines.published import find_published
+    from genprm.data_sets.rows import InputError, shown
     from genprm.engines import open_engine
-    from genprm.fields import InputError, shown
+    from genprm.reward_models.published import find_published
     from genprm.settings import VerifierSettings
 
     if mode == JUDGE:
-        from genprm.baselines.judge import LLMJudge
+        from genprm.reward_models.judge import LLMJudge
 
         judge = LLMJudge(open_engine(name, settings), VerifierSettings().sampling, votes)
         return Baseline(judge, JUDGE, threshold=0.5)
@@ -79,6 +79,6 @@ def open_baseline(name: str, mode: str | None, settings: EngineSettings, votes: 
         return None
     if mode is not None:
         raise InputError(f"mode is {shown(mode)}, allowed for model {name!r}: none (it has a way of its own)")
-    from genprm.baselines.load import load_reward_model
+    from genprm.reward_models.load import load_reward_model
 
     return Baseline(load_reward_model(name, how, settings, votes), how.adapter, how.threshold)

@@ -43,10 +43,10 @@ def monte_carlo(
         return
     import numpy as np
 
-    from genprm.bench.monte_carlo import NOTES, compare, compared, draw_curve, table
-    from genprm.bench.step_processes import StepProcess, from_scores
-    from genprm.bench.tables import show
     from genprm.commands.reading import read_lines
+    from genprm.monte_carlo.simulated import StepProcess, from_scores
+    from genprm.speed.monte_carlo import NOTES, compare, compared, draw_curve, table
+    from genprm.speed.tables import show
 
     if scores is None:
         title = f"simulated solutions, strength {strength:g}, recovery {recovery:g}"
@@ -61,8 +61,8 @@ def monte_carlo(
 
 
 def _map_labels(solutions: int, seed: int, plot: Path | None, as_json: bool) -> None:
-    from genprm.bench.label_map import NOTES, draw_map, label_map
-    from genprm.bench.tables import show
+    from genprm.speed.label_map import NOTES, draw_map, label_map
+    from genprm.speed.tables import show
 
     rows = label_map(solutions, seed)
     if plot is not None:
@@ -84,9 +84,9 @@ def sandbox(
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
     """Blocks per second, latency and processor time of the sandbox, and of ways that isolate less."""
-    from genprm.bench.sandbox import compare, notes, rows
-    from genprm.bench.tables import show
     from genprm.settings import SandboxSettings
+    from genprm.speed.sandbox import compare, notes, rows
+    from genprm.speed.tables import show
 
     levels: Sequence[int | None] = level or [None]
     if soak:
@@ -100,9 +100,9 @@ def _soak(levels: Sequence[int | None], executions: int, workers: int, as_json: 
     """Status 1 when a result was not as it should be, or a process was left."""
     import asyncio
 
-    from genprm.bench import soak
-    from genprm.bench.tables import show
     from genprm.settings import SandboxSettings
+    from genprm.speed import soak
+    from genprm.speed.tables import show
 
     asked = [SandboxSettings(level=level, seconds=1.0, memory_mb=256, workers=workers) for level in levels]
     done = [asyncio.run(soak.soak(settings, executions)) for settings in asked]
@@ -128,9 +128,9 @@ def verifier(
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
     """Steps per second one request at a time, in rounds, asynchronously; and what the engine could do."""
-    from genprm.bench.tables import show
-    from genprm.bench.verifier import measure
-    from genprm.scoring import check_mode
+    from genprm.prm import check_mode
+    from genprm.speed.tables import show
+    from genprm.speed.verifier import measure
 
     chosen = None if mode is None else check_mode(mode)
     title, rows, notes = measure(model, read_machine(engine, changes), solutions, votes, sample, chosen)
@@ -151,12 +151,12 @@ def rollouts(
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
     """Tokens per second while solutions are sampled and rolled out; and what the engine could do."""
-    from genprm.bench.rollouts import measure
-    from genprm.bench.tables import show
+    from genprm.data_sets.problems import load_problems
+    from genprm.data_sets.sources import data_directory
     from genprm.planning.pilot import spread
-    from genprm.problems import load_problems
     from genprm.profiles import load_profile
-    from genprm.sources import data_directory
+    from genprm.speed.rollouts import measure
+    from genprm.speed.tables import show
 
     chosen = load_profile(profile, changes or ())
     title, rows, notes = measure(chosen, spread(load_problems(chosen.problems, data_directory(data)), problems))

@@ -158,9 +158,9 @@ def check_settings() -> Iterator[Finding]:
 
 def check_places() -> Iterator[Finding]:
     """The home directory can be written, the data directory read."""
-    from genprm.fields import InputError
+    from genprm.data_sets.rows import InputError
+    from genprm.data_sets.sources import DIRECTORY_VARIABLE, data_directory
     from genprm.settings import home
-    from genprm.sources import DIRECTORY_VARIABLE, data_directory
 
     place = home()
     existing = next(path for path in (place, *place.parents) if path.exists())

@@ -58,17 +58,17 @@ def processbench(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
-    from genprm.benchmarks.metrics import report_json, score, single_paths, voted
-    from genprm.benchmarks.processbench import SUBSETS, load_subset
-    from genprm.benchmarks.subsample import subsample
     from genprm.commands.baselines import JUDGE, TUNED_ON, open_baseline
     from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.score import show_score
-    from genprm.fields import InputError
-    from genprm.published import read_system
-    from genprm.scoring import check_mode, check_votes
-    from genprm.sources import data_directory
+    from genprm.data_sets.processbench import SUBSETS, load_subset
+    from genprm.data_sets.rows import InputError
+    from genprm.data_sets.sources import data_directory
+    from genprm.data_sets.subsample import subsample
+    from genprm.evaluation.metrics import report_json, score, single_paths, voted
+    from genprm.prm import check_mode, check_votes
+    from genprm.verification.published import read_system
 
     check_votes(votes)
     chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])

@@ -13,8 +13,8 @@ from genprm.commands.machine import Changes, Engine, Mode, load_verifier, read_m
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from genprm.prm import Result
     from genprm.records import StepVerification, Verification
-    from genprm.scoring import Result
 
 
 def judge(
@@ -40,9 +40,9 @@ def judge(
     from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
-    from genprm.fields import text_field, texts_field
-    from genprm.published import read_system
-    from genprm.scoring import check_mode, check_votes
+    from genprm.data_sets.rows import text_field, texts_field
+    from genprm.prm import check_mode, check_votes
+    from genprm.verification.published import read_system
 
     check_votes(votes)
     chosen = None if mode is None else check_mode(mode)

@@ -29,7 +29,7 @@ def label(
 ) -> None:
     """Label steps by relative progress estimation."""
     from genprm.commands.reading import read_lines
-    from genprm.labels import label_json, label_lines
+    from genprm.labels.progress import label_json, label_lines
 
     variant = _variant(estimator, epsilon)
     name, lines = read_lines(scores)
@@ -49,7 +49,7 @@ def _variant(estimator: str, epsilon: float | None) -> LabelVariant:
 
     from pydantic import ValidationError
 
-    from genprm.fields import InputError
+    from genprm.data_sets.rows import InputError
     from genprm.settings import Estimator, LabelVariant
 
     if estimator not in get_args(Estimator):

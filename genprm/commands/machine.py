@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from genprm.scoring import GenPRM
+    from genprm.prm import GenPRM
     from genprm.settings import EngineSettings, SandboxSettings
     from genprm.settings import Mode as JudgingMode
 
@@ -28,8 +28,8 @@ def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings
         InputError: no such engine.
         SettingsError: a section, key or value that is not allowed.
     """
+    from genprm.prm import engine_settings
     from genprm.profiles import machine_settings
-    from genprm.scoring import engine_settings
 
     return machine_settings(engine_settings(engine), changes or ())
 
@@ -38,7 +38,7 @@ def load_verifier(
     model: str, machine: tuple[EngineSettings, SandboxSettings], mode: JudgingMode | None, system: str | None
 ) -> GenPRM:
     """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
-    from genprm.scoring import GenPRM
+    from genprm.prm import GenPRM
 
     settings, sandbox = machine
     # `--set` may have changed the backend that `--engine` named.

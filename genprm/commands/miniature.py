@@ -27,7 +27,7 @@ def train(
     ] = None,
 ) -> None:
     """Train the small models from scratch and compare them with the shipped ones."""
-    from genprm.fields import InputError
+    from genprm.data_sets.rows import InputError
     from genprm.settings import home
 
     if minutes is not None and not minutes > 0:
@@ -35,7 +35,7 @@ def train(
     folder = (out or home() / "miniature-weights").resolve()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out is {str(folder)!r}, which is a file, allowed: a directory")
-    from genprm.miniature.train import TrainingFailedError, retrain
+    from genprm.miniature.foundry.train import TrainingFailedError, retrain
 
     try:
         retrain(folder, minutes)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from genprm.bench.tables import Cell
     from genprm.planning.planned import Planned
+    from genprm.speed.tables import Cell
 
 _NOT_CHOSEN = re.compile(r"mc_scores, (\w+) \(not chosen\)")
 
@@ -30,19 +30,19 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
     """Requests, tokens, executions, GPU-hours and disk per artifact, before they are spent."""
-    from genprm.bench.tables import show
     from genprm.planning.assumptions import read_assumptions
     from genprm.planning.saved import plan_from_assumptions, save_plan
     from genprm.profiles import load_profile
+    from genprm.speed.tables import show
 
     chosen = load_profile(profile, overrides or ())
     assumed = read_assumptions(assume or ())
     if pilot is None:
         made = plan_from_assumptions(chosen, assumed)
     else:
+        from genprm.data_sets.problems import load_problems
+        from genprm.data_sets.sources import data_directory
         from genprm.planning.pilot import plan_from_pilot, spread
-        from genprm.problems import load_problems
-        from genprm.sources import data_directory
 
         problems = spread(load_problems(chosen.problems, data_directory(data)), pilot)
         given = {assignment.partition("=")[0] for assignment in assume or ()}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from genprm.fields import InputError, json_rows, shown
+from genprm.data_sets.rows import InputError, json_rows, shown
 
 STANDARD_INPUT = "-"
 

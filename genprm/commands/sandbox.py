@@ -35,7 +35,7 @@ def execute(
 ) -> None:
     """Run blocks of Python in order; blocks of one conversation share their interpreter."""
     from genprm.commands.reading import read_objects
-    from genprm.fields import text_field
+    from genprm.data_sets.rows import text_field
     from genprm.settings import SandboxSettings
 
     _check_level(level)
@@ -80,7 +80,7 @@ async def _try(settings: SandboxSettings) -> None:
 
 
 def _check_level(level: int | None) -> None:
-    from genprm.fields import InputError
+    from genprm.data_sets.rows import InputError
 
     if level is not None and level not in range(4):
         raise InputError(f"--level is {level}, allowed: 0, 1, 2, 3")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from genprm.benchmarks.metrics import BenchmarkScore, Interval
+    from genprm.evaluation.metrics import BenchmarkScore, Interval
 
 
 def score(
@@ -21,9 +21,9 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Score predictions of the first wrong step: accuracies and F1 per subset, in percent."""
-    from genprm.benchmarks.metrics import report_json, score_predictions
-    from genprm.benchmarks.predictions import read_predictions
     from genprm.commands.reading import read_lines
+    from genprm.evaluation.metrics import report_json, score_predictions
+    from genprm.evaluation.predictions import read_predictions
 
     name, lines = read_lines(predictions)
     result = score_predictions(read_predictions(lines, name))

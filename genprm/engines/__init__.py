@@ -49,17 +49,17 @@ def open_engine(model: str, settings: EngineSettings) -> Engine:
         EngineError: the backend is not available or the model cannot be loaded.
     """
     if settings.backend == "openai":
-        from genprm.engines.openai import OpenAIEngine
+        from genprm.engines.remote.openai import OpenAIEngine
 
         return OpenAIEngine(resolve_model(model, weights=False), settings, names=[model])
     if settings.backend == "vllm":
-        from genprm.engines.vllm import VllmEngine
+        from genprm.engines.remote.vllm import VllmEngine
 
         return VllmEngine(resolve_model(model), settings)
     if settings.replicas > 1:
-        from genprm.engines.replicas import ReplicatedEngine
+        from genprm.engines.embedded.replicas import ReplicatedEngine
 
         return ReplicatedEngine(resolve_model(model), settings)
-    from genprm.engines.transformers import TransformersEngine
+    from genprm.engines.embedded.transformers import TransformersEngine
 
     return TransformersEngine(resolve_model(model), settings)

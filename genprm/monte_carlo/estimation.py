@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Engine
 from genprm.event_loops import together
 from genprm.journal import Journal

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from genprm.labels import label_steps
+from genprm.labels.progress import label_steps
 from genprm.monte_carlo.estimation import StepEstimation
 from genprm.records import StepScores
 from genprm.settings import LabelVariant, MonteCarloSettings, SequentialSettings

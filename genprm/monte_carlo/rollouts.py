@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Engine
 from genprm.journal import Journal, once, row_key
 from genprm.records import Solution

@@ -8,7 +8,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError
 
-from genprm.fields import InputError
+from genprm.data_sets.rows import InputError
 from genprm.settings import Section, Share
 
 Positive = Annotated[float, Field(gt=0.0)]

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genprm.bench.monte_carlo import estimate
-from genprm.bench.step_processes import KnownSolution, Rollouts, StepProcess
 from genprm.monte_carlo import rollouts_for
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess
 from genprm.planning.assumptions import Assumptions
 from genprm.records import NO_ERROR
 from genprm.settings import Mode, MonteCarloSettings, Profile
 from genprm.solutions import next_batch
-from genprm.verification_path import EXECUTED
+from genprm.speed.monte_carlo import estimate
+from genprm.verification.path import EXECUTED
 
 ESTIMATORS = ("fixed", "sequential")
 VERDICT_TOKENS = 1

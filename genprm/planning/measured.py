@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from genprm.consensus import decide
-from genprm.conversation import turn_for_mode
-from genprm.labels import label_steps
+from genprm.labels.progress import label_steps
 from genprm.planning.costs import ESTIMATORS, Kept, ProblemCost, Spent
 from genprm.records import NO_ERROR, Rationale, SampledProblem, Solution, StepScores
 from genprm.settings import MAIN_VARIANT, Profile
+from genprm.verification.conversation import turn_for_mode
 
 
 def _kept(rationales: Iterable[Rationale], with_error: bool) -> Kept:

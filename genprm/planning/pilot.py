@@ -8,7 +8,8 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
+from genprm.data_sets.problems import shard_of
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.engines.wrapped import WrappedEngine
@@ -20,14 +21,13 @@ from genprm.planning.costs import ESTIMATORS, Spent, with_estimator
 from genprm.planning.measured import Labelled, Pilot
 from genprm.planning.saved import SavedPlan
 from genprm.planning.totals import plan
-from genprm.problems import shard_of
 from genprm.rationales import judge_solution
 from genprm.records import Problem, Rationale, SampledProblem, Solution
 from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
-from genprm.verification_path import EXECUTED
-from genprm.verifier import Verifier
+from genprm.verification.path import EXECUTED
+from genprm.verification.verifier import Verifier
 
 
 class CountingEngine(WrappedEngine):

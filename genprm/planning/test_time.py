@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from genprm.models import Model, critics, is_full, judged_otherwise, models_of, rankers
+from genprm.lineup import Model, critics, is_full, judged_otherwise, models_of, rankers
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import Spent, executions_of, judged_steps
 from genprm.planning.planned import Planned, added, priced

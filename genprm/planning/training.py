@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genprm.models import Model, models_of
+from genprm.lineup import Model, models_of
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ProblemCost, judged_tokens
 from genprm.planning.planned import Planned, model_size, slowness

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genprm.answers import AnswerChecker
-from genprm.benchmarks.metrics import RESAMPLES, Difference, Floats, Interval
+from genprm.answers.checker import AnswerChecker
+from genprm.evaluation.metrics import RESAMPLES, Difference, Floats, Interval
 from genprm.settings import Aggregate
 
 AGGREGATES: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {

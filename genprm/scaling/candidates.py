@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from genprm.answers import AnswerChecker
-from genprm.benchmarks.datasets import load_answer_problems
+from genprm.answers.checker import AnswerChecker
+from genprm.data_sets.answer_sets import load_answer_problems
+from genprm.data_sets.problems import problem_id
 from genprm.engines.base import Engine
-from genprm.problems import problem_id
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.best_of_n import answer_groups
 from genprm.settings import ScalingSettings
@@ -28,7 +28,7 @@ def answer_problems(name: str, settings: ScalingSettings, data_dir: Path | None 
     """
     if name != MINIATURE:
         return load_answer_problems(name, data_dir)[: settings.limit]
-    from genprm.miniature.generation import generate_problems
+    from genprm.miniature.world.generation import generate_problems
 
     # A seed of its own: the problems of the benchmark, where the judges are measured, are others.
     drawn = generate_problems(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from genprm.baselines.judge import prompt_text, read_index
 from genprm.engines.base import ContextFull, Engine
 from genprm.records import NO_ERROR, Message, StepVerification
-from genprm.rewards import rewards
-from genprm.scaling.voting import executions, majority_first_error, verify_votes
+from genprm.reward_models.judge import prompt_text, read_index
 from genprm.settings import Mode, SamplingSettings
 from genprm.solutions import derived_seed, sampling_of
-from genprm.verifier import Verifier
+from genprm.verification.rewards import rewards
+from genprm.verification.verifier import Verifier
+from genprm.verification.voting import executions, majority_first_error, verify_votes
 
 
 class Critique(NamedTuple):

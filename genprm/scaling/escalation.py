@@ -1,7 +1,7 @@
 """Adaptive escalation of whole solutions: what any threshold would have cost and found, from what was said already.
 
 The verifier's adaptive mode escalates step by step on one conversation, as the released code does, under one
-threshold (`genprm.verification_path`). Here whole solutions go from one mode or model to the next, so that what
+threshold (`genprm.verification.path`). Here whole solutions go from one mode or model to the next, so that what
 several of them have said of the same cases is enough for all thresholds.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genprm.benchmarks.metrics import Judged
+from genprm.evaluation.metrics import Judged
 from genprm.records import NO_ERROR, Prediction
-from genprm.rewards import first_error, is_decided
+from genprm.verification.rewards import first_error, is_decided
 
 
 class Escalated(NamedTuple):

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genprm.conversation import code_output_spans
 from genprm.records import Message, TrainingExample
+from genprm.verification.conversation import code_output_spans
 
 IGNORED = -100
 """Label of a token that carries no loss."""

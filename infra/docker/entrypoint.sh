@@ -2,7 +2,7 @@
 # The data volume may be new: make it a home, with the Dagster instance in it, before any service looks for it.
 exec python -c '
 import os, sys
-from orchestration.house import prepare
+from orchestration.home import prepare
 prepare()
 os.execvp(sys.argv[1], sys.argv[1:])
 ' "$@"

@@ -14,10 +14,10 @@ import dagster as dg
 import pytest
 
 from assets import mc_scores, solutions
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from genprm.profiles import build_profile
 from genprm.records import Problem, Solution, StepScores
-from orchestration.store import TableStore
+from genprm.store import TableStore
 from tests.genprm.chance_policy import ChancePolicy, problem
 
 FEW, MANY = 20, 200

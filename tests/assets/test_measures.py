@@ -6,13 +6,13 @@ import pytest
 
 from assets.judging import votes_of
 from assets.label_quality import LabelHit, against_truth, compare_hits, filter_shares, label_shares
-from assets.orderings import DIFFERENCES, compared, notes, orderings
 from assets.parameters import directory_version
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from assets.publish import examples
-from genprm.benchmarks.metrics import Difference, Interval
+from genprm.evaluation.metrics import Difference, Interval
 from genprm.profiles import build_profile
 from genprm.records import FilterDecision, Measure, StepLabels
+from genprm.results.claims import DIFFERENCES, compared, notes, orderings
 
 
 def labelled(name: str, labels: list[int]) -> StepLabels:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.scripted import ScriptedEngine
 from genprm.journal import Journal, finish, row_key
@@ -30,7 +30,7 @@ from genprm.records import Message, Problem, Rationale, SampledProblem, Solution
 from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettings
 from genprm.solutions import sample_solutions
 from genprm.tables import from_dict, read_rows, write_rows
-from genprm.verifier import Verifier
+from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_judge import EchoSandbox, reply
 
 IN_FLIGHT = 3

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import genprm.cli
-import genprm.scoring
+import genprm.prm
 from genprm.cli import app
 from genprm.engines.base import Engine
 from genprm.records import Prediction
@@ -39,8 +39,8 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     directory.mkdir()
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         (directory / name).write_text("{}")
-    monkeypatch.setattr(genprm.scoring, "open_engine", lambda model, settings: judge_engine())
-    monkeypatch.setattr(genprm.scoring, "open_sandbox", lambda settings: EchoSandbox())
+    monkeypatch.setattr(genprm.prm, "open_engine", lambda model, settings: judge_engine())
+    monkeypatch.setattr(genprm.prm, "open_sandbox", lambda settings: EchoSandbox())
     return str(directory)
 
 
@@ -186,8 +186,8 @@ def test_judge_takes_single_settings_of_engine_and_sandbox(model: str, monkeypat
         seen["sandbox"] = settings
         return EchoSandbox()
 
-    monkeypatch.setattr(genprm.scoring, "open_engine", engine_with)
-    monkeypatch.setattr(genprm.scoring, "open_sandbox", sandbox_with)
+    monkeypatch.setattr(genprm.prm, "open_engine", engine_with)
+    monkeypatch.setattr(genprm.prm, "open_sandbox", sandbox_with)
     changes = ["--set", "engine.replicas=2", "--set", "engine.dtype=bfloat16", "--set", "sandbox.seconds=9"]
     call("judge", "-", "--model", model, *changes, stdin=lines(SOLUTION))
     engine = seen["engine"]
@@ -468,7 +468,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_miniature_train_says_where_the_models_are(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     asked: list[tuple[Path, float | None]] = []
-    monkeypatch.setattr("genprm.miniature.train.retrain", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr("genprm.miniature.foundry.train.retrain", lambda *arguments: asked.append(arguments))
 
     assert call("miniature", "train", "--minutes", "3") == f"models: {home / 'miniature-weights'}\n"
     assert asked == [(home / "miniature-weights", 3.0)]

@@ -8,7 +8,6 @@ from typing import get_args
 import pytest
 
 from genprm.consensus import REASONS, count_reasons, decide, share_of, training_examples
-from genprm.conversation import CodeRound, compose_turn, turn_for_mode
 from genprm.records import (
     FilterDecision,
     Message,
@@ -20,6 +19,7 @@ from genprm.records import (
     Verification,
 )
 from genprm.settings import FilterSettings, TurnFormat, TurnMode
+from genprm.verification.conversation import CodeRound, compose_turn, turn_for_mode
 
 FORM = TurnFormat(system="Judge.", direct_system="Yes or No.")
 

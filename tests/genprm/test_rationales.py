@@ -12,7 +12,7 @@ from genprm.engines.scripted import ScriptedEngine
 from genprm.rationales import judge_solution
 from genprm.records import Solution
 from genprm.settings import VerifierSettings
-from genprm.verifier import Verifier
+from genprm.verification.verifier import Verifier
 
 SOLUTION = Solution(
     id="p1-s0",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Sampling
 from genprm.journal import Journal
 from genprm.records import Message, Problem, SampledProblem, Solution

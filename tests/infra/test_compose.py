@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration import house
+from orchestration import home as house
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "infra/compose.yaml").read_text()

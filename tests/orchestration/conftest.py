@@ -84,7 +84,7 @@ class House:
 
     def use(self, profile: Profile) -> None:
         """Go on with another profile, as a new process would."""
-        from assets.pipeline import Pipeline
+        from assets.partitions import Pipeline
         from orchestration.reporting import report_parameters
 
         os.environ["GENPRM_HOME"] = str(self.home)
@@ -97,10 +97,10 @@ class House:
 
     def late(self) -> list[str]:
         """Partitions that are stale or missing, upstream first."""
+        from genprm.store import profile_store
         from orchestration.runner import standing_of
         from orchestration.schedule import pipeline_nodes
         from orchestration.staleness import Staleness
-        from orchestration.store import profile_store
 
         staleness = Staleness(self.instance, self.graph)
         store = profile_store(self.profile.name)
@@ -109,11 +109,11 @@ class House:
 
     def make(self) -> list[str]:
         """Make what is late, one partition after the other; what was made. A failure ends it."""
+        from genprm.store import profile_store
         from orchestration.jobs import job_name
         from orchestration.runner import standing_of
         from orchestration.schedule import pipeline_nodes
         from orchestration.staleness import Staleness
-        from orchestration.store import profile_store
         from orchestration.worker import Order, execute
 
         made = []

@@ -17,9 +17,8 @@ from typing import Any
 
 import dagster as dg
 
-from genprm.baselines.base import SolutionScore
 from genprm.manifest import write_manifest
-from genprm.miniature.judge import Judgement
+from genprm.miniature.world.judge import Judgement
 from genprm.profiles import build_profile
 from genprm.records import (
     BenchmarkCase,
@@ -34,10 +33,11 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
+from genprm.reward_models.base import SolutionScore
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
 from genprm.settings import Profile
-from genprm.verifier import GoOn, every_step
+from genprm.verification.verifier import GoOn, every_step
 from orchestration import assembly
 
 PROVENANCE = Provenance("fake", "1", "raw")

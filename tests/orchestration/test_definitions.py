@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.pipeline import Pipeline
+from assets.partitions import Pipeline
 from genprm.profiles import build_profile, load_profile, shipped_profiles
 from genprm.settings import SettingsError
 from orchestration.assembly import build_definitions

@@ -9,16 +9,16 @@ import fake_method
 import pytest
 from conftest import House
 
-from assets.orderings import orderings
-from assets.paper_tables import TABLES
-from assets.scaling_measures import BEST_OF_N
-from assets.test_time_measures import TEST_TIME
 from genprm.manifest import read_manifest
 from genprm.records import Measure
+from genprm.results.best_of_n import BEST_OF_N
+from genprm.results.claims import orderings
+from genprm.results.paper_tables import TABLES
+from genprm.results.test_time import TEST_TIME
+from genprm.store import profile_store
 from orchestration.schedule import made_before, pipeline_nodes
 from orchestration.spending import Spending
 from orchestration.staleness import Staleness
-from orchestration.store import profile_store
 
 MAIN_WAVE = [
     *(f"{asset} {shard}-of-2|main" for asset in ("rpe_labels", "filtered_set") for shard in (0, 1)),

@@ -10,7 +10,7 @@ from conftest import House
 
 from genprm.manifest import read_manifest
 from genprm.records import Prediction, Rationale, SolutionRewards, VoteReading
-from orchestration.store import TableStore
+from genprm.store import TableStore
 
 ONE_PATH = VoteReading([fake_method.PROVENANCE], ["No", "Yes"], forced=0)
 

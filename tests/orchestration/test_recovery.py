@@ -16,7 +16,7 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.events import EngineEventData
 
 from orchestration.commands import recover
-from orchestration.house import prepare
+from orchestration.home import prepare
 from orchestration.lock import run_lock
 from orchestration.recovery import close_dead_runs, close_runs, close_tracked
 from orchestration.tracking import DAGSTER_RUN, MlflowTracking

@@ -15,16 +15,16 @@ import pytest
 import typer
 from rich.console import Console
 
+from genprm.store import profile_store
 from orchestration.commands import refresh
 from orchestration.display import LineDisplay
-from orchestration.house import prepare
+from orchestration.home import prepare
 from orchestration.lock import AnotherRun, run_in_progress, run_lock
 from orchestration.recovery import close_runs
 from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
 from orchestration.schedule import missing_inputs, pipeline_nodes
 from orchestration.staleness import Node, Staleness
-from orchestration.store import profile_store
 from orchestration.worker import SESSION_TAG
 
 SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
@@ -32,7 +32,7 @@ SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
 
 def run_small(assets: list[str]) -> tuple[Summary, list[str]]:
     """Make some assets of the fake pipeline with two workers; the summary and the lines shown."""
-    from assets.pipeline import Pipeline
+    from assets.partitions import Pipeline
 
     prepare()
     profile = fake_method.fake_profile()

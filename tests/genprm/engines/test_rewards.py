@@ -10,17 +10,17 @@ import pytest
 
 from genprm.engines import resolve_model
 from genprm.engines.base import Engine
-from genprm.miniature.generation import generate_problems
-from genprm.miniature.names import Split
-from genprm.miniature.problems import MiniatureProblem
-from genprm.miniature.solutions import right_steps
+from genprm.miniature.world.generation import generate_problems
+from genprm.miniature.world.names import Split
+from genprm.miniature.world.problems import MiniatureProblem
+from genprm.miniature.world.solutions import right_steps
 from genprm.profiles import load_profile
 from genprm.records import Verification
-from genprm.rewards import rewards
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings
-from genprm.verifier import Verifier
+from genprm.verification.rewards import rewards
+from genprm.verification.verifier import Verifier
 from tests.genprm.engines.backends import BACKENDS
 
 MODEL = "miniature/rationale"

@@ -7,10 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from genprm.miniature.documents import prompt
-from genprm.miniature.generation import generate_problems
-from genprm.miniature.judge import Judgement
-from genprm.miniature.measure import (
+from genprm.miniature.foundry.documents import prompt
+from genprm.miniature.foundry.measure import (
     calculate_snippet,
     first_below,
     judged_set,
@@ -19,10 +17,12 @@ from genprm.miniature.measure import (
     score,
     verify_talk,
 )
-from genprm.miniature.network import Network, Shape, load_model, save_model
-from genprm.miniature.sampler import JUDGING, Read, Sampler, Sampling, Write
-from genprm.miniature.solutions import right_steps
-from genprm.miniature.train import MODELS, SHIPPED
+from genprm.miniature.foundry.network import Network, Shape, load_model, save_model
+from genprm.miniature.foundry.sampler import JUDGING, Read, Sampler, Sampling, Write
+from genprm.miniature.foundry.train import MODELS, SHIPPED
+from genprm.miniature.world.generation import generate_problems
+from genprm.miniature.world.judge import Judgement
+from genprm.miniature.world.solutions import right_steps
 
 SMALL = Shape(width=64, layers=2, heads=2, inner=96, positions=512)
 TEXT = prompt("Solve", "How many figs does Zopim have in the end? (1) Zopim has 13 figs. (2) Zopim buys 8 figs.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Sampling
 from genprm.journal import Journal
 from genprm.monte_carlo import rollouts_for, score_steps

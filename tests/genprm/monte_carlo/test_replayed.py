@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from genprm.bench.step_processes import KnownSolution, Rollouts, StepProcess
 from genprm.monte_carlo import rollouts_for
 from genprm.monte_carlo.estimation import StepEstimation
 from genprm.monte_carlo.replayed import fixed, replay, replayed
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess
 from genprm.records import StepScores
 from genprm.settings import MonteCarloSettings, RolloutTier, SequentialSettings
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genprm.data_sets.rows import InputError
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.scripted import ScriptedEngine
-from genprm.fields import InputError
 from genprm.planning import pilot
 from genprm.planning.assumptions import Assumptions, read_assumptions
 from genprm.planning.costs import simulated_cost

@@ -9,13 +9,13 @@ import random
 
 import pytest
 
-from genprm.bench.verification_scripts import typical_scripts
-from genprm.miniature.documents import verify_document
-from genprm.miniature.generation import generate_problems
-from genprm.miniature.solutions import Habits, careless_steps
+from genprm.miniature.foundry.documents import verify_document
+from genprm.miniature.world.generation import generate_problems
+from genprm.miniature.world.solutions import Habits, careless_steps
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Execution
 from genprm.settings import SandboxSettings
+from genprm.speed.verification_scripts import typical_scripts
 
 REFUSALS = ("PermissionError", "can't start new thread", "MemoryError", "ProcessDied", "time out")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.bench.soak import soak
 from genprm.settings import SandboxSettings
+from genprm.speed.soak import soak
 
 
 @pytest.mark.slow

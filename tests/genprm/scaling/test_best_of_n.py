@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.answers import AnswerChecker, extract_answer
+from genprm.answers.checker import AnswerChecker, extract_answer
 from genprm.scaling.best_of_n import (
     AGGREGATES,
     Candidate,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.scripted import ScriptedEngine, count_tokens
-from genprm.miniature.generation import generate_problems
+from genprm.miniature.world.generation import generate_problems
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, steps_of, with_groups
 from genprm.settings import ScalingSettings

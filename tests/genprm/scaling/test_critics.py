@@ -7,7 +7,7 @@ import pytest
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.scaling.critics import JudgeCritic, RewardCritic
 from genprm.settings import SamplingSettings, VerifierSettings
-from genprm.verifier import Verifier
+from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 PROBLEM = "What is 3 + 4 - 2?"

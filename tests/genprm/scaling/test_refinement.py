@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from genprm.answers import AnswerChecker
+from genprm.answers.checker import AnswerChecker
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.scaling.critics import Critique
 from genprm.scaling.refinement import Attempt, refine, refinement_messages, score_turns

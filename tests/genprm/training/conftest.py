@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from genprm.conversation import CodeRound, compose_turn, conversation_messages
 from genprm.records import TrainingExample
 from genprm.settings import TurnFormat
+from genprm.verification.conversation import CodeRound, compose_turn, conversation_messages
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

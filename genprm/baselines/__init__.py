@@ -1,1 +1,0 @@
-"""The other reward models and critics of the paper's tables, behind one interface (`genprm.baselines.base`)."""

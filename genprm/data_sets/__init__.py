@@ -1,0 +1,1 @@
+"""Data from outside: rows read and checked, problems, answer sets, ProcessBench, subsamples."""

@@ -1,0 +1,79 @@
+"""The answer-accuracy sets of the paper (5.3): MATH-500, AMC23, AIME24, Minerva Math; and MATH test and GSM8K."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genprm.data_sets.problems import AnswerReader, ProblemSet, boxed_in, first_of, read_problems, stated_answer
+from genprm.data_sets.rows import InputError, bad_field, text_field
+from genprm.data_sets.sources import DataSource, source_rows
+from genprm.records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSet:
+    """A set of problems with reference answers: where it is, where a row has its question, and its answer."""
+
+    source: DataSource
+    question: tuple[str, ...]
+    answer: AnswerReader
+
+
+def _after_hashes(row: Mapping[str, Any], where: str) -> str:
+    text = text_field(row, "answer", where)
+    _, hashes, answer = text.rpartition("####")
+    if not hashes or not answer.strip():
+        raise bad_field(where, "answer", text, "a solution that ends in '#### <number>'")
+    return answer.strip().replace(",", "")
+
+
+_STATED_OR_BOXED = first_of(("answer", stated_answer("answer")), ("solution", boxed_in("solution")))
+
+ANSWER_SETS: Mapping[str, AnswerSet] = {
+    "math500": AnswerSet(
+        DataSource("HuggingFaceH4/MATH-500", "test", "math500/test500.jsonl"), ("problem",), stated_answer("answer")
+    ),
+    "math-test": AnswerSet(
+        DataSource("DigitalLearningGmbH/MATH-lighteval", "test", "math-test/test.jsonl.gz"),
+        ("problem",),
+        boxed_in("solution"),
+    ),
+    "amc23": AnswerSet(
+        DataSource("math-ai/amc23", "test", "qwen25-math-eval/amc23.jsonl"),
+        ("problem", "question"),
+        stated_answer("answer"),
+    ),
+    "aime24": AnswerSet(
+        DataSource("HuggingFaceH4/aime_2024", "train", "qwen25-math-eval/aime24.jsonl"),
+        ("problem", "question"),
+        stated_answer("answer"),
+    ),
+    "minerva": AnswerSet(
+        DataSource("math-ai/minervamath", "test", "qwen25-math-eval/minerva_math.jsonl"),
+        ("problem", "question"),
+        _STATED_OR_BOXED,
+    ),
+    "gsm8k": AnswerSet(
+        DataSource("openai/gsm8k", "test", "gsm8k/test.jsonl", "main"), ("question",), _after_hashes
+    ),
+}
+
+
+def load_answer_set(name: str, data_dir: Path | None = None) -> ProblemSet:
+    """One of `ANSWER_SETS`, from the hub or from `data_dir`, with the count of rows left out.
+
+    Raises:
+        InputError: no such set, it cannot be had, or a row is wrong.
+    """
+    if name not in ANSWER_SETS:
+        raise InputError(f"answer set {name!r} is unknown, allowed: {', '.join(ANSWER_SETS)}")
+    chosen = ANSWER_SETS[name]
+    return read_problems(source_rows(chosen.source, data_dir), name, chosen.question, chosen.answer)
+
+
+def load_answer_problems(name: str, data_dir: Path | None = None) -> list[Problem]:
+    """`load_answer_set` without the counts."""
+    return load_answer_set(name, data_dir).problems

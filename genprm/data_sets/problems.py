@@ -1,0 +1,144 @@
+"""Problems with reference answers: MATH train, the miniature world, or any set whose rows can be read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genprm.answers.checker import boxed_answer
+from genprm.data_sets.rows import InputError, bad_field, required, text_field
+from genprm.data_sets.sources import DataSource, Row, source_rows
+from genprm.records import Problem
+from genprm.settings import ProblemSettings
+
+MATH_TRAIN = DataSource(
+    repository="DigitalLearningGmbH/MATH-lighteval",
+    split="train",
+    file="math-train/extracted_problems_and_answers.json",
+)
+
+AnswerReader = Callable[[Mapping[str, Any], str], str]
+"""From a row and where it is from to its reference answer; "" if the set has none for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSet:
+    """Problems, and how many rows were left out for want of an answer or because an earlier row asks the same."""
+
+    problems: list[Problem]
+    without_answer: int
+    repeated: int
+
+
+def problem_id(text: str) -> str:
+    """Sixteen hex digits that depend on the problem's text alone, white space aside.
+
+    Public sets repeat problems with other spaces and line breaks; these are the same problem, also when training
+    and evaluation sets are checked for overlap.
+
+    >>> problem_id("1 + 1 = ?") == problem_id("1+1 =\\n?")
+    True
+    """
+    return hashlib.sha256("".join(text.split()).encode()).hexdigest()[:16]
+
+
+def shard_of(problem_id: str, shards: int) -> int:
+    """The shard in 0..shards-1 of a problem, by hash of its id.
+
+    Raises:
+        ValueError: fewer than one shard.
+    """
+    if shards < 1:
+        raise ValueError(f"shards is {shards}, allowed: 1 or more")
+    return int(hashlib.sha256(problem_id.encode()).hexdigest()[:15], 16) % shards
+
+
+def stated_answer(*names: str) -> AnswerReader:
+    """The answer is the first of these fields that a row has: a string, or a number (27.0 is read as 27)."""
+
+    def read(row: Mapping[str, Any], where: str) -> str:
+        name = next((name for name in names if name in row), names[0])
+        value = required(row, name, where, "a string or a number")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise bad_field(where, name, value, "a string or a number")
+        return str(value).strip()
+
+    return read
+
+
+def boxed_in(name: str) -> AnswerReader:
+    """The answer is the last box of the solution in this field."""
+
+    def read(row: Mapping[str, Any], where: str) -> str:
+        return boxed_answer(text_field(row, name, where)) or ""
+
+    return read
+
+
+def first_of(*readers: tuple[str, AnswerReader]) -> AnswerReader:
+    """The reader of the first field that the row has; the last one if it has none of them."""
+
+    def read(row: Mapping[str, Any], where: str) -> str:
+        chosen = next((reader for name, reader in readers if name in row), readers[-1][1])
+        return chosen(row, where)
+
+    return read
+
+
+def read_problems(rows: Iterable[Row], source: str, question: tuple[str, ...], answer: AnswerReader) -> ProblemSet:
+    """Rows as problems, checked field by field; the question is in the first of the `question` fields a row has.
+
+    Raises:
+        InputError: a field is missing or wrong; one line says where, which and what is allowed.
+    """
+    problems: dict[str, Problem] = {}
+    without_answer = repeated = 0
+    for where, row in rows:
+        name = next((name for name in question if name in row), question[0])
+        text = text_field(row, name, where)
+        reference = answer(row, where)
+        identity = problem_id(text)
+        if not reference:
+            without_answer += 1
+        elif identity in problems:
+            repeated += 1
+        else:
+            problems[identity] = Problem(identity, text, reference, source)
+    return ProblemSet(list(problems.values()), without_answer, repeated)
+
+
+def _miniature(settings: ProblemSettings) -> ProblemSet:
+    from genprm.miniature.world.generation import generate_problems
+
+    if settings.limit is None:
+        raise InputError(
+            "problems.limit is None, allowed: a whole number from 1, as the miniature has no last problem"
+        )
+    drawn = generate_problems("pipeline", settings.limit, settings.seed)
+    rows = [(f"miniature problem {i}", {"problem": p.text, "answer": p.answer}) for i, p in enumerate(drawn)]
+    return read_problems(rows, "miniature", ("problem",), stated_answer("answer"))
+
+
+def load_problem_set(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
+    """The problems that solutions are sampled for, with the count of rows left out.
+
+    MATH train comes from the hub, or from `data_dir` where one is given; the miniature is drawn, nothing is read.
+
+    Raises:
+        InputError: the data cannot be had, or a row is wrong.
+    """
+    if settings.source == "miniature":
+        return _miniature(settings)
+    answer = first_of(("final_answer", stated_answer("final_answer")), ("solution", boxed_in("solution")))
+    found = read_problems(source_rows(MATH_TRAIN, data_dir), settings.source, ("problem",), answer)
+    return ProblemSet(found.problems[: settings.limit], found.without_answer, found.repeated)
+
+
+def load_problems(settings: ProblemSettings, data_dir: Path | None = None) -> list[Problem]:
+    """`load_problem_set` without the counts."""
+    return load_problem_set(settings, data_dir).problems

@@ -1,0 +1,1 @@
+"""The engine that runs inside this process on transformers, its batches, caches and copies."""

@@ -1,0 +1,286 @@
+"""The running batch: sequences join at any step, one token is decoded for all of them, finished ones leave.
+
+A sequence joins with its prompt, less the last token, already in its slot; the last prompt token is the first
+input of decoding. So prefill never needs logits, and the samples of one prompt share its prefill.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from genprm.engines.base import Completion, Sampling
+from genprm.engines.embedded.prefixes import PrefixCache
+from genprm.engines.embedded.sampling import Chooser, uniform_stream
+from genprm.engines.embedded.slots import Extension, Slots
+from genprm.engines.vocabulary import Vocabulary, first_stop
+
+PREFILL_TOKENS = 16384
+"""Padded prompt tokens that one forward pass may take: bounds its memory."""
+
+_PASS_TOKENS = {"cpu": 48, "cuda": 2048}
+"""Padding that costs about as much as a forward pass of its own."""
+
+_DRAWN = 64
+"""Random numbers drawn at a time for a sequence."""
+
+
+@dataclass(eq=False)
+class Decoding:
+    """One sample on its way: sample `index` of a prompt. `dropped()` says that nobody waits for it any more."""
+
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    index: int
+    limit: int
+    dropped: Callable[[], bool]
+    done: Callable[[Completion], None]
+    ids: list[int] = field(default_factory=list)
+    top: list[tuple[list[int], list[float]]] = field(default_factory=list)
+
+
+class Batch:
+    """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order."""
+
+    def __init__(
+        self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int, prefixes: PrefixCache
+    ) -> None:
+        self._model = model
+        self._device = next(model.parameters()).device
+        self._vocabulary = vocabulary
+        self._size = size
+        self._slots = Slots()
+        self.prefixes = prefixes
+        self.tokens_seen = 0
+        """Prompt tokens of all sequences that joined."""
+        self.tokens_reused = 0
+        """Those of them that did not have to be computed."""
+        self._ends = np.zeros(size, dtype=bool)
+        self._ends[[token for token in ends if token < size]] = True
+        self._checks = [self._ends]
+        self._check_of: dict[tuple[str, ...], int] = {(): 0}
+        self._checked = np.stack(self._checks)
+        self.sequences: list[Decoding] = []
+        self._streams: list[np.random.Generator] = []
+        self._tokens = np.zeros(rows, dtype=np.int64)
+        self._lengths = np.zeros(rows, dtype=np.int64)
+        self._left = np.zeros(rows, dtype=np.int64)
+        self._check = np.zeros(rows, dtype=np.int64)
+        self._temperature = np.zeros(rows)
+        self._top_p = np.ones(rows)
+        self._top_k = np.zeros(rows, dtype=np.int64)
+        self._logprobs = np.zeros(rows, dtype=np.int64)
+        self._drawn = np.zeros(rows, dtype=np.int64)
+        self._uniforms = np.zeros((rows, _DRAWN), dtype=np.float32)
+        self._arrays = (
+            self._tokens, self._lengths, self._left, self._check, self._temperature, self._top_p, self._top_k,
+            self._logprobs, self._drawn, self._uniforms,
+        )  # fmt: skip
+        self._chooser: Chooser | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def join(self, sequences: Sequence[Decoding]) -> None:
+        """Prefill the prompts (each different one once, and only what is not known yet) and add the sequences."""
+        rows: dict[tuple[int, ...], list[Decoding]] = defaultdict(list)
+        for sequence in sequences:
+            rows[sequence.prompt].append(sequence)
+        prefixes = {prompt: self.prefixes.find(prompt[:-1]) for prompt in rows}
+        prompts = sorted(rows, key=lambda prompt: len(prompt) - prefixes[prompt].length)
+        first = len(self)
+        for prompt in prompts:
+            self._add(rows[prompt][0])
+        copies = {
+            row: [self._add(other) for other in rows[prompt][1:]] for row, prompt in enumerate(prompts, first)
+        }
+        starts = np.array([prefixes[prompt].length for prompt in prompts])
+        missing = self._lengths[first : first + len(prompts)] - starts
+        runs = _similar(missing, PREFILL_TOKENS, _PASS_TOKENS.get(self._device.type, 0))
+        self._fit(max(int(starts[begin:end].max() + missing[end - 1]) for begin, end in runs))
+        for row, prompt in enumerate(prompts, first):
+            if prefixes[prompt].length:
+                self._slots.put(row, prefixes[prompt].state())
+        for begin, end in runs:
+            self._prefill(prompts[begin:end], first + begin, starts[begin:end])
+        for row, others in copies.items():
+            if others:
+                self._slots.copy(row, others, int(self._lengths[row]))
+        for row, prompt in enumerate(prompts, first):
+            self.tokens_seen += len(prompt) * len(rows[prompt])
+            self.tokens_reused += prefixes[prompt].length + len(prompt) * len(copies[row])
+        self._chooser = None
+
+    def _fit(self, columns: int = 0) -> None:
+        self._slots.fit(len(self), max(columns, int(self._lengths[: len(self)].max()) + 1))
+
+    def _add(self, sequence: Decoding) -> int:
+        row, sampling = len(self.sequences), sequence.sampling
+        stream = uniform_stream(sampling.seed, sequence.index, sequence.prompt)
+        self.sequences.append(sequence)
+        self._streams.append(stream)
+        self._tokens[row] = sequence.prompt[-1]
+        self._lengths[row] = len(sequence.prompt) - 1
+        self._left[row] = sequence.limit
+        self._check[row] = self._checks_for(sampling.stop)
+        self._temperature[row], self._top_p[row], self._top_k[row] = (
+            sampling.temperature, sampling.top_p, sampling.top_k,
+        )  # fmt: skip
+        self._logprobs[row] = min(sampling.logprobs, self._size)
+        self._drawn[row] = _DRAWN
+        return row
+
+    def _checks_for(self, stops: tuple[str, ...]) -> int:
+        if stops not in self._check_of:
+            self._check_of[stops] = len(self._checks)
+            self._checks.append(self._ends | self._vocabulary.enders(stops))
+            self._checked = np.stack(self._checks)
+        return self._check_of[stops]
+
+    def _prefill(self, prompts: Sequence[tuple[int, ...]], first: int, starts: np.ndarray) -> None:
+        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and hold `starts` tokens."""
+        width = max(len(prompt) - 1 - start for prompt, start in zip(prompts, starts, strict=True))
+        if width == 0:
+            return
+        tokens = np.zeros((len(prompts), width), dtype=np.int64)
+        for line, prompt, start in zip(tokens, prompts, starts, strict=True):
+            line[: len(prompt) - 1 - start] = prompt[start:-1]
+        extension = Extension(self._slots, first, self._tensor(starts), width, fresh=not starts.any())
+        # Padding stays within the positions that the model knows.
+        last = self._tensor(self._lengths[first : first + len(prompts), None])
+        self._model.base_model(
+            input_ids=self._tensor(tokens),
+            position_ids=torch.minimum(extension.columns, last),
+            use_cache=False,
+            extension=extension,
+        )
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array.copy()).to(self._device)
+
+    def step(self) -> None:
+        """Decode one token for every row; sequences that end are handed back and leave."""
+        count = len(self.sequences)
+        lengths = self._lengths[:count]
+        self._fit()
+        extension = Extension(self._slots, 0, self._tensor(lengths), tokens=1)
+        logits = (
+            self._model(
+                input_ids=self._tensor(self._tokens[:count, None]),
+                position_ids=extension.columns,
+                use_cache=False,
+                extension=extension,
+            )
+            .logits[:, -1, : self._size]
+            .float()
+        )
+        if self._chooser is None:
+            self._chooser = Chooser(
+                self._temperature[:count], self._top_p[:count], self._top_k[:count], self._device
+            )
+        chosen = self._chooser(logits, self._tensor(self._uniform(count))).cpu().numpy()
+        self._note_logprobs(count, logits)
+        self._tokens[:count] = chosen
+        lengths += 1
+        self._left[:count] -= 1
+        for sequence, token in zip(self.sequences, chosen.tolist(), strict=True):
+            sequence.ids.append(token)
+        suspects = self._checked[self._check[:count], chosen] | (self._left[:count] <= 0)
+        self._leave([row for row in np.flatnonzero(suspects).tolist() if self._ended(row)])
+
+    def _uniform(self, count: int) -> np.ndarray:
+        for row in np.flatnonzero(self._drawn[:count] == _DRAWN).tolist():
+            # 1 - [0, 1) lies in (0, 1]: a choice without mass can never be drawn.
+            self._uniforms[row] = 1.0 - self._streams[row].random(_DRAWN, dtype=np.float32)
+            self._drawn[row] = 0
+        drawn: np.ndarray = self._uniforms[np.arange(count), self._drawn[:count]]
+        self._drawn[:count] += 1
+        return drawn
+
+    def _note_logprobs(self, count: int, logits: torch.Tensor) -> None:
+        rows = np.flatnonzero(self._logprobs[:count])
+        if not len(rows):
+            return
+        most = int(self._logprobs[rows].max())
+        values, tokens = logits[torch.from_numpy(rows).to(logits.device)].log_softmax(-1).topk(most, dim=-1)
+        for row, row_tokens, row_values in zip(rows.tolist(), tokens.tolist(), values.tolist(), strict=True):
+            asked = int(self._logprobs[row])
+            self.sequences[row].top.append((row_tokens[:asked], row_values[:asked]))
+
+    def _ended(self, row: int) -> bool:
+        """Whether the newest token ends the row; if so the completion is handed back."""
+        sequence = self.sequences[row]
+        if self._ends[sequence.ids[-1]]:
+            self._finish(sequence, self._vocabulary.decode(sequence.ids[:-1]), "stop", None)
+            return True
+        stops = sequence.sampling.stop
+        if stops:
+            tail = max(len(stop.encode()) for stop in stops) + 4
+            if first_stop(self._vocabulary.decode(sequence.ids[-tail:]), stops):
+                text = self._vocabulary.decode(sequence.ids)
+                found = first_stop(text, stops)
+                if found:
+                    self._finish(sequence, text[: found[1]], "stop", found[0])
+                    return True
+        if self._left[row] <= 0:
+            self._finish(sequence, self._vocabulary.decode(sequence.ids), "length", None)
+            return True
+        return False
+
+    def _finish(self, sequence: Decoding, text: str, reason: Any, stop: str | None) -> None:
+        pieces = self._vocabulary.pieces if sequence.top else []
+        top = []
+        for tokens, values in sequence.top:
+            named: dict[str, float] = {}
+            for token, value in zip(tokens, values, strict=True):
+                named.setdefault(pieces[token], value)
+            top.append(named)
+        sequence.done(Completion(text, len(sequence.ids), reason, stop, len(sequence.prompt), tuple(top)))
+
+    def drop(self) -> None:
+        """Let go of the sequences that nobody waits for."""
+        self._leave([row for row, sequence in enumerate(self.sequences) if sequence.dropped()])
+
+    def _leave(self, rows: list[int]) -> None:
+        if not rows:
+            return
+        for row in rows:
+            sequence = self.sequences[row]
+            known = (*sequence.prompt, *sequence.ids)[: self._lengths[row]]
+            self.prefixes.add(known, partial(self._slots.take, row))
+        kept = len(self.sequences) - len(rows)
+        leaving = set(rows)
+        holes = [row for row in rows if row < kept]
+        movers = [row for row in range(kept, len(self.sequences)) if row not in leaving]
+        if holes:
+            self._slots.move(movers, holes, int(self._lengths[movers].max()))
+            for array in self._arrays:
+                array[holes] = array[movers]
+            for hole, mover in zip(holes, movers, strict=True):
+                self.sequences[hole] = self.sequences[mover]
+                self._streams[hole] = self._streams[mover]
+        del self.sequences[kept:], self._streams[kept:]
+        self._chooser = None
+
+
+def _similar(lengths: np.ndarray, budget: int, padding: int) -> list[tuple[int, int]]:
+    """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each).
+
+    A length that would cost the run more than `padding` begins the next one, and so does the first above zero.
+    """
+    runs: list[tuple[int, int]] = []
+    begin = 0
+    for end in range(1, len(lengths) + 1):
+        if end < len(lengths) and (end + 1 - begin) * lengths[end] <= budget:
+            longest = lengths[end - 1]
+            if lengths[end] == 0 or (longest > 0 and (end - begin) * (lengths[end] - longest) <= padding):
+                continue
+        runs.append((begin, end))
+        begin = end
+    return runs

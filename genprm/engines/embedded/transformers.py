@@ -1,0 +1,230 @@
+"""The embedded engine: a causal language model of transformers, decoded in one background thread.
+
+Requests wait in a queue; before every step the thread lets waiting samples into the running batch, so that no
+conversation waits for the slowest other one (`genprm.engines.embedded.batch`).
+
+- Text: prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is
+  exactly one); special tokens in the prompt are parsed. The end token is not part of the text, other added tokens
+  are. A stop string ends the text: what the same token held after it is cut.
+- Seeds: the same request with the same seed gives the same text whatever else is in flight, as far as rounding
+  allows: the shape of the batch may change the last bits of a logit, which can tip a near tie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM
+
+from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.embedded.batch import Batch, Decoding
+from genprm.engines.embedded.prefixes import PrefixCache
+from genprm.engines.embedded.slots import ATTENTION
+from genprm.engines.tokenizer import ModelTokenizer
+from genprm.records import Message, Provenance
+from genprm.settings import EngineSettings
+
+_PATIENCE = 4
+"""Decoding steps that a waiting sample is at most kept from joining, so that others may join with it."""
+_COMPANY = 8
+"""Samples join at once when they are at least one for so many that are being decoded."""
+
+
+class _Request:
+    """One call of `complete`: gathers its samples and wakes the caller's event loop when all are there."""
+
+    def __init__(self, n: int) -> None:
+        self.cancelled = False
+        self._completions: list[Completion | None] = [None] * n
+        self._missing = n
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[list[Completion]] = self._loop.create_future()
+
+    def put(self, index: int, completion: Completion) -> None:
+        self._completions[index] = completion
+        self._missing -= 1
+        if not self._missing:
+            self._wake(self._succeed)
+
+    def fail(self, error: EngineError) -> None:
+        self._wake(self._refuse, error)
+
+    def _succeed(self) -> None:
+        if not self.future.done():
+            self.future.set_result([completion for completion in self._completions if completion is not None])
+
+    def _refuse(self, error: EngineError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def _wake(self, action: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(action, *arguments)
+        except RuntimeError:
+            # The event loop is closed: nobody waits for the result any more.
+            self.cancelled = True
+
+
+class TransformersEngine:
+    """A model of transformers behind the `Engine` interface. Works from any number of event loops in turn.
+
+    Raises:
+        EngineError: the model or its tokenizer cannot be loaded.
+    """
+
+    def __init__(self, model: str, settings: EngineSettings) -> None:
+        self._name = model
+        self._settings = settings
+        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._model = _load(model, settings)
+        self._batch: Batch | None = Batch(
+            self._model,
+            self._tokenizer.vocabulary,
+            self._tokenizer.ends,
+            self._tokenizer.size,
+            settings.max_batch,
+            PrefixCache(settings.prefix_cache_mb * 2**20),
+        )
+        self._waiting: deque[Decoding] = deque()
+        self._waited = 0
+        self._requests: set[_Request] = set()
+        self._changed = threading.Condition()
+        self._failure: EngineError | None = None
+        self._thread: threading.Thread | None = None
+        self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    @property
+    def model(self) -> str:
+        """Path or hub id of the weights."""
+        return self._name
+
+    @property
+    def provenance(self) -> Provenance:
+        """This engine and the version of transformers; log-probabilities are raw."""
+        return Provenance("transformers", importlib.metadata.version("transformers"), "raw")
+
+    @property
+    def prompt_tokens_seen(self) -> int:
+        """Prompt tokens of all requests so far."""
+        return 0 if self._batch is None else self._batch.tokens_seen
+
+    @property
+    def prefix_tokens_reused(self) -> int:
+        """Those of them that were not computed, because an earlier or a simultaneous request had them."""
+        return 0 if self._batch is None else self._batch.tokens_reused
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
+        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+        return self._tokenizer.render(messages, prefill)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
+
+        Cancelling the awaiting task drops its rows from the batch.
+
+        Raises:
+            ContextFull: the prompt leaves no room in the context.
+            EngineError: the prompt is empty, or the engine is closed or dead.
+        """
+        ids = tuple(self._tokenizer.prompt(prompt))
+        loop = asyncio.get_running_loop()
+        async with self._limits.setdefault(loop, asyncio.Semaphore(self._settings.max_in_flight)):
+            request = _Request(n)
+            self._submit(request, ids, sampling, n, min(self._tokenizer.context - len(ids), sampling.max_tokens))
+            try:
+                return await request.future
+            finally:
+                request.cancelled = True
+                with self._changed:
+                    self._requests.discard(request)
+
+    def _submit(self, request: _Request, ids: tuple[int, ...], sampling: Sampling, n: int, limit: int) -> None:
+        samples = [
+            Decoding(ids, sampling, i, limit, lambda: request.cancelled, lambda done, i=i: request.put(i, done))  # type: ignore[misc]
+            for i in range(n)
+        ]
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="genprm-engine", daemon=True)
+                self._thread.start()
+            self._requests.add(request)
+            self._waiting.extend(samples)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            if self._model.device.type == "cpu":
+                torch.set_num_threads(1)
+            with torch.inference_mode():
+                while self._failure is None:
+                    self._turn()
+        except BaseException as error:  # whatever ended the thread, nobody may be left waiting for it
+            self._fail(EngineError(f"model {self._name}: the engine died: {type(error).__name__}: {error}"), error)
+
+    def _turn(self) -> None:
+        batch = self._batch
+        assert batch is not None
+        with self._changed:
+            while not self._waiting and not len(batch) and self._failure is None:
+                self._changed.wait()
+            batch.drop()
+            joining = self._joining(len(batch))
+        if self._failure is None and joining:
+            batch.join(joining)
+        if self._failure is None and len(batch):
+            batch.step()
+
+    def _joining(self, decoding: int) -> list[Decoding]:
+        """The waiting samples that join now: none while it pays to read more prompts in one pass later."""
+        self._waited = self._waited + 1 if self._waiting else 0
+        if self._waited <= _PATIENCE and len(self._waiting) * _COMPANY < decoding:
+            return []
+        self._waited = 0
+        joining: list[Decoding] = []
+        while self._waiting and decoding + len(joining) < self._settings.max_batch:
+            sample = self._waiting.popleft()
+            if not sample.dropped():
+                joining.append(sample)
+        return joining
+
+    def _fail(self, error: EngineError, cause: BaseException | None = None) -> None:
+        error.__cause__ = cause
+        with self._changed:
+            self._failure = self._failure or error
+            self._waiting.clear()
+            requests, self._requests = self._requests, set()
+            self._changed.notify()
+        for request in requests:
+            request.fail(self._failure)
+
+    async def close(self) -> None:
+        """Free the model. Requests in flight fail with EngineError."""
+        self._fail(EngineError(f"model {self._name}: the engine is closed"))
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._batch = self._model = None
+
+
+def _load(model: str, settings: EngineSettings) -> Any:
+    cuda = torch.cuda.is_available()
+    dtype: Any = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": "auto" if cuda else torch.float32}
+    try:
+        weights = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION
+        )
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
+    return weights.to("cuda" if cuda else "cpu").eval()

@@ -1,0 +1,85 @@
+"""Engines that batch by themselves, in other processes: every sample is sent to them as a request of its own."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.remote.calls import Calls
+from genprm.engines.tokenizer import ModelTokenizer
+from genprm.records import Message, Provenance
+from genprm.seeds import sample_seed
+from genprm.settings import EngineSettings
+
+
+class RemoteBatchingEngine(ABC):
+    """What such engines share behind the `Engine` interface: tokens in and out, one event loop, the counts.
+
+    Works from any number of event loops at once. `kind` names the backend.
+
+    Raises:
+        EngineError: there is no tokenizer.
+    """
+
+    def __init__(self, kind: str, model: str, settings: EngineSettings) -> None:
+        self._name = model
+        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._calls = Calls(f"genprm-{kind}", settings.max_in_flight)
+        self._prompt_tokens_seen = 0
+        self._prefix_tokens_reused = 0
+
+    @property
+    def model(self) -> str:
+        """Path or hub id of the weights."""
+        return self._name
+
+    @property
+    @abstractmethod
+    def provenance(self) -> Provenance:
+        """Which engine this is, and how its log-probabilities are to be read."""
+
+    @property
+    def prompt_tokens_seen(self) -> int:
+        """Prompt tokens of all requests so far."""
+        return self._prompt_tokens_seen
+
+    @property
+    def prefix_tokens_reused(self) -> int:
+        """Those of them that were not computed again; 0 where the engine does not say."""
+        return self._prefix_tokens_reused
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
+        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+        return self._tokenizer.render(messages, prefill)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
+
+        Cancelling the awaiting task ends its requests in the engine.
+
+        Raises:
+            ContextFull: the prompt leaves no room in the context.
+            EngineError: the prompt is empty, the engine is closed or dead, or it refuses a request.
+        """
+        ids = self._tokenizer.prompt(prompt)
+        return await self._calls.run(
+            [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
+        )
+
+    async def close(self) -> None:
+        """Free what the engine holds. Requests in flight fail with EngineError."""
+        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
+
+    def _count(self, prompt_tokens: int, reused: int) -> None:
+        self._prompt_tokens_seen += prompt_tokens
+        self._prefix_tokens_reused += reused
+
+    @abstractmethod
+    async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
+        """One completion of the prompt `ids`."""
+
+    @abstractmethod
+    async def _shut_down(self) -> None:
+        """Free what the engine holds; on the event loop, when no request is left."""

@@ -1,0 +1,1 @@
+"""Predictions on labelled solutions, and their metrics (paper 5.2)."""

@@ -1,0 +1,81 @@
+"""Anyone's predictions as JSON lines, read for scoring (`genprm score`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genprm.data_sets.rows import (
+    InputError,
+    bad_field,
+    id_field,
+    json_rows,
+    shares_field,
+    shown,
+    text_field,
+    whole_field,
+)
+from genprm.records import NO_ERROR
+from genprm.verification.rewards import first_error
+
+DEFAULT_SUBSET = "all"
+"""Subset of rows that name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """A case's label and prediction; prediction None is never right."""
+
+    id: str
+    subset: str
+    label: int
+    prediction: int | None
+
+
+def _complete(rewards: Sequence[float]) -> bool:
+    """Whether the rewards cover all steps: they may end at the first one below the threshold."""
+    return first_error(rewards) != len(rewards) - 1
+
+
+def _from_rewards(row: Mapping[str, Any], label: int, where: str) -> int:
+    rewards = shares_field(row, "rewards", where)
+    if label >= len(rewards) and _complete(rewards):
+        raise bad_field(where, "label", label, f"{NO_ERROR} or a step index below the {len(rewards)} rewards")
+    return first_error(rewards)
+
+
+def _prediction(row: Mapping[str, Any], label: int, where: str) -> int | None:
+    if "prediction" in row:
+        allowed = f"a whole number from {NO_ERROR} (no error), or null"
+        if row["prediction"] is None:
+            return None
+        return whole_field(row, "prediction", where, NO_ERROR, None, allowed)
+    if "rewards" in row:
+        return _from_rewards(row, label, where)
+    found = ", ".join(row)
+    raise InputError(f"{where}: field 'prediction' is missing, allowed: 'prediction' or 'rewards' (found: {found})")
+
+
+def read_predictions(lines: Iterable[str], source: str = "input") -> list[PredictionRow]:
+    """Rows `{"id", "subset"?, "label", "prediction": int | null}`, or with `"rewards": [float]` for a prediction.
+
+    With rewards the prediction is the first index below 0.5, else -1; where both are given, `prediction` counts.
+    Other fields are ignored.
+
+    Raises:
+        InputError: a line is not such a row, an id comes twice in a subset, or there are no rows.
+    """
+    rows: list[PredictionRow] = []
+    seen: dict[tuple[str, str], str] = {}
+    for where, row in json_rows(lines, source):
+        identity = id_field(row, where)
+        subset = text_field(row, "subset", where) if row.get("subset") is not None else DEFAULT_SUBSET
+        label = whole_field(row, "label", where, NO_ERROR, None, f"a whole number from {NO_ERROR} (no error)")
+        if (subset, identity) in seen:
+            raise InputError(f"{where}: id {shown(identity)} is already used at {seen[subset, identity]}")
+        seen[subset, identity] = where
+        rows.append(PredictionRow(identity, subset, label, _prediction(row, label, where)))
+    if not rows:
+        raise InputError(f"{source}: no predictions, allowed: at least one JSON line")
+    return rows

@@ -1,0 +1,1 @@
+"""Step labels from Monte-Carlo scores (paper 4.2)."""

@@ -1,0 +1,137 @@
+"""From Monte-Carlo scores to a label for every step: relative progress estimation (paper 4.2, table 3), and the
+first wrong step as a change point (ours)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from genprm.data_sets.rows import counts_field, id_field, json_rows, share_field, shares_field
+from genprm.labels.change_point import error_free
+from genprm.records import NO_ERROR, StepLabels, StepScores
+from genprm.settings import LabelVariant
+
+ROUNDING = 1e-9
+"""Scores are shares of rollouts written as binary fractions: 0.7 - 0.8 must still count as -0.1."""
+
+
+def zero_from_first_zero(mc: Sequence[float]) -> list[float]:
+    """Scores with everything after the first 0 set to 0: nothing is reached through a step that reaches nothing.
+
+    >>> zero_from_first_zero([0.5, 0.0, 0.25])
+    [0.5, 0.0, 0.0]
+    """
+    alive = True
+    result = []
+    for score in mc:
+        alive = alive and score > 0
+        result.append(score if alive else 0.0)
+    return result
+
+
+def _ratio(before: float, after: float) -> float:
+    """MC after the step over MC before it; 0/0 is 0.
+
+    A positive score from a state scored 0 can only be the first step's, where Pass@1 missed every answer. There
+    the ratio has no value; the step has lost nothing, so its progress is 1.
+    """
+    if before > 0:
+        return after / before
+    return 1.0 if after > 0 else 0.0
+
+
+def step_progress(scores: StepScores, variant: LabelVariant) -> list[float]:
+    """Progress P_t of every step, after zero propagation.
+
+    ratio: MC(s_t, a_t) / MC(s_t), in [0, inf); difference: MC(s_t, a_t) - MC(s_t), in [-1, 1]; hard: MC(s_t, a_t)
+    itself; changepoint: the probability that no step up to and including t is wrong, in [0, 1]. MC(s_1) is Pass@1
+    of the generation phase, MC(s_t) is the score of the step before.
+    """
+    after = zero_from_first_zero(scores.mc)
+    before = [scores.pass_at_1, *after[:-1]]
+    if variant.estimator == "changepoint":
+        return error_free(scores.pass_at_1, after, scores.rollouts)
+    if variant.estimator == "ratio":
+        return [_ratio(b, a) for b, a in zip(before, after, strict=True)]
+    if variant.estimator == "difference":
+        return [a - b for b, a in zip(before, after, strict=True)]
+    return after
+
+
+def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
+    """Labels of one solution: 1 iff progress reaches epsilon (hard: iff MC > 0).
+
+    From the first step with MC = 0 on every label is 0 under every estimator (the paper's first erroneous step).
+    Before it a 0 may be followed by a 1: labels are not monotone.
+
+    Raises:
+        ValueError: no steps.
+    """
+    if not scores.mc:
+        raise ValueError(f"solution {scores.solution_id!r} has no step scores")
+    progress = step_progress(scores, variant)
+    alive = [score > 0 for score in zero_from_first_zero(scores.mc)]
+    if variant.estimator == "hard":
+        labels = [int(a) for a in alive]
+    else:
+        labels = [int(a and p >= variant.epsilon - ROUNDING) for a, p in zip(alive, progress, strict=True)]
+    return StepLabels(
+        solution_id=scores.solution_id,
+        estimator=variant.estimator,
+        epsilon=variant.epsilon,
+        progress=progress,
+        labels=labels,
+        first_error=labels.index(0) if 0 in labels else NO_ERROR,
+    )
+
+
+class Found(NamedTuple):
+    """Labels against known first errors, up to and including them: a hit is a first wrong step labelled 0, a false
+    alarm a right step before it labelled 0."""
+
+    hits: int
+    alarms: int
+    wrong: int
+
+    @property
+    def f1(self) -> float:
+        """In percent; 0 when there is nothing to find."""
+        return 200 * self.hits / (self.hits + self.alarms + self.wrong) if self.alarms or self.wrong else 0.0
+
+
+def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
+    """What pairs of labels and the true first error (NO_ERROR without one) come to."""
+    hits = alarms = wrong = 0
+    for labels, first in rows:
+        wrong += first != NO_ERROR
+        hits += first != NO_ERROR and labels[first] == 0
+        alarms += list(labels if first == NO_ERROR else labels[:first]).count(0)
+    return Found(hits, alarms, wrong)
+
+
+def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "input") -> list[StepLabels]:
+    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`). The estimator
+    changepoint needs `"rollouts": [per step]` too: how many are behind each score.
+
+    Raises:
+        InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
+    """
+    return [label_steps(_scores(row, where, variant), variant) for where, row in json_rows(lines, source)]
+
+
+def _scores(row: dict[str, Any], where: str, variant: LabelVariant) -> StepScores:
+    mc = shares_field(row, "mc", where)
+    counted = variant.estimator == "changepoint"
+    return StepScores(
+        solution_id=id_field(row, where),
+        problem_id="",
+        pass_at_1=share_field(row, "pass_at_1", where),
+        mc=mc,
+        rollouts=counts_field(row, "rollouts", where, len(mc)) if counted else [],
+        tokens=0,
+    )
+
+
+def label_json(labels: StepLabels) -> dict[str, object]:
+    """The output row of `genprm label`: `{"id", "progress", "labels"}`."""
+    return {"id": labels.solution_id, "progress": labels.progress, "labels": labels.labels}

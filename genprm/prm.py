@@ -1,0 +1,318 @@
+"""GenPRM for use: load a checkpoint, score the steps of a solution, read why.
+
+>>> prm = GenPRM.load("miniature/rationale")                                        # doctest: +SKIP
+>>> result = prm.score("Tom has 3 keys and gets 4 more. How many?", ["3 + 4 = 8"], votes=4)  # doctest: +SKIP
+>>> result.first_error, result.paths[0].steps[0].analysis                            # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, get_args
+
+from genprm.data_sets.rows import InputError, shown
+from genprm.engines import MINIATURE, open_engine, resolve_model
+from genprm.engines.base import Engine, EngineError
+from genprm.evaluation.evaluate import evaluate_cases
+from genprm.event_loops import BackgroundLoop, together
+from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.profiles import load_profile
+from genprm.records import BenchmarkCase, Prediction, Verification
+from genprm.sandbox import open_sandbox
+from genprm.sandbox.base import Sandbox
+from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings
+from genprm.verification.published import is_published, published_settings
+from genprm.verification.rewards import Reading, first_error, rewards
+from genprm.verification.verifier import Verifier
+from genprm.verification.voting import majority_rewards
+
+MODES: tuple[str, ...] = get_args(Mode)
+THRESHOLD = 0.5
+"""A step is wrong when its reward is below this (ProcessBench)."""
+_IN_PROCESS = ("transformers", "vllm")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The judgement of one solution.
+
+    `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
+    0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
+    step t: `analysis`, `code`, `output`, `verdict`, `reward`, and `forced` where the verdict had to be asked for.
+    `tokens` were generated, `prompt_tokens` read. `reading` says what the rewards were read from.
+    """
+
+    rewards: list[float]
+    first_error: int
+    paths: list[Verification]
+    mode: str
+    reading: Reading
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated over all paths."""
+        return sum(path.tokens for path in self.paths)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens read over all paths, each once."""
+        return sum(path.prompt_tokens for path in self.paths)
+
+    def __repr__(self) -> str:
+        rewards = ", ".join(f"{reward:.2f}" for reward in self.rewards)
+        votes = len(self.paths)
+        return f"Result(first_error={self.first_error}, rewards=[{rewards}], mode={self.mode!r}, votes={votes})"
+
+
+def check_solution(problem: str, steps: Sequence[str]) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        InputError: no problem text, no steps, or a step that is not text.
+    """
+    if not isinstance(problem, str) or not problem.strip():
+        raise InputError(f"problem is {shown(problem)}, allowed: a non-empty string")
+    if isinstance(steps, str) or not steps:
+        raise InputError(f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step")
+    for index, step in enumerate(steps):
+        if not isinstance(step, str) or not step.strip():
+            raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
+
+
+def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
+    """The mode, if there is one of that name. `further` are the other words that are allowed where it was given.
+
+    Raises:
+        InputError: there is none; the message names all that is allowed.
+    """
+    if mode not in MODES:
+        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join([*MODES, *further])}")
+    return mode  # type: ignore[return-value]
+
+
+def check_votes(votes: int) -> int:
+    """The number of verification paths, if it is one.
+
+    Raises:
+        InputError: it is below 1.
+    """
+    if not isinstance(votes, int) or votes < 1:
+        raise InputError(f"votes is {shown(votes)}, allowed: a whole number from 1")
+    return votes
+
+
+def case_id(problem: str, steps: Sequence[str]) -> str:
+    """Names a solution by its content, so that it is sampled alike whenever and wherever it is scored."""
+    return hashlib.sha256(json.dumps([problem, *steps]).encode()).hexdigest()[:16]
+
+
+async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
+    """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
+    name = case_id(problem, steps)
+    paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
+    mean = majority_rewards([rewards(path) for path in paths])
+    return Result(mean, first_error(mean, THRESHOLD), paths, mode, verifier.reading())
+
+
+def engine_settings(engine: str, **changes: Any) -> EngineSettings:
+    """Settings of the engine called `engine`: transformers, vllm, or the URL of a completions server.
+
+    Raises:
+        InputError: none of these.
+    """
+    if engine.startswith(("http://", "https://")):
+        return EngineSettings(backend="openai", url=engine, **changes)
+    if engine not in _IN_PROCESS:
+        raise InputError(f"engine is {shown(engine)}, allowed: {', '.join(_IN_PROCESS)}, or the URL of a server")
+    return EngineSettings.model_validate({"backend": engine, **changes})
+
+
+def model_manifest(
+    model: str, system: str | None = None, verifier: VerifierSettings | None = None
+) -> CheckpointManifest:
+    """What is known about how a model is asked.
+
+    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does, the
+    published checkpoints as `genprm.verification.published` says; any other model as the paper does, in full mode.
+    `verifier` takes the place of all that, `system` that of the system message.
+
+    Raises:
+        ValueError: the checkpoint's `genprm.json` cannot be read.
+        InputError: a published checkpoint, and its system message is nowhere to be had.
+    """
+    manifest = read_manifest(Path(resolve_model(model, weights=False))) or CheckpointManifest()
+    verifier = verifier or manifest.verifier
+    if verifier is None and is_published(model):
+        verifier = published_settings(model, system)
+    if verifier is None:
+        known = model.startswith(MINIATURE)
+        verifier = load_profile("miniature").rationales.verifier if known else VerifierSettings()
+    if system is not None:
+        turns = verifier.format.model_copy(update={"system": system})
+        verifier = verifier.model_copy(update={"format": turns})
+    return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
+
+
+class GenPRM:
+    """A generative process reward model, ready to score solutions.
+
+    Engine and sandbox live in a background thread with an event loop of its own, so the plain methods work
+    anywhere (in a notebook, too) and the `async` ones in any event loop. Close it, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        verifier: VerifierSettings,
+        mode: Mode,
+        live_paths: int = LIVE_PATHS,
+    ) -> None:
+        self._background = BackgroundLoop("genprm")
+        self._engine = engine
+        self._sandbox = sandbox
+        self._verifier = Verifier(engine, sandbox, verifier, live_paths)
+        self.mode = mode
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        engine: str = "transformers",
+        mode: Mode | None = None,
+        *,
+        verifier: VerifierSettings | None = None,
+        sandbox: SandboxSettings | None = None,
+        settings: EngineSettings | None = None,
+        system: str | None = None,
+    ) -> GenPRM:
+        """A model from a directory, the hub, or `miniature/<name>`.
+
+        Args:
+            engine: transformers, vllm, or the URL of an OpenAI-compatible completions server.
+            mode: how steps are judged; the mode the checkpoint was trained in when empty (full if it does not say).
+            verifier: turn format and sampling; those the checkpoint was trained with when empty.
+            settings: everything else about the engine.
+            system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
+                trained with, which is read from its data set otherwise.
+
+        Raises:
+            InputError: no such engine or mode, or no system message for a published checkpoint.
+            EngineError: no such model, or it cannot be loaded.
+            SandboxError: the isolation asked for is not available.
+        """
+        chosen = engine_settings(engine, **(settings.model_dump(exclude={"backend", "url"}) if settings else {}))
+        manifest = model_manifest(str(model), system, verifier)
+        if manifest.adapter is not None:
+            raise EngineError(
+                f"model {str(model)!r} was trained to verify whole solutions ({manifest.adapter}): "
+                "`genprm evaluate` asks it, a verifier does not"
+            )
+        wanted = check_mode(mode or manifest.inference_mode or "full")
+        opened = open_sandbox(sandbox or SandboxSettings())
+        assert manifest.verifier is not None
+        return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted, chosen.live_paths)
+
+    def score(self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None) -> Result:
+        """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
+
+        Raises:
+            InputError: empty problem or steps, votes below 1, no such mode.
+            EngineError, SandboxError: they cannot go on.
+        """
+        return self.score_many([(problem, steps)], votes, mode)[0]
+
+    def score_many(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Result]:
+        """Like `score`, for many (problem, steps) at once, in order; `progress(1)` after each."""
+        return self._background.run(self._score_many(solutions, votes, mode, progress)).result()
+
+    async def score_async(
+        self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None
+    ) -> Result:
+        """`score` as a coroutine."""
+        return (await self.score_many_async([(problem, steps)], votes, mode))[0]
+
+    async def score_many_async(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Result]:
+        """`score_many` as a coroutine."""
+        return await asyncio.wrap_future(self._background.run(self._score_many(solutions, votes, mode, progress)))
+
+    async def _score_many(
+        self,
+        solutions: Sequence[tuple[str, Sequence[str]]],
+        votes: int,
+        mode: Mode | None,
+        progress: Callable[[int], None] | None,
+    ) -> list[Result]:
+        wanted = check_mode(mode or self.mode)
+        check_votes(votes)
+        for problem, steps in solutions:
+            check_solution(problem, steps)
+
+        async def scored(problem: str, steps: Sequence[str]) -> Result:
+            result = await score_solution(self._verifier, problem, steps, votes, wanted)
+            if progress is not None:
+                progress(1)
+            return result
+
+        return await together([scored(problem, steps) for problem, steps in solutions])
+
+    def evaluate(
+        self,
+        cases: Sequence[BenchmarkCase],
+        votes: int = 1,
+        mode: Mode | None = None,
+        progress: Callable[[int], None] = lambda finished: None,
+    ) -> list[Prediction]:
+        """Predictions for benchmark cases, in order; each path goes as far as some metric needs it.
+
+        Raises:
+            InputError: votes below 1, no such mode.
+            EngineError, SandboxError: they cannot go on.
+        """
+        wanted = check_mode(mode or self.mode)
+        check_votes(votes)
+        work = evaluate_cases(cases, self._verifier, wanted, votes, THRESHOLD, progress)
+        return self._background.run(work).result()
+
+    def reading(self) -> Reading:
+        """How the rewards given so far were read."""
+        return self._verifier.reading()
+
+    def close(self) -> None:
+        """Free the model and kill every interpreter. Closing twice is harmless."""
+        if self._background.running:
+            self._background.run(self._close()).result()
+            self._background.stop()
+
+    async def _close(self) -> None:
+        await self._engine.close()
+        await self._sandbox.close()
+
+    def __enter__(self) -> GenPRM:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"GenPRM({self._engine.model!r}, mode={self.mode!r})"

@@ -1,0 +1,127 @@
+"""Texts as marked token ids: the two ways in which published models tell where a step ends.
+
+A mark is appended as a token id. Written into the text and tokenised with it, it can merge with what stands around
+it and is then no longer the token that the model was trained to answer at.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from genprm.engines.base import EngineError
+from genprm.reward_models.forward import MarkedTokens
+
+REPLY = "\u2063reply\u2063"
+"""Stands for what the assistant says while a chat template is applied; no template or problem holds it."""
+
+_NUMBERED = re.compile(r"Step \d+\s*:")
+_LINE_BREAK = re.compile(r"\s*\n\s*")
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text; special tokens in it are parsed, none are added."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def numbered(steps: Sequence[str]) -> list[str]:
+    """Each step on its own with `Step n:` before it, unless it begins so already.
+
+    >>> numbered(["Add.", "Step 2: Divide."])
+    ['Step 1: Add.', 'Step 2: Divide.']
+    """
+    stripped = [step.strip() for step in steps]
+    return [
+        step if _NUMBERED.match(step) else f"Step {number}: {step}" for number, step in enumerate(stripped, start=1)
+    ]
+
+
+def single_line(text: str) -> str:
+    """The text without line breaks, for models that take every line for a step.
+
+    >>> single_line("So\\n  x = 2.")
+    'So x = 2.'
+    """
+    return _LINE_BREAK.sub(" ", text.strip())
+
+
+def marked_pieces(tokenizer: Any, lead: str, pieces: Sequence[str], mark: int, tail: str = "") -> MarkedTokens:
+    """`lead`, then each piece with the token `mark` behind it, then `tail`; each is tokenised on its own.
+
+    This is what a tokenizer makes of a text in which the mark is a special token. With an empty lead, what comes
+    before the first step belongs to the first piece.
+    """
+    ids = encode(tokenizer, lead) if lead else []
+    marks: list[int] = []
+    for piece in pieces:
+        ids += encode(tokenizer, piece)
+        marks.append(len(ids))
+        ids.append(mark)
+    return MarkedTokens(ids + (encode(tokenizer, tail) if tail else []), marks)
+
+
+def encode_at(tokenizer: Any, text: str) -> tuple[list[int], list[int]]:
+    """Token ids of a text, and the character at which each begins."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return encoded["input_ids"], [start for start, _ in encoded["offset_mapping"]]
+
+
+def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) -> MarkedTokens:
+    """Lines tokenised as one text (BOS before it where the tokenizer has one), `mark` put in behind each line.
+
+    For tokenizers that treat the beginning of a text differently from its middle (Llama 2, Mistral). The line
+    breaks stay: line, mark, break, line, mark.
+
+    Raises:
+        EngineError: a token reaches over the end of a line.
+    """
+    text = "\n".join(lines)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    spans: list[tuple[int, int]] = encoded["offset_mapping"]
+    begins = [begin for begin, _ in spans]
+    ids = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+    marks: list[int] = []
+    position = end = 0
+    for line in lines:
+        end += len(line)
+        stop = bisect_left(begins, end)
+        if stop and spans[stop - 1][1] > end:
+            raise EngineError(
+                f"model {model!r}: a token reaches over the end of a line; not the published tokenizer"
+            )
+        ids += encoded["input_ids"][position:stop]
+        marks.append(len(ids))
+        ids.append(mark)
+        position, end = stop, end + 1
+    return MarkedTokens(ids, marks)
+
+
+def render(tokenizer: Any, model: str, messages: Sequence[dict[str, str]], open_turn: bool = False) -> str:
+    """A conversation as text by the checkpoint's own template, with an opened assistant turn if asked for.
+
+    Raises:
+        EngineError: there is no template.
+    """
+    if not tokenizer.chat_template:
+        raise EngineError(f"model {model!r}: the tokenizer has no chat template")
+    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=open_turn))
+
+
+def around_replies(tokenizer: Any, model: str, messages: Sequence[dict[str, str]]) -> list[str]:
+    """The texts before, between and behind the assistant's replies, each of which `messages` holds as `REPLY`.
+
+    Raises:
+        EngineError: there is no chat template, or it does not render replies as they are.
+    """
+    texts = render(tokenizer, model, messages).split(REPLY)
+    if len(texts) != 1 + sum(message["role"] == "assistant" for message in messages):
+        raise EngineError(f"model {model!r}: the chat template does not render an assistant turn as it is")
+    return texts
+
+
+def token_at(begins: Sequence[int], character: int) -> int:
+    """Index of the token that holds a character; `begins` are the characters at which tokens begin, ascending."""
+    return bisect_right(begins, character) - 1

@@ -1,0 +1,206 @@
+r"""ThinkPRM: one long verification of all steps, a verdict per step and P(yes) for the whole (arXiv 2504.16828).
+
+The input is the one its published checkpoints were trained on. More thinking comes in two ways: several paths,
+whose scores are averaged (parallel), or rounds in which the model is made to check again (sequential).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.chat import before_turn
+from genprm.event_loops import together
+from genprm.prm import case_id
+from genprm.records import Message
+from genprm.reward_models.base import SolutionScore
+from genprm.reward_models.generative import GenerativeRewardModel
+from genprm.verification.path import request_seed
+from genprm.verification.rewards import UNDECIDED, VERDICT_LOGPROBS, read_reward
+from genprm.verification.voting import majority_rewards
+
+PROMPT = (
+    "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"
+    "[Solution]\n\n{solution}\n\n"
+    "Review and critique each step in the proposed solution to determine whether each step is correct. "
+    "If the solution is incomplete, only verify the provided steps."
+)
+OPENING = "\nLet's verify step by step:"
+ASKED = "Is the solution correct?"
+QUESTION = f"\n{ASKED}"
+STOPS = ("</think>", ASKED)
+RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
+"""What each further round of thinking begins with, at most three."""
+MAX_TOKENS = 8192
+TEMPERATURE = 0.7
+_STEP_PREFIX = re.compile(r"Step \d+:")
+_VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*\}", re.MULTILINE)
+
+
+def question(problem: str, steps: Sequence[str]) -> str:
+    """What the model is asked about a solution."""
+    return PROMPT.format(problem=problem, solution=solution_text(steps))
+
+
+def solution_text(steps: Sequence[str]) -> str:
+    """Steps numbered from 1, a line each.
+
+    >>> solution_text(["Step 1: Add.", "Divide."])
+    'Step 1: Add.\\nStep 2: Divide.'
+    """
+    bare = [_STEP_PREFIX.sub("", step).strip() for step in steps]
+    return "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, start=1))
+
+
+def read_verdicts(text: str, steps: int) -> list[float]:
+    r"""A reward per step from the boxed verdicts: 1 correct, 0 incorrect, 0.5 where there is none.
+
+    A verdict belongs to the step whose heading (`Step n` at line start) came last, or else to the step after that
+    of the verdict before it. A later verdict on the same step replaces an earlier one.
+
+    >>> read_verdicts("Step 1: fine \\boxed{correct}\nStep 3: \\boxed{incorrect}", 3)
+    [1.0, 0.5, 0.0]
+    """
+    rewards = [UNDECIDED] * steps
+    current, headed = 0, False
+    for heading, verdict in _VERDICT.findall(text):
+        if heading:
+            current, headed = int(heading), True
+            continue
+        current, headed = (current if headed else current + 1), False
+        if 1 <= current <= steps:
+            rewards[current - 1] = float(verdict == "correct")
+    return rewards
+
+
+def read_outcome(positions: Iterable[Mapping[str, float]]) -> float:
+    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next tokens.
+
+    A tokenizer has the word and the space before it in one token or in two: the first position at which a space
+    alone is not the most probable token is the one that is read.
+
+    >>> read_outcome([{" ": math.log(0.9)}, {"yes": math.log(0.25), "No": math.log(0.25)}])
+    0.5
+    """
+    logprobs = next((top for top in positions if not max(top, key=top.__getitem__).isspace()), {})
+    mass: dict[str, float] = {}
+    for token, logprob in logprobs.items():
+        word = token.strip().capitalize()
+        mass[word] = mass.get(word, 0.0) + math.exp(logprob)
+    reward, _ = read_reward({word: math.log(share) for word, share in mass.items() if share})
+    return reward
+
+
+def average(paths: Sequence[SolutionScore]) -> SolutionScore:
+    """Parallel scaling: the verifications of one solution as one score, verdicts and outcomes averaged.
+
+    Raises:
+        ValueError: no paths.
+    """
+    verdicts = [path.rewards for path in paths]
+    return SolutionScore(
+        rewards=majority_rewards(verdicts),
+        path_rewards=verdicts,
+        prompt_tokens=sum(path.prompt_tokens for path in paths),
+        tokens=sum(path.tokens for path in paths),
+        outcome=statistics.fmean(UNDECIDED if path.outcome is None else path.outcome for path in paths),
+    )
+
+
+@dataclass(slots=True)
+class _Path:
+    """One verification while it is written."""
+
+    text: str = OPENING
+    outcome: float = UNDECIDED
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+    def count(self, completion: Completion, first: bool) -> None:
+        """Each token of the prompt counts once; what was read before is not read again."""
+        self.tokens += completion.tokens
+        self.prompt_tokens += completion.prompt_tokens if first else 0
+
+
+class ThinkPRM(GenerativeRewardModel):
+    """`votes` independent verifications of `rounds` rounds of thinking each.
+
+    The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
+    path that filled the context before it could be asked.
+
+    Args:
+        generation_prompt: whether an answer begins as the template's generation prompt does, which may open a
+            thought (the published models), or as a finished turn, which is what training here reads.
+
+    Raises:
+        ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
+    """
+
+    def __init__(
+        self, engine: Engine, votes: int = 1, rounds: int = 1, seed: int = 0, generation_prompt: bool = True
+    ) -> None:
+        super().__init__(engine)
+        if votes < 1:
+            raise ValueError(f"votes is {votes}, allowed: a whole number from 1")
+        if not 1 <= rounds <= len(RETHINK) + 1:
+            raise ValueError(f"rounds is {rounds}, allowed: 1 to {len(RETHINK) + 1}")
+        self._votes = votes
+        self._rounds = rounds
+        self._seed = seed
+        self._generation_prompt = generation_prompt
+
+    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+        """All paths at once."""
+        return average(await together([self.verify(problem, steps, path) for path in range(self._votes)]))
+
+    async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
+        """One path; its number (from 0) decides its seed, whatever the number of votes."""
+        path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
+        verdicts = read_verdicts(path.text, len(steps))
+        return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
+
+    def _prompt(self, problem: str, steps: Sequence[str]) -> str:
+        asked = [Message("user", question(problem, steps))]
+        if self._generation_prompt:
+            return self.engine.render(asked, prefill="")
+        return before_turn(self.engine, asked, OPENING)
+
+    async def _verify(self, prompt: str, name: str, number: int) -> _Path:
+        path = _Path()
+        try:
+            await self._write(path, prompt, name, number)
+            path.outcome = await self._ask(path, prompt)
+        except ContextFull:  # what was written up to here counts; the solution as a whole is not decided
+            pass
+        return path
+
+    async def _write(self, path: _Path, prompt: str, name: str, number: int) -> None:
+        for turn in range(self._rounds):
+            if turn:
+                path.text += RETHINK[turn - 1]
+            sampling = Sampling(
+                max_tokens=MAX_TOKENS,
+                temperature=TEMPERATURE,
+                stop=STOPS,
+                seed=request_seed(self._seed, name, number, turn, "think"),
+            )
+            (thought,) = await self.engine.complete(prompt + path.text, sampling)
+            path.text += _until_stop(thought)
+            path.count(thought, first=turn == 0)
+
+    async def _ask(self, path: _Path, prompt: str) -> float:
+        path.text += QUESTION
+        ask = Sampling(max_tokens=2, temperature=0.0, logprobs=VERDICT_LOGPROBS)
+        (answer,) = await self.engine.complete(prompt + path.text, ask)
+        path.count(answer, first=False)
+        return read_outcome(answer.top_logprobs)
+
+
+def _until_stop(thought: Completion) -> str:
+    """What was thought; the question that it may end with is asked again, on a line of its own."""
+    text = thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
+    return text.removesuffix("\n") if thought.stop == ASKED else text

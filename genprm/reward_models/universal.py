@@ -1,0 +1,67 @@
+"""Universal-PRM-7B: one score per prefix of a solution, so one row per step.
+
+Known from its public card: the input, and that the score is the sigmoid of the first output. Not known without
+running the code it ships: the names of its head's tensors, and the position that is scored. The head is therefore
+taken for `score`, one linear layer or two as in other reward models on Qwen2, and read at the last token (EOS).
+A checkpoint that holds anything else is refused with the names and shapes found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from genprm.engines.base import EngineError
+from genprm.reward_models.checkpoint import load_body, load_tokenizer, read_tensors
+from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens
+from genprm.reward_models.heads import linear_head, load_head, two_layer_head
+from genprm.reward_models.layouts import encode, render
+from genprm.settings import EngineSettings
+
+SYSTEM = "You are a helpful assistant."
+REFERENCE_LEAD = "\n\n###\n\nThe reference answer is: "
+NO_REFERENCE = "There is no reference answer for this question."
+_HEAD = "score."
+
+
+def prefix_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
+    """The chat up to each step: problem without a reference answer, steps with a blank line behind each, EOS.
+
+    Raises:
+        EngineError: there is no chat template.
+    """
+    messages = [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": problem + REFERENCE_LEAD + NO_REFERENCE},
+    ]
+    opened = encode(tokenizer, render(tokenizer, model, messages, open_turn=True))
+    rows = []
+    for count in range(1, len(steps) + 1):
+        written = encode(tokenizer, "\n\n".join(steps[:count]) + "\n\n")
+        ids = [*opened, *written, tokenizer.eos_token_id]
+        rows.append(MarkedTokens(ids, [len(ids) - 1]))
+    return rows
+
+
+def load_universal(model: str, settings: EngineSettings) -> ForwardRewardModel:
+    """Universal-PRM-7B, as far as its card says how (see the module).
+
+    Raises:
+        EngineError: a file is missing or wrong, or the head is none of those that are known.
+    """
+    tokenizer, body = load_tokenizer(model), load_body(model, settings)
+    if tokenizer.eos_token_id is None:
+        raise EngineError(f"model {model!r}: the tokenizer has no EOS token, with which its input ends")
+    tensors = read_tensors(model, _HEAD)
+    size = body.config.hidden_size
+    empty = linear_head(size, 1, bias="bias" in tensors) if "weight" in tensors else two_layer_head(size, 1)
+    head = load_head(model, body, empty, _HEAD)
+
+    def reading(states: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(head(states).float()).squeeze(-1)
+
+    return ForwardRewardModel(
+        model, body, lambda problem, steps: prefix_rows(tokenizer, model, problem, steps), reading, settings
+    )

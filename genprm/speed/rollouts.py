@@ -1,0 +1,134 @@
+"""How fast solutions are sampled and rolled out, beside what the engine could do.
+
+- solutions: problems are sampled, a batch at a time, until enough paths are right and enough are wrong.
+- rollouts: the steps of these solutions are scored as the profile says.
+- ceiling of each: its requests once more, all submitted at once, with nothing graded, decided or kept.
+
+As in a run, as many problems or solutions are at work as the engine serves requests, every answer is graded, and
+every finished batch goes to a journal on disk.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from genprm.answers.checker import AnswerChecker
+from genprm.engines import open_engine
+from genprm.engines.base import Engine
+from genprm.journal import Journal, finish
+from genprm.monte_carlo import score_steps
+from genprm.records import Problem, Solution, StepScores
+from genprm.settings import Profile
+from genprm.solutions import sample_solutions
+from genprm.speed.recorded import Recorded, at_once, measured_with
+from genprm.speed.tables import Cell
+from genprm.speed.usage import Usage
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+NEEDS_THE_WORKER = ("x+1/2", "1/2+x")
+"""Answers that only algebra finds equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One way's work and what it cost; `reuse` is the share of prompt tokens that were not computed again."""
+
+    name: str
+    requests: int
+    samples: int
+    tokens: int
+    usage: Usage
+    reuse: float | None
+
+
+class Bench:
+    """Measures the ways, each with an engine of its own that has read nothing of the work before.
+
+    Args:
+        open_engine: an engine of the model that it is given.
+    """
+
+    def __init__(self, open_engine: Callable[[str], Engine], profile: Profile) -> None:
+        self._open_engine = open_engine
+        self._profile = profile
+
+    def runs(self, problems: Sequence[Problem]) -> list[Run]:
+        """Solutions, their ceiling, rollouts, their ceiling."""
+        sampling, scoring = self._profile.solutions, self._profile.monte_carlo
+        with AnswerChecker() as answers:
+            answers.equivalent(*NEEDS_THE_WORKER)
+
+            async def sample(problem: Problem, engine: Engine, journal: Journal) -> list[Solution]:
+                return (await sample_solutions(problem, engine, sampling, answers, journal))[1]
+
+            async def score(solution: Solution, engine: Engine, journal: Journal) -> StepScores:
+                return await score_steps(solution, engine, scoring, answers, journal)
+
+            kept, of_solutions = self._measured("solutions", sampling.model, problems, sample)
+            solutions = [solution for some in kept for solution in some]
+            _, of_rollouts = self._measured("rollouts", scoring.model, solutions, score)
+        return [*of_solutions, *of_rollouts]
+
+    def _measured(
+        self, name: str, model: str, items: Sequence[Item], work: Callable[[Item, Engine, Journal], Awaitable[T]]
+    ) -> tuple[list[T], list[Run]]:
+        """The work on all items as an asset does it, and the requests of it at once."""
+        opened = self._open_engine(model)
+        engine = Recorded(opened)
+        results: dict[int, T] = {}
+        with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "rows.jsonl") as journal:
+
+            async def one(index: int) -> int:
+                results[index] = await work(items[index], engine, journal)
+                return index
+
+            async def everything() -> None:
+                keys = [f"{name} {index}" for index in range(len(items))]
+                limit = self._profile.engine.max_in_flight
+                await finish(journal, keys, one, int, int, in_flight=limit)
+
+            _, usage, reuse = measured_with(opened, everything)
+        again = self._open_engine(model)
+        done, usage_at_once, reuse_at_once = measured_with(again, lambda: at_once(again, engine.requests))
+        size = (len(engine.requests), len(done), sum(completion.tokens for completion in done))
+        runs = [Run(name, *size, usage, reuse), Run(f"{name}, ceiling", *size, usage_at_once, reuse_at_once)]
+        return [results[index] for index in range(len(items))], runs
+
+
+def table(runs: Sequence[Run]) -> list[dict[str, Cell]]:
+    """A row per way: speeds, and how they compare with the ceiling in the row below."""
+    return [row for real, ceiling in zip(runs[::2], runs[1::2], strict=True) for row in _rows(real, ceiling)]
+
+
+def _rows(real: Run, ceiling: Run) -> list[dict[str, Cell]]:
+    return [
+        {
+            "way": run.name,
+            "requests": run.requests,
+            "samples": run.samples,
+            "tokens": run.tokens,
+            "tokens/s": run.tokens / run.usage.seconds,
+            "of ceiling %": 100 * ceiling.usage.seconds / run.usage.seconds,
+            "CPU s": run.usage.cpu_seconds,
+            "of ceiling's CPU %": 100 * ceiling.usage.cpu_seconds / run.usage.cpu_seconds,
+            "prefix hits %": None if run.reuse is None else 100 * run.reuse,
+            "peak MB": run.usage.peak_mb,
+        }
+        for run in (real, ceiling)
+    ]
+
+
+def measure(profile: Profile, problems: Sequence[Problem]) -> tuple[str, list[dict[str, Cell]], list[str]]:
+    """Title, rows and notes of the table, with the models and the engine of `profile`."""
+    runs = Bench(lambda model: open_engine(model, profile.engine), profile).runs(problems)
+    title = f"{len(problems)} problems, {profile.monte_carlo.estimator} K, engine {profile.engine.backend}"
+    notes = [
+        "ceiling: the same requests, submitted at once; nothing is graded, decided or written down.",
+        "of ceiling %: of its speed, in wall time; CPU also counts the process that compares answers.",
+    ]
+    return title, table(runs), notes

@@ -1,0 +1,284 @@
+"""One verification path while it is being judged, turn by turn (paper 4.2 and 4.3).
+
+A conversation only ever grows, so the prompt of a request begins with the prompt and the reply of the one before it
+and the engine's prefix cache serves it. The exceptions go back to the end of the analysis or to before it: a
+forced verdict, and in adaptive mode what follows a verdict that is not sure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.chat import before_turn
+from genprm.records import Message, StepVerification
+from genprm.sandbox.base import Sandbox, Session
+from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
+from genprm.verification.conversation import (
+    ANALYZE_CLOSE,
+    CODE_CLOSE,
+    OUTPUT_CLOSE,
+    VERDICT_LEAD,
+    VERDICT_TAIL,
+    Verdict,
+    analyze_prefill,
+    closed_analysis,
+    output_block,
+    parse_turn,
+    pending_code,
+    verdict_start,
+    verify_prefill,
+)
+from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
+
+_WITH_CODE = frozenset({"full", "code", "text", "code_unrun"})
+EXECUTED = frozenset({"full", "code", "adaptive"})
+"""The modes whose code is run."""
+
+
+def request_seed(seed: int, case_id: str, path: int, step: int, stage: str) -> int:
+    """A 31-bit seed from what a request is for, so that no result depends on what else is in flight."""
+    key = "\x1f".join((str(seed), case_id, str(path), str(step), stage))
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1
+
+
+class VerificationPath:
+    """What lasts from step to step of one path: the interpreter and what is known of the model's reading.
+
+    `prompt_tokens` counts each token of the conversation that the model did not write once, as a prefix cache
+    would, but for the few that follow a verdict which adaptive mode put aside; `context` is the number of tokens
+    read or written when the last request ended. `spellings` are the tokens that stood for Yes or No.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox | None,
+        settings: VerifierSettings,
+        case_id: str,
+        path: int,
+        mode: Mode,
+    ) -> None:
+        self.settings = settings
+        self.mode = mode
+        self.prompt_tokens = 0
+        self.spellings: set[str] = set()
+        self._engine = engine
+        self._sandbox = sandbox
+        self._case_id = case_id
+        self._path = path
+        self._context = 0
+        self._session: Session | None = None
+
+    async def judge(self, messages: Sequence[Message], index: int) -> StepVerification:
+        """Judge the step that the last message shows; `index` is its 0-based number."""
+        return await _Turn(self, messages, index).judge()
+
+    def prompt(self, messages: Sequence[Message], opening: str) -> str:
+        """The conversation up to the assistant turn that is to begin with `opening`."""
+        if not self.settings.format.assistant_header:
+            return self._engine.render(messages)
+        return before_turn(self._engine, messages, opening)
+
+    async def complete(
+        self, prompt: str, index: int, stage: str, max_tokens: int, stop: tuple[str, ...]
+    ) -> Completion:
+        """Let the model go on writing."""
+        sampling = self.settings.sampling
+        request = Sampling(
+            max_tokens=max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            stop=stop,
+            seed=request_seed(self.settings.seed, self._case_id, self._path, index, stage),
+        )
+        return await self._request(prompt, request)
+
+    async def next_token(self, prompt: str) -> Completion:
+        """The most probable next token, with the log-probabilities around it."""
+        return await self._request(prompt, Sampling(max_tokens=1, temperature=0.0, logprobs=VERDICT_LOGPROBS))
+
+    async def _request(self, prompt: str, sampling: Sampling) -> Completion:
+        (completion,) = await self._engine.complete(prompt, sampling)
+        self.prompt_tokens += max(0, completion.prompt_tokens - self._context)
+        self._context = completion.prompt_tokens + completion.tokens
+        self.spellings |= {token for top in completion.top_logprobs for token in top if verdict_word(token)}
+        return completion
+
+    async def run(self, code: str) -> tuple[str, str]:
+        """Run a block in this path's interpreter: (status, output)."""
+        if self._session is None:
+            assert self._sandbox is not None
+            self._session = self._sandbox.session()
+        execution = await self._session.run(code)
+        return execution.status, execution.output
+
+    async def close(self) -> None:
+        """Close the interpreter, if one was opened."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Budget:
+    """Tokens of one step: what the model wrote and what was put between, e.g. code output.
+
+    What was put in is counted exactly from the prompt of the next request on; until then it is charged at the
+    tokens per character that the model's own text has had in this step.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._start: int | None = None
+        self._end = 0
+        self._written = 0
+        self._written_chars = 0
+        self._unseen_chars = 0
+
+    def left(self) -> int:
+        """Tokens that may still be written; zero or less when the step has used them up."""
+        used = max(self._written, self._end - (self._start or 0))
+        rate = self._written / self._written_chars if self._written_chars else 0.0
+        return self._limit - used - math.ceil(self._unseen_chars * rate)
+
+    def put_in(self, text: str) -> None:
+        """Charge text that the model did not write."""
+        self._unseen_chars += len(text)
+
+    def wrote(self, completion: Completion) -> None:
+        """Charge a completion, and exactly what was put in before it."""
+        if self._start is None:
+            self._start = completion.prompt_tokens
+        self._end = completion.prompt_tokens + completion.tokens
+        # At least one, so that an engine that makes no headway cannot keep a step going for ever.
+        self._written += max(1, completion.tokens)
+        self._written_chars += len(completion.text)
+        self._unseen_chars = 0
+
+
+class _Turn:
+    """One assistant turn while it is being written."""
+
+    def __init__(self, path: VerificationPath, messages: Sequence[Message], index: int) -> None:
+        self._text = VERDICT_LEAD
+        self._path = path
+        self._index = index
+        self._prompt = path.prompt(messages, self._text)
+        self._budget = _Budget(path.settings.sampling.max_tokens)
+        self._analysis = ""
+        self._requests = 0
+        self._tokens = 0
+        self._executions: list[str] = []
+
+    async def judge(self) -> StepVerification:
+        """Write the turn up to its verdict and read that; where there is none, ask for it once and stop."""
+        if self._path.mode == "adaptive":
+            reward, verdict = await self._as_far_as_needed()
+        else:
+            reward, verdict = await self._read() if await self._written() else NO_VERDICT
+        fallback = self._analysis + VERDICT_LEAD
+        forced = verdict == "none" and self._text != fallback
+        if forced:
+            self._text = fallback
+            reward, verdict = await self._read()
+        self._text += ("" if verdict == "none" else verdict) + VERDICT_TAIL
+        parsed = parse_turn(self._text)
+        return StepVerification(
+            text=self._text,
+            analysis=parsed.analysis,
+            code=parsed.code,
+            output=parsed.output,
+            reward=reward,
+            verdict=verdict,
+            forced=forced,
+            executions=self._executions,
+            tokens=self._tokens,
+        )
+
+    async def _as_far_as_needed(self) -> tuple[float, Verdict]:
+        """The verdict asked for directly, behind an analysis and behind code: the first that is sure, or the last.
+
+        What the model wrote for one of them stays for the next, so that a step costs no more than in full mode and
+        the verdicts on the way.
+        """
+        tau = self._path.settings.tau
+        reward, verdict = await self._read()
+        if not is_decided(reward, tau):
+            reward, verdict = await self._read() if await self._analysed() else NO_VERDICT
+        if not is_decided(reward, tau):
+            reward, verdict = await self._read() if await self._verified() else NO_VERDICT
+        return reward, verdict
+
+    async def _written(self) -> bool:
+        """Whether the text has come to where the verdict is due."""
+        mode = self._path.mode
+        if mode in WITH_ANALYSIS and not await self._analysed():
+            return False
+        return mode not in _WITH_CODE or await self._verified()
+
+    async def _analysed(self) -> bool:
+        self._text = analyze_prefill(self._path.settings.format, self._index + 1)
+        try:
+            await self._continue((ANALYZE_CLOSE,))
+        except ContextFull:
+            return False
+        closed = ANALYZE_CLOSE in self._text
+        self._text = self._analysis = closed_analysis(self._text)
+        if closed:
+            self._text += VERDICT_LEAD
+        return closed
+
+    async def _verified(self) -> bool:
+        self._text = self._analysis
+        self._put_in(verify_prefill(self._path.settings.format))
+        try:
+            return await self._verify()
+        except ContextFull:
+            return False
+
+    async def _verify(self) -> bool:
+        executed = self._path.mode in EXECUTED
+        stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
+        while self._budget.left() > 0:
+            completion = await self._continue(stops)
+            if completion.stop != CODE_CLOSE:
+                return self._cut_at_verdict()
+            code = pending_code(self._text)
+            if code is None:  # the end of some other fence
+                continue
+            if len(self._executions) == self._path.settings.rounds:
+                return False
+            status, output = await self._path.run(code)
+            self._executions.append(status)
+            self._put_in(output_block(output))
+        return False
+
+    async def _continue(self, stop: tuple[str, ...]) -> Completion:
+        stage = f"part {self._requests}"
+        completion = await self._path.complete(
+            self._prompt + self._text, self._index, stage, self._budget.left(), stop
+        )
+        self._requests += 1
+        self._tokens += completion.tokens
+        self._text += completion.text
+        self._budget.wrote(completion)
+        return completion
+
+    def _put_in(self, text: str) -> None:
+        self._text += text
+        self._budget.put_in(text)
+
+    def _cut_at_verdict(self) -> bool:
+        at = verdict_start(self._text)
+        self._text = self._text[:at]
+        return at is not None
+
+    async def _read(self) -> tuple[float, Verdict]:
+        try:
+            completion = await self._path.next_token(self._prompt + self._text)
+        except ContextFull:
+            return NO_VERDICT
+        self._tokens += completion.tokens
+        return read_reward(completion.top_logprobs[0] if completion.top_logprobs else {})

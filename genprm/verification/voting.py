@@ -1,0 +1,180 @@
+"""Maj@N and Pass@1: what N verification paths over one solution add up to (paper 4.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from genprm.event_loops import together
+from genprm.records import NO_ERROR, Verification, VoteReading
+from genprm.settings import Mode
+from genprm.verification.rewards import first_error, rewards
+from genprm.verification.verifier import Verifier, every_step
+
+
+class PassAt1(NamedTuple):
+    """A metric over single paths: its mean, its sample standard deviation (0 for one path) and each value."""
+
+    mean: float
+    spread: float
+    values: list[float]
+
+
+def majority_rewards(paths: Sequence[Sequence[float]]) -> list[float]:
+    """Maj@N: the reward of step t is the mean over the N paths, r_t = (1/N) sum_i r_t^i (paper eq. 7).
+
+    Each path i has its own history of analyses and code outputs (eq. 6). "Majority" is the paper's word: rewards
+    are averaged, answers and error positions are not voted on. A path that stopped at its first error has no later
+    rewards: a later step is the mean over the paths that still judge it.
+
+    Args:
+        paths: rewards per step, one sequence a path, each in [0, 1]; lengths may differ.
+
+    Returns:
+        One reward per step, as many as the longest path has.
+
+    Raises:
+        ValueError: no paths.
+
+    >>> majority_rewards([[0.75, 0.5], [0.25]])
+    [0.5, 0.5]
+    """
+    if not paths:
+        raise ValueError("no verification paths to vote over; at least one is needed")
+    length = max(len(path) for path in paths)
+    return [statistics.fmean(path[t] for path in paths if len(path) > t) for t in range(length)]
+
+
+def vote_reading(paths: Sequence[Verification]) -> VoteReading:
+    """How the rewards of the paths over one solution were read."""
+    return VoteReading(
+        provenance=list(dict.fromkeys(path.provenance for path in paths)),
+        spellings=sorted({token for path in paths for token in path.spellings}),
+        forced=sum(step.forced or step.verdict == "none" for path in paths for step in path.steps),
+    )
+
+
+def joined_reading(readings: Iterable[VoteReading]) -> VoteReading:
+    """How the rewards of several solutions were read."""
+    all_of = list(readings)
+    return VoteReading(
+        provenance=list(dict.fromkeys(one for reading in all_of for one in reading.provenance)),
+        spellings=sorted({token for reading in all_of for token in reading.spellings}),
+        forced=sum(reading.forced for reading in all_of),
+    )
+
+
+def executions(paths: Sequence[Verification]) -> int:
+    """Code blocks that were run on the paths over one solution."""
+    return sum(len(step.executions) for path in paths for step in path.steps)
+
+
+def majority_first_error(paths: Sequence[Sequence[float]], threshold: float = 0.5) -> int:
+    """Maj@N's prediction: 0-based index of the first step whose mean reward is below `threshold`, else -1."""
+    return first_error(majority_rewards(paths), threshold)
+
+
+def pass_at_1(
+    cases: Sequence[Sequence[Sequence[float]]],
+    metric: Callable[[list[int]], float],
+    threshold: float = 0.5,
+) -> PassAt1:
+    """Pass@1: the metric of each single path (eq. 6 with N = 1), averaged over the N paths that were drawn.
+
+    Args:
+        cases: for every case its N paths, for every path its reward per step.
+        metric: from one prediction per case (0-based first error, -1 for none), in order, to a number.
+        threshold: a step is wrong when its reward is below this.
+
+    Raises:
+        ValueError: no cases, or cases that differ in the number of paths.
+    """
+    counts = {len(paths) for paths in cases}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"every case needs the same number of paths, at least one; got {sorted(counts)}")
+    (count,) = counts
+    values = [metric([first_error(paths[i], threshold) for paths in cases]) for i in range(count)]
+    return PassAt1(statistics.fmean(values), statistics.stdev(values) if count > 1 else 0.0, values)
+
+
+class Vote:
+    """The rewards of N paths over one solution as they come, and how far each path still has to go.
+
+    Maj@N needs every path up to the first step whose mean reward is below the threshold; Pass@1 needs each path up
+    to its own first error. A path goes on as far as either needs it, so both are what they would be if every path
+    judged every step. A path without an error of its own never waits; one with an error waits, after each step, for
+    the rewards of the others.
+    """
+
+    def __init__(self, votes: int, threshold: float) -> None:
+        self._paths: list[list[float]] = [[] for _ in range(votes)]
+        self._threshold = threshold
+        self._news = asyncio.Event()
+
+    def note(self, path: int, rewards: Sequence[float]) -> None:
+        """What `path` has given so far."""
+        if len(rewards) > len(self._paths[path]):
+            self._paths[path] = list(rewards)
+            news, self._news = self._news, asyncio.Event()
+            news.set()
+
+    async def goes_on(self, path: int, rewards: Sequence[float]) -> bool:
+        """Whether `path`, which has given `rewards` so far, has to judge the next step (`GoOn` of the verifier)."""
+        self.note(path, rewards)
+        if first_error(rewards, self._threshold) == NO_ERROR:
+            return True
+        while (positive := self._positive(len(rewards))) is None:
+            await self._news.wait()
+        return positive
+
+    def _positive(self, steps: int) -> bool | None:
+        """Whether the mean is at least the threshold at each of the first `steps` steps; None while open."""
+        known = min(steps, *(len(path) for path in self._paths))
+        mean = majority_rewards([path[:known] for path in self._paths])
+        if first_error(mean, self._threshold) != NO_ERROR:
+            return False
+        return True if known == steps else None
+
+
+async def verify_votes(
+    verifier: Verifier,
+    case_id: str,
+    problem: str,
+    steps: Sequence[str],
+    mode: Mode,
+    votes: int,
+    threshold: float,
+    known: Mapping[int, Verification] | None = None,
+    done: Callable[[Verification], None] = lambda path: None,
+) -> list[Verification]:
+    """Paths 0 to `votes` - 1 over one solution, each as far as Maj@N or Pass@1 needs it (see `Vote`).
+
+    Args:
+        known: paths that were judged before. One that is needed further than it went is judged again, from its
+            beginning, which gives the same.
+        done: called with each path that was judged now.
+
+    Raises:
+        EngineError, SandboxError: as raised by the verifier; the other paths are cancelled first.
+    """
+    vote = Vote(votes, threshold)
+    # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
+    # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
+    patient = votes <= verifier.live_paths
+
+    async def judged(path: int) -> Verification:
+        recorded = (known or {}).get(path)
+        if recorded is not None:
+            vote.note(path, rewards(recorded))
+            if len(recorded.steps) == len(steps) or not await vote.goes_on(path, rewards(recorded)):
+                return recorded
+        verification = await verifier.verify(
+            case_id, problem, steps, mode, path, partial(vote.goes_on, path) if patient else every_step
+        )
+        done(verification)
+        return verification
+
+    return await together([judged(path) for path in range(votes)])

@@ -1,0 +1,69 @@
+"""EurusPRM: rewards from how much likelier the response is than under the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from genprm.engines.base import EngineError
+from genprm.reward_models.implicit import EURUS_BETA, load_eurus
+from genprm.settings import EngineSettings
+
+PROBLEM = "Sam has 3 keys and buys 4 more. How many keys has Sam?"
+STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys.", "The answer is \\boxed{8}."]
+
+
+async def test_a_reward_is_the_sigmoid_of_the_log_likelihood_ratio_up_to_the_end_of_its_step(
+    eurus: Any, eurus_reference: Any, settings: EngineSettings
+) -> None:
+    model = load_eurus(eurus.path, settings, reference=eurus_reference.path)
+    score = await model.score(PROBLEM, STEPS)
+
+    prompt = f"<|im_start|>user\n{PROBLEM}<|im_end|>\n<|im_start|>assistant\n"
+    solution = "\n\n".join(f"Step {n}: {step}" for n, step in enumerate(STEPS, start=1))
+    encoded = eurus.tokenizer(
+        prompt + solution + "<|im_end|>\n", add_special_tokens=False, return_offsets_mapping=True
+    )
+    ids, spans = encoded["input_ids"], encoded["offset_mapping"]
+    own, other = (checkpoint.log_probabilities(ids) for checkpoint in (eurus, eurus_reference))
+    ratio, expected, begun = 0.0, [], 0
+    ends = [(prompt + solution).index(step) + len(step) for step in STEPS]
+    for position, (begin, end) in enumerate(spans):
+        if len(prompt) <= begin < len(prompt + solution):
+            ratio += own[position - 1] - other[position - 1]
+            if begun < len(ends) and end >= ends[begun]:
+                expected.append(float(torch.sigmoid(torch.tensor(EURUS_BETA * ratio).double())))
+                begun += 1
+    assert score.rewards == pytest.approx(expected, abs=1e-5)
+    assert len({round(reward, 4) for reward in expected}) == 3
+    assert score.prompt_tokens == 2 * len(ids), "both models read the chat"
+
+
+async def test_a_model_that_is_its_own_reference_has_no_opinion(eurus: Any, settings: EngineSettings) -> None:
+    score = await load_eurus(eurus.path, settings, reference=eurus.path).score(PROBLEM, STEPS)
+    assert score.rewards == [0.5, 0.5, 0.5]
+
+
+async def test_many_solutions_score_as_each_alone(
+    eurus: Any, eurus_reference: Any, settings: EngineSettings
+) -> None:
+    model = load_eurus(eurus.path, settings, reference=eurus_reference.path)
+    solutions = [(PROBLEM, STEPS), ("1 + 1?", ["2."])]
+    for solution, score in zip(solutions, await model.score_many(solutions), strict=True):
+        assert score.rewards == pytest.approx((await model.score(*solution)).rewards, abs=1e-5)
+
+
+def test_a_reference_with_another_vocabulary_is_refused(
+    eurus: Any, math_shepherd: Any, settings: EngineSettings
+) -> None:
+    with pytest.raises(EngineError, match="a reference shares the vocabulary"):
+        load_eurus(eurus.path, settings, reference=math_shepherd.path)
+
+
+async def test_a_closed_model_says_so(eurus: Any, settings: EngineSettings) -> None:
+    model = load_eurus(eurus.path, settings, reference=eurus.path)
+    await model.close()
+    with pytest.raises(EngineError, match="is closed"):
+        await model.score(PROBLEM, STEPS)
