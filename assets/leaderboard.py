@@ -7,7 +7,6 @@ import dagster as dg
 
 from assets.checkpoints import read_checkpoint
 from assets.evaluation_set import shared_problems
-from assets.label_quality import label_differences
 from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
@@ -18,6 +17,7 @@ from genprm.records import BenchmarkCase, Measure, Prediction, Problem, SampledP
 from genprm.results.best_of_n import best_of_n_differences, best_of_n_measures
 from genprm.results.claims import DIFFERENCES, JUDGES, difference_measures, judge_measures, notes
 from genprm.results.evidence import evidence_measures
+from genprm.results.label_quality import label_differences
 from genprm.results.paper_tables import table_measures
 from genprm.results.test_time import budget_measures, escalation_measures, refinement_measures
 

@@ -6,10 +6,8 @@ nothing downstream sees the rows.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.resources import Store
+from genprm.results.drawing import png
 from genprm.tables import content_hash, schema_of
 
 OWNERS = ("team:genprm",)
@@ -183,19 +182,6 @@ def plot(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0) -
     return dg.MetadataValue.md(
         f"![plot](data:image/png;base64,{fitting})" if fitting else f"(a picture of more than {PLOT_BYTES} bytes)"
     )
-
-
-def png(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0, dpi: int = 80) -> str:
-    """A picture as base64 PNG, `width` by `height` inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.add_subplot())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def share(part: int, whole: int) -> float:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import dagster as dg
 
@@ -14,29 +13,10 @@ from assets.resources import Machines, Progress, Store, Tracking
 from genprm.data_sets.sources import data_directory
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
-from genprm.scaling.refinement import Attempt, Refinement, score_turns
+from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, score_turns
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
-
-
-@dataclass(frozen=True, slots=True)
-class RefinedAttempt:
-    """One attempt at a problem under one critic. `blamed` is the 0-based step that the critic calls wrong, None
-    where it calls none wrong or was not asked; `critique` is what it says about it. Tokens are generated and read.
-    """
-
-    critic: str
-    problem_id: str
-    solution_id: str
-    turn: int
-    steps: list[str]
-    final_answer: str | None
-    correct: bool
-    blamed: int | None
-    critique: str
-    policy_tokens: int
-    critic_tokens: int
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:

@@ -8,11 +8,12 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import Pipeline
-from assets.publish import OWNERS, Clock, Events, announce, plot, png
+from assets.publish import OWNERS, Clock, Events, announce, plot
 from assets.resources import Store
 from genprm.records import Measure
 from genprm.results.best_of_n import BEST_OF_N
 from genprm.results.claims import JUDGES, orderings
+from genprm.results.drawing import png
 from genprm.results.evidence import EVIDENCE
 from genprm.results.figures import figures_of
 from genprm.results.label_cost import CostCurve, label_cost

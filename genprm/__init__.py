@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genprm.prm import GenPRM, Result
+    from genprm.prm import GenPRM
+    from genprm.verification.voting import Result
 
 __all__ = ["GenPRM", "Result"]
 

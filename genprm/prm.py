@@ -8,10 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
@@ -23,51 +20,17 @@ from genprm.evaluation.evaluate import evaluate_cases
 from genprm.event_loops import BackgroundLoop, together
 from genprm.manifest import CheckpointManifest, read_manifest
 from genprm.profiles import load_profile
-from genprm.records import BenchmarkCase, Prediction, Verification
+from genprm.records import BenchmarkCase, Prediction
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings
 from genprm.verification.published import is_published, published_settings
-from genprm.verification.rewards import Reading, first_error, rewards
+from genprm.verification.rewards import THRESHOLD, Reading
 from genprm.verification.verifier import Verifier
-from genprm.verification.voting import majority_rewards
+from genprm.verification.voting import Result, score_solution
 
 MODES: tuple[str, ...] = get_args(Mode)
-THRESHOLD = 0.5
-"""A step is wrong when its reward is below this (ProcessBench)."""
 _IN_PROCESS = ("transformers", "vllm")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The judgement of one solution.
-
-    `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
-    0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
-    step t: `analysis`, `code`, `output`, `verdict`, `reward`, and `forced` where the verdict had to be asked for.
-    `tokens` were generated, `prompt_tokens` read. `reading` says what the rewards were read from.
-    """
-
-    rewards: list[float]
-    first_error: int
-    paths: list[Verification]
-    mode: str
-    reading: Reading
-
-    @property
-    def tokens(self) -> int:
-        """Tokens generated over all paths."""
-        return sum(path.tokens for path in self.paths)
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens read over all paths, each once."""
-        return sum(path.prompt_tokens for path in self.paths)
-
-    def __repr__(self) -> str:
-        rewards = ", ".join(f"{reward:.2f}" for reward in self.rewards)
-        votes = len(self.paths)
-        return f"Result(first_error={self.first_error}, rewards=[{rewards}], mode={self.mode!r}, votes={votes})"
 
 
 def check_solution(problem: str, steps: Sequence[str]) -> None:
@@ -105,19 +68,6 @@ def check_votes(votes: int) -> int:
     if not isinstance(votes, int) or votes < 1:
         raise InputError(f"votes is {shown(votes)}, allowed: a whole number from 1")
     return votes
-
-
-def case_id(problem: str, steps: Sequence[str]) -> str:
-    """Names a solution by its content, so that it is sampled alike whenever and wherever it is scored."""
-    return hashlib.sha256(json.dumps([problem, *steps]).encode()).hexdigest()[:16]
-
-
-async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
-    """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
-    name = case_id(problem, steps)
-    paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
-    mean = majority_rewards([rewards(path) for path in paths])
-    return Result(mean, first_error(mean, THRESHOLD), paths, mode, verifier.reading())
 
 
 def engine_settings(engine: str, **changes: Any) -> EngineSettings:

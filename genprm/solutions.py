@@ -3,82 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal
 
-from genprm.answers.checker import AnswerChecker, extract_answer
-from genprm.engines.base import Completion, Engine, Sampling
+from genprm.answers.checker import AnswerChecker
+from genprm.engines.base import Completion, Engine
 from genprm.journal import Journal, once, row_key
-from genprm.records import Message, Problem, SampledProblem, Solution
-from genprm.settings import SamplingSettings, SolutionSettings
-
-_HEADER = re.compile(r"^Step (\d+):", re.MULTILINE)
+from genprm.records import Problem, SampledProblem, Solution
+from genprm.seeds import derived_seed
+from genprm.settings import SolutionSettings
+from genprm.steps import final_answer, prompt_messages, sampling_of, split_steps
 
 Flaw = Literal["truncated", "misnumbered", "one step"]
 """Why a path is invalid."""
-
-
-def split_steps(text: str) -> list[str] | None:
-    """The steps of a solution, each with its header `Step <n>:`; None unless they are numbered 1, 2, ... T.
-
-    Headers count at line start only, so a step may speak of "Step 2: ..." inside a line. Text before the first
-    header makes the solution invalid: no step owns it.
-
-    >>> split_steps("Step 1: a\\n\\nStep 2: b, see Step 1: above")
-    ['Step 1: a', 'Step 2: b, see Step 1: above']
-    >>> split_steps("Step 1: a\\nStep 3: b") is None
-    True
-    """
-    headers = list(_HEADER.finditer(text))
-    if [match[1] for match in headers] != [str(n) for n in range(1, len(headers) + 1)]:
-        return None
-    if not headers or text[: headers[0].start()].strip():
-        return None
-    ends = [match.start() for match in headers[1:]] + [len(text)]
-    return [text[match.start() : end].strip() for match, end in zip(headers, ends, strict=True)]
-
-
-def step_body(step: str) -> str:
-    """A step without its header."""
-    return _HEADER.sub("", step, count=1).strip() if _HEADER.match(step) else step
-
-
-def last_step(text: str) -> str:
-    """What follows the last step header of a text, numbered well or not; the whole text if there is none."""
-    headers = list(_HEADER.finditer(text))
-    return text[headers[-1].end() :] if headers else text
-
-
-def final_answer(text: str) -> str | None:
-    """The answer that the last step of a sampled solution states."""
-    return extract_answer(last_step(text))
-
-
-def prompt_messages(system: str | None, prompt: str, problem: str) -> list[Message]:
-    """The conversation that asks for a solution; `{problem}` in `prompt` stands for the problem's text."""
-    user = Message("user", prompt.replace("{problem}", problem))
-    return [user] if system is None else [Message("system", system), user]
-
-
-def derived_seed(*parts: object) -> int:
-    """A 31-bit seed that depends on every part and on nothing else."""
-    digest = hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-def sampling_of(settings: SamplingSettings, seed: int) -> Sampling:
-    """A request's sampling parameters."""
-    return Sampling(
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-        seed=seed,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def extract_answer(text: str) -> str | None:
     """The final answer that a text states: its last closed box, else after "answer is", else its last number.
 
     An empty or unclosed box is passed over. Give only the last step of a sampled solution, without its header
-    (`genprm.solutions.final_answer`): an answer announced earlier is not final, and a step's number is no answer.
+    (`genprm.steps.final_answer`): an answer announced earlier is not final, and a step's number is no answer.
 
     >>> extract_answer(r"so $x = \\boxed{\\frac{1}{2}}$.")
     '\\\\frac{1}{2}'

@@ -13,8 +13,8 @@ from genprm.commands.machine import Changes, Engine, Mode, load_verifier, read_m
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from genprm.prm import Result
     from genprm.records import StepVerification, Verification
+    from genprm.verification.voting import Result
 
 
 def judge(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from genprm.evaluation.metrics import BenchmarkScore, Interval
+    from genprm.evaluation.metrics import BenchmarkScore
+    from genprm.intervals import Interval
 
 
 def score(

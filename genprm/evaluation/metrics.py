@@ -11,21 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from genprm.intervals import RESAMPLES, Difference, Floats, Interval, percentile_interval
 from genprm.records import NO_ERROR
 from genprm.verification.rewards import first_error
 
-Floats = npt.NDArray[np.float64]
-RESAMPLES = 2000
 THRESHOLD = 0.5
-
-
-class Interval(NamedTuple):
-    """A 95 % interval."""
-
-    low: float
-    high: float
 
 
 class LabelledCase(Protocol):
@@ -87,14 +78,6 @@ class BenchmarkScore:
     mean_f1: float | None
     mean_f1_ci95: Interval | None
     mean_f1_spread: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Mean F1 (or accuracy) of one way of judging minus that of another on the same cases, in points."""
-
-    points: float
-    ci95: Interval
 
 
 def f1(error_acc: float, correct_acc: float) -> float:
@@ -190,11 +173,6 @@ def _resampled_f1(strata: Mapping[str, _Strata], resamples: int, seed: int) -> d
     return result
 
 
-def _interval(values: Floats) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Interval(float(low), float(high))
-
-
 def _spread(values: Floats) -> float | None:
     return float(values.std(ddof=1)) if len(values) > 1 else None
 
@@ -226,14 +204,14 @@ def score(cases: Sequence[Judged], resamples: int = RESAMPLES, seed: int = 0) ->
             error_acc=_accuracy(error),
             correct_acc=_accuracy(correct),
             f1=None if per_path is None else float(per_path.mean()),
-            f1_ci95=None if per_path is None else _interval(drawn[name].mean(axis=1)),
+            f1_ci95=None if per_path is None else percentile_interval(drawn[name].mean(axis=1)),
             f1_spread=None if per_path is None else _spread(per_path),
         )
     if not drawn:
         return BenchmarkScore(subsets, None, None, None)
     overall = np.mean([_path_f1(strata[name]) for name in drawn], axis=0)
     resampled = np.mean([values.mean(axis=1) for values in drawn.values()], axis=0)
-    return BenchmarkScore(subsets, float(overall.mean()), _interval(resampled), _spread(overall))
+    return BenchmarkScore(subsets, float(overall.mean()), percentile_interval(resampled), _spread(overall))
 
 
 def score_predictions(cases: Iterable[PredictedCase], resamples: int = RESAMPLES, seed: int = 0) -> BenchmarkScore:
@@ -265,7 +243,7 @@ def f1_difference(
     resampled = np.mean(list(drawn.values()), axis=0)
     return Difference(
         points=float(overall[:split].mean() - overall[split:].mean()),
-        ci95=_interval(resampled[:, :split].mean(axis=1) - resampled[:, split:].mean(axis=1)),
+        ci95=percentile_interval(resampled[:, :split].mean(axis=1) - resampled[:, split:].mean(axis=1)),
     )
 
 

@@ -16,8 +16,9 @@ from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.judge import judge
 from genprm.miniature.world.problems import MiniatureProblem
 from genprm.records import NO_ERROR, BenchmarkCase
+from genprm.seeds import derived_seed
 from genprm.settings import SolutionSettings
-from genprm.solutions import derived_seed, final_answer, prompt_messages, sampling_of, split_steps
+from genprm.steps import final_answer, prompt_messages, sampling_of, split_steps
 
 SUBSETS = {"short": (2, 3), "long": (4, 6)}
 """Fewest and most steps that the problems of a subset need."""

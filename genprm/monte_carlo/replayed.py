@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from genprm.intervals import Interval, percentile_interval
 from genprm.labels.progress import label_steps
 from genprm.monte_carlo.estimation import StepEstimation
 from genprm.records import StepScores
@@ -141,7 +142,6 @@ def _compared(
     return Replay(name, share, 100 * sum(unlike) / int(steps.sum()), low, high)
 
 
-def _interval(unlike: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], seed: int) -> tuple[float, float]:
+def _interval(unlike: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], seed: int) -> Interval:
     chosen = np.random.default_rng(seed).integers(len(steps), size=(RESAMPLES, len(steps)))
-    low, high = np.percentile(100 * unlike[chosen].sum(axis=1) / steps[chosen].sum(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(100 * unlike[chosen].sum(axis=1) / steps[chosen].sum(axis=1))

@@ -15,8 +15,9 @@ from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Completion, Engine
 from genprm.journal import Journal, once, row_key
 from genprm.records import Solution
+from genprm.seeds import derived_seed
 from genprm.settings import MonteCarloSettings
-from genprm.solutions import derived_seed, final_answer, prompt_messages, sampling_of
+from genprm.steps import final_answer, prompt_messages, rollout_prefill, sampling_of
 
 FIRST_BATCH = 8
 """Rollouts of the first batch; the smallest K of common use, and the fewest that can decide a step."""
@@ -63,11 +64,6 @@ def draws_between(done: int, drawn: int, wanted: int) -> Iterator[Draw]:
         if end > first:
             yield Draw(done, first, end - first)
             first = end
-
-
-def rollout_prefill(steps: list[str], done: int) -> str:
-    """The open assistant turn after the first `done` steps: they, and the header of the next."""
-    return "\n\n".join([*steps[:done], f"Step {done + 1}:"])
 
 
 async def _reaches_answer(prefill: str, rollout: Completion, answer: str, answers: AnswerChecker) -> bool:

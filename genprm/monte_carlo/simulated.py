@@ -7,13 +7,15 @@ step, or from a table of scores that is taken to be the truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from genprm.data_sets.rows import json_rows, share_field, shares_field
-from genprm.records import NO_ERROR
+from genprm.monte_carlo.estimation import StepEstimation
+from genprm.records import NO_ERROR, StepScores
+from genprm.settings import MonteCarloSettings
 
 Rng = np.random.Generator
 
@@ -107,3 +109,15 @@ class Rollouts:
     def reached(self, step: int, first: int, count: int) -> int:
         """How many of the rollouts `first` to `first + count - 1` after 0-based `step` reach the answer."""
         return int(self._reached[step, first + count] - self._reached[step, first])
+
+
+def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSettings) -> StepScores:
+    """The scores that the estimator makes of a solution, asking for as many rollouts as it likes."""
+    estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
+    while estimation.draws is not None:
+        estimation.take([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in estimation.draws])
+    return step_scores(solution.pass_at_1, estimation.mc, estimation.rollouts, estimation.stopped)
+
+
+def step_scores(pass_at_1: float, mc: list[float], rollouts: list[int], stopped: Sequence[str] = ()) -> StepScores:
+    return StepScores("", "", pass_at_1, mc, rollouts, 0, list(stopped))

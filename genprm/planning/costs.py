@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from genprm.monte_carlo import rollouts_for
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate
 from genprm.planning.assumptions import Assumptions
 from genprm.records import NO_ERROR
 from genprm.settings import Mode, MonteCarloSettings, Profile
 from genprm.solutions import next_batch
-from genprm.speed.monte_carlo import estimate
 from genprm.verification.path import EXECUTED
 
 ESTIMATORS = ("fixed", "sequential")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genprm.intervals import percentile_interval
 from genprm.lineup import Model, models_of
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ProblemCost, judged_tokens
@@ -27,7 +28,7 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
     def tokens(of: Sequence[Model], kept: np.ndarray) -> float:
         return sum(_tokens(profile, model, kept, assumed) for model in of)
 
-    low, high = np.percentile([tokens(models, problems * mean) for mean in _means(kept, problems)], [2.5, 97.5])
+    low, high = percentile_interval([tokens(models, problems * mean) for mean in _means(kept, problems)])
     slow = sum(slowness(model.weights) * tokens([model], expected) for model in models)
     return Planned(
         "checkpoints",
@@ -35,8 +36,8 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
         prompt_tokens=tokens(models, expected),
         prefix_tokens=tokens(models, expected),
         tokens=0,
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         executions=0,
         gpu_hours=slow / assumed.trained_per_second / 3600,
         disk_mb=sum(2000 * (model_size(model.weights) or 0.0) for model in models),

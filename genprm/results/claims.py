@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from assets.partitions import Pipeline
-from genprm.evaluation.metrics import Difference, Judged, f1_difference, score, single_paths, voted
+from genprm.evaluation.metrics import Judged, f1_difference, score, single_paths, voted
+from genprm.intervals import Difference
 from genprm.records import Measure, Prediction
 from genprm.results import paper
 from genprm.settings import LabelVariant

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assets.publish import png
 from genprm.records import Measure
 from genprm.results.best_of_n import BEST_OF_N
+from genprm.results.drawing import png
 from genprm.results.test_time import BUDGET, ESCALATION, REFINEMENT
 
 WIDTH, HEIGHT = 7.5, 3.6

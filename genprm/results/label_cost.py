@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from assets.partitions import Pipeline
-from assets.publish import png
 from assets.resources import Store
 from genprm.monte_carlo.replayed import ORDERS, Replay, replay
 from genprm.records import StepScores
+from genprm.results.drawing import png
 
 MOST = 400
 """Solutions that are replayed; those with the smallest hashes of their ids where a run has more."""

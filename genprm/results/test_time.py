@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from assets.partitions import Pipeline
-from assets.refinement import RefinedAttempt
 from assets.refinement_work import SELF, critics_of
 from assets.resources import Store
 from genprm.evaluation.metrics import BenchmarkScore, Judged, f1_difference, score, single_paths
@@ -18,6 +17,7 @@ from genprm.results.best_of_n import Candidates, policy_candidates, rewarded_can
 from genprm.results.claims import NO_WORSE, compared
 from genprm.scaling.best_of_n import Selector, best, curve, majority
 from genprm.scaling.escalation import escalate
+from genprm.scaling.refinement import RefinedAttempt
 from genprm.settings import EvaluationSettings
 
 ESCALATION = "Adaptive escalation"

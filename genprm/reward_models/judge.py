@@ -11,12 +11,11 @@ from collections.abc import Sequence
 
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
-from genprm.prm import case_id
 from genprm.records import NO_ERROR, Message
 from genprm.reward_models.base import SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
+from genprm.seeds import case_id, derived_seed
 from genprm.settings import SamplingSettings
-from genprm.verification.path import request_seed
 from genprm.verification.rewards import UNDECIDED
 from genprm.verification.voting import majority_rewards
 
@@ -108,5 +107,5 @@ class LLMJudge(GenerativeRewardModel):
             temperature=self._sampling.temperature,
             top_p=self._sampling.top_p,
             top_k=self._sampling.top_k,
-            seed=request_seed(self._seed, name, path, 0, "critique"),
+            seed=derived_seed(self._seed, name, path, 0, "critique"),
         )

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.engines.chat import before_turn
 from genprm.event_loops import together
-from genprm.prm import case_id
 from genprm.records import Message
 from genprm.reward_models.base import SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
-from genprm.verification.path import request_seed
+from genprm.seeds import case_id, derived_seed
 from genprm.verification.rewards import UNDECIDED, VERDICT_LOGPROBS, read_reward
 from genprm.verification.voting import majority_rewards
 
@@ -186,7 +185,7 @@ class ThinkPRM(GenerativeRewardModel):
                 max_tokens=MAX_TOKENS,
                 temperature=TEMPERATURE,
                 stop=STOPS,
-                seed=request_seed(self._seed, name, number, turn, "think"),
+                seed=derived_seed(self._seed, name, number, turn, "think"),
             )
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
             path.text += _until_stop(thought)

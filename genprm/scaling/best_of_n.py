@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genprm.answers.checker import AnswerChecker
-from genprm.evaluation.metrics import RESAMPLES, Difference, Floats, Interval
+from genprm.intervals import RESAMPLES, Difference, Floats, Interval, percentile_interval
 from genprm.settings import Aggregate
 
 AGGREGATES: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
@@ -196,8 +196,8 @@ def _picks(count: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def _interval(values: Floats, picks: npt.NDArray[np.int64]) -> Interval:
-    low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
-    return Interval(100.0 * float(low), 100.0 * float(high))
+    low, high = percentile_interval(values[picks].mean(axis=1))
+    return Interval(100.0 * low, 100.0 * high)
 
 
 def _chunks(candidates: Sequence[Candidate], n: int) -> list[Sequence[Candidate]]:

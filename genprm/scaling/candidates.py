@@ -12,8 +12,9 @@ from genprm.data_sets.problems import problem_id
 from genprm.engines.base import Engine
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.best_of_n import answer_groups
+from genprm.seeds import derived_seed
 from genprm.settings import ScalingSettings
-from genprm.solutions import derived_seed, final_answer, prompt_messages, sampling_of, split_steps
+from genprm.steps import final_answer, prompt_messages, sampling_of, split_steps
 
 MINIATURE = "miniature"
 MINIATURE_PROBLEMS = 100

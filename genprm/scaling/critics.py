@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 from genprm.engines.base import ContextFull, Engine
 from genprm.records import NO_ERROR, Message, StepVerification
 from genprm.reward_models.judge import prompt_text, read_index
+from genprm.seeds import derived_seed
 from genprm.settings import Mode, SamplingSettings
-from genprm.solutions import derived_seed, sampling_of
+from genprm.steps import sampling_of
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import executions, majority_first_error, verify_votes

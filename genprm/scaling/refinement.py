@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from genprm.answers.checker import AnswerChecker
 from genprm.engines.base import Engine
-from genprm.monte_carlo.rollouts import rollout_prefill
 from genprm.records import Message
 from genprm.scaling.critics import Critic, Critique
+from genprm.seeds import derived_seed
 from genprm.settings import RefinementSettings
-from genprm.solutions import derived_seed, final_answer, sampling_of, split_steps
+from genprm.steps import final_answer, rollout_prefill, sampling_of, split_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +206,22 @@ def score_turns(cases: Sequence[Sequence[Attempt]], turns: int) -> list[TurnScor
         )
         before = now
     return scores
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedAttempt:
+    """One attempt at a problem under one critic. `blamed` is the 0-based step that the critic calls wrong, None
+    where it calls none wrong or was not asked; `critique` is what it says about it. Tokens are generated and read.
+    """
+
+    critic: str
+    problem_id: str
+    solution_id: str
+    turn: int
+    steps: list[str]
+    final_answer: str | None
+    correct: bool
+    blamed: int | None
+    critique: str
+    policy_tokens: int
+    critic_tokens: int

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from genprm.intervals import percentile_interval
 from genprm.labels.progress import found_errors, label_steps
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate
 from genprm.settings import LabelVariant
-from genprm.speed.monte_carlo import estimate, fixed
+from genprm.speed.monte_carlo import fixed
 from genprm.speed.tables import Cell
 
 STRENGTHS = (0.0, 1.0, 2.5)
@@ -61,8 +62,8 @@ def cell(known: Sequence[KnownSolution], rollouts: int, rng: np.random.Generator
     f1 = {name: found_errors(rows).f1 for name, rows in labelled.items()}
     better = max((HARD, PAPER), key=lambda name: f1[name])
     chosen = rng.integers(len(known), size=(RESAMPLES, len(known)))
-    low, high = np.percentile(_f1(counts[OURS], chosen) - _f1(counts[better], chosen), [2.5, 97.5])
-    return {**f1, MARGIN: f1[OURS] - f1[better], "low": float(low), "high": float(high)}
+    low, high = percentile_interval(_f1(counts[OURS], chosen) - _f1(counts[better], chosen))
+    return {**f1, MARGIN: f1[OURS] - f1[better], "low": low, "high": high}
 
 
 def _f1(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from genprm.intervals import Interval, percentile_interval
 from genprm.labels.progress import found_errors, label_steps
-from genprm.monte_carlo.estimation import StepEstimation
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, estimate, step_scores
 from genprm.records import StepScores
 from genprm.settings import LabelVariant, MonteCarloSettings, SequentialSettings
 from genprm.speed.tables import Cell
@@ -50,18 +50,6 @@ def compared(epsilon: float) -> dict[str, MonteCarloSettings]:
         for error in (0.01, 0.05, 0.1, 0.2) if not flip else (0.1,):
             ways[f"error {error:g}, flip {flip:g}"] = sequential(error, flip, epsilon)
     return ways
-
-
-def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSettings) -> StepScores:
-    """The scores that the estimator makes of a solution, asking for as many rollouts as it likes."""
-    estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
-    while estimation.draws is not None:
-        estimation.take([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in estimation.draws])
-    return _scores(solution.pass_at_1, estimation.mc, estimation.rollouts, estimation.stopped)
-
-
-def _scores(pass_at_1: float, mc: list[float], rollouts: list[int], stopped: Sequence[str] = ()) -> StepScores:
-    return StepScores("", "", pass_at_1, mc, rollouts, 0, list(stopped))
 
 
 @dataclass
@@ -112,7 +100,7 @@ class ExactLabels:
     @classmethod
     def of(cls, solution: KnownSolution, variant: LabelVariant, dead_below: float) -> ExactLabels:
         shares, given = solution.shares, solution.pass_at_1
-        found = label_steps(_scores(given, shares, []), variant)
+        found = label_steps(step_scores(given, shares, []), variant)
         lowest = min(dead_below, given / 2)
         unclear = [
             abs(progress - variant.epsilon) < ZONE or 0 < share < lowest
@@ -174,14 +162,13 @@ def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def agreement_interval(tally: Tally, paper: Tally, seed: int = 0) -> tuple[float, float]:
+def agreement_interval(tally: Tally, paper: Tally, seed: int = 0) -> Interval:
     """95 % bootstrap interval, over solutions, of the difference in agreement with the paper's K, in points."""
     rng = np.random.default_rng(seed)
     difference, steps = np.array(tally.agree) - np.array(paper.agree), np.array(tally.steps)
     chosen = rng.integers(len(steps), size=(RESAMPLES, len(steps)))
     points = 100 * difference[chosen].sum(axis=1) / steps[chosen].sum(axis=1)
-    low, high = np.percentile(points, [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval(points)
 
 
 def draw_curve(rows: Mapping[str, Sequence[Mapping[str, Cell]]], path: Path) -> None:

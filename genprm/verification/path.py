@@ -7,7 +7,6 @@ forced verdict, and in adaptive mode what follows a verdict that is not sure.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.engines.chat import before_turn
 from genprm.records import Message, StepVerification
 from genprm.sandbox.base import Sandbox, Session
+from genprm.seeds import derived_seed
 from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
 from genprm.verification.conversation import (
     ANALYZE_CLOSE,
@@ -36,12 +36,6 @@ from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided
 _WITH_CODE = frozenset({"full", "code", "text", "code_unrun"})
 EXECUTED = frozenset({"full", "code", "adaptive"})
 """The modes whose code is run."""
-
-
-def request_seed(seed: int, case_id: str, path: int, step: int, stage: str) -> int:
-    """A 31-bit seed from what a request is for, so that no result depends on what else is in flight."""
-    key = "\x1f".join((str(seed), case_id, str(path), str(step), stage))
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1
 
 
 class VerificationPath:
@@ -93,7 +87,7 @@ class VerificationPath:
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             stop=stop,
-            seed=request_seed(self.settings.seed, self._case_id, self._path, index, stage),
+            seed=derived_seed(self.settings.seed, self._case_id, self._path, index, stage),
         )
         return await self._request(prompt, request)
 

@@ -81,3 +81,7 @@ def first_error(rewards: Sequence[float], threshold: float = 0.5) -> int:
     2
     """
     return next((index for index, reward in enumerate(rewards) if reward < threshold), NO_ERROR)
+
+
+THRESHOLD = 0.5
+"""A step is wrong when its reward is below this (ProcessBench)."""

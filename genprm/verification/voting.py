@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Verification, VoteReading
+from genprm.seeds import case_id
 from genprm.settings import Mode
-from genprm.verification.rewards import first_error, rewards
+from genprm.verification.rewards import THRESHOLD, Reading, first_error, rewards
 from genprm.verification.verifier import Verifier, every_step
 
 
@@ -178,3 +180,43 @@ async def verify_votes(
         return verification
 
     return await together([judged(path) for path in range(votes)])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The judgement of one solution.
+
+    `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
+    0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
+    step t: `analysis`, `code`, `output`, `verdict`, `reward`, and `forced` where the verdict had to be asked for.
+    `tokens` were generated, `prompt_tokens` read. `reading` says what the rewards were read from.
+    """
+
+    rewards: list[float]
+    first_error: int
+    paths: list[Verification]
+    mode: str
+    reading: Reading
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated over all paths."""
+        return sum(path.tokens for path in self.paths)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens read over all paths, each once."""
+        return sum(path.prompt_tokens for path in self.paths)
+
+    def __repr__(self) -> str:
+        rewards = ", ".join(f"{reward:.2f}" for reward in self.rewards)
+        votes = len(self.paths)
+        return f"Result(first_error={self.first_error}, rewards=[{rewards}], mode={self.mode!r}, votes={votes})"
+
+
+async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
+    """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
+    name = case_id(problem, steps)
+    paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
+    mean = majority_rewards([rewards(path) for path in paths])
+    return Result(mean, first_error(mean, THRESHOLD), paths, mode, verifier.reading())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from assets.judging import votes_of
-from assets.label_quality import LabelHit, against_truth, compare_hits, filter_shares, label_shares
 from assets.parameters import directory_version
 from assets.partitions import Pipeline
 from assets.publish import examples
-from genprm.evaluation.metrics import Difference, Interval
+from genprm.intervals import Difference, Interval
 from genprm.profiles import build_profile
 from genprm.records import FilterDecision, Measure, StepLabels
 from genprm.results.claims import DIFFERENCES, compared, notes, orderings
+from genprm.results.label_quality import LabelHit, against_truth, compare_hits, filter_shares, label_shares
 
 
 def labelled(name: str, labels: list[int]) -> StepLabels:

@@ -12,7 +12,7 @@ from genprm.data_sets.processbench import SUBSETS, load_processbench, load_subse
 from genprm.data_sets.rows import InputError
 from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat
-from genprm.solutions import split_steps
+from genprm.steps import split_steps
 from genprm.tables import read_rows, write_rows
 from genprm.verification.conversation import conversation_messages
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from assets.partitions import Pipeline
-from assets.refinement import RefinedAttempt
 from genprm.profiles import build_profile
 from genprm.records import Measure, Prediction, SampledSolution, SolutionRewards
 from genprm.results.best_of_n import BEST_OF_N
@@ -23,6 +22,7 @@ from genprm.results.test_time import (
     escalation_measures,
     refinement_measures,
 )
+from genprm.scaling.refinement import RefinedAttempt
 from genprm.store import TableStore
 
 VALUES: dict[str, Any] = {

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from genprm.engines.base import EngineError
-from genprm.prm import score_solution
 from genprm.reward_models.base import SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel, GenPRMRewardModel
 from genprm.settings import VerifierSettings
 from genprm.verification.verifier import Verifier
+from genprm.verification.voting import score_solution
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 STEPS = ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genprm.data_sets.rows import InputError
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, from_scores
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate, from_scores
 from genprm.records import NO_ERROR
 from genprm.settings import LabelVariant, MonteCarloSettings
 from genprm.speed.monte_carlo import (
@@ -19,7 +19,6 @@ from genprm.speed.monte_carlo import (
     compare,
     compared,
     draw_curve,
-    estimate,
     fixed,
     sequential,
     table,

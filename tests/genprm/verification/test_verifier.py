@@ -13,8 +13,8 @@ import pytest
 from genprm.engines.base import EngineError
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
+from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings, TurnFormat, TurnMode, VerifierSettings
-from genprm.verification.path import request_seed
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier, every_step, up_to_first_error
 
@@ -245,7 +245,7 @@ async def test_adaptive_judgement_stops_at_the_first_verdict_that_is_sure(
     )
     assert step.tokens == in_one_mode.tokens + verdicts - 1, "what is written stays; each verdict is one token"
     assert [s.seed for _, s in engine.requests if not s.logprobs] == [
-        request_seed(0, "c", 0, 0, f"part {part}") for part in range(len(engine.requests) - verdicts)
+        derived_seed(0, "c", 0, 0, f"part {part}") for part in range(len(engine.requests) - verdicts)
     ], "the samples of the other modes"
 
 
@@ -466,7 +466,7 @@ async def test_seeds_depend_on_what_a_request_is_for_and_on_nothing_else() -> No
 
 
 def test_seeds_fit_31_bits() -> None:
-    assert all(0 <= request_seed(0, "c", 0, step, "part 0") < 2**31 for step in range(100))
+    assert all(0 <= derived_seed(0, "c", 0, step, "part 0") < 2**31 for step in range(100))
 
 
 async def test_a_dead_engine_is_reported_with_case_and_step() -> None:

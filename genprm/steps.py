@@ -1,0 +1,65 @@
+"""Numbered steps as text (`Step <n>: ...`, paper 4.2): asking for them, splitting them, going on from them."""
+
+from __future__ import annotations
+
+import re
+
+from genprm.answers.checker import extract_answer
+from genprm.engines.base import Sampling
+from genprm.records import Message
+from genprm.settings import SamplingSettings
+
+_HEADER = re.compile(r"^Step (\d+):", re.MULTILINE)
+
+
+def split_steps(text: str) -> list[str] | None:
+    """The steps of a solution, each with its header `Step <n>:`; None unless they are numbered 1, 2, ... T.
+
+    Headers count at line start only, so a step may speak of "Step 2: ..." inside a line. Text before the first
+    header makes the solution invalid: no step owns it.
+
+    >>> split_steps("Step 1: a\\n\\nStep 2: b, see Step 1: above")
+    ['Step 1: a', 'Step 2: b, see Step 1: above']
+    >>> split_steps("Step 1: a\\nStep 3: b") is None
+    True
+    """
+    headers = list(_HEADER.finditer(text))
+    if [match[1] for match in headers] != [str(n) for n in range(1, len(headers) + 1)]:
+        return None
+    if not headers or text[: headers[0].start()].strip():
+        return None
+    ends = [match.start() for match in headers[1:]] + [len(text)]
+    return [text[match.start() : end].strip() for match, end in zip(headers, ends, strict=True)]
+
+
+def last_step(text: str) -> str:
+    """What follows the last step header of a text, numbered well or not; the whole text if there is none."""
+    headers = list(_HEADER.finditer(text))
+    return text[headers[-1].end() :] if headers else text
+
+
+def final_answer(text: str) -> str | None:
+    """The answer that the last step of a sampled solution states."""
+    return extract_answer(last_step(text))
+
+
+def prompt_messages(system: str | None, prompt: str, problem: str) -> list[Message]:
+    """The conversation that asks for a solution; `{problem}` in `prompt` stands for the problem's text."""
+    user = Message("user", prompt.replace("{problem}", problem))
+    return [user] if system is None else [Message("system", system), user]
+
+
+def sampling_of(settings: SamplingSettings, seed: int) -> Sampling:
+    """A request's sampling parameters."""
+    return Sampling(
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        seed=seed,
+    )
+
+
+def rollout_prefill(steps: list[str], done: int) -> str:
+    """The open assistant turn after the first `done` steps: they, and the header of the next."""
+    return "\n\n".join([*steps[:done], f"Step {done + 1}:"])
