@@ -5,18 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.judging import open_verifier, read_from, score_solutions, without_text
 from assets.parameters import REWARDS, reads_scaling
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish
-from assets.resources import Machines, Progress, Store, Tracking
+from assets.resources import Machines, Progress, Tracking
+from genprm.checkpoints import Checkpoint, read_checkpoint
 from genprm.journal import Journal, finish, row_key
 from genprm.lineup import Model
 from genprm.records import SampledSolution, SolutionRewards, Verification
 from genprm.results.best_of_n import aggregate_curves, read_candidates
+from genprm.store import TableStore
 from genprm.tables import from_dict
-from genprm.verification.path import EXECUTED
 from genprm.verification.rewards import rewards
 from genprm.verification.voting import executions, majority_rewards, vote_reading
 
@@ -44,7 +44,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def best_of_n(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
@@ -56,7 +56,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         clock = Clock()
         key = context.partition_key
         name, _, answer_set = key.partition("|")
-        model = pipeline.model(name)
+        model = pipeline.lineup.model(name)
         checkpoint = read_checkpoint(store, model.checkpoint)
         sampled = store.read(SampledSolution, "candidates", answer_set)
         votes = settings.votes_in(model.mode)
@@ -66,7 +66,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             "set": answer_set,
             "mode": model.judging,
             "votes": votes,
-            "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
+            "sandbox": machines.sandbox().description() if model.mode.runs else None,
         }
         with tracking.run(context, title, parameters, parent=checkpoint.run_id) as run:
             judged = _verified if model.kind == "genprm" else _scored

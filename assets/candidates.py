@@ -7,12 +7,13 @@ import dagster as dg
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.resources import Machines, Progress, Store
+from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.sources import data_directory
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
+from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "2"
@@ -35,7 +36,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def candidates(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         progress: dg.ResourceParam[Progress],
     ) -> Events:

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,13 +12,15 @@ import dagster as dg
 from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, announce, plot, stop_if_broken
-from assets.resources import Machines, Progress, Store, TrackedRun, Tracking
+from assets.resources import Machines, Progress, TrackedRun, Tracking
 from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
+from genprm.checkpoints import Checkpoint, write_checkpoint
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.records import Provenance, TrainingExample
+from genprm.store import TableStore
 from genprm.tables import content_hash
 from genprm.training import progress_of, run_training
 from genprm.training.discriminative import train_discriminative
@@ -28,40 +29,6 @@ from genprm.training.discriminative_data import LabelledSolution
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
 LOSSES_FILE = "losses.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Where the weights of a model are, what they are, and the tracked run that belongs to it."""
-
-    model: str
-    mode: str
-    weights: str
-    version: str
-    run_id: str
-
-    def write(self, store: Store) -> None:
-        """Remember it under the model's key."""
-        path = _card(store, self.model)
-        part_file = path.with_name(f".{path.name}.part")
-        part_file.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
-        part_file.replace(path)
-
-
-def _card(store: Store, model: str) -> Path:
-    return store.folder("checkpoints", model) / "checkpoint.json"
-
-
-def read_checkpoint(store: Store, model: str) -> Checkpoint:
-    """The checkpoint of a model.
-
-    Raises:
-        dagster.Failure: there is none yet.
-    """
-    path = _card(store, model)
-    if not path.is_file():
-        raise dg.Failure(f"checkpoints {model!r} is not there: materialize it first")
-    return Checkpoint(**json.loads(path.read_text()))
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
@@ -82,7 +49,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def checkpoints(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
@@ -94,12 +61,12 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         checkpoint whose recipe (training set, settings, base weights) was trained before is taken from disk.
         """
         clock = Clock()
-        model = pipeline.model(context.partition_key)
+        model = pipeline.lineup.model(context.partition_key)
         settings = recipe(profile, model).values
         with tracking.run(context, model.key, {"model": model.key, **settings}) as run:
             if not model.trained:
                 made = Checkpoint(model.key, model.mode, model.weights, weights_version(model.weights), run.id)
-                made.write(store)
+                write_checkpoint(store, made)
                 facts: dict[str, Any] = {"weights": model.weights}
                 checks = [WHOLE.result(True), LEARNED.result(True)]
             else:
@@ -111,7 +78,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 ]
                 yield from stop_if_broken(context, checks)
                 run.model(model.key, directory, directory.name)
-                made.write(store)
+                write_checkpoint(store, made)
         metadata = {
             "seconds": clock.seconds(),
             "mode": model.judging,
@@ -129,7 +96,7 @@ def _trained(
     context: dg.AssetExecutionContext,
     pipeline: Pipeline,
     model: Model,
-    store: Store,
+    store: TableStore,
     machines: Machines,
     run: TrackedRun,
     progress: Progress,
@@ -190,7 +157,7 @@ def _share(examples: Sequence[E], share: float) -> list[E]:
     return [example for example in examples if example.id in chosen]
 
 
-def _manifest(pipeline: Pipeline, model: Model, store: Store, recipe_name: str) -> dict[str, Any]:
+def _manifest(pipeline: Pipeline, model: Model, store: TableStore, recipe_name: str) -> dict[str, Any]:
     """What the checkpoint is to know of itself, which is how it is asked; a head says so in its architecture."""
     judged_from = store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
     known = {

@@ -7,11 +7,12 @@ import dagster as dg
 from assets.parameters import CASES, reads_evaluation
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Machines, Store
+from assets.resources import Machines
 from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
 from genprm.data_sets.subsample import subsample
 from genprm.records import NO_ERROR, BenchmarkCase, Problem
+from genprm.store import TableStore
 
 LABELS = Check("label_domain", "Labels are -1 or the index of a step; ids are distinct within a subset.")
 BOTH = Check("both_kinds", "Every subset has solutions with an error and without one.")
@@ -36,7 +37,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def evaluation_set(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
     ) -> Events:
         """Solutions whose first wrong step is known: ProcessBench, or in the miniature the policy's own solutions
@@ -102,7 +103,7 @@ def define_held_out() -> dg.AssetChecksDefinition:
         name="held_out",
         description="No evaluation problem is among the problems that training data are made from.",
     )
-    def held_out(store: dg.ResourceParam[Store]) -> dg.AssetCheckResult:
+    def held_out(store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
         shared = shared_problems(store.read(Problem, "problems"), store.read(BenchmarkCase, "evaluation_set"))
         return dg.AssetCheckResult(passed=not shared, metadata={"shared": len(shared), "first": shared[:5]})
 

@@ -6,9 +6,9 @@ import dagster as dg
 
 from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, plot, publish, share
-from assets.resources import Store
 from genprm.consensus import count_reasons, decide
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels
+from genprm.store import TableStore
 
 DECIDED = Check("all_decided", "Every judged solution has one decision, in the order of the rationales.")
 AGREED = Check("kept_agree", "Every kept solution has the same first error in labels and judgement.")
@@ -27,7 +27,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         code_version="1",
         check_specs=[check.spec("filtered_set", pipeline.labelled) for check in (DECIDED, AGREED, BOTH)],
     )
-    def filtered_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+    def filtered_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
         """Two noisy opinions that agree are worth more than either. A solution is kept when labels and judgements
         have the same first wrong step; everything after it is neither compared nor trained on. The paper keeps
         about half.

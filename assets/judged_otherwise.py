@@ -2,26 +2,27 @@
 
 import dagster as dg
 
-from assets.checkpoints import read_checkpoint
 from assets.judging import judge_cases, run_parameters
 from assets.parameters import ESCALATION, VERIFICATION, reads
 from assets.partitions import Pipeline
 from assets.processbench import judgement, judging_checks, judging_facts, log_scores
 from assets.publish import Clock, Events, Table, publish
-from assets.resources import Machines, Progress, Store, Tracking
+from assets.resources import Machines, Progress, Tracking
+from genprm.checkpoints import read_checkpoint
 from genprm.records import BenchmarkCase, Prediction
+from genprm.store import TableStore
 
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     checkpoints = dg.StaticPartitionMapping(pipeline.judging_with())
-    adaptive = [model.key for model in pipeline.otherwise if model.mode == "adaptive"]
+    adaptive = [model.key for model in pipeline.lineup.otherwise if model.mode == "adaptive"]
     everyone = pipeline.judged_otherwise.get_partition_keys()
     evaluation = reads("evaluation", dg.StaticPartitionMapping({VERIFICATION: everyone, ESCALATION: adaptive}))
 
     @judgement("judged_otherwise", pipeline.judged_otherwise, checkpoints, evaluation)
     def judged_otherwise(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
@@ -32,7 +33,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         """
         clock = Clock()
         key = context.partition_key
-        model = pipeline.model(key)
+        model = pipeline.lineup.model(key)
         cases = store.read(BenchmarkCase, "evaluation_set")
         checkpoint = read_checkpoint(store, model.checkpoint)
         parameters = run_parameters(pipeline, model, machines, "all")

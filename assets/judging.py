@@ -9,10 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import Checkpoint, read_checkpoint
 from assets.partitions import Pipeline
 from assets.publish import as_key
-from assets.resources import Machines, Progress, Store
+from assets.resources import Machines, Progress
+from genprm.checkpoints import Checkpoint, read_checkpoint
 from genprm.evaluation.evaluate import evaluate_cases
 from genprm.journal import Journal, finish, row_key
 from genprm.lineup import Model
@@ -21,19 +21,14 @@ from genprm.reward_models.base import RewardModel, SolutionScore, StepwiseSoluti
 from genprm.reward_models.evaluate import scored_prediction
 from genprm.reward_models.think_prm import ThinkPRM, average
 from genprm.settings import EngineSettings, VerifierSettings
+from genprm.store import TableStore
 from genprm.tables import from_dict
-from genprm.verification.path import EXECUTED
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import joined_reading
 
 JUDGING_VERSION = "3"
 THINKING_VERSION = "1"
 """Of how a ThinkPRM is asked; with another one its paths are made anew."""
-
-
-def votes_of(pipeline: Pipeline, model: Model) -> int:
-    """Paths per case."""
-    return pipeline.profile.evaluation.votes_in(model.mode, pipeline.is_full(model))
 
 
 def open_verifier(pipeline: Pipeline, machines: Machines, weights: str, settings: VerifierSettings) -> Verifier:
@@ -46,14 +41,14 @@ def judge_cases(
     pipeline: Pipeline,
     model: Model,
     cases: Sequence[BenchmarkCase],
-    store: Store,
+    store: TableStore,
     machines: Machines,
     progress: Progress,
 ) -> list[Prediction]:
     """What a model says of the cases, in order. Paths are kept in the journal of the asset's partition."""
     checkpoint, evaluation = read_checkpoint(store, model.checkpoint), pipeline.profile.evaluation
     advance = progress.of(context)
-    votes = votes_of(pipeline, model)
+    votes = pipeline.lineup.votes_of(model)
     with store.journal(context.asset_key.to_user_string(), context.partition_key) as journal:
         if model.kind != "genprm":
             solutions = [(case.problem, case.steps) for case in cases]
@@ -142,8 +137,8 @@ def run_parameters(pipeline: Pipeline, model: Model, machines: Machines, on: str
         "model": model.key,
         "subset": on,
         "mode": model.judging,
-        "votes": votes_of(pipeline, model),
-        "sandbox": machines.sandbox().description() if model.mode in EXECUTED else None,
+        "votes": pipeline.lineup.votes_of(model),
+        "sandbox": machines.sandbox().description() if model.mode.runs else None,
     }
 
 

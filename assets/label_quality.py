@@ -4,8 +4,8 @@ import dagster as dg
 
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Store
-from genprm.records import FilterDecision, Measure, Solution, StepLabels
+from genprm.records import FilterDecision, Solution, StepLabels
+from genprm.results.captions import column_caption
 from genprm.results.label_quality import (
     LabelHit,
     against_truth,
@@ -14,6 +14,8 @@ from genprm.results.label_quality import (
     label_shares,
     true_first_errors,
 )
+from genprm.results.measures import Measure
+from genprm.store import TableStore
 
 COMPLETE = Check("complete", "Every solution has labels and a decision under this variant.")
 
@@ -33,10 +35,10 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         group_name="rationales",
         kinds={"parquet"},
         owners=OWNERS,
-        code_version="2",
+        code_version="3",
         check_specs=[COMPLETE.spec("label_quality", pipeline.variants)],
     )
-    def label_quality(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+    def label_quality(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
         """What the labels of one variant are worth: the share of steps labelled wrong, what the filter keeps and
         why, and in the miniature, where a program knows which step is wrong, how often labels find exactly that
         step. **A measurement only:** no label, filter or judgement ever sees the program's answer.
@@ -52,8 +54,8 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         if truth_known:
             rows += against_truth(variant, labels, decisions, truth)
         complete = set(solutions) == {row.solution_id for row in labels} == {row.solution_id for row in decisions}
-        shares = [{"": row.name, "%": row.value, "of": row.count} for row in rows if row.unit == "%"]
-        numbers = {row.name: round(row.value, 2) for row in rows}
+        shares = [{"": column_caption(row), "%": row.value, "of": row.count} for row in rows]
+        numbers = {column_caption(row): round(row.value, 2) for row in rows}
         yield from publish(
             context,
             store,

@@ -8,12 +8,13 @@ import dagster as dg
 from assets.parameters import reads, weights_version
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
-from assets.resources import Machines, Progress, Store
+from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores
 from genprm.settings import MonteCarloSettings
+from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "3"
@@ -36,7 +37,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def mc_scores(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         progress: dg.ResourceParam[Progress],
     ) -> Events:

@@ -20,6 +20,7 @@ from assets.partitions import Pipeline
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
 from genprm.lineup import Model
+from genprm.modes import Mode
 from genprm.settings import Profile, Section
 
 CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalation", "intervals"
@@ -126,7 +127,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
     """Section -> partition -> version."""
     profile = pipeline.profile
     evaluation, rationales = profile.evaluation, profile.rationales
-    verifier = evaluation.verifier.deciding("full")
+    verifier = evaluation.verifier.deciding(Mode.FULL)
     escalation = {"tau": evaluation.verifier.tau}
     versions = {
         "problems": {ONLY: Version(_values(profile.problems, "shards"))},
@@ -135,7 +136,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
         "labels": {name: Version(_values(profile.labels.variant(name))) for name in profile.labels.variant_names()},
         "rationales": {ONLY: Version({**rationales.deciding(), "weights": weights_version(rationales.model)})},
         "consensus": {ONLY: Version(_values(profile.consensus, "mask_code_output"))},
-        "training": {model.key: recipe(profile, model) for model in pipeline.models},
+        "training": {model.key: recipe(profile, model) for model in pipeline.lineup.models},
         "evaluation": {
             CASES: _cases(profile),
             VERIFICATION: Version(
@@ -149,7 +150,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
                 {
                     "bootstrap": evaluation.bootstrap,
                     "threshold": evaluation.threshold,
-                    **(escalation if pipeline.otherwise else {}),
+                    **(escalation if pipeline.lineup.otherwise else {}),
                 }
             ),
         },
@@ -168,7 +169,7 @@ def _scaling(profile: Profile) -> dict[str, Version]:
     drawn = {**_values(scaling, "sets", "votes", "aggregate"), "weights": weights_version(scaling.model)}
     return {
         CANDIDATES: Version(drawn),
-        REWARDS: Version({"votes": scaling.votes, "verifier": profile.evaluation.verifier.deciding("full")}),
+        REWARDS: Version({"votes": scaling.votes, "verifier": profile.evaluation.verifier.deciding(Mode.FULL)}),
         CHOICE: Version({"aggregate": scaling.aggregate}),
     }
 

@@ -8,22 +8,18 @@ from functools import cached_property
 
 import dagster as dg
 
-from genprm.lineup import Model, full_key, is_full, judged_otherwise, models_of, rankers
+from genprm.data_sets.problems import shard_keys
+from genprm.lineup import Lineup
 from genprm.settings import Profile, SettingsError
+from genprm.store import partition_key
 
 MOST_PARTITIONS = 99
 """Above this many upstream partitions per downstream one Dagster drops staleness without a word."""
 
 
-def _shard_keys(count: int) -> list[str]:
-    width = len(str(count - 1))
-    return [f"{index:0{width}d}-of-{count}" for index in range(count)]
-
-
 @dataclass(frozen=True)
 class Pipeline:
-    """A profile with its partitions. A shard's key names the number of shards, because another number of shards
-    is another division of the problems.
+    """A profile with its line-up of models and its partitions.
 
     Raises:
         SettingsError: two models would share a key, or there are too many partitions to track.
@@ -32,54 +28,28 @@ class Pipeline:
     profile: Profile
 
     def __post_init__(self) -> None:
-        keys = [model.key for model in self.judges]
-        if len(set(keys)) < len(keys):
-            twice = sorted(key for key in set(keys) if keys.count(key) > 1)
-            raise SettingsError(f"training.base: models {', '.join(twice)} would share a name; rename a base")
-        models = len(self.models)
-        judged = models * len(self.profile.evaluation.subsets)
+        lineup, profile = self.lineup, self.profile
+        judged = len(lineup.models) * len(profile.evaluation.subsets)
         if judged > MOST_PARTITIONS:
             raise SettingsError(
-                f"training and evaluation ask for {judged} results, one per model and subset ({models} models); "
-                f"allowed: at most {MOST_PARTITIONS}"
+                f"training and evaluation ask for {judged} results, one per model and subset "
+                f"({len(lineup.models)} models); allowed: at most {MOST_PARTITIONS}"
             )
-        ranked = len(self.rankers) * len(self.profile.scaling.sets)
+        ranked = len(lineup.rankers) * len(profile.scaling.sets)
         if ranked > MOST_PARTITIONS:
             raise SettingsError(
                 f"training and scaling ask for {ranked} results, one per model and answer set "
-                f"({len(self.rankers)} models); allowed: at most {MOST_PARTITIONS}"
+                f"({len(lineup.rankers)} models); allowed: at most {MOST_PARTITIONS}"
             )
 
     @cached_property
-    def models(self) -> tuple[Model, ...]:
-        """Every model with a checkpoint of its own."""
-        return models_of(self.profile)
-
-    @cached_property
-    def otherwise(self) -> tuple[Model, ...]:
-        """Those models again that also judge in other modes than they were trained in."""
-        return judged_otherwise(self.profile)
-
-    @property
-    def judges(self) -> tuple[Model, ...]:
-        """Everything that is measured on the benchmark."""
-        return (*self.models, *self.otherwise)
-
-    def model(self, key: str) -> Model:
-        """The model called `key`."""
-        return next(model for model in self.judges if model.key == key)
-
-    def is_full(self, model: Model) -> bool:
-        """Whether it is the paper's GenPRM: full mode, the first label variant, the whole training set."""
-        return is_full(self.profile, model)
-
-    def full(self, base: str) -> str:
-        """The key of the GenPRM that a base becomes, whether the profile has it or not."""
-        return full_key(self.profile, base)
+    def lineup(self) -> Lineup:
+        """The models, and the roles that they play."""
+        return Lineup(self.profile)
 
     @cached_property
     def shards(self) -> dg.StaticPartitionsDefinition:
-        return dg.StaticPartitionsDefinition(_shard_keys(self.profile.problems.shards))
+        return dg.StaticPartitionsDefinition(shard_keys(self.profile.problems.shards))
 
     def shard_index(self, key: str) -> int:
         """Which shard a key names, from 0."""
@@ -96,7 +66,7 @@ class Pipeline:
 
     @cached_property
     def checkpoints(self) -> dg.StaticPartitionsDefinition:
-        return dg.StaticPartitionsDefinition([model.key for model in self.models])
+        return dg.StaticPartitionsDefinition([model.key for model in self.lineup.models])
 
     @cached_property
     def judged(self) -> dg.MultiPartitionsDefinition:
@@ -106,32 +76,30 @@ class Pipeline:
 
     @cached_property
     def judged_otherwise(self) -> dg.StaticPartitionsDefinition:
-        return dg.StaticPartitionsDefinition([model.key for model in self.otherwise])
+        return dg.StaticPartitionsDefinition([model.key for model in self.lineup.otherwise])
 
     @cached_property
     def answer_sets(self) -> dg.StaticPartitionsDefinition:
         return dg.StaticPartitionsDefinition(list(self.profile.scaling.sets))
 
     @cached_property
-    def rankers(self) -> tuple[Model, ...]:
-        """The models that choose among candidates."""
-        return rankers(self.profile)
-
-    @cached_property
     def ranked(self) -> dg.StaticPartitionsDefinition:
         """`{model}|{answer set}`. Not two dimensions: one of them would have to be all models with a checkpoint."""
         return dg.StaticPartitionsDefinition(
-            [ranked_key(model.key, name) for model in self.rankers for name in self.profile.scaling.sets]
+            [partition_key(model.key, name) for model in self.lineup.rankers for name in self.profile.scaling.sets]
         )
 
     def ranked_with(self) -> Mapping[str, list[str]]:
         """What is ranked with each checkpoint."""
         sets = self.profile.scaling.sets
-        return {model.key: [ranked_key(model.key, name) for name in sets] for model in self.rankers}
+        return {model.key: [partition_key(model.key, name) for name in sets] for model in self.lineup.rankers}
 
     def ranked_from(self) -> Mapping[str, list[str]]:
         """What is ranked of each answer set."""
-        return {name: [ranked_key(model.key, name) for model in self.rankers] for name in self.profile.scaling.sets}
+        return {
+            name: [partition_key(model.key, name) for model in self.lineup.rankers]
+            for name in self.profile.scaling.sets
+        }
 
     @cached_property
     def refined(self) -> dg.StaticPartitionsDefinition:
@@ -140,21 +108,16 @@ class Pipeline:
     def trained_on(self) -> Mapping[str, list[str]]:
         """The models trained on each label variant."""
         return {
-            variant: [model.key for model in self.models if model.variant == variant]
+            variant: [model.key for model in self.lineup.models if model.variant == variant]
             for variant in self.profile.labels.variant_names()
         }
 
     def judging_with(self) -> Mapping[str, list[str]]:
         """The models that judge otherwise with each checkpoint."""
         return {
-            checkpoint: [model.key for model in self.otherwise if model.checkpoint == checkpoint]
-            for checkpoint in dict.fromkeys(model.checkpoint for model in self.otherwise)
+            checkpoint: [model.key for model in self.lineup.otherwise if model.checkpoint == checkpoint]
+            for checkpoint in dict.fromkeys(model.checkpoint for model in self.lineup.otherwise)
         }
-
-
-def ranked_key(model: str, answer_set: str) -> str:
-    """The partition in which a model ranks the candidates of an answer set."""
-    return f"{model}|{answer_set}"
 
 
 def dimension(partition_key: str, name: str) -> str:

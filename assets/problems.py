@@ -5,10 +5,10 @@ import dagster as dg
 from assets.parameters import reads
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Store
 from genprm.data_sets.problems import load_problems
 from genprm.data_sets.sources import data_directory
 from genprm.records import Problem
+from genprm.store import TableStore
 
 DISTINCT = Check("distinct", "Ids and texts are distinct, and every problem has text and answer.")
 
@@ -24,7 +24,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         code_version="1",
         check_specs=[DISTINCT.spec("problems")],
     )
-    def problems(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+    def problems(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
         """Questions with their reference answers: MATH train in the paper, synthetic word problems in the
         miniature. Sampling the policy on them starts the pipeline; **no evaluation problem is among them** (check
         `held_out` of `evaluation_set`).

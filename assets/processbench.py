@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checkpoints import read_checkpoint
-from assets.judging import JUDGING_VERSION, judge_cases, read_from, run_parameters, votes_of
+from assets.judging import JUDGING_VERSION, judge_cases, read_from, run_parameters
 from assets.parameters import VERIFICATION, reads_evaluation
 from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Machines, Progress, Store, TrackedRun, Tracking
+from assets.resources import Machines, Progress, TrackedRun, Tracking
+from genprm.checkpoints import read_checkpoint
 from genprm.evaluation.metrics import SubsetScore, score, score_predictions, single_paths
 from genprm.lineup import Model
 from genprm.records import BenchmarkCase, Prediction
+from genprm.store import TableStore
 from genprm.verification.rewards import first_error
 
 ALL = Check("all_cases", "Every case of the subset has one prediction, in order.")
@@ -27,7 +28,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     @judgement("processbench", pipeline.judged, mapping, reads_evaluation(VERIFICATION))
     def processbench(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
@@ -39,7 +40,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         """
         clock = Clock()
         key = context.partition_key
-        model, subset = pipeline.model(dimension(key, "model")), dimension(key, "subset")
+        model, subset = pipeline.lineup.model(dimension(key, "model")), dimension(key, "subset")
         cases = [case for case in store.read(BenchmarkCase, "evaluation_set") if case.subset == subset]
         checkpoint = read_checkpoint(store, model.checkpoint)
         parameters = run_parameters(pipeline, model, machines, subset)
@@ -81,10 +82,10 @@ def judgement(
 
 
 def log_scores(
-    run: TrackedRun, pipeline: Pipeline, model: Model, rows: Sequence[Prediction], store: Store
+    run: TrackedRun, pipeline: Pipeline, model: Model, rows: Sequence[Prediction], store: TableStore
 ) -> dict[str, dict[str, float]]:
     """The headline numbers per subset; the run is told which cases they are measured on."""
-    settings, votes = pipeline.profile.evaluation, votes_of(pipeline, model)
+    settings, votes = pipeline.profile.evaluation, pipeline.lineup.votes_of(model)
     single = score(single_paths(rows, settings.threshold), settings.bootstrap).subsets
     voted = score_predictions(rows, settings.bootstrap).subsets
     run.dataset("evaluation_set", store.version("evaluation_set"), store.path("evaluation_set"), "evaluation")
@@ -95,7 +96,7 @@ def judging_checks(
     pipeline: Pipeline, model: Model, cases: Sequence[BenchmarkCase], rows: Sequence[Prediction]
 ) -> list[dg.AssetCheckResult]:
     """What must be true of predictions."""
-    threshold, votes = pipeline.profile.evaluation.threshold, votes_of(pipeline, model)
+    threshold, votes = pipeline.profile.evaluation.threshold, pipeline.lineup.votes_of(model)
     return [
         ALL.result([row.id for row in rows] == [case.id for case in cases], cases=len(cases)),
         PATHS.result(all(_sound(row, votes) for row in rows), votes=votes),

@@ -16,8 +16,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.resources import Store
 from genprm.results.drawing import png
+from genprm.store import TableStore
 from genprm.tables import content_hash, schema_of
 
 OWNERS = ("team:genprm",)
@@ -79,7 +79,7 @@ class Clock:
 
 def publish(
     context: dg.AssetExecutionContext,
-    store: Store,
+    store: TableStore,
     tables: Sequence[Table],
     checks: Sequence[dg.AssetCheckResult],
     metadata: MetadataValues,
@@ -111,7 +111,7 @@ def publish(
 
 def announce(
     context: dg.AssetExecutionContext,
-    store: Store,
+    store: TableStore,
     version: str,
     checks: Sequence[dg.AssetCheckResult],
     metadata: MetadataValues,

@@ -6,12 +6,12 @@ from assets.judging import open_verifier, read_from
 from assets.parameters import reads, weights_version
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.resources import Machines, Progress, Store
+from assets.resources import Machines, Progress
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
+from genprm.store import TableStore
 from genprm.tables import from_dict
-from genprm.verification.path import EXECUTED
 from genprm.verification.voting import vote_reading
 
 CODE_VERSION = "2"
@@ -35,7 +35,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def rationales(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         progress: dg.ResourceParam[Progress],
     ) -> Events:
@@ -78,7 +78,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
             {
                 "seconds": clock.seconds(),
                 "rewards read from": read_from(vote_reading([row.verification]) for row in rows),
-                "sandbox": machines.sandbox().description() if settings.mode in EXECUTED else "none",
+                "sandbox": machines.sandbox().description() if settings.mode.runs else "none",
                 "tokens": sum(row.verification.tokens for row in rows),
                 "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
                 "steps": len(steps),

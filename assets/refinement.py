@@ -8,12 +8,13 @@ import dagster as dg
 from assets.parameters import reads
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.refinement_work import CODE_VERSION, RefinementWork, critics_of
-from assets.resources import Machines, Progress, Store, Tracking
+from assets.refinement_work import CODE_VERSION, RefinementWork
+from assets.resources import Machines, Progress, Tracking
 from genprm.data_sets.sources import data_directory
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
 from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, score_turns
+from genprm.store import TableStore
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
@@ -21,7 +22,7 @@ TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the l
 
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     settings = pipeline.profile.refinement
-    judges = [key for key in critics_of(pipeline).values() if key is not None]
+    judges = [model.key for model in pipeline.lineup.critics]
 
     @dg.asset(
         partitions_def=pipeline.refined,
@@ -41,7 +42,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def refinement(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         tracking: dg.ResourceParam[Tracking],
         progress: dg.ResourceParam[Progress],
@@ -54,7 +55,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         clock = Clock()
         key = context.partition_key
         first = _starts(store.read(SampledSolution, "candidates", key), settings.solutions)
-        parameters = {"set": key, "critics": list(critics_of(pipeline)), "turns": settings.turns}
+        parameters = {"set": key, "critics": list(pipeline.lineup.critic_models), "turns": settings.turns}
         with tracking.run(context, f"refinement on {key}", parameters) as run:
             with store.journal("refinement", key) as journal:
                 work = RefinementWork(pipeline, store, machines, journal)

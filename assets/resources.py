@@ -13,47 +13,10 @@ from typing import Any, Protocol, TypeVar
 import dagster as dg
 
 from genprm.engines.base import Engine
-from genprm.journal import Journal
 from genprm.sandbox.base import Sandbox
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-class Store(Protocol):
-    """Tables of one profile, by name and partition (None for the only one)."""
-
-    def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> None:
-        """Replace a table atomically."""
-        ...
-
-    def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
-        """The rows of a table.
-
-        Raises:
-            MissingTable: it was never written; the message names it.
-        """
-        ...
-
-    def path(self, name: str, partition: str | None = None) -> Path:
-        """Where a table lies."""
-        ...
-
-    def folder(self, *parts: str) -> Path:
-        """A directory beside the tables, made when it is not there."""
-        ...
-
-    def journal(self, name: str, partition: str | None = None) -> Journal:
-        """The journal of finished rows behind a table."""
-        ...
-
-    def note_version(self, name: str, partition: str | None, version: str) -> None:
-        """Record which content the files of an artifact hold, once they are complete."""
-        ...
-
-    def version(self, name: str, partition: str | None = None) -> str:
-        """The content recorded last; empty when there is none."""
-        ...
 
 
 class Machines(Protocol):

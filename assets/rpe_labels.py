@@ -7,10 +7,10 @@ import dagster as dg
 from assets.parameters import reads
 from assets.partitions import Pipeline, dimension
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish, share
-from assets.resources import Store
 from genprm.labels.progress import label_steps
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
+from genprm.store import TableStore
 
 DOMAIN = Check("label_domain", "Labels are 0 or 1, one for every scored step; the first error is the first 0.")
 
@@ -28,7 +28,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         code_version="1",
         check_specs=[DOMAIN.spec("rpe_labels", pipeline.labelled)],
     )
-    def rpe_labels(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+    def rpe_labels(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
         """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /
         MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
         two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a

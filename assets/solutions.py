@@ -7,12 +7,13 @@ import dagster as dg
 from assets.parameters import reads, weights_version
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
-from assets.resources import Machines, Progress, Store
+from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.problems import shard_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.solutions import sample_solutions
+from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "3"
@@ -37,7 +38,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
     def solutions(
         context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[Store],
+        store: dg.ResourceParam[TableStore],
         machines: dg.ResourceParam[Machines],
         progress: dg.ResourceParam[Progress],
     ) -> Events:

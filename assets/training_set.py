@@ -8,10 +8,9 @@ import dagster as dg
 from assets.parameters import reads
 from assets.partitions import Pipeline
 from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Store
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample
-from genprm.settings import TurnMode
+from genprm.store import TableStore
 from genprm.tables import schema_of
 from genprm.training.discriminative_data import LabelledSolution, labelled_solutions
 from genprm.training.think_data import verification_chains
@@ -19,17 +18,6 @@ from genprm.training.think_data import verification_chains
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
 KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")
 SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
-
-DERIVED: dict[TurnMode, tuple[TurnMode, ...]] = {
-    "full": ("full", "cot", "code", "text", "direct", "code_unrun"),
-    "text": ("text", "cot", "direct", "code_unrun"),
-    "code": ("code", "direct", "code_unrun"),
-    "cot": ("cot", "direct"),
-    "direct": ("direct",),
-    "code_unrun": ("code_unrun", "direct"),
-}
-"""Modes whose conversations can be cut out of rationales of a mode; the first is the rationales' own."""
-
 
 CHAINS = "think"
 """The store's name, in the place of a mode, for the conversations of ThinkPRM."""
@@ -48,7 +36,7 @@ def part(variant: str, mode: str) -> str:
 def define(pipeline: Pipeline) -> dg.AssetsDefinition:
     profile = pipeline.profile
     shards = pipeline.shards.get_partition_keys()
-    modes = DERIVED[profile.rationales.mode]
+    modes = profile.rationales.mode.contained()
 
     @dg.asset(
         partitions_def=pipeline.variants,
@@ -64,7 +52,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
         code_version="5",
         check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
     )
-    def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Events:
+    def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
         """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
         analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
         modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
@@ -108,7 +96,7 @@ def define(pipeline: Pipeline) -> dg.AssetsDefinition:
                 "chains": len(chains),
                 "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
                 "characters": sum(len(message.content) for row in rows for message in row.messages),
-                "modes": list(modes),
+                "modes": [mode.value for mode in modes],
                 "judgements read from": [dataclasses.asdict(one) for one in judged_from],
                 "examples": _dialogue(rows),
             },

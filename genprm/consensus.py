@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
+from genprm.modes import Mode
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels, TrainingExample
-from genprm.settings import FilterSettings, TurnFormat, TurnMode
+from genprm.settings import FilterSettings, TurnFormat
 from genprm.verification.conversation import conversation_messages, turn_for_mode
 
 Reason = Literal[
@@ -91,7 +92,7 @@ def training_examples(
     decisions: Sequence[FilterDecision],
     settings: FilterSettings,
     turn_format: TurnFormat,
-    mode: TurnMode,
+    mode: Mode,
 ) -> list[TrainingExample]:
     """The kept rationales as conversations for `mode`, in the order given.
 
@@ -132,7 +133,7 @@ def _first_by_hash(ids: Sequence[str], size: int, purpose: str) -> set[str]:
     return set(sorted(ids, key=rank)[:size])
 
 
-def _example(rationale: Rationale, turn_format: TurnFormat, mode: TurnMode) -> TrainingExample:
+def _example(rationale: Rationale, turn_format: TurnFormat, mode: Mode) -> TrainingExample:
     judged = rationale.verification.steps[: _judged_steps(rationale)]
     turns = [turn_for_mode(step.text, mode) for step in judged]
     messages = conversation_messages(turn_format, rationale.problem, rationale.steps[: len(turns)], turns, mode)

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genprm.modes import Mode
 from genprm.records import Provenance
-from genprm.settings import Mode, TrainingSettings, VerifierSettings
+from genprm.settings import TrainingSettings, VerifierSettings
 
 MANIFEST_FILE = "genprm.json"
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args
+from typing import Any
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines import MINIATURE, open_engine, resolve_model
@@ -19,17 +19,17 @@ from genprm.engines.base import Engine, EngineError
 from genprm.evaluation.evaluate import evaluate_cases
 from genprm.event_loops import BackgroundLoop, together
 from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.modes import Mode
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase, Prediction
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.settings import LIVE_PATHS, EngineSettings, Mode, SandboxSettings, VerifierSettings
+from genprm.settings import LIVE_PATHS, EngineSettings, SandboxSettings, VerifierSettings
 from genprm.verification.published import is_published, published_settings
 from genprm.verification.rewards import THRESHOLD, Reading
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import Result, score_solution
 
-MODES: tuple[str, ...] = get_args(Mode)
 _IN_PROCESS = ("transformers", "vllm")
 
 
@@ -54,9 +54,9 @@ def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
     Raises:
         InputError: there is none; the message names all that is allowed.
     """
-    if mode not in MODES:
-        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join([*MODES, *further])}")
-    return mode  # type: ignore[return-value]
+    if mode not in tuple(Mode):
+        raise InputError(f"mode is {shown(mode)}, allowed: {', '.join([*Mode, *further])}")
+    return Mode(mode)
 
 
 def check_votes(votes: int) -> int:

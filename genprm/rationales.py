@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from genprm.modes import Mode
 from genprm.records import Rationale, Solution
-from genprm.settings import Mode
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier, up_to_first_error
 

@@ -265,21 +265,3 @@ class SolutionRewards:
     prompt_tokens: int
     executions: int
     reading: VoteReading | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One number of the leaderboard with its 95 % interval where it has one (`low`, `high`).
-
-    `group` is the table it stands in, `subject` the row (a model, a label variant, a stage) and `name` the column;
-    `unit` is "%", "points" or "count". `count` is how many items it was measured on.
-    """
-
-    group: str
-    subject: str
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    unit: str
-    count: int

@@ -13,16 +13,20 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-TurnMode = Literal["full", "cot", "code", "text", "direct", "code_unrun"]
-"""What a turn consists of: analysis + executed code, analysis only, executed code only, analysis + code that is
-written but not run, the verdict alone, or code alone that is written but not run."""
-Mode = Literal[TurnMode, "adaptive"]
-"""How a step is judged: by such a turn, or directly, where that is not sure with analysis, and then with code."""
+from genprm.modes import Mode
 
-WITH_ANALYSIS: tuple[Mode, ...] = ("full", "cot", "text")
-FULL_ONLY: tuple[TurnMode, ...] = ("full",)
+
+def _is_one_turn(mode: Mode) -> Mode:
+    if mode is Mode.ADAPTIVE:
+        allowed = ", ".join(one for one in Mode if one is not Mode.ADAPTIVE)
+        raise ValueError(f"adaptive is a way of judging, not a turn; allowed: {allowed}")
+    return mode
+
+
+TurnMode = Annotated[Mode, AfterValidator(_is_one_turn)]
+"""A mode in which rationales are written and models are trained: every one but adaptive."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
@@ -203,14 +207,14 @@ class VerifierSettings(Section):
 
     def deciding(self, mode: Mode) -> dict[str, Any]:
         """The values that have a say in a judgement in `mode`, as JSON has them."""
-        return self.model_dump(mode="json", exclude=None if mode == "adaptive" else {"tau"})
+        return self.model_dump(mode="json", exclude=None if mode is Mode.ADAPTIVE else {"tau"})
 
 
 class RationaleSettings(Section):
     """Code-verified rationales (paper 4.2)."""
 
     model: str = "Qwen/QwQ-32B"
-    mode: TurnMode = "full"
+    mode: TurnMode = Mode.FULL
     verifier: VerifierSettings = VerifierSettings()
 
     def deciding(self) -> dict[str, Any]:
@@ -233,7 +237,7 @@ class TrainingSettings(Section):
     """Supervised fine-tuning (paper 5.1: batch 64, learning rate 2e-6, DeepSeek-R1-Distill bases)."""
 
     base: dict[Key, str] = {"r1-distill-7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}
-    modes: tuple[TurnMode, ...] = ("full", "cot", "direct")
+    modes: tuple[TurnMode, ...] = (Mode.FULL, Mode.COT, Mode.DIRECT)
     variants: tuple[Key, ...] = (MAIN_VARIANT,)
     """Label variants that checkpoints are trained on: the first in every mode, the others in full (table 3)."""
     discriminative: bool = False
@@ -261,12 +265,12 @@ class TrainingSettings(Section):
             )
         return self
 
-    def trained(self) -> list[tuple[str, TurnMode]]:
+    def trained(self) -> list[tuple[str, Mode]]:
         """The label variant and the mode of every generative model that sees the whole training set, per base."""
         return [
             (variant, mode)
             for index, variant in enumerate(self.variants)
-            for mode in (self.modes if index == 0 else FULL_ONLY)
+            for mode in (self.modes if index == 0 else (Mode.FULL,))
         ]
 
 
@@ -297,13 +301,16 @@ class EvaluationSettings(Section):
 
     def modes_besides(self, trained: Mode) -> tuple[Mode, ...]:
         """Those of `other_modes` that a model trained in one mode has learnt enough for."""
-        able = {"full": self.other_modes, "code": ("code_unrun",)}.get(trained, ())
-        return tuple(mode for mode in self.other_modes if mode in able and mode != trained)
+        return tuple(
+            mode
+            for mode in self.other_modes
+            if mode is not trained and (trained is Mode.FULL or mode is trained.unrun)
+        )
 
 
 def _paths(mode: Mode, votes: int) -> int:
-    """A direct verdict is read off, not sampled: one path says all that many would."""
-    return 1 if mode == "direct" else votes
+    """Paths of a mode that samples nothing all say the same: one is enough."""
+    return votes if mode.sampled else 1
 
 
 Aggregate = Literal["last", "mean", "min", "product"]
@@ -481,16 +488,16 @@ class Profile(Section):
 
     @model_validator(mode="after")
     def _chains_are_made_of_analyses(self) -> Profile:
-        if self.training.think and self.rationales.mode not in WITH_ANALYSIS:
+        if self.training.think and not self.rationales.mode.analysis:
             raise ValueError(
                 f"training.think needs rationales with an analysis: rationales.mode is {self.rationales.mode!r}, "
-                f"allowed: {', '.join(WITH_ANALYSIS)}"
+                f"allowed: {', '.join(mode for mode in Mode.FULL.contained() if mode.analysis)}"
             )
         return self
 
     @model_validator(mode="after")
     def _a_full_model_is_judged_otherwise(self) -> Profile:
-        if self.evaluation.other_modes and "full" not in self.training.modes:
+        if self.evaluation.other_modes and Mode.FULL not in self.training.modes:
             raise ValueError(
                 "evaluation.other_modes needs a model trained in full mode, which training.modes lacks"
             )

@@ -17,6 +17,15 @@ ONLY = "all"
 """Partition name of a table that has only one."""
 
 
+def partition_key(*parts: str) -> str:
+    """The key of a partition with several dimensions, as Dagster writes it: dimensions in alphabetical order.
+
+    >>> partition_key("0-of-2", "main")
+    '0-of-2|main'
+    """
+    return "|".join(parts)
+
+
 class MissingTable(FileNotFoundError):  # noqa: N818  says what it is
     """A table was never written."""
 

@@ -12,6 +12,7 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,11 +35,17 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     origin = typing.get_origin(annotation)
     if origin is list:
         return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
+    if _is_word(annotation):
+        return pa.string()
     if origin is types.UnionType:
         return _arrow_type(_without_none(annotation))
     if dataclasses.is_dataclass(annotation):
         return pa.struct(list(schema_of(typing.cast(type, annotation))))
     raise TypeError(f"no column type for {annotation!r}")
+
+
+def _is_word(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, StrEnum)
 
 
 def schema_of(record: type) -> pa.Schema:
@@ -72,6 +79,8 @@ def _from_value(annotation: Any, value: Any) -> Any:
     if origin is list:
         inner = typing.get_args(annotation)[0]
         return [_from_value(inner, item) for item in value]
+    if _is_word(annotation):
+        return annotation(value)
     if dataclasses.is_dataclass(annotation):
         return from_dict(typing.cast(type, annotation), value)
     return value

@@ -61,7 +61,7 @@ SCALING: tuple[Callable[[Pipeline], dg.AssetsDefinition], ...] = (candidates.def
 def pipeline_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     """One asset per artifact."""
     scaling = SCALING if pipeline.profile.scaling.sets else ()
-    otherwise = (judged_otherwise.define,) if pipeline.otherwise else ()
+    otherwise = (judged_otherwise.define,) if pipeline.lineup.otherwise else ()
     refined = (refinement.define,) if pipeline.profile.refinement.sets else ()
     return [make(pipeline) for make in (*MAKERS, *otherwise, *scaling, *refined)]
 

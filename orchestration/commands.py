@@ -180,13 +180,15 @@ def _recover(profile: Profile) -> None:
 
 def _show_results(profile: Profile, console: Console) -> None:
     from assets.report import report_path
-    from genprm.records import Measure
+    from genprm.results.claims import Claim
+    from genprm.results.leaderboard import Results
+    from genprm.results.measures import Measure
     from genprm.store import profile_store
     from orchestration.results import print_results
     from orchestration.tracking import dagster_address
 
     store = profile_store(profile.name)
-    print_results(console, store.read(Measure, "leaderboard"))
+    print_results(console, Results(store.read(Measure, "leaderboard"), store.read(Claim, "claims")))
     console.print(f"report: {report_path(store)}", highlight=False, soft_wrap=True)
     console.print(f"UI: {dagster_address()} (make ui or genprm ui starts it on this home)", highlight=False)
 

@@ -5,82 +5,95 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Table as ShownTable
 
-from genprm.records import Measure
-from genprm.results.best_of_n import BEST_OF_N
-from genprm.results.claims import JUDGES, Ordering, notes, orderings
-from genprm.results.evidence import EVIDENCE
-from genprm.results.paper_tables import PROCESSBENCH, TABLES, TOKENS
+from genprm.results.captions import (
+    TITLES,
+    column_caption,
+    difference_cell,
+    interval_cell,
+    metric_caption,
+    notes,
+    value_cell,
+    votes_caption,
+)
+from genprm.results.claims import Claim
+from genprm.results.figures import f1_rows
+from genprm.results.leaderboard import Results
+from genprm.results.measures import Measure, Table
 from genprm.results.pivot import pivot
-from genprm.results.test_time import TEST_TIME
 
-SHOWN = (*(title for title in TABLES if title not in (PROCESSBENCH, TOKENS)), BEST_OF_N, *TEST_TIME, EVIDENCE)
+SHOWN = (
+    *(Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE, Table.BEST_OF_N, Table.ESCALATION),
+    *(Table.BUDGET, Table.REFINEMENT, Table.EVIDENCE),
+)
 """Tables that only larger profiles have. The report has all of them."""
 
 
-def result_table(rows: Sequence[Measure]) -> RenderableType:
+def result_table(results: Results) -> RenderableType:
     """Data, labels, models and differences, with what did not come out as in the paper below."""
+    measures, claims = results
     parts: list[RenderableType | None] = [
-        _plain("Policy", "", [row for row in rows if row.group == "data"]),
-        _labels([row for row in rows if row.group == "labels"]),
-        _intervals("F1 (%) by model", [r for r in rows if r.group == JUDGES and r.name.startswith("F1 ")]),
-        *(_pivot(title, [row for row in rows if row.group == title]) for title in SHOWN),
-        _orderings(orderings(rows)),
+        _policy([row for row in measures if row.table is Table.POLICY]),
+        _labels([row for row in measures if row.table is Table.LABELS]),
+        _f1(f1_rows(measures)),
+        *(_pivot(table, [row for row in measures if row.table is table]) for table in SHOWN),
+        _claims(claims),
     ]
-    return Group(*(part for part in parts if part is not None), *notes(rows))
+    return Group(*(part for part in parts if part is not None), *notes(claims))
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _table(title: str, *columns: str) -> ShownTable:
+    table = ShownTable(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
     return table
 
 
-def _plain(title: str, first: str, rows: Sequence[Measure]) -> Table:
-    table = _table(title, first, "%", "of")
+def _policy(rows: Sequence[Measure]) -> ShownTable:
+    table = _table("Policy", "", "%", "of")
     for row in rows:
-        table.add_row(row.name, f"{row.value:.1f}", str(row.count))
+        table.add_row(column_caption(row), value_cell(row), str(row.count))
     return table
 
 
-def _labels(rows: Sequence[Measure]) -> Table:
-    variants = list(dict.fromkeys(row.subject for row in rows))
-    table = _table("Labels and filter (%)", "", *variants)
-    for name in dict.fromkeys(row.name for row in rows):
-        values = {row.subject: f"{row.value:.1f}" for row in rows if row.name == name}
+def _labels(rows: Sequence[Measure]) -> ShownTable:
+    variants = list(dict.fromkeys(row.variant for row in rows))
+    table = _table(TITLES[Table.LABELS], "", *variants)
+    for name in dict.fromkeys(column_caption(row) for row in rows):
+        values = {row.variant: value_cell(row) for row in rows if column_caption(row) == name}
         table.add_row(name, *(values.get(variant, "") for variant in variants))
     return table
 
 
-def _intervals(title: str, rows: Sequence[Measure]) -> Table:
-    table = _table(title, "", "", "value", "95 % interval", "cases")
+def _f1(rows: Sequence[Measure]) -> ShownTable:
+    table = _table("F1 (%) by model", "", "", "value", "95 % interval", "cases")
     for row in rows:
-        interval = "" if row.low is None or row.high is None else f"{row.low:.1f} to {row.high:.1f}"
-        table.add_row(row.subject, row.name.removeprefix("F1 "), f"{row.value:.1f}", interval, str(row.count))
+        table.add_row(row.model, votes_caption(row.votes), value_cell(row), interval_cell(row), str(row.count))
     return table
 
 
-def _orderings(rows: Sequence[Ordering]) -> Table:
+def _claims(claims: Sequence[Claim]) -> ShownTable:
     """Each claim of the paper with its difference and verdict."""
     table = _table("What the paper claims", "", "", "difference", "95 % interval", "items", "verdict")
-    for row in rows:
-        table.add_row(row.claim, row.measure, row.difference, row.interval, str(row.items), row.verdict)
+    for one in claims:
+        table.add_row(
+            one.name, metric_caption(one), difference_cell(one), interval_cell(one), str(one.count), one.verdict
+        )
     return table
 
 
-def _pivot(title: str, rows: Sequence[Measure]) -> Table | None:
+def _pivot(of: Table, rows: Sequence[Measure]) -> ShownTable | None:
     """One of the paper's tables, without intervals; nothing where the profile does not make it."""
     if not rows:
         return None
     columns, cells = pivot(rows, intervals=False)
-    table = _table(title, "", *columns)
-    for subject, values in cells:
-        table.add_row(subject, *values)
+    table = _table(TITLES[of], "", *columns)
+    for name, values in cells:
+        table.add_row(name, *values)
     return table
 
 
-def print_results(console: Console, rows: Sequence[Measure]) -> None:
+def print_results(console: Console, results: Results) -> None:
     """Print the table."""
-    console.print(result_table(rows), highlight=False)
+    console.print(result_table(results), highlight=False)

@@ -15,8 +15,8 @@ from typing import Protocol
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from assets.resources import Store
 from genprm.settings import Profile
+from genprm.store import TableStore
 from orchestration.jobs import SYNC_REPORT, job_name
 from orchestration.recovery import close_runs
 from orchestration.schedule import Schedule, parents_within
@@ -48,7 +48,7 @@ class Summary:
     skipped: list[Node] = field(default_factory=list)
 
 
-def standing_of(node: Node, staleness: Staleness, store: Store | None) -> Standing:
+def standing_of(node: Node, staleness: Staleness, store: TableStore | None) -> Standing:
     """How a partition stands. What Dagster calls fresh is stale when the store holds something else, or nothing."""
     standing = staleness.standing(node)
     if standing.state == "fresh" and store is not None:
@@ -71,7 +71,7 @@ class Runner:
         profile: Profile,
         graph: AssetGraph,
         instance: dg.DagsterInstance,
-        store: Store | None,
+        store: TableStore | None,
         display: Display,
         definitions: str = DEFINITIONS,
     ) -> None:

@@ -82,9 +82,7 @@ def recorded(instance: dg.DagsterInstance, node: Node) -> dict[str, Any] | None:
 
 def planned_for(artifact: str, rows: Iterable[Planned]) -> Planned | None:
     """The row of a plan that is about an artifact, of `mc_scores` that with the profile's estimator."""
-    return next(
-        (r for r in rows if r.artifact.partition(",")[0] == artifact and "not chosen" not in r.artifact), None
-    )
+    return next((row for row in rows if row.artifact == artifact and row.chosen), None)
 
 
 def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: str) -> Table:

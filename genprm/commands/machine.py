@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genprm import modes
+
 if TYPE_CHECKING:
     from genprm.prm import GenPRM
     from genprm.settings import EngineSettings, SandboxSettings
-    from genprm.settings import Mode as JudgingMode
 
-MODES = "full, cot, code, text, direct, code_unrun or adaptive"
+*_MOST, _LAST = modes.Mode
+MODES = f"{', '.join(_MOST)} or {_LAST}"
 AS_TRAINED = "as the model was trained"
 Mode = Annotated[str | None, typer.Option(help=f"{MODES}.", show_default=AS_TRAINED)]
 Engine = Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")]
@@ -35,7 +37,7 @@ def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings
 
 
 def load_verifier(
-    model: str, machine: tuple[EngineSettings, SandboxSettings], mode: JudgingMode | None, system: str | None
+    model: str, machine: tuple[EngineSettings, SandboxSettings], mode: modes.Mode | None, system: str | None
 ) -> GenPRM:
     """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
     from genprm.prm import GenPRM

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,6 @@ import typer
 if TYPE_CHECKING:
     from genprm.planning.planned import Planned
     from genprm.speed.tables import Cell
-
-_NOT_CHOSEN = re.compile(r"mc_scores, (\w+) \(not chosen\)")
 
 
 def plan(
@@ -48,7 +45,7 @@ def plan(
         given = {assignment.partition("=")[0] for assignment in assume or ()}
         made, assumed = plan_from_pilot(chosen, problems, assumed, given)
     save_plan(chosen, made)
-    rows = [asdict(row) if as_json else _shown(row) for row in made.rows]
+    rows = [{**asdict(row), "artifact": row.caption} if as_json else _shown(row) for row in made.rows]
     notes = [
         "read, written: tokens of prompts, and of what is generated; once: with every shared prefix read once.",
         "95 %: of the tokens written, by the chance of problems; assumptions may be wrong beyond that.",
@@ -63,7 +60,7 @@ def _shown(row: Planned) -> dict[str, Cell]:
     from genprm.planning.planned import short
 
     return {
-        "artifact": f"(if {other[1]})" if (other := _NOT_CHOSEN.fullmatch(row.artifact)) else row.artifact,
+        "artifact": row.caption if row.chosen else f"(if {row.estimator})",
         "requests": short(row.requests),
         "read": short(row.prompt_tokens),
         "once": short(row.prefix_tokens),

@@ -45,6 +45,16 @@ def problem_id(text: str) -> str:
     return hashlib.sha256("".join(text.split()).encode()).hexdigest()[:16]
 
 
+def shard_keys(shards: int) -> list[str]:
+    """The names of the shards. They say how many there are: another number is another division of the problems.
+
+    >>> shard_keys(2)
+    ['0-of-2', '1-of-2']
+    """
+    width = len(str(shards - 1))
+    return [f"{index:0{width}d}-of-{shards}" for index in range(shards)]
+
+
 def shard_of(problem_id: str, shards: int) -> int:
     """The shard in 0..shards-1 of a problem, by hash of its id.
 

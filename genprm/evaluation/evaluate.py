@@ -7,8 +7,8 @@ from typing import Protocol
 
 from genprm.evaluation.metrics import THRESHOLD
 from genprm.event_loops import together
+from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Prediction, Verification, VoteReading
-from genprm.settings import Mode
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import executions, majority_rewards, verify_votes, vote_reading

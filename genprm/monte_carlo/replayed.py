@@ -7,8 +7,9 @@ for. Rollouts of one step are exchangeable, so they are dealt in several orders.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,45 +29,48 @@ ERRORS = (0.2, 0.1, 0.05, 0.01)
 FLIPS = (0.1, 0.05, 0.02)
 
 
+RuleKind = Literal["fixed", "decided", "settled"]
+"""A part of K for every step; sequential estimation that stops where a label is decided; one that also stops where
+the label has settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is spent on a solution whose steps have K recorded rollouts: a share of K, at least one rollout; or
+    sequential estimation up to K at an error probability (and one of a flip)."""
+
+    kind: RuleKind
+    share: float = 1.0
+    error: float = 0.0
+    flip: float = 0.0
+
+    def settings(self, most: int, sequential: SequentialSettings) -> MonteCarloSettings:
+        """How rollouts are drawn where K is `most`."""
+        if self.kind == "fixed":
+            return MonteCarloSettings(tiers=(), rollouts_otherwise=max(1, round(self.share * most)))
+        stopping = sequential.model_copy(update={"error": self.error, "flip": self.flip})
+        return MonteCarloSettings(estimator="sequential", tiers=(), rollouts_otherwise=most, sequential=stopping)
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """One rule: rollouts in percent of those recorded, and steps in percent that are labelled unlike all recorded
     rollouts label them, with its 95 % interval over solutions."""
 
-    rule: str
+    rule: Rule
     rollouts: float
     unlike: float
     low: float
     high: float
 
 
-Rule = Callable[[int], MonteCarloSettings]
-"""What is spent on a solution whose steps have K recorded rollouts, given K."""
-
-
-def fixed(share: float) -> Rule:
-    """A share of K for every step, at least one rollout."""
-    return lambda most: MonteCarloSettings(tiers=(), rollouts_otherwise=max(1, round(share * most)))
-
-
-def stopping(settings: SequentialSettings) -> Rule:
-    """Sequential estimation up to K."""
-    return lambda most: MonteCarloSettings(
-        estimator="sequential", tiers=(), rollouts_otherwise=most, sequential=settings
-    )
-
-
-def rules(settings: SequentialSettings) -> dict[str, Rule]:
-    """What is tried, by name: parts of K, and sequential estimation at several error probabilities."""
-
-    def changed(error: float, flip: float) -> Rule:
-        return stopping(settings.model_copy(update={"error": error, "flip": flip}))
-
-    return {
-        **{f"fixed, {100 * share:g} % of K": fixed(share) for share in SHARES},
-        **{f"decided, error {error:g}": changed(error, 0.0) for error in ERRORS},
-        **{f"settled, flip {flip:g}": changed(settings.error, flip) for flip in FLIPS},
-    }
+def rules(settings: SequentialSettings) -> list[Rule]:
+    """What is tried: parts of K, and sequential estimation at several probabilities of an error or a flip."""
+    return [
+        *(Rule("fixed", share=share) for share in SHARES),
+        *(Rule("decided", error=error) for error in ERRORS),
+        *(Rule("settled", error=settings.error, flip=flip) for flip in FLIPS),
+    ]
 
 
 def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSettings) -> StepScores:
@@ -109,9 +113,8 @@ def replay(rows: Sequence[StepScores], settings: SequentialSettings, seed: int =
     """
     if not rows:
         raise ValueError("no step scores to replay; at least one solution is needed")
-    variant = LabelVariant(epsilon=settings.epsilon)
     dealt = [_orders(row, random.Random(f"{seed} {row.solution_id}")) for row in rows]
-    return [_compared(name, rows, dealt, rule, variant, seed) for name, rule in rules(settings).items()]
+    return [_compared(rows, dealt, rule, settings, seed) for rule in rules(settings)]
 
 
 def _orders(row: StepScores, rng: random.Random) -> list[list[str]]:
@@ -120,16 +123,16 @@ def _orders(row: StepScores, rng: random.Random) -> list[list[str]]:
 
 
 def _compared(
-    name: str,
     rows: Sequence[StepScores],
     dealt: Sequence[Sequence[Sequence[str]]],
     rule: Rule,
-    variant: LabelVariant,
+    sequential: SequentialSettings,
     seed: int,
 ) -> Replay:
+    variant = LabelVariant(epsilon=sequential.epsilon)
     unlike, spent = [], 0
     for row, orders in zip(rows, dealt, strict=True):
-        settings = rule(max(row.rollouts))
+        settings = rule.settings(max(row.rollouts), sequential)
         wanted = label_steps(row, variant).labels
         made = [replayed(row, outcomes, settings) for outcomes in orders]
         labels = [label_steps(one, variant).labels for one in made]
@@ -139,7 +142,7 @@ def _compared(
     recorded = sum(sum(row.rollouts) for row in rows)
     low, high = _interval(np.array(unlike), steps, seed)
     share = 100 * spent / (ORDERS * recorded) if recorded else 0.0
-    return Replay(name, share, 100 * sum(unlike) / int(steps.sum()), low, high)
+    return Replay(rule, share, 100 * sum(unlike) / int(steps.sum()), low, high)
 
 
 def _interval(unlike: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], seed: int) -> Interval:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genprm.modes import Mode
 from genprm.monte_carlo import rollouts_for
 from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate
 from genprm.planning.assumptions import Assumptions
 from genprm.records import NO_ERROR
-from genprm.settings import Mode, MonteCarloSettings, Profile
+from genprm.settings import MonteCarloSettings, Profile
 from genprm.solutions import next_batch
-from genprm.verification.path import EXECUTED
 
 ESTIMATORS = ("fixed", "sequential")
 VERDICT_TOKENS = 1
@@ -112,14 +112,15 @@ def _agreed(judged: list[int], kinds: list[bool], kind: bool, assumed: Assumptio
 def judged_tokens(mode: Mode, assumed: Assumptions) -> float:
     """Output tokens of one judged step. A direct verdict is read off, not written; adaptive judgement writes as
     much as full at most, and how often it stops before is not known beforehand."""
-    analysis, code = assumed.analysis, 1 - assumed.analysis
-    parts = {"full": 1.0, "adaptive": 1.0, "text": 1.0, "cot": analysis, "code": code, "code_unrun": code}
-    return parts[mode] * assumed.judged_step_tokens if mode in parts else VERDICT_TOKENS
+    if not mode.sampled:
+        return VERDICT_TOKENS
+    share = assumed.analysis * mode.analysis + (1 - assumed.analysis) * mode.code
+    return share * assumed.judged_step_tokens
 
 
 def executions_of(mode: Mode, assumed: Assumptions) -> float:
     """Code blocks run for one judged step."""
-    return assumed.executions if mode in EXECUTED else 0.0
+    return assumed.executions if mode.runs else 0.0
 
 
 def judged_steps(paths: float, steps: float, mode: Mode, assumed: Assumptions) -> Spent:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from genprm.consensus import decide
 from genprm.labels.progress import label_steps
+from genprm.modes import Mode
 from genprm.planning.costs import ESTIMATORS, Kept, ProblemCost, Spent
 from genprm.records import NO_ERROR, Rationale, SampledProblem, Solution, StepScores
 from genprm.settings import MAIN_VARIANT, Profile
@@ -85,7 +86,7 @@ class Pilot:
             "executions": sum(len(step.executions) for step in judged) / len(judged),
         }
         if self.profile.rationales.mode == "full":
-            written = [len(turn_for_mode(step.text, "cot")) / len(step.text) for step in judged]
+            written = [len(turn_for_mode(step.text, Mode.COT)) / len(step.text) for step in judged]
             found["analysis"] = statistics.fmean(written)
         if self.profile.scaling.model == self.profile.solutions.model:
             found["found_wrong"] = 1 - statistics.fmean(row.pass_at_1 for row in self.counts)

@@ -26,7 +26,6 @@ from genprm.records import Problem, Rationale, SampledProblem, Solution
 from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
-from genprm.verification.path import EXECUTED
 from genprm.verification.verifier import Verifier
 
 
@@ -86,7 +85,7 @@ async def _rolled_out(
 async def _judged(solutions: Sequence[Solution], profile: Profile) -> tuple[list[Rationale], CountingEngine]:
     """The rationales of all solutions, and the engine that counted what was asked for them."""
     settings = profile.rationales
-    sandbox = open_sandbox(profile.sandbox) if settings.mode in EXECUTED else None
+    sandbox = open_sandbox(profile.sandbox) if settings.mode.runs else None
     counting = CountingEngine(open_engine(settings.model, profile.engine))
     verifier = Verifier(counting, sandbox, settings.verifier, profile.engine.live_paths)
     try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+from genprm.lineup import billions_in
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import Spent
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)b\b", re.IGNORECASE)
 REFERENCE_SIZE = 7.0
 """Billions of parameters of the models that throughputs are stated for."""
 
@@ -18,7 +17,8 @@ REFERENCE_SIZE = 7.0
 class Planned:
     """One artifact. `low` and `high` bound its output tokens with 95 %, of `checkpoints` the tokens trained on: the
     chance of these problems only, not the truth of the assumptions. `prefix_tokens` is what is left of the prompts
-    when shared prefixes are read once."""
+    when shared prefixes are read once. Monte-Carlo scores are planned under several estimators; one is `chosen`.
+    """
 
     artifact: str
     requests: float
@@ -30,12 +30,20 @@ class Planned:
     executions: float
     gpu_hours: float
     disk_mb: float
+    estimator: str | None = None
+    chosen: bool = True
+
+    @property
+    def caption(self) -> str:
+        """The artifact, with the estimator it is planned under."""
+        name = f"{self.artifact}, {self.estimator}" if self.estimator else self.artifact
+        return name if self.chosen else f"{name} (not chosen)"
 
 
 def added(artifact: str, parts: Sequence[Planned]) -> Planned:
     """The sum of the parts of an artifact."""
-    names = [field.name for field in fields(Planned)][1:]
-    return Planned(artifact, *(sum(getattr(part, name) for part in parts) for name in names))
+    quantities = [field.name for field in fields(Planned) if field.name not in ("artifact", "estimator", "chosen")]
+    return Planned(artifact, **{name: sum(getattr(part, name) for part in parts) for name in quantities})
 
 
 def short(number: float) -> str:
@@ -51,19 +59,9 @@ def short(number: float) -> str:
     return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
 
 
-def model_size(name: str) -> float | None:
-    """Billions of parameters that a model's name states; None when it states none.
-
-    >>> model_size("Qwen/Qwen2.5-Math-7B-Instruct"), model_size("miniature/policy")
-    (7.0, None)
-    """
-    found = _SIZE.findall(name)
-    return float(found[-1]) if found else None
-
-
 def slowness(name: str) -> float:
     """Time that a model takes for a token, beside the models that throughputs are stated for."""
-    return (model_size(name) or REFERENCE_SIZE) / REFERENCE_SIZE
+    return (billions_in(name) or REFERENCE_SIZE) / REFERENCE_SIZE
 
 
 def priced(artifact: str, model: str, spent: Spent, executions: float, assumed: Assumptions) -> Planned:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from genprm.lineup import Model, critics, is_full, judged_otherwise, models_of, rankers
+from genprm.lineup import Lineup, Model
+from genprm.modes import Mode
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import Spent, executions_of, judged_steps
 from genprm.planning.planned import Planned, added, priced
-from genprm.settings import Mode, Profile, RefinementSettings
+from genprm.settings import Profile, RefinementSettings
 
 
 class Judge(NamedTuple):
@@ -26,14 +27,14 @@ def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
     other modes, where the profile wants them."""
     cases = len(profile.evaluation.subsets) * (profile.evaluation.limit or assumed.cases)
     steps = cases * assumed.case_steps * assumed.case_judged
-    judged = [_judged("processbench", _on_the_benchmark(profile, models_of(profile)), cases, steps, assumed)]
-    otherwise = _on_the_benchmark(profile, judged_otherwise(profile))
+    lineup = Lineup(profile)
+    judged = [_judged("processbench", _on_the_benchmark(lineup, lineup.models), cases, steps, assumed)]
+    otherwise = _on_the_benchmark(lineup, lineup.otherwise)
     return [*judged, _judged("judged_otherwise", otherwise, cases, steps, assumed)] if otherwise else judged
 
 
-def _on_the_benchmark(profile: Profile, models: Sequence[Model]) -> list[Judge]:
-    votes_in = profile.evaluation.votes_in
-    return [Judge(model.weights, model.mode, votes_in(model.mode, is_full(profile, model))) for model in models]
+def _on_the_benchmark(lineup: Lineup, models: Sequence[Model]) -> list[Judge]:
+    return [Judge(model.weights, model.mode, lineup.votes_of(model)) for model in models]
 
 
 def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
@@ -44,7 +45,7 @@ def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
     problems = len(scaling.sets) * (scaling.limit or assumed.answer_problems)
     count = problems * scaling.candidates
     steps = count * _steps(assumed)
-    choosing = [Judge(model.weights, model.mode, scaling.votes_in(model.mode)) for model in rankers(profile)]
+    choosing = [Judge(model.weights, model.mode, scaling.votes_in(model.mode)) for model in Lineup(profile).rankers]
     prompts = (count * assumed.problem_tokens, problems * assumed.problem_tokens)
     drawn = _spent(count, steps * assumed.step_tokens, *prompts)
     return [
@@ -66,7 +67,7 @@ def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
         priced("", policy, _own_critiques(turns, assumed), 0, assumed),
         priced("", policy, _rewrites(turns, assumed.critique_tokens, settings, assumed), 0, assumed),
     ]
-    for model in critics(profile):
+    for model in Lineup(profile).critics:
         judge = Judge(model.weights, model.mode, settings.votes)
         judged = _judged("", [judge], turns.critiques, turns.judged, assumed)
         parts.append(replace(judged, requests=turns.critiques))

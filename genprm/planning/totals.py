@@ -65,9 +65,9 @@ class _Run:
         )
 
     def rollouts(self, estimator: str) -> Planned:
-        chosen = "" if estimator == self._profile.monte_carlo.estimator else " (not chosen)"
-        model = self._profile.monte_carlo.model
-        return self.generated(f"mc_scores, {estimator}{chosen}", model, lambda cost: cost.rollouts[estimator])
+        settings = self._profile.monte_carlo
+        planned = self.generated("mc_scores", settings.model, lambda cost: cost.rollouts[estimator])
+        return replace(planned, estimator=estimator, chosen=estimator == settings.estimator)
 
     def rationales(self) -> Planned:
         planned = self.generated("rationales", self._profile.rationales.model, lambda cost: cost.judged)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from genprm.intervals import percentile_interval
-from genprm.lineup import Model, models_of
+from genprm.lineup import Lineup, Model
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ProblemCost, judged_tokens
-from genprm.planning.planned import Planned, model_size, slowness
+from genprm.planning.planned import Planned, slowness
 from genprm.settings import FilterSettings, Profile
 
 RESAMPLES = 1000
@@ -23,7 +23,7 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
     kept = np.array([(*cost.agreed[0], *cost.agreed[1]) for cost in costs])
     expected = problems * kept.mean(axis=0)
     conversations, _ = chosen(expected, profile.consensus)
-    models = [model for model in models_of(profile) if model.trained]
+    models = [model for model in Lineup(profile).models if model.trained]
 
     def tokens(of: Sequence[Model], kept: np.ndarray) -> float:
         return sum(_tokens(profile, model, kept, assumed) for model in of)
@@ -40,7 +40,7 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
         high=high,
         executions=0,
         gpu_hours=slow / assumed.trained_per_second / 3600,
-        disk_mb=sum(2000 * (model_size(model.weights) or 0.0) for model in models),
+        disk_mb=sum(2000 * (model.billions or 0.0) for model in models),
     )
 
 

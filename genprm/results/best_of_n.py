@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from assets.partitions import Pipeline, ranked_key
-from assets.resources import Store
-from genprm.records import Measure, SampledSolution, SolutionRewards
-from genprm.results.claims import compared
+from genprm.lineup import Lineup, Model
+from genprm.modes import Mode
+from genprm.records import SampledSolution, SolutionRewards
+from genprm.results.claims import Claim, Side, claim
+from genprm.results.measures import Measure, Metric, Table, Unit
 from genprm.scaling.best_of_n import (
     AGGREGATES,
     Candidate,
@@ -23,8 +24,8 @@ from genprm.scaling.best_of_n import (
     pass_at_n,
     weighted_vote,
 )
+from genprm.store import TableStore, partition_key
 
-BEST_OF_N = "Best-of-N: accuracy (%)"
 COMPARED_AT = 8
 """N at which choosing by reward is compared with the majority, or the number of candidates where it is smaller."""
 
@@ -41,7 +42,7 @@ def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[Solutio
     return list(problems.values())
 
 
-def policy_candidates(store: Store, answer_set: str) -> Candidates:
+def policy_candidates(store: TableStore, answer_set: str) -> Candidates:
     """The candidates of a set as a majority sees them: without rewards, at the price of the policy's tokens."""
     problems: dict[str, list[Candidate]] = {}
     for row in store.read(SampledSolution, "candidates", answer_set):
@@ -49,11 +50,11 @@ def policy_candidates(store: Store, answer_set: str) -> Candidates:
     return list(problems.values())
 
 
-def rewarded_candidates(store: Store, model: str, answer_set: str) -> Candidates:
+def rewarded_candidates(store: TableStore, model: str, answer_set: str) -> Candidates:
     """The candidates of a set with a model's rewards, at the price of everything that was generated and read."""
-    key = ranked_key(model, answer_set)
     sampled = store.read(SampledSolution, "candidates", answer_set)
-    return read_candidates(sampled, store.read(SolutionRewards, "best_of_n", key))
+    judged = store.read(SolutionRewards, "best_of_n", partition_key(model, answer_set))
+    return read_candidates(sampled, judged)
 
 
 def sizes(candidates: int) -> list[int]:
@@ -82,63 +83,91 @@ def aggregate_curves(problems: Candidates, resamples: int) -> dict[str, list[Poi
     return {name: curve(problems, at, select, resamples) for name, select in selectors().items()}
 
 
-def _read(pipeline: Pipeline, store: Store, model: str) -> dict[str, Candidates]:
-    return {name: rewarded_candidates(store, model, name) for name in pipeline.profile.scaling.sets}
+def _by_set(lineup: Lineup, store: TableStore, model: Model) -> dict[str, Candidates]:
+    return {name: rewarded_candidates(store, model.key, name) for name in lineup.profile.scaling.sets}
 
 
-def best_of_n_measures(pipeline: Pipeline, store: Store) -> list[Measure]:
+def best_of_n_measures(lineup: Lineup, store: TableStore) -> list[Measure]:
     """Per model and set the accuracy of the profile's way of choosing over N, beside the references; for the full
     model also that of votes weighted with its rewards."""
-    settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
-    references: dict[str, Selector] = {"majority": majority, "Pass@1": pass_at_1, "Pass@N": pass_at_n}
-    chosen = best(settings.aggregate)
+    settings, resamples = lineup.profile.scaling, lineup.profile.evaluation.bootstrap
+    best_name, vote_name = f"best, {settings.aggregate}", f"weighted vote, {settings.aggregate}"
     rows = []
-    for index, model in enumerate(pipeline.rankers):
-        own = {f"{model.key} best, {settings.aggregate}": chosen}
-        if pipeline.is_full(model):
-            own[f"{model.key} weighted vote, {settings.aggregate}"] = weighted_vote(settings.aggregate)
-        for name, problems in _read(pipeline, store, model.key).items():
-            for subject, select in {**own, **(references if index == 0 else {})}.items():
+    for index, model in enumerate(lineup.rankers):
+        ways: list[tuple[str, str, Selector]] = [(model.key, best_name, best(settings.aggregate))]
+        if lineup.is_full(model):
+            ways.append((model.key, vote_name, weighted_vote(settings.aggregate)))
+        if index == 0:
+            ways += [("", "majority", majority), ("", "Pass@1", pass_at_1), ("", "Pass@N", pass_at_n)]
+        for answer_set, problems in _by_set(lineup, store, model).items():
+            for key, setting, select in ways:
                 rows += [
-                    Measure(BEST_OF_N, subject, f"{name}: N = {p.n}", p.accuracy, *p.ci95, "%", len(problems))
-                    for p in curve(problems, sizes(settings.candidates), select, resamples)
+                    Measure(
+                        table=Table.BEST_OF_N,
+                        metric=Metric.ACCURACY,
+                        value=point.accuracy,
+                        unit=Unit.PERCENT,
+                        count=len(problems),
+                        low=point.ci95.low,
+                        high=point.ci95.high,
+                        model=key,
+                        setting=setting,
+                        subset=answer_set,
+                        n=point.n,
+                    )
+                    for point in curve(problems, sizes(settings.candidates), select, resamples)
                 ]
     return rows
 
 
-def best_of_n_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
+def best_of_n_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
     """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
     direct model, the discriminative one and ThinkPRM, in points over the problems of all sets together; and how
     much votes gain that are weighted with them.
     """
-    settings, resamples = pipeline.profile.scaling, pipeline.profile.evaluation.bootstrap
-    n, chosen = min(COMPARED_AT, settings.candidates), best(settings.aggregate)
-    keys = {model.key for model in pipeline.rankers}
-    rows = []
-    for base in pipeline.profile.training.base if settings.sets else ():
-        full = pipeline.full(base)
-        if full not in keys:
-            continue
-        problems = _together(pipeline, store, full)
-        others: list[tuple[str, Candidates, Selector]] = [("majority", problems, majority)]
-        for name in ("direct", "discriminative", "think"):
-            other = f"{full.removesuffix('.full')}.{name}"
-            if other in keys:
-                others.append((name, _together(pipeline, store, other), chosen))
-        voted = weighted_vote(settings.aggregate)
-        gain = accuracy_difference(problems, problems, n, (voted, majority), resamples)
-        sides = {"weighted vote": _accuracy(problems, n, voted), "majority": _accuracy(problems, n, majority)}
-        rows += compared(f"{full} weighted vote of {n} - majority", "accuracy", gain, sides, len(problems))
-        for name, candidates, select in others:
-            gain = accuracy_difference(problems, candidates, n, (chosen, select), resamples)
-            sides = {f"best by {full}": _accuracy(problems, n, chosen), name: _accuracy(candidates, n, select)}
-            rows += compared(f"{full} best of {n} - {name}", "accuracy", gain, sides, len(problems))
-    return rows
+    settings = lineup.profile.scaling
+    fulls = [full for full in lineup.fulls if settings.sets]
+    return [one for full in fulls for one in _claims_of(lineup, store, full)]
 
 
-def _accuracy(problems: Candidates, n: int, select: Selector) -> float:
+def _claims_of(lineup: Lineup, store: TableStore, full: Model) -> list[Claim]:
+    settings = lineup.profile.scaling
+    n, chosen, voted = (
+        min(COMPARED_AT, settings.candidates),
+        best(settings.aggregate),
+        weighted_vote(settings.aggregate),
+    )
+    problems = _together(lineup, store, full)
+    by_votes = ("weighted vote", problems, voted)
+    by_majority = ("majority", problems, majority)
+    by_full = (f"best by {full.key}", problems, chosen)
+    pairs: list[tuple[str, Way, Way]] = [
+        (f"{full.key} weighted vote of {n} - majority", by_votes, by_majority),
+        (f"{full.key} best of {n} - majority", by_full, by_majority),
+    ]
+    for name in (Mode.DIRECT, "discriminative", "think"):
+        other = lineup.trained(full.base, name)
+        if other is not None:
+            by_other = (str(name), _together(lineup, store, other), chosen)
+            pairs.append((f"{full.key} best of {n} - {name}", by_full, by_other))
+    found = []
+    for name, first, second in pairs:
+        sides = Side(first[0], _accuracy(first, n)), Side(second[0], _accuracy(second, n))
+        gain = accuracy_difference(
+            first[1], second[1], n, (first[2], second[2]), lineup.profile.evaluation.bootstrap
+        )
+        found.append(claim(name, Metric.ACCURACY, sides, gain, len(problems)))
+    return found
+
+
+Way = tuple[str, Candidates, Selector]
+"""A way of choosing: what it is called, the candidates with the rewards it sees, and how it chooses."""
+
+
+def _accuracy(way: Way, n: int) -> float:
+    _, problems, select = way
     return 100 * statistics.fmean(accuracy_at(problems, n, select))
 
 
-def _together(pipeline: Pipeline, store: Store, model: str) -> Candidates:
-    return [problem for problems in _read(pipeline, store, model).values() for problem in problems]
+def _together(lineup: Lineup, store: TableStore, model: Model) -> Candidates:
+    return [problem for problems in _by_set(lineup, store, model).values() for problem in problems]

@@ -7,21 +7,20 @@ many cases as there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from assets.partitions import Pipeline
 from genprm.evaluation.metrics import Judged, f1_difference, score, single_paths, voted
 from genprm.intervals import Difference
-from genprm.records import Measure, Prediction
+from genprm.lineup import Lineup, Model
+from genprm.modes import Mode
+from genprm.records import Prediction
 from genprm.results import paper
+from genprm.results.measures import Metric, Unit
 from genprm.settings import LabelVariant
 
-JUDGES, DIFFERENCES, COMPARED = "judges", "differences", "compared"
-NO_WORSE = ", no worse"
-"""What the name of a difference ends with when all that is claimed is that the first side is not clearly worse."""
-MARGIN = 5.0
+CLEARLY_WORSE = 5.0
 """Points that count as clearly worse."""
 
 GENPRM = paper.PROCESSBENCH["GenPRM-7B, Pass@1"]
@@ -30,17 +29,88 @@ DIRECT = paper.PROCESSBENCH["Direct Generative PRM-7B"]
 Verdict = Literal["holds", "does not hold", "not decided"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """That a first way is better than a second: what the numbers of a run say of it.
+
+    `difference` is the value of the first side minus that of the second, in `unit`, on `count` items. With a
+    `margin` all that is claimed is that the first side is not worse by more than that. `first_paper` and
+    `second_paper` are what the paper reports for the two sides, where it does.
+    """
+
+    name: str
+    metric: Metric
+    first: str
+    first_value: float
+    second: str
+    second_value: float
+    difference: float
+    low: float
+    high: float
+    unit: Unit
+    count: int
+    margin: float = 0.0
+    first_paper: float | None = None
+    second_paper: float | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the interval says about the ordering that is claimed."""
+        if self.low > -self.margin:
+            return "holds"
+        return "does not hold" if self.high < -self.margin else "not decided"
+
+
+class Side(NamedTuple):
+    """One side of a claim: its name and its value."""
+
+    name: str
+    value: float
+
+
+def claim(
+    name: str,
+    metric: Metric,
+    sides: tuple[Side, Side],
+    difference: Difference,
+    count: int,
+    reported: tuple[float, float] | None = None,
+) -> Claim:
+    """A claim about two sides, in points; `reported` are the paper's values for them."""
+    first, second = sides
+    first_paper, second_paper = reported or (None, None)
+    return Claim(
+        name=name,
+        metric=metric,
+        first=first.name,
+        first_value=first.value,
+        second=second.name,
+        second_value=second.value,
+        difference=difference.points,
+        low=difference.ci95.low,
+        high=difference.ci95.high,
+        unit=Unit.POINTS,
+        count=count,
+        first_paper=first_paper,
+        second_paper=second_paper,
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class Side:
+class JudgedBy:
     """One way of judging: a model, and whether its paths vote (Maj@N) or count one by one (Pass@1)."""
 
-    model: str
+    model: Model
     votes: bool = False
 
     @property
     def label(self) -> str:
         """What it is called."""
-        return f"{self.model} {'Maj' if self.votes else 'Pass@1'}"
+        return f"{self.model.key} {'Maj' if self.votes else 'Pass@1'}"
+
+    def read(self, rows: Sequence[Prediction], threshold: float) -> list[Judged]:
+        """What it says of the cases that the model judged."""
+        return voted(rows) if self.votes else single_paths(rows, threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +118,33 @@ class Contrast:
     """A claim that the first way of judging is better than the second, with the two F1 that the paper reports."""
 
     name: str
-    first: Side
-    second: Side
+    first: JudgedBy
+    second: JudgedBy
     paper: tuple[float, float] | None = None
 
 
-def contrasts(pipeline: Pipeline) -> list[Contrast]:
+def contrasts(lineup: Lineup) -> list[Contrast]:
     """What the paper compares, for every base, as far as the profile has the models."""
-    found = []
-    known = {model.key for model in pipeline.judges}
-    for base in pipeline.profile.training.base:
-        full = pipeline.full(base)
-        stem = full.removesuffix(".full")
-        label = "full" if len(pipeline.profile.training.base) == 1 else f"{base} full"
-        sides = [
-            Contrast(f"{label} - untrained", Side(full), Side(f"{base}.untrained")),
-            Contrast(f"{label} - direct", Side(full), Side(f"{stem}.direct"), (GENPRM.mean, DIRECT.mean)),
-            Contrast(f"{label} - discriminative", Side(full), Side(f"{stem}.discriminative")),
-            Contrast(f"{label} - think", Side(full), Side(f"{stem}.think")),
-            Contrast(f"{label} - cot", Side(full), Side(f"{stem}.cot"), _component("cot", "cot")),
-            Contrast(
-                f"{label}: code run - not run", Side(full), Side(f"{full}.as-text"), _component("full", "text")
-            ),
-        ]
-        if pipeline.profile.evaluation.votes > 1:
-            reported = (paper.PROCESSBENCH["GenPRM-7B, Maj@8"].mean, GENPRM.mean)
-            sides.append(Contrast(f"{label} Maj - Pass@1", Side(full, True), Side(full), reported))
-        found += [one for one in sides if {one.first.model, one.second.model} <= known]
-        found += _label_contrasts(pipeline, base) if full in known else []
-    return found
+    return [contrast for full in lineup.fulls for contrast in _contrasts_of(lineup, full)]
+
+
+def _contrasts_of(lineup: Lineup, full: Model) -> Iterable[Contrast]:
+    label = "full" if len(lineup.profile.training.base) == 1 else f"{full.base} full"
+    others = (
+        (f"{label} - untrained", lineup.untrained(full.base), None),
+        (f"{label} - direct", lineup.trained(full.base, Mode.DIRECT), (GENPRM.mean, DIRECT.mean)),
+        (f"{label} - discriminative", lineup.trained(full.base, "discriminative"), None),
+        (f"{label} - think", lineup.trained(full.base, "think"), None),
+        (f"{label} - cot", lineup.trained(full.base, Mode.COT), _component("cot", "cot")),
+        (f"{label}: code run - not run", lineup.asked_as(full, Mode.TEXT), _component("full", "text")),
+    )
+    for name, other, reported in others:
+        if other is not None:
+            yield Contrast(name, JudgedBy(full), JudgedBy(other), reported)
+    if lineup.profile.evaluation.votes > 1:
+        maj = (paper.PROCESSBENCH["GenPRM-7B, Maj@8"].mean, GENPRM.mean)
+        yield Contrast(f"{label} Maj - Pass@1", JudgedBy(full, True), JudgedBy(full), maj)
+    yield from _label_contrasts(lineup, full)
 
 
 def _component(trained: str, judging: str) -> tuple[float, float]:
@@ -84,16 +152,15 @@ def _component(trained: str, judging: str) -> tuple[float, float]:
     return paper.COMPONENTS["full", "full"].mean, paper.COMPONENTS[trained, judging].mean
 
 
-def _label_contrasts(pipeline: Pipeline, base: str) -> list[Contrast]:
-    labels, (first, *others) = pipeline.profile.labels, pipeline.profile.training.variants
-    name = "" if len(pipeline.profile.training.base) == 1 else f"{base} "
-    found = []
-    for other in others:
-        ours, theirs = (paper.LABELS.get(label_setting(labels.variant(one))) for one in (first, other))
+def _label_contrasts(lineup: Lineup, full: Model) -> Iterable[Contrast]:
+    labels, (first, *others) = lineup.profile.labels, lineup.profile.training.variants
+    prefix = "" if len(lineup.profile.training.base) == 1 else f"{full.base} "
+    for variant in others:
+        ours, theirs = (paper.LABELS.get(label_setting(labels.variant(one))) for one in (first, variant))
         reported = (ours.pass_at_1, theirs.pass_at_1) if ours and theirs else None
-        sides = Side(f"{base}.{first}.full"), Side(f"{base}.{other}.full")
-        found.append(Contrast(f"{name}labels {first} - {other}", *sides, reported))
-    return found
+        other = lineup.trained(full.base, Mode.FULL, variant)
+        if other is not None:
+            yield Contrast(f"{prefix}labels {first} - {variant}", JudgedBy(full), JudgedBy(other), reported)
 
 
 def label_setting(variant: LabelVariant) -> tuple[str, float]:
@@ -105,129 +172,15 @@ def label_setting(variant: LabelVariant) -> tuple[str, float]:
     return variant.estimator, 0.0 if variant.estimator == "hard" else variant.epsilon
 
 
-def _side(rows: Sequence[Prediction], votes: bool, threshold: float) -> list[Judged]:
-    return voted(rows) if votes else single_paths(rows, threshold)
-
-
-def judge_measures(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]]) -> list[Measure]:
-    """F1 of every model with its 95 % interval: Pass@1, and Maj@N where paths were voted."""
-    settings = pipeline.profile.evaluation
-    rows = []
-    for model, cases in predictions.items():
-        paths = len(cases[0].path_rewards)
-        sides = [("Pass@1", False)] + ([(f"Maj@{paths}", True)] if paths > 1 else [])
-        for name, votes in sides:
-            found = score(_side(cases, votes, settings.threshold), settings.bootstrap)
-            if found.mean_f1 is None or found.mean_f1_ci95 is None:
-                continue
-            overall = found.mean_f1_ci95
-            rows.append(Measure(JUDGES, model, f"F1 {name}", found.mean_f1, *overall, "%", len(cases)))
-            for subset, part in found.subsets.items():
-                columns = (("F1", part.f1), ("wrong found", part.error_acc), ("right left alone", part.correct_acc))
-                for column, value in columns:
-                    if value is not None:
-                        known = part.f1_ci95 if column == "F1" else None
-                        low, high = known or (None, None)
-                        count = part.n_error + part.n_correct
-                        label = f"{subset}: {column} {name}"
-                        rows.append(Measure(JUDGES, model, label, value, low, high, "%", count))
-    return rows
-
-
-def difference_measures(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]]) -> list[Measure]:
+def judging_claims(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction]]) -> list[Claim]:
     """Differences of mean F1 in points with paired 95 % intervals, and the two numbers of each."""
-    settings = pipeline.profile.evaluation
-    rows = []
-    for contrast in contrasts(pipeline):
-        first, second = (
-            _side(predictions[side.model], side.votes, settings.threshold)
-            for side in (contrast.first, contrast.second)
-        )
-        values = [score(side, 100).mean_f1 or 0.0 for side in (first, second)]
-        rows += compared(
-            contrast.name,
-            "F1",
-            f1_difference(first, second, settings.bootstrap),
-            {contrast.first.label: values[0], contrast.second.label: values[1]},
-            len(first),
-            contrast.paper,
-        )
-    return rows
-
-
-def compared(
-    claim: str,
-    name: str,
-    difference: Difference,
-    sides: Mapping[str, float],
-    count: int,
-    reported: tuple[float, float] | None = None,
-    unit: str = "%",
-) -> list[Measure]:
-    """A claim as measures: the difference (first side minus second) and the two sides, ours and the paper's."""
-    rows = [Measure(DIFFERENCES, claim, name, difference.points, *difference.ci95, "points", count)]
-    rows += [Measure(COMPARED, claim, side, value, None, None, unit, count) for side, value in sides.items()]
-    if reported is not None:
-        rows += [
-            Measure(COMPARED, claim, f"paper {place}", value, None, None, unit, paper.CASES)
-            for place, value in zip(("first", "second"), reported, strict=True)
-        ]
-    return rows
-
-
-def verdict(row: Measure) -> Verdict:
-    """What a difference says about the ordering that is claimed.
-
-    Raises:
-        ValueError: it has no interval.
-    """
-    if row.low is None or row.high is None:
-        raise ValueError(f"{row.subject}: a difference without an interval decides nothing")
-    bound = -MARGIN if row.name.endswith(NO_WORSE) else 0.0
-    if row.low > bound:
-        return "holds"
-    return "does not hold" if row.high < bound else "not decided"
-
-
-class Ordering(NamedTuple):
-    """A claim as people read it: the two sides with their numbers, the difference, on how many items, the verdict,
-    and what the paper reports for the two sides ("" where it reports nothing)."""
-
-    claim: str
-    measure: str
-    first: str
-    second: str
-    difference: str
-    interval: str
-    items: int
-    verdict: Verdict
-    reported: str
-
-
-def orderings(measures: Sequence[Measure]) -> list[Ordering]:
-    """Every claim that was looked at, in order."""
+    settings = lineup.profile.evaluation
     found = []
-    for row in measures:
-        if row.group != DIFFERENCES:
-            continue
-        sides = [one for one in measures if one.group == COMPARED and one.subject == row.subject]
-        first, second = (f"{one.name} {one.value:.1f}" for one in sides[:2])
-        reported = " and ".join(f"{one.value:.1f}" for one in sides[2:])
-        difference, interval = f"{row.value:+.1f} {row.unit}", f"{row.low:+.1f} to {row.high:+.1f}"
-        found.append(
-            Ordering(row.subject, row.name, first, second, difference, interval, row.count, verdict(row), reported)
-        )
+    for contrast in contrasts(lineup):
+        sides = (contrast.first, contrast.second)
+        first, second = (side.read(predictions[side.model.key], settings.threshold) for side in sides)
+        values = [score(judged, 100).mean_f1 or 0.0 for judged in (first, second)]
+        named = Side(sides[0].label, values[0]), Side(sides[1].label, values[1])
+        difference = f1_difference(first, second, settings.bootstrap)
+        found.append(claim(contrast.name, Metric.F1, named, difference, len(first), contrast.paper))
     return found
-
-
-def notes(measures: Sequence[Measure]) -> list[str]:
-    """One line for each ordering of the paper that these numbers do not show."""
-    lines = []
-    for row in measures:
-        if row.group != DIFFERENCES:
-            continue
-        found = verdict(row)
-        if found != "holds":
-            interval = f"{row.value:+.1f} {row.unit}, 95 % [{row.low:+.1f}, {row.high:+.1f}], {row.count} items"
-            lines.append(f"{found.capitalize()}: {row.subject} ({row.name}: {interval}).")
-    return lines

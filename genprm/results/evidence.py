@@ -3,57 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from assets.partitions import Pipeline
-from assets.resources import Store
 from genprm.evaluation.metrics import single_paths
-from genprm.records import Measure, Prediction
+from genprm.lineup import Lineup
+from genprm.records import Prediction
 from genprm.results.best_of_n import Candidates, rewarded_candidates
-from genprm.results.test_time import escalation_ladders
+from genprm.results.escalation import ladders
+from genprm.results.measures import Measure, Metric, Table, Unit, percentage
 from genprm.scaling.best_of_n import solution_reward
 from genprm.scaling.escalation import is_sure
 from genprm.settings import Aggregate
+from genprm.store import TableStore
 from genprm.verification.rewards import first_error
-
-EVIDENCE = "What voting, choosing and escalating had to work with (%)"
 
 
 def evidence_measures(
-    pipeline: Pipeline, store: Store, predictions: Mapping[str, Sequence[Prediction]]
+    lineup: Lineup, store: TableStore, predictions: Mapping[str, Sequence[Prediction]]
 ) -> list[Measure]:
     """Per full model, where it was measured: how often its paths agree (a vote changes the other cases alone), how
     it takes right and wrong candidates, and how often the first model of each ladder of escalation is sure, and
     right when it is.
     """
-    evaluation, scaling = pipeline.profile.evaluation, pipeline.profile.scaling
+    evaluation, scaling = lineup.profile.evaluation, lineup.profile.scaling
     rows = []
-    for base in pipeline.profile.training.base:
-        full = pipeline.full(base)
-        if full in predictions and evaluation.votes > 1:
-            rows += agreement(f"{full}, {evaluation.votes} paths", predictions[full], evaluation.threshold)
-        if any(model.key == full for model in pipeline.rankers):
-            for name in scaling.sets:
-                candidates = rewarded_candidates(store, full, name)
-                rows += acceptance(f"{name}: {full}", candidates, scaling.aggregate, evaluation.threshold)
-    ladders = escalation_ladders(pipeline) if pipeline.otherwise else {}
-    for name, ladder in ladders.items():
-        tau = evaluation.verifier.tau
-        rows += sureness(f"{name}: {ladder[0]}", predictions[ladder[0]], tau, evaluation.threshold)
+    for full in lineup.fulls:
+        if evaluation.votes > 1:
+            found = agreement(predictions[full.key], evaluation.threshold)
+            rows += [replace(row, model=full.key, votes=evaluation.votes) for row in found]
+        for answer_set in scaling.sets:
+            candidates = rewarded_candidates(store, full.key, answer_set)
+            found = acceptance(candidates, scaling.aggregate, evaluation.threshold)
+            rows += [replace(row, model=full.key, subset=answer_set) for row in found]
+    for ladder in ladders(lineup) if lineup.otherwise else ():
+        first, tau = ladder.models[0].key, evaluation.verifier.tau
+        found = sureness(predictions[first], tau, evaluation.threshold)
+        rows += [replace(row, model=first, setting=ladder.name, tau=tau) for row in found]
     return rows
 
 
-def agreement(subject: str, predictions: Sequence[Prediction], threshold: float) -> list[Measure]:
+def agreement(predictions: Sequence[Prediction], threshold: float) -> list[Measure]:
     """Cases on which all paths name the same first wrong step, and how often that is the right one."""
     judged = single_paths(predictions, threshold)
     agreed = [case for case in judged if len(set(case.predictions)) == 1]
     right = sum(case.predictions[0] == case.label for case in agreed)
     return [
-        _percent(subject, "all paths agree", len(agreed), len(judged)),
-        _percent(subject, "right where they agree", right, len(agreed)),
+        _share(Metric.PATHS_AGREE, len(agreed), len(judged)),
+        _share(Metric.RIGHT_WHERE_AGREED, right, len(agreed)),
     ]
 
 
-def acceptance(subject: str, problems: Candidates, aggregate: Aggregate, threshold: float) -> list[Measure]:
+def acceptance(problems: Candidates, aggregate: Aggregate, threshold: float) -> list[Measure]:
     """Right and wrong candidates that a model accepts, and problems in which it prefers a wrong one to a right one
     that it accepts as well."""
     taken: dict[bool, list[bool]] = {True: [], False: []}
@@ -67,22 +67,28 @@ def acceptance(subject: str, problems: Candidates, aggregate: Aggregate, thresho
         right_too = any(c.correct and yes for c, yes in zip(candidates, accepted, strict=True))
         outvoted += not chosen.correct and right_too
     return [
-        _percent(subject, "right candidates accepted", sum(taken[True]), len(taken[True])),
-        _percent(subject, "wrong candidates accepted", sum(taken[False]), len(taken[False])),
-        _percent(subject, "wrong one preferred to an accepted right one", outvoted, len(problems)),
+        _share(Metric.RIGHT_ACCEPTED, sum(taken[True]), len(taken[True])),
+        _share(Metric.WRONG_ACCEPTED, sum(taken[False]), len(taken[False])),
+        _share(Metric.WRONG_PREFERRED, outvoted, len(problems)),
     ]
 
 
-def sureness(subject: str, predictions: Sequence[Prediction], tau: float, threshold: float) -> list[Measure]:
+def sureness(predictions: Sequence[Prediction], tau: float, threshold: float) -> list[Measure]:
     """Cases that are not escalated, and how often the judgement that they rest with is right."""
     paths = [(row, path) for row in predictions for path in row.path_rewards]
     sure = [(row, path) for row, path in paths if is_sure(path, tau, threshold)]
     right = sum(first_error(path, threshold) == row.label for row, path in sure)
     return [
-        _percent(f"{subject}, tau = {tau:g}", "sure", len(sure), len(paths)),
-        _percent(f"{subject}, tau = {tau:g}", "right where sure", right, len(sure)),
+        _share(Metric.SURE, len(sure), len(paths)),
+        _share(Metric.RIGHT_WHERE_SURE, right, len(sure)),
     ]
 
 
-def _percent(subject: str, name: str, part: int, whole: int) -> Measure:
-    return Measure(EVIDENCE, subject, name, 100 * part / whole if whole else 0.0, None, None, "%", whole)
+def _share(metric: Metric, part: int, whole: int) -> Measure:
+    return Measure(
+        table=Table.EVIDENCE,
+        metric=metric,
+        value=percentage(part, whole),
+        unit=Unit.PERCENT,
+        count=whole,
+    )

@@ -1,34 +1,46 @@
-"""The figures of test-time compute, drawn from the leaderboard's measures."""
+"""Figures drawn from measures, as matplotlib draws on axes and as base64 PNG for pages."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from genprm.records import Measure
-from genprm.results.best_of_n import BEST_OF_N
+from genprm.results.captions import line_caption, reason_caption, votes_caption
 from genprm.results.drawing import png
-from genprm.results.test_time import BUDGET, ESCALATION, REFINEMENT
+from genprm.results.measures import MEAN, OURS, Measure, Metric, Table
 
 WIDTH, HEIGHT = 7.5, 3.6
 
 Line = tuple[list[float], list[float]]
 
 
-def figures_of(rows: Sequence[Measure]) -> dict[str, tuple[str, str]]:
-    """Group -> what the figure shows and the picture (base64 PNG), for the groups that were measured."""
-    drawn = {
-        BEST_OF_N: ("Accuracy over N", best_of_n_lines(rows), "N", "accuracy (%)"),
-        ESCALATION: ("F1 against tokens", escalation_lines(rows), "tokens per solution", "F1 (%)"),
-        BUDGET: ("Accuracy against all tokens spent", budget_lines(rows), "tokens per problem", "accuracy (%)"),
-        REFINEMENT: ("Accuracy after each turn", refinement_lines(rows), "turn", "accuracy (%)"),
+class Figure(NamedTuple):
+    """What a figure shows, and the picture (base64 PNG)."""
+
+    title: str
+    picture: str
+
+
+def figures_of(rows: Sequence[Measure]) -> dict[Table, Figure]:
+    """The figure of each table that has one and was measured."""
+    drawn: Mapping[Table, tuple[str, dict[str, Line], str, str]] = {
+        Table.BEST_OF_N: ("Accuracy over N", best_of_n_lines(rows), "N", "accuracy (%)"),
+        Table.ESCALATION: ("F1 against tokens", escalation_lines(rows), "tokens per solution", "F1 (%)"),
+        Table.BUDGET: (
+            *("Accuracy against all tokens spent", budget_lines(rows)),
+            *("tokens per problem", "accuracy (%)"),
+        ),
+        Table.REFINEMENT: ("Accuracy after each turn", refinement_lines(rows), "turn", "accuracy (%)"),
     }
-    return {
-        group: (title, _picture(lines, x, y, powers=group in (BEST_OF_N, BUDGET)))
-        for group, (title, lines, x, y) in drawn.items()
+    figures = {
+        table: Figure(title, _picture(lines, x, y, powers=table in (Table.BEST_OF_N, Table.BUDGET)))
+        for table, (title, lines, x, y) in drawn.items()
         if lines
     }
+    filtered = [row for row in rows if row.table is Table.LABELS and row.metric is Metric.FILTERED]
+    if filtered:
+        figures[Table.LABELS] = Figure("What the filter decided", _reasons_picture(filtered))
+    return figures
 
 
 def _picture(lines: dict[str, Line], x: str, y: str, powers: bool) -> str:
@@ -47,39 +59,41 @@ def best_of_n_lines(rows: Sequence[Measure]) -> dict[str, Line]:
     """Accuracy over N, a line for each way of choosing and set."""
     lines: dict[str, Line] = {}
     for row in rows:
-        if row.group == BEST_OF_N:
-            answer_set, _, size = row.name.partition(": N = ")
-            _extend(lines, f"{answer_set}: {row.subject}", float(size), row.value)
+        if row.table is Table.BEST_OF_N and row.n is not None:
+            _extend(lines, line_caption(row), row.n, row.value)
     return lines
 
 
 def escalation_lines(rows: Sequence[Measure]) -> dict[str, Line]:
     """F1 against tokens over the thresholds, a line for each ladder of models."""
-    return _against(rows, ESCALATION, "tokens per solution", "F1", re.compile(r"(.*): tau = "))
+    found = [row for row in rows if row.table is Table.ESCALATION and row.tau is not None]
+    return _against(found, Metric.TOKENS_PER_SOLUTION, Metric.F1)
 
 
 def budget_lines(rows: Sequence[Measure]) -> dict[str, Line]:
     """Accuracy against tokens over N, a line for each way of choosing."""
-    return _against(rows, BUDGET, "tokens per problem", "accuracy", re.compile(r"(.*) of \d+$"))
+    found = [row for row in rows if row.table is Table.BUDGET]
+    return _against(found, Metric.TOKENS_PER_PROBLEM, Metric.ACCURACY)
 
 
 def refinement_lines(rows: Sequence[Measure]) -> dict[str, Line]:
     """Accuracy over turns, a line for each critic of ours."""
     lines: dict[str, Line] = {}
     for row in rows:
-        turn = re.fullmatch(r"turn (\d+)", row.name)
-        if row.group == REFINEMENT and turn and not row.subject.startswith("paper"):
-            _extend(lines, row.subject, float(turn[1]), row.value)
+        if row.table is Table.REFINEMENT and row.turn is not None and row.source == OURS:
+            _extend(lines, line_caption(row), row.turn, row.value)
     return lines
 
 
-def _against(rows: Sequence[Measure], group: str, x: str, y: str, line: re.Pattern[str]) -> dict[str, Line]:
-    values = {(row.subject, row.name): row.value for row in rows if row.group == group}
+def _against(rows: Sequence[Measure], x: Metric, y: Metric) -> dict[str, Line]:
+    """Points of two measures that differ in their metric alone, in order along each line."""
+    points: dict[tuple[str, float | None, int | None], dict[Metric, float]] = {}
+    for row in rows:
+        points.setdefault((line_caption(row), row.tau, row.n), {})[row.metric] = row.value
     lines: dict[str, Line] = {}
-    for subject in dict.fromkeys(subject for subject, _ in values):
-        name = line.match(subject)
-        if name and (subject, x) in values and (subject, y) in values:
-            _extend(lines, name[1], values[subject, x], values[subject, y])
+    for (name, _, _), values in points.items():
+        if x in values and y in values:
+            _extend(lines, name, values[x], values[y])
     return lines
 
 
@@ -87,3 +101,40 @@ def _extend(lines: dict[str, Line], name: str, x: float, y: float) -> None:
     across, up = lines.setdefault(name, ([], []))
     across.append(x)
     up.append(y)
+
+
+def f1_rows(rows: Sequence[Measure]) -> list[Measure]:
+    """The headline of every model: mean F1 over the subsets, Pass@1 and Maj@N."""
+    return [row for row in rows if row.table is Table.JUDGES and row.metric is Metric.F1 and row.subset == MEAN]
+
+
+def f1_plot(rows: Sequence[Measure]) -> tuple[Callable[[Any], None], float, float]:
+    """How to draw the F1 of all models, and how wide and high (inches)."""
+    chosen = f1_rows(rows)
+
+    def draw(axes: Any) -> None:
+        names = [f"{row.model} {votes_caption(row.votes)}" for row in chosen]
+        values = [row.value for row in chosen]
+        below = [row.value - (row.value if row.low is None else row.low) for row in chosen]
+        above = [(row.value if row.high is None else row.high) - row.value for row in chosen]
+        colours = ["#9dbbdc" if row.votes == 1 else "#3b6ea5" for row in chosen]
+        axes.barh(names, values, xerr=[below, above], color=colours, capsize=3)
+        axes.set(xlabel="F1 (%), 95 % interval", xlim=(0, 100), ylim=(len(names) - 0.5, -0.5))
+
+    return draw, WIDTH, 0.8 + 0.35 * len(chosen)
+
+
+def _reasons_picture(filtered: Sequence[Measure]) -> str:
+    variants = list(dict.fromkeys(row.variant for row in filtered))
+
+    def draw(axes: Any) -> None:
+        left = [0.0] * len(variants)
+        for reason in dict.fromkeys(reason_caption(row) for row in filtered):
+            widths = [row.value for row in filtered if reason_caption(row) == reason]
+            axes.barh(variants, widths, left=left, label=reason)
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        axes.invert_yaxis()
+        axes.set(xlabel="solutions (%)", xlim=(0, 100))
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    return png(draw, WIDTH, 1.2 + 0.35 * len(variants))

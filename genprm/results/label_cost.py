@@ -7,11 +7,12 @@ import heapq
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from assets.partitions import Pipeline
-from assets.resources import Store
+from genprm.data_sets.problems import shard_keys
 from genprm.monte_carlo.replayed import ORDERS, Replay, replay
 from genprm.records import StepScores
 from genprm.results.drawing import png
+from genprm.settings import Profile
+from genprm.store import TableStore
 
 MOST = 400
 """Solutions that are replayed; those with the smallest hashes of their ids where a run has more."""
@@ -29,24 +30,23 @@ class CostCurve(NamedTuple):
     caption: str
 
 
-def label_cost(pipeline: Pipeline, store: Store) -> CostCurve | None:
+def label_cost(profile: Profile, store: TableStore) -> CostCurve | None:
     """The curve of this run; None where rollouts were drawn sequentially, so that none are left to be spared."""
-    shards = pipeline.shards.get_partition_keys()
+    shards = shard_keys(profile.problems.shards)
     rows = (row for shard in shards for row in store.read(StepScores, "mc_scores", shard))
     fixed = (row for row in rows if row.decided_for is None and any(row.rollouts))
     chosen = heapq.nsmallest(MOST, fixed, key=lambda row: hashlib.sha256(row.solution_id.encode()).digest())
     if not chosen:
         return None
-    points = replay(chosen, pipeline.profile.monte_carlo.sequential)
+    points = replay(chosen, profile.monte_carlo.sequential)
     return CostCurve(png(lambda axes: _draw(axes, points), 7.0, 4.0), caption(chosen, points))
 
 
 def caption(rows: Sequence[StepScores], points: Sequence[Replay]) -> str:
     """How many were replayed, what the curve compares, and its best points."""
     steps, drawn = sum(len(row.mc) for row in rows), sum(sum(row.rollouts) for row in rows)
-    by_rule = {point.rule: point for point in points}
-    half = by_rule["fixed, 50 % of K"]
-    settled = next(point for rule, point in by_rule.items() if rule.startswith("settled, flip 0.05"))
+    half = next(point for point in points if point.rule.kind == "fixed" and point.rule.share == 1 / 2)
+    settled = next(point for point in points if point.rule.kind == "settled" and point.rule.flip == 0.05)
     return (
         f"The {drawn:,} rollouts recorded for {steps:,} steps of {len(rows)} solutions, spent again by other rules "
         f"(each in {ORDERS} orders; 95 % intervals over solutions). A label is compared with that of all recorded "
@@ -58,7 +58,7 @@ def caption(rows: Sequence[StepScores], points: Sequence[Replay]) -> str:
 
 def _draw(axes: Any, points: Sequence[Replay]) -> None:
     for kind, (label, style, colour) in KINDS.items():
-        chosen = [point for point in points if point.rule.startswith(kind)]
+        chosen = [point for point in points if point.rule.kind == kind]
         unlike = [point.unlike for point in chosen]
         below = [point.unlike - point.low for point in chosen]
         above = [point.high - point.unlike for point in chosen]
@@ -68,8 +68,13 @@ def _draw(axes: Any, points: Sequence[Replay]) -> None:
         )
         if kind == "fixed":
             for point in chosen:
-                name = point.rule.removeprefix("fixed, ").removesuffix(" of K")
-                axes.annotate(name, (point.rollouts, point.unlike), (4, 4), textcoords="offset points", fontsize=7)
+                axes.annotate(
+                    f"{100 * point.rule.share:g} %",
+                    (point.rollouts, point.unlike),
+                    (4, 4),
+                    textcoords="offset points",
+                    fontsize=7,
+                )
     axes.set(xlabel="rollouts (% of those recorded)", ylabel="labels unlike those of all (%)", ylim=(0, None))
     axes.set_xlim(0, 105)
     axes.legend(fontsize=7)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assets.partitions import Pipeline
-from assets.resources import Store
 from genprm.consensus import count_reasons
 from genprm.intervals import paired_difference
 from genprm.labels.progress import found_errors
+from genprm.lineup import Lineup
 from genprm.miniature.world.judge import judge
-from genprm.records import NO_ERROR, FilterDecision, Measure, Solution, StepLabels
-from genprm.results.claims import compared
+from genprm.records import NO_ERROR, FilterDecision, Solution, StepLabels
+from genprm.results.claims import Claim, Side, claim
+from genprm.results.measures import Measure, Metric, Table, Unit, percentage
 from genprm.settings import MAIN_VARIANT
-
-GROUP = "labels"
+from genprm.store import TableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +26,20 @@ class LabelHit:
     exact: bool
 
 
-def _percent(variant: str, name: str, part: int, whole: int) -> Measure:
-    value = 100 * part / whole if whole else 0.0
-    return Measure(GROUP, variant, name, value, None, None, "%", whole)
+def _share(variant: str, metric: Metric, part: int, whole: int, setting: str = "") -> Measure:
+    return _percent(variant, metric, percentage(part, whole), whole, setting)
+
+
+def _percent(variant: str, metric: Metric, value: float, count: int, setting: str = "") -> Measure:
+    return Measure(
+        table=Table.LABELS,
+        metric=metric,
+        value=value,
+        unit=Unit.PERCENT,
+        count=count,
+        variant=variant,
+        setting=setting,
+    )
 
 
 def label_shares(variant: str, labels: list[StepLabels]) -> list[Measure]:
@@ -37,15 +47,15 @@ def label_shares(variant: str, labels: list[StepLabels]) -> list[Measure]:
     steps = [label for row in labels for label in row.labels]
     with_error = sum(row.first_error != NO_ERROR for row in labels)
     return [
-        _percent(variant, "steps labelled wrong", steps.count(0), len(steps)),
-        _percent(variant, "solutions with a wrong step", with_error, len(labels)),
+        _share(variant, Metric.STEPS_LABELLED_WRONG, steps.count(0), len(steps)),
+        _share(variant, Metric.SOLUTIONS_WITH_WRONG_STEP, with_error, len(labels)),
     ]
 
 
 def filter_shares(variant: str, decisions: list[FilterDecision]) -> list[Measure]:
     """The share of solutions that was decided for each reason; `agree` is what the filter keeps."""
     reasons = count_reasons(decisions)
-    return [_percent(variant, f"filter: {reason}", n, len(decisions)) for reason, n in reasons.items()]
+    return [_share(variant, Metric.FILTERED, n, len(decisions), reason) for reason, n in reasons.items()]
 
 
 def true_first_errors(solutions: Iterable[Solution]) -> dict[str, int]:
@@ -64,11 +74,11 @@ def against_truth(
     kept = [row for row in decisions if row.kept and row.solution_id in truth]
     kept_exact = sum(row.label_first_error == truth[row.solution_id] for row in kept)
     return [
-        _percent(variant, "exact first error", exact, len(known)),
-        _percent(variant, "precision", found.hits, found.hits + found.alarms),
-        _percent(variant, "recall", found.hits, found.wrong),
-        Measure(GROUP, variant, "F1", found.f1, None, None, "%", found.wrong),
-        _percent(variant, "exact first error in the kept", kept_exact, len(kept)),
+        _share(variant, Metric.EXACT_FIRST_ERROR, exact, len(known)),
+        _share(variant, Metric.PRECISION, found.hits, found.hits + found.alarms),
+        _share(variant, Metric.RECALL, found.hits, found.wrong),
+        _percent(variant, Metric.F1, found.f1, found.wrong),
+        _share(variant, Metric.KEPT_EXACT_FIRST_ERROR, kept_exact, len(kept)),
     ]
 
 
@@ -83,20 +93,21 @@ def label_hits(
     ]
 
 
-def label_differences(pipeline: Pipeline, store: Store) -> list[Measure]:
+def label_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
     """How much more often the labels of the main variant find the first wrong step than hard labels do."""
-    labels, resamples = pipeline.profile.labels, pipeline.profile.evaluation.bootstrap
-    rows = []
+    labels, resamples = lineup.profile.labels, lineup.profile.evaluation.bootstrap
+    found = []
     for name, other in labels.variants.items():
         if other.estimator == "hard" and labels.estimator != "hard":
             ours, theirs = (store.read(LabelHit, "label_hits", one) for one in (MAIN_VARIANT, name))
-            rows += compare_hits((MAIN_VARIANT, ours), (name, theirs), resamples) if ours else []
-    return rows
+            if ours:
+                found.append(compare_hits((MAIN_VARIANT, ours), (name, theirs), resamples))
+    return found
 
 
 def compare_hits(
     first: tuple[str, Sequence[LabelHit]], second: tuple[str, Sequence[LabelHit]], resamples: int
-) -> list[Measure]:
+) -> Claim:
     """Exact first errors of two label variants on the same solutions, those of a problem drawn together.
 
     Raises:
@@ -107,7 +118,9 @@ def compare_hits(
         if one.solution_id != other.solution_id:
             raise ValueError(f"label variants {first[0]} and {second[0]} are not about the same solutions")
         problems.setdefault(one.problem_id, []).append(float(one.exact) - float(other.exact))
-    sides = {name: 100 * sum(hit.exact for hit in found) / len(found) for name, found in (first, second)}
+    ours, theirs = (
+        Side(name, percentage(sum(hit.exact for hit in hits), len(hits))) for name, hits in (first, second)
+    )
     difference = paired_difference(list(problems.values()), resamples=resamples)
-    claim = f"labels {first[0]} - {second[0]}, quality"
-    return compared(claim, "exact first error", difference, sides, len(first[1]))
+    name = f"labels {first[0]} - {second[0]}, quality"
+    return claim(name, Metric.EXACT_FIRST_ERROR, (ours, theirs), difference, len(first[1]))

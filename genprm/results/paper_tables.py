@@ -1,167 +1,170 @@
-"""The paper's tables in our own numbers, with the paper's beside them.
-
-Every table is a group of measures: the subject is its row, the name its column. Columns that begin with "paper"
-hold what the paper reports, counted over its own cases.
-"""
+"""The paper's tables in our own numbers, with the paper's beside them, which are counted over its own cases."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from assets.judging import votes_of
-from assets.partitions import Pipeline
-from genprm.lineup import Model
-from genprm.records import Measure, Prediction
+from genprm.lineup import Lineup, Model
+from genprm.modes import Mode
+from genprm.records import Prediction
 from genprm.results import paper
-from genprm.results.claims import JUDGES, label_setting
+from genprm.results.claims import label_setting
+from genprm.results.measures import MEAN, PAPER, Measure, Metric, Table, Unit
 
-PROCESSBENCH = "ProcessBench (paper table 1)"
-LABELS = "Label settings (paper tables 3 and 4)"
-COMPONENTS = "Components (paper table 5)"
-DATA_SIZE = "Training data (paper table 8)"
-TOKENS = "Tokens of a verification path (paper table 9)"
-TABLES = (PROCESSBENCH, LABELS, COMPONENTS, DATA_SIZE, TOKENS)
-
-_SIZE = re.compile(r"(1\.5|7|32)b\b", re.IGNORECASE)
-_LABEL_COLUMNS = {"exact first error": "labels: exact first error", "F1": "labels: F1", "filter: agree": "kept"}
+_OF_LABELS = (Metric.EXACT_FIRST_ERROR, Metric.F1)
+KEPT = "agree"
+"""The reason for which the filter keeps a solution."""
 
 
-def table_measures(
-    pipeline: Pipeline,
-    rows: Sequence[Measure],
-    predictions: Mapping[str, Sequence[Prediction]],
-    conversations: Mapping[str, int],
-) -> list[Measure]:
-    """All tables that the profile has the models for; `rows` are the measures of labels and models, `conversations`
-    says how many each trained model saw.
+@dataclass(frozen=True)
+class PaperTables:
+    """What the tables are made of: a line-up, the measures of its labels and models, and their predictions.
+
+    `conversations` says how many each trained model saw.
     """
-    found = {(row.group, row.subject, row.name): row for row in rows}
-    return [
-        *_processbench(pipeline, found),
-        *_labels(pipeline, found),
-        *_components(pipeline, found),
-        *_data_size(pipeline, found, conversations),
-        *_tokens(pipeline, predictions),
-    ]
 
+    lineup: Lineup
+    measures: Sequence[Measure]
+    predictions: Mapping[str, Sequence[Prediction]]
+    conversations: Mapping[str, int]
 
-Found = Mapping[tuple[str, str, str], Measure]
+    def rows(self) -> list[Measure]:
+        """All tables that the profile has the models for."""
+        return [
+            *self._processbench(),
+            *self._label_settings(),
+            *self._components(),
+            *self._data_size(),
+            *self._tokens(),
+        ]
 
+    def _f1(self, model: Model, subset: str = MEAN) -> Iterable[Measure]:
+        """F1 of a model on a subset, Pass@1 first."""
+        return (
+            row
+            for row in self.measures
+            if row.table is Table.JUDGES
+            and row.metric is Metric.F1
+            and (row.model, row.subset) == (model.key, subset)
+        )
 
-def _paper(group: str, subject: str, name: str, value: float, unit: str = "%", count: int = paper.CASES) -> Measure:
-    return Measure(group, subject, f"paper {name}", value, None, None, unit, count)
+    def _processbench(self) -> Iterable[Measure]:
+        subsets = (*self.lineup.profile.evaluation.subsets, MEAN)
+        for model in self.lineup.judges:
+            for votes in _ways(self.lineup.votes_of(model)):
+                for subset in subsets:
+                    own = (row for row in self._f1(model, subset) if row.votes == votes)
+                    yield from (replace(row, table=Table.PROCESSBENCH) for row in own)
+                reported = paper_row(model, votes)
+                if reported is not None and self._is_first_variant(model):
+                    for subset in subsets:
+                        if subset in reported._fields:
+                            value = getattr(reported, subset)
+                            row = _paper(Table.PROCESSBENCH, Metric.F1, value)
+                            yield replace(row, model=model.key, subset=subset, votes=votes)
 
+    def _is_first_variant(self, model: Model) -> bool:
+        return model.variant in self.lineup.profile.training.variants[:1]
 
-def _ways(pipeline: Pipeline, model: Model) -> list[str]:
-    votes = votes_of(pipeline, model)
-    return ["Pass@1"] + ([f"Maj@{votes}"] if votes > 1 else [])
+    def _label_settings(self) -> Iterable[Measure]:
+        profile = self.lineup.profile
+        if len(profile.training.variants) < 2:
+            return
+        for base in profile.training.base:
+            for variant in profile.labels.variant_names():
+                setting = _setting_name(*label_setting(profile.labels.variant(variant)))
+                shown = base if len(profile.training.base) > 1 else ""
+                for row in self._label_setting(base, variant):
+                    yield replace(row, model=shown, variant=variant, setting=setting)
 
+    def _label_setting(self, base: str, variant: str) -> Iterable[Measure]:
+        """The labels themselves, the models trained on them, and what the paper has for such labels."""
+        for row in self.measures:
+            kept = row.metric is Metric.FILTERED and row.setting == KEPT
+            if row.table is Table.LABELS and row.variant == variant and (row.metric in _OF_LABELS or kept):
+                yield replace(row, table=Table.LABEL_SETTINGS)
+        model = self.lineup.trained(base, Mode.FULL, variant)
+        if model is not None:
+            yield from (replace(row, table=Table.LABEL_SETTINGS) for row in self._f1(model))
+        reported = paper.LABELS.get(label_setting(self.lineup.profile.labels.variant(variant)))
+        if reported is not None:
+            for votes, value in ((1, reported.pass_at_1), (8, reported.maj_at_8)):
+                yield replace(_paper(Table.LABEL_SETTINGS, Metric.F1, value), votes=votes)
 
-def _taken(found: Found, model: Model, name: str, group: str, subject: str, column: str) -> Iterable[Measure]:
-    row = found.get((JUDGES, model.key, name))
-    if row is not None:
-        yield replace(row, group=group, subject=subject, name=column)
-
-
-def paper_row(model: Model, way: str) -> paper.F1Row | None:
-    """What the paper reports for a model like this one; for bases of no stated size its 7B."""
-    if model.checkpoint != model.key or model.kind != "genprm":
-        return None
-    size = _SIZE.search(model.weights)
-    name = f"GenPRM-{size[1] if size else '7'}B, {way}"
-    if model.trained and model.mode == "direct":
-        name = "Direct Generative PRM-7B"
-    elif not model.trained or model.mode != "full" or model.share < 1:
-        return None
-    return paper.PROCESSBENCH.get(name)
-
-
-def _processbench(pipeline: Pipeline, found: Found) -> Iterable[Measure]:
-    for model in pipeline.judges:
-        for way in _ways(pipeline, model):
-            subject = f"{model.key} {way}"
-            for subset in pipeline.profile.evaluation.subsets:
-                yield from _taken(found, model, f"{subset}: F1 {way}", PROCESSBENCH, subject, subset)
-            yield from _taken(found, model, f"F1 {way}", PROCESSBENCH, subject, paper.MEAN)
-            reported = paper_row(model, way)
-            if reported is not None and _is_first_variant(pipeline, model):
-                yield from (
-                    _paper(PROCESSBENCH, subject, name, getattr(reported, name))
-                    for name in (*pipeline.profile.evaluation.subsets, paper.MEAN)
-                    if name in reported._fields
-                )
-
-
-def _is_first_variant(pipeline: Pipeline, model: Model) -> bool:
-    return model.variant in pipeline.profile.training.variants[:1]
-
-
-def _labels(pipeline: Pipeline, found: Found) -> Iterable[Measure]:
-    labels, training = pipeline.profile.labels, pipeline.profile.training
-    if len(training.variants) < 2:
-        return
-    for base in training.base:
-        for variant in labels.variant_names():
-            setting = label_setting(labels.variant(variant))
-            own = "MC > 0" if setting[0] == "hard" else f"{setting[0]} >= {setting[1]:g}"
-            subject = f"{own} ({variant})" if len(training.base) == 1 else f"{base}: {own} ({variant})"
-            for name, column in _LABEL_COLUMNS.items():
-                row = found.get(("labels", variant, name))
-                if row is not None:
-                    yield replace(row, group=LABELS, subject=subject, name=column)
-            if variant in training.variants:
-                model = pipeline.model(f"{base}.{variant}.full")
-                for way in _ways(pipeline, model):
-                    yield from _taken(found, model, f"F1 {way}", LABELS, subject, f"F1 {way}")
-            reported = paper.LABELS.get(setting)
+    def _components(self) -> Iterable[Measure]:
+        if not self.lineup.otherwise:
+            return
+        for model in self.lineup.judges:
+            if not self._is_first_variant(model) or model.share < 1 or model.kind != "genprm":
+                continue
+            trained = self.lineup.model(model.checkpoint).mode
+            rows = [replace(row, table=Table.COMPONENTS) for row in self._f1(model)]
+            reported = paper.COMPONENTS.get((trained, model.mode))
             if reported is not None:
-                yield _paper(LABELS, subject, "F1 Pass@1", reported.pass_at_1)
-                yield _paper(LABELS, subject, "F1 Maj@8", reported.maj_at_8)
+                rows.append(replace(_paper(Table.COMPONENTS, Metric.F1, reported.mean), votes=8))
+            base = model.base if len(self.lineup.profile.training.base) > 1 else ""
+            yield from (replace(row, model=base, setting=trained, mode=model.mode) for row in rows)
+
+    def _data_size(self) -> Iterable[Measure]:
+        if not self.lineup.profile.training.shares:
+            return
+        chosen = [m for m in self.lineup.models if m.mode is Mode.FULL and self._is_first_variant(m)]
+        for model in sorted(chosen, key=lambda model: (model.base, model.share)):
+            seen = self.conversations[model.key]
+            rows = [
+                Measure(
+                    table=Table.DATA_SIZE, metric=Metric.CONVERSATIONS, value=seen, unit=Unit.COUNT, count=seen
+                ),
+                *(replace(row, table=Table.DATA_SIZE) for row in self._f1(model) if row.votes == 1),
+            ]
+            reported = paper.DATA_SIZE.get(model.share)
+            if reported is not None:
+                rows.append(replace(_paper(Table.DATA_SIZE, Metric.F1, reported.mean), votes=1))
+            yield from (replace(row, model=model.key, setting=f"{100 * model.share:g} %") for row in rows)
+
+    def _tokens(self) -> Iterable[Measure]:
+        for model in self.lineup.judges:
+            rows = self.predictions[model.key]
+            paths = sum(len(row.path_rewards) for row in rows)
+            steps = sum(len(path) for row in rows for path in row.path_rewards)
+            tokens = sum(row.tokens for row in rows)
+            found = []
+            if model.kind == "genprm" and steps:
+                found.append((Metric.TOKENS_PER_STEP, tokens / steps, steps))
+            if model.kind != "discriminative" and paths:
+                found.append((Metric.TOKENS_PER_RESPONSE, tokens / paths, paths))
+            for metric, value, count in found:
+                yield Measure(
+                    table=Table.TOKENS, metric=metric, value=value, unit=Unit.COUNT, count=count, model=model.key
+                )
+        for name, reported in paper.TOKENS.items():
+            for metric, value in (
+                (Metric.TOKENS_PER_STEP, reported.per_step),
+                (Metric.TOKENS_PER_RESPONSE, reported.per_response),
+            ):
+                row = _paper(Table.TOKENS, metric, value)
+                yield replace(row, model="GenPRM-7B", subset=name, unit=Unit.COUNT, count=0)
 
 
-def _components(pipeline: Pipeline, found: Found) -> Iterable[Measure]:
-    if not pipeline.otherwise:
-        return
-    for model in pipeline.judges:
-        if not _is_first_variant(pipeline, model) or model.share < 1 or model.kind != "genprm":
-            continue
-        trained = pipeline.model(model.checkpoint).mode
-        subject = f"trained {trained}, judging {model.mode}"
-        if len(pipeline.profile.training.base) > 1:
-            subject = f"{model.base}: {subject}"
-        for way in _ways(pipeline, model):
-            yield from _taken(found, model, f"F1 {way}", COMPONENTS, subject, f"F1 {way}")
-        reported = paper.COMPONENTS.get((trained, model.mode))
-        if reported is not None:
-            yield _paper(COMPONENTS, subject, "F1 Maj@8", reported.mean)
+def _ways(votes: int) -> tuple[int, ...]:
+    return (1, votes) if votes > 1 else (1,)
 
 
-def _data_size(pipeline: Pipeline, found: Found, conversations: Mapping[str, int]) -> Iterable[Measure]:
-    if not pipeline.profile.training.shares:
-        return
-    chosen = [m for m in pipeline.models if m.mode == "full" and _is_first_variant(pipeline, m)]
-    for model in sorted(chosen, key=lambda model: (model.base, model.share)):
-        subject = f"{model.key}, {100 * model.share:g} %"
-        seen = conversations[model.key]
-        yield Measure(DATA_SIZE, subject, "conversations", seen, None, None, "count", seen)
-        yield from _taken(found, model, "F1 Pass@1", DATA_SIZE, subject, "F1 Pass@1")
-        reported = paper.DATA_SIZE.get(model.share)
-        if reported is not None:
-            yield _paper(DATA_SIZE, subject, "F1 Pass@1", reported.mean)
+def _setting_name(estimator: str, epsilon: float) -> str:
+    return "MC > 0" if estimator == "hard" else f"{estimator} >= {epsilon:g}"
 
 
-def _tokens(pipeline: Pipeline, predictions: Mapping[str, Sequence[Prediction]]) -> Iterable[Measure]:
-    for model in pipeline.judges:
-        rows = predictions[model.key]
-        paths = sum(len(row.path_rewards) for row in rows)
-        steps = sum(len(path) for row in rows for path in row.path_rewards)
-        tokens = sum(row.tokens for row in rows)
-        if model.kind == "genprm" and steps:
-            yield Measure(TOKENS, model.key, "per step", tokens / steps, None, None, "count", steps)
-        if model.kind != "discriminative" and paths:
-            yield Measure(TOKENS, model.key, "per response", tokens / paths, None, None, "count", paths)
-    for name, reported in paper.TOKENS.items():
-        yield _paper(TOKENS, f"GenPRM-7B on {name}", "per step", reported.per_step, "count", 0)
-        yield _paper(TOKENS, f"GenPRM-7B on {name}", "per response", reported.per_response, "count", 0)
+def _paper(table: Table, metric: Metric, value: float) -> Measure:
+    return Measure(table=table, metric=metric, value=value, unit=Unit.PERCENT, count=paper.CASES, source=PAPER)
+
+
+def paper_row(model: Model, votes: int) -> paper.F1Row | None:
+    """What the paper reports for a model like this one; for bases of no stated size its 7B."""
+    if not model.as_trained or model.kind != "genprm" or not model.trained or model.share < 1:
+        return None
+    if model.mode is Mode.DIRECT:
+        return paper.PROCESSBENCH["Direct Generative PRM-7B"]
+    way = "Pass@1" if votes == 1 else f"Maj@{votes}"
+    name = f"GenPRM-{model.billions or 7:g}B, {way}"
+    return paper.PROCESSBENCH.get(name) if model.mode is Mode.FULL else None

@@ -1,11 +1,12 @@
-"""Measures of one group as a table: a row for each subject, a column for each name."""
+"""Measures of one table as people read it: a row for each thing measured, a column for each number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genprm.records import Measure
+from genprm.results.captions import column_caption, interval_cell, row_caption, value_cell
+from genprm.results.measures import PAPER, Measure
 
 
 class Pivot(NamedTuple):
@@ -20,19 +21,19 @@ ITEMS = "n"
 
 
 def pivot(measures: Sequence[Measure], intervals: bool = True) -> Pivot:
-    """The table of one group, subjects and names in the order of appearance."""
-    names = list(dict.fromkeys(row.name for row in measures))
+    """The table of one table's measures, rows and columns in the order of appearance."""
+    columns = list(dict.fromkeys(column_caption(row) for row in measures))
+    by_row: dict[str, dict[str, Measure]] = {}
+    for row in measures:
+        by_row.setdefault(row_caption(row), {})[column_caption(row)] = row
     rows = []
-    for subject in dict.fromkeys(row.subject for row in measures):
-        own = {row.name: row for row in measures if row.subject == subject}
-        items = max((row.count for row in own.values() if not row.name.startswith("paper")), default=None)
-        cells = [_cell(own[name], intervals) if name in own else "" for name in names]
-        rows.append((subject, [*cells, "" if items is None else str(items)]))
-    return Pivot([*names, ITEMS], rows)
+    for name, own in by_row.items():
+        items = max((row.count for row in own.values() if row.source != PAPER), default=None)
+        cells = [_cell(own[column], intervals) if column in own else "" for column in columns]
+        rows.append((name, [*cells, "" if items is None else str(items)]))
+    return Pivot([*columns, ITEMS], rows)
 
 
 def _cell(row: Measure, intervals: bool) -> str:
-    value = f"{row.value:.0f}" if row.unit == "count" and row.value == int(row.value) else f"{row.value:.1f}"
-    if row.low is None or row.high is None or not intervals:
-        return value
-    return f"{value} ({row.low:.1f} to {row.high:.1f})"
+    interval = interval_cell(row) if intervals else ""
+    return f"{value_cell(row)} ({interval})" if interval else value_cell(row)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from genprm.engines.base import Engine
 from genprm.event_loops import together
+from genprm.modes import Mode
 from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
-from genprm.settings import Mode
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import majority_rewards, score_solution

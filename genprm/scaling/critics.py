@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from genprm.engines.base import ContextFull, Engine
+from genprm.modes import Mode
 from genprm.records import NO_ERROR, Message, StepVerification
 from genprm.reward_models.judge import prompt_text, read_index
 from genprm.seeds import derived_seed
-from genprm.settings import Mode, SamplingSettings
+from genprm.settings import SamplingSettings
 from genprm.steps import sampling_of
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
@@ -43,7 +44,7 @@ class RewardCritic:
     judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
     """
 
-    def __init__(self, verifier: Verifier, mode: Mode = "full", votes: int = 1, threshold: float = 0.5) -> None:
+    def __init__(self, verifier: Verifier, mode: Mode = Mode.FULL, votes: int = 1, threshold: float = 0.5) -> None:
         self._verifier = verifier
         self._mode: Mode = mode
         self._votes = votes

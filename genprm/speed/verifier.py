@@ -23,11 +23,12 @@ from genprm.engines.base import Completion, Engine, Sampling
 from genprm.event_loops import together
 from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.solutions import Habits, careless_steps
+from genprm.modes import Mode
 from genprm.prm import check_mode, model_manifest
 from genprm.records import Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.settings import EngineSettings, Mode, SandboxSettings, VerifierSettings
+from genprm.settings import EngineSettings, SandboxSettings, VerifierSettings
 from genprm.speed.recorded import Recorded, Request, at_once, measured_with
 from genprm.speed.tables import Cell
 from genprm.speed.usage import Usage

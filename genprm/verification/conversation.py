@@ -30,8 +30,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from genprm.modes import Mode
 from genprm.records import Message
-from genprm.settings import Mode, TurnFormat, TurnMode
+from genprm.settings import TurnFormat
 
 Verdict = Literal["Yes", "No", "none"]
 
@@ -96,7 +97,7 @@ def conversation_messages(
     """
     if len(turns) > len(steps):
         raise ValueError(f"{len(turns)} assistant turns for {len(steps)} steps; each turn judges one step")
-    system = settings.direct_system if mode == "direct" and settings.direct_system else settings.system
+    system = settings.direct_system if mode == Mode.DIRECT and settings.direct_system else settings.system
     messages = [Message("system", system)] if system else []
     for index, turn in enumerate(turns):
         messages += [
@@ -241,7 +242,7 @@ def code_output_spans(text: str) -> list[tuple[int, int]]:
     return _layout(text).output_spans
 
 
-def turn_for_mode(text: str, mode: TurnMode) -> str:
+def turn_for_mode(text: str, mode: Mode) -> str:
     """What a finished turn of full mode looks like in `mode`, so that all modes are trained on the same rationales.
 
     cot is analysis and verdict, code is verification and verdict, direct is the verdict alone; text and code_unrun,
@@ -253,16 +254,9 @@ def turn_for_mode(text: str, mode: TurnMode) -> str:
     layout = _layout(text)
     analysis = text[: layout.analysis_end]
     verification = text[layout.analysis_end : layout.verify_end]
-    if not analysis and mode in ("full", "text", "cot"):
+    if mode.analysis and not analysis:
         raise ValueError(f"a turn for mode {mode!r} needs an <analyze> block, got {text[:80]!r}")
-    if not verification and mode in ("full", "text", "code", "code_unrun"):
+    if mode.code and not verification:
         raise ValueError(f"a turn for mode {mode!r} needs a <verify> block, got {text[:80]!r}")
     verdict = text[layout.verify_end :]
-    return {
-        "full": text,
-        "text": text,
-        "cot": analysis + verdict,
-        "code": verification + verdict,
-        "code_unrun": verification + verdict,
-        "direct": verdict,
-    }[mode]
+    return (analysis if mode.analysis else "") + (verification if mode.code else "") + verdict

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.engines.chat import before_turn
+from genprm.modes import Mode
 from genprm.records import Message, StepVerification
 from genprm.sandbox.base import Sandbox, Session
 from genprm.seeds import derived_seed
-from genprm.settings import WITH_ANALYSIS, Mode, VerifierSettings
+from genprm.settings import VerifierSettings
 from genprm.verification.conversation import (
     ANALYZE_CLOSE,
     CODE_CLOSE,
@@ -32,10 +33,6 @@ from genprm.verification.conversation import (
     verify_prefill,
 )
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
-
-_WITH_CODE = frozenset({"full", "code", "text", "code_unrun"})
-EXECUTED = frozenset({"full", "code", "adaptive"})
-"""The modes whose code is run."""
 
 
 class VerificationPath:
@@ -168,7 +165,7 @@ class _Turn:
 
     async def judge(self) -> StepVerification:
         """Write the turn up to its verdict and read that; where there is none, ask for it once and stop."""
-        if self._path.mode == "adaptive":
+        if self._path.mode is Mode.ADAPTIVE:
             reward, verdict = await self._as_far_as_needed()
         else:
             reward, verdict = await self._read() if await self._written() else NO_VERDICT
@@ -208,9 +205,9 @@ class _Turn:
     async def _written(self) -> bool:
         """Whether the text has come to where the verdict is due."""
         mode = self._path.mode
-        if mode in WITH_ANALYSIS and not await self._analysed():
+        if mode.analysis and not await self._analysed():
             return False
-        return mode not in _WITH_CODE or await self._verified()
+        return not mode.code or await self._verified()
 
     async def _analysed(self) -> bool:
         self._text = analyze_prefill(self._path.settings.format, self._index + 1)
@@ -233,7 +230,7 @@ class _Turn:
             return False
 
     async def _verify(self) -> bool:
-        executed = self._path.mode in EXECUTED
+        executed = self._path.mode.runs
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
         while self._budget.left() > 0:
             completion = await self._continue(stops)

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from genprm.engines.base import Engine, EngineError
+from genprm.modes import Mode
 from genprm.records import StepVerification, Verification
 from genprm.sandbox.base import Sandbox, SandboxError
-from genprm.settings import LIVE_PATHS, Mode, VerifierSettings
+from genprm.settings import LIVE_PATHS, VerifierSettings
 from genprm.verification.conversation import conversation_messages
-from genprm.verification.path import EXECUTED, VerificationPath
+from genprm.verification.path import VerificationPath
 from genprm.verification.rewards import VERDICT_LOGPROBS, WORDS, Reading, verdict_word
 
 GoOn = Callable[[Sequence[float]], Awaitable[bool]]
@@ -72,7 +73,7 @@ class Verifier:
         case_id: str,
         problem: str,
         steps: Sequence[str],
-        mode: Mode,
+        mode: Mode | str,
         path: int = 0,
         go_on: GoOn = every_step,
     ) -> Verification:
@@ -86,9 +87,10 @@ class Verifier:
             ValueError: no steps, or a mode that runs code without a sandbox.
             EngineError, SandboxError: as raised by engine and sandbox, with case, path and step named.
         """
+        mode = Mode(mode)
         if not steps:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
-        if mode in EXECUTED and self.sandbox is None:
+        if mode.runs and self.sandbox is None:
             raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
         async with self._place():
             return await self._judged(case_id, problem, steps, mode, path, go_on)
@@ -115,7 +117,7 @@ class Verifier:
         return Verification(
             id=case_id,
             path=path,
-            mode=mode,
+            mode=mode.value,
             steps=judged,
             prompt_tokens=walk.prompt_tokens,
             tokens=sum(step.tokens for step in judged),

@@ -10,9 +10,9 @@ from functools import partial
 from typing import NamedTuple
 
 from genprm.event_loops import together
+from genprm.modes import Mode
 from genprm.records import NO_ERROR, Verification, VoteReading
 from genprm.seeds import case_id
-from genprm.settings import Mode
 from genprm.verification.rewards import THRESHOLD, Reading, first_error, rewards
 from genprm.verification.verifier import Verifier, every_step
 
@@ -214,7 +214,9 @@ class Result:
         return f"Result(first_error={self.first_error}, rewards=[{rewards}], mode={self.mode!r}, votes={votes})"
 
 
-async def score_solution(verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode) -> Result:
+async def score_solution(
+    verifier: Verifier, problem: str, steps: Sequence[str], votes: int, mode: Mode | str
+) -> Result:
     """`votes` independent verification paths over all steps, and their mean (paper eq. 6 and 7)."""
     name = case_id(problem, steps)
     paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assets.publish import PLOT_BYTES, plot
+from assets.publish import PLOT_BYTES, examples, plot
 
 START = "![plot](data:image/png;base64,"
 
@@ -45,3 +45,8 @@ def test_a_picture_that_is_too_large_for_the_event_log_is_drawn_coarser(height: 
 
 def test_what_is_too_large_in_any_case_is_said_in_words() -> None:
     assert plot(noise, 30.0, 30.0).value == f"(a picture of more than {PLOT_BYTES} bytes)"
+
+
+def test_examples_are_one_markdown_row_each_whatever_they_contain() -> None:
+    table = examples([{"steps": ["a | b", "c\nd"], "rewards": [0.123456, 1.0]}]).value
+    assert table == "| steps | rewards |\n|---|---|\n| a \\| b<br>c<br>d | 0.123, 1 |"

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from genprm.consensus import REASONS, count_reasons, decide, share_of, training_examples
+from genprm.modes import Mode
 from genprm.records import (
     FilterDecision,
     Message,
@@ -18,7 +19,7 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
-from genprm.settings import FilterSettings, TurnFormat, TurnMode
+from genprm.settings import FilterSettings, TurnFormat
 from genprm.verification.conversation import CodeRound, compose_turn, turn_for_mode
 
 FORM = TurnFormat(system="Judge.", direct_system="Yes or No.")
@@ -135,22 +136,22 @@ def kept(rationale: Rationale, keep: bool = True) -> FilterDecision:
     return FilterDecision(rationale.solution_id, keep, reason, 0, rationale.judged_first_error)
 
 
-def examples(rationales: list[Rationale], mode: TurnMode = "full", **settings: float) -> list[TrainingExample]:
+def examples(rationales: list[Rationale], mode: Mode = "full", **settings: float) -> list[TrainingExample]:
     decisions = [kept(rationale) for rationale in rationales]
-    return training_examples(rationales, decisions, FilterSettings.model_validate(settings), FORM, mode)
+    return training_examples(rationales, decisions, FilterSettings.model_validate(settings), FORM, Mode(mode))
 
 
-@pytest.mark.parametrize("mode", get_args(TurnMode))
-def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: TurnMode) -> None:
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: Mode) -> None:
     (example,) = examples([judged("YNYY")], mode)
     assert example == TrainingExample(
         "s",
         [
             Message("system", "Yes or No." if mode == "direct" else "Judge."),
             Message("user", "Question: P?\n\nStep 1: s"),
-            Message("assistant", turn_for_mode(turn(1, "Y"), mode)),
+            Message("assistant", turn_for_mode(turn(1, "Y"), Mode(mode))),
             Message("user", "Step 2: s"),
-            Message("assistant", turn_for_mode(turn(2, "N"), mode)),
+            Message("assistant", turn_for_mode(turn(2, "N"), Mode(mode))),
         ],
     )
 
@@ -158,7 +159,7 @@ def test_a_kept_rationale_becomes_a_conversation_up_to_its_first_error(mode: Tur
 def test_what_was_dropped_is_not_trained_on() -> None:
     rationales = [judged("YN", solution_id=name) for name in "abc"]
     decisions = [kept(rationale, rationale.solution_id != "b") for rationale in rationales]
-    found = training_examples(rationales, decisions, FilterSettings(), FORM, "full")
+    found = training_examples(rationales, decisions, FilterSettings(), FORM, Mode.FULL)
     assert [example.id for example in found] == ["a", "c"]
 
 

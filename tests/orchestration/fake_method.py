@@ -270,7 +270,6 @@ def replacements() -> list[tuple[Any, str, Any]]:
         checkpoints,
         evaluation_set,
         judging,
-        label_quality,
         mc_scores,
         rationales,
         refinement,
@@ -278,6 +277,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         solutions,
     )
     from assets import problems as problem_asset
+    from genprm.results import label_quality
 
     return [
         (problem_asset, "load_problems", problems),

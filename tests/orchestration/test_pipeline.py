@@ -10,11 +10,11 @@ import pytest
 from conftest import House
 
 from genprm.manifest import read_manifest
-from genprm.records import Measure
-from genprm.results.best_of_n import BEST_OF_N
-from genprm.results.claims import orderings
-from genprm.results.paper_tables import TABLES
-from genprm.results.test_time import TEST_TIME
+from genprm.results.captions import TITLES, column_caption, row_caption
+from genprm.results.claims import Claim
+from genprm.results.figures import f1_rows
+from genprm.results.measures import Measure, Metric
+from genprm.results.measures import Table as MeasureTable
 from genprm.store import profile_store
 from orchestration.schedule import made_before, pipeline_nodes
 from orchestration.spending import Spending
@@ -141,9 +141,9 @@ def test_more_models_are_made_of_what_is_there(made: House) -> None:
     )
     assert set(fake_method.calls()[before:]) == {"checkpoints", "processbench", "head", "think"}
     f1 = {
-        row.subject: row.value
-        for row in profile_store("fake").read(Measure, "leaderboard")
-        if row.name == "F1 Pass@1"
+        row.model: row.value
+        for row in f1_rows(profile_store("fake").read(Measure, "leaderboard"))
+        if row.votes == 1
     }
     assert f1["tiny.main.full.as-cot"] == f1["tiny.main.full.50pct"] == 100
     assert f1["tiny.main.discriminative"] == 0, "it leaves no right solution alone"
@@ -192,12 +192,13 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
     assert [name for name in made if name.startswith("candidates")] == ["candidates algebra", "candidates counting"]
     assert len([name for name in made if name.startswith("best_of_n")]) == 10
     measures = profile_store("fake").read(Measure, "leaderboard")
-    found = {(row.subject, row.name): row.value for row in measures}
+    found = {(row_caption(row), column_caption(row)): row.value for row in measures}
     assert found["tiny.main.full best, min", "algebra: N = 4"] == 100
     assert found["tiny.main.full weighted vote, min", "algebra: N = 4"] == 100
     assert found["tiny.untrained best, min", "algebra: N = 1"] == 50
     assert found["majority", "algebra: N = 4"] == 100, "two against two: the answer drawn first"
-    assert found["tiny.main.full best of 4 - majority", "accuracy"] == 0
+    claims = {claim.name: claim.difference for claim in profile_store("fake").read(Claim, "claims")}
+    assert claims["tiny.main.full best of 4 - majority"] == 0
     drawn = fake_method.calls().count("candidates")
     assert drawn == 2 * 3 * 4
 
@@ -228,8 +229,8 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     trained = (f"main.{mode}" for mode in ("full", "cot", "direct", "discriminative", "think"))
     assert rankers == {*(f"tiny.{name}|algebra" for name in (*trained, "untrained")), "rationale|algebra"}
     measures = profile_store("fake").read(Measure, "leaderboard")
-    assert {*TABLES, *TEST_TIME, BEST_OF_N} <= {row.group for row in measures}
-    assert {row.claim for row in orderings(measures)} == {
+    assert {row.table for row in measures} == set(MeasureTable)
+    assert {claim.name for claim in profile_store("fake").read(Claim, "claims")} == {
         "full - untrained",
         "full - direct",
         "full - discriminative",
@@ -243,13 +244,14 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         *(f"tiny.main.full best of 4 - {other}" for other in ("majority", "direct", "discriminative", "think")),
         *(f"adaptive (tiny.main{name}) - full" for name in (".full, three modes", ", three models")),
         *(f"full - adaptive (tiny.main{name})" for name in (".full, three modes", ", three models")),
-        *(f"algebra: tiny.main.full critic - {other}" for other in ("self", "tiny.untrained")),
+        *(f"algebra: tiny.main.full critic - {other}, after the last turn" for other in ("self", "tiny.untrained")),
     }
     page = (house.home / "fake" / "report" / "index.html").read_text()
-    assert all(title in page for title in (*TABLES, *TEST_TIME, "not decided", "does not hold", "holds"))
-    accuracy = {row.name: row.value for row in measures if row.subject == "algebra: tiny.main.full"}
-    assert [accuracy[f"turn {turn}"] for turn in range(4)] == [50, 50, 100, 100]
-    assert (accuracy["made right"], accuracy["made wrong"], accuracy["found wrong at first"]) == (3, 0, 3)
+    assert all(title in page for title in (*TITLES.values(), "not decided", "does not hold", "holds"))
+    refined = [row for row in measures if row.table is MeasureTable.REFINEMENT and row.model == "tiny.main.full"]
+    assert [row.value for row in refined if row.turn is not None] == [50, 50, 100, 100]
+    counts = {row.metric: row.value for row in refined if row.turn is None}
+    assert [counts[one] for one in (Metric.MADE_RIGHT, Metric.MADE_WRONG, Metric.BLAMED)] == [3, 0, 3]
     counted = fake_method.calls()
     assert counted.count("rewrites") == 3 * 2, "three wrong solutions, two turns; both verifiers say the same"
     assert house.spent("candidates") == Spending(1, 1, 3 * 4, 3 * 4, 3 * 4 * 7, None)

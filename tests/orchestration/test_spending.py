@@ -36,8 +36,8 @@ def test_every_artifact_of_a_plan_says_what_it_spent(made_once: House) -> None:
 
 def test_spending_stands_beside_the_plan() -> None:
     rows = [
-        Planned("mc_scores, fixed (not chosen)", 9999, 0, 0, 0, 0, 0, 0, 0, 0),
-        Planned("mc_scores, sequential", 1000, 50_000, 400, 8000, 0, 0, 0, 0, 0),
+        Planned("mc_scores", 9999, 0, 0, 0, 0, 0, 0, 0, 0, "fixed", chosen=False),
+        Planned("mc_scores", 1000, 50_000, 400, 8000, 0, 0, 0, 0, 0, "sequential"),
     ]
     spent = {"mc_scores": Spending(1, 2, 900, 500, 8400, None), "rationales": Spending(0, 2)}
     console = Console(width=200, record=True)

@@ -9,8 +9,9 @@ import pytest
 
 from genprm.engines.base import EngineError
 from genprm.evaluation.evaluate import NoPaths, evaluate_cases, voted_prediction
+from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Provenance, StepVerification, Verification
-from genprm.settings import Mode, VerifierSettings
+from genprm.settings import VerifierSettings
 from genprm.verification.verifier import GoOn, Verifier, every_step
 
 

@@ -9,12 +9,19 @@ import pytest
 
 from genprm.monte_carlo import rollouts_for
 from genprm.monte_carlo.estimation import StepEstimation
-from genprm.monte_carlo.replayed import fixed, replay, replayed
+from genprm.monte_carlo.replayed import Rule, replay, replayed
 from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess
 from genprm.records import StepScores
 from genprm.settings import MonteCarloSettings, RolloutTier, SequentialSettings
 
 SETTINGS = MonteCarloSettings(tiers=(RolloutTier(below=0.5, rollouts=32),), rollouts_otherwise=16)
+
+
+def share_of_k(share: float, most: int) -> MonteCarloSettings:
+    return Rule("fixed", share=share).settings(most, SequentialSettings())
+
+
+HALF = share_of_k(0.5, 32)
 
 
 def row(outcomes: list[str], correct: bool = True, pass_at_1: float = 0.25) -> StepScores:
@@ -41,14 +48,22 @@ def recorded(solution: KnownSolution, rng: np.random.Generator, name: str) -> St
 
 
 def test_a_smaller_k_sees_the_first_rollouts_of_each_step() -> None:
-    half = replayed(row(["1" * 8 + "0" * 24, "01" * 16]), ["1" * 8 + "0" * 24, "01" * 16, ""], fixed(0.5)(32))
+    half = replayed(
+        row(["1" * 8 + "0" * 24, "01" * 16]),
+        ["1" * 8 + "0" * 24, "01" * 16, ""],
+        HALF,
+    )
     assert half.mc == [0.5, 0.5, 1.0]
     assert half.rollouts == [16, 16, 0]
 
 
 def test_a_step_that_is_dead_in_the_smaller_sample_ends_the_solution() -> None:
     late = ["0" * 31 + "1", "1" * 32]
-    assert replayed(row(late), [*late, ""], fixed(0.5)(32)).mc == [0.0, 0.0, 0.0]
+    assert replayed(row(late), [*late, ""], HALF).mc == [
+        0.0,
+        0.0,
+        0.0,
+    ]
     assert replayed(row(late), [*late, ""], SETTINGS).mc == [1 / 32, 1.0, 1.0]
 
 
@@ -58,25 +73,25 @@ def test_more_than_was_recorded_cannot_be_replayed() -> None:
 
 
 def test_a_part_of_k_is_one_rollout_at_least() -> None:
-    assert [fixed(share)(16).rollouts_otherwise for share in (0.01, 1 / 8, 1 / 2, 1)] == [1, 2, 8, 16]
+    assert [share_of_k(share, 16).rollouts_otherwise for share in (0.01, 1 / 8, 1 / 2, 1)] == [1, 2, 8, 16]
 
 
 def test_all_rollouts_label_as_recorded_and_a_few_do_not() -> None:
     rng = np.random.default_rng(5)
     rows = [recorded(one, rng, f"s{n}") for n, one in enumerate(StepProcess(strength=0.5).draw(rng, 40))]
     found = {one.rule: one for one in replay(rows, SequentialSettings())}
-    whole = found["fixed, 100 % of K"]
+    whole = found[Rule("fixed")]
     assert (whole.rollouts, whole.unlike, whole.low, whole.high) == (100, 0, 0, 0)
-    parts = [found[f"fixed, {share} % of K"] for share in ("12.5", "25", "50")]
+    parts = [found[Rule("fixed", share=share)] for share in (1 / 8, 1 / 4, 1 / 2)]
     assert [one.rollouts for one in parts] == sorted(one.rollouts for one in parts)
     assert parts[0].unlike > parts[1].unlike > parts[2].unlike > 0
     assert all(one.low <= one.unlike <= one.high for one in found.values())
-    assert found["settled, flip 0.05"].rollouts < 100
-    assert found["settled, flip 0.05"].unlike < parts[0].unlike
-    assert found["decided, error 0.05"].unlike == 0, (
-        "32 rollouts or fewer seldom decide, and never otherwise than all"
-    )
-    assert found["decided, error 0.01"].rollouts >= found["decided, error 0.2"].rollouts
+    settled = next(one for rule, one in found.items() if (rule.kind, rule.flip) == ("settled", 0.05))
+    decided = {rule.error: one for rule, one in found.items() if rule.kind == "decided"}
+    assert settled.rollouts < 100
+    assert settled.unlike < parts[0].unlike
+    assert decided[0.05].unlike == 0, "32 rollouts or fewer seldom decide, and never otherwise than all"
+    assert decided[0.01].rollouts >= decided[0.2].rollouts
 
 
 def test_nothing_recorded_is_refused() -> None:

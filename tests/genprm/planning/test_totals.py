@@ -35,7 +35,7 @@ def replaced(**values: float) -> Assumptions:
 
 
 def planned(chosen: Profile, costs: list[ProblemCost]) -> dict[str, Planned]:
-    return {row.artifact: row for row in plan(chosen, costs, ASSUMED)}
+    return {row.caption: row for row in plan(chosen, costs, ASSUMED)}
 
 
 def test_a_run_costs_what_its_problems_do() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assets.partitions import Pipeline
+from genprm.lineup import Lineup
 from genprm.profiles import build_profile
-from genprm.records import Measure, Prediction
-from genprm.results.evidence import EVIDENCE, acceptance, agreement, evidence_measures, sureness
+from genprm.records import Prediction
+from genprm.results.captions import column_caption, row_caption
+from genprm.results.evidence import acceptance, agreement, evidence_measures, sureness
+from genprm.results.measures import Measure
 from genprm.scaling.best_of_n import Candidate
 from genprm.store import TableStore
 
@@ -17,7 +19,7 @@ def said(case: int, label: int, *paths: list[float]) -> Prediction:
 
 
 def values(rows: list[Measure]) -> dict[str, tuple[float, int]]:
-    return {row.name: (row.value, row.count) for row in rows}
+    return {column_caption(row): (row.value, row.count) for row in rows}
 
 
 def test_a_vote_can_change_only_the_cases_on_which_paths_differ() -> None:
@@ -27,18 +29,10 @@ def test_a_vote_can_change_only_the_cases_on_which_paths_differ() -> None:
         said(2, -1, [0.9, 0.9], [0.9, 0.4]),  # differ
         said(3, -1, [0.9, 0.6], [0.7, 0.9]),  # agree, and are right
     ]
-    assert values(agreement("m", rows, 0.5)) == {
+    assert values(agreement(rows, 0.5)) == {
         "all paths agree": (75.0, 4),
         "right where they agree": (100 * 2 / 3, 3),
     }
-
-
-def right(reward: float) -> Candidate:
-    return Candidate(0, True, (0.99, reward))
-
-
-def wrong(reward: float) -> Candidate:
-    return Candidate(1, False, (reward,))
 
 
 def test_a_wrong_candidate_may_be_preferred_to_a_right_one_that_is_accepted_too() -> None:
@@ -52,7 +46,7 @@ def test_a_wrong_candidate_may_be_preferred_to_a_right_one_that_is_accepted_too(
         [right(0.95), wrong(0.10)],
         [right(0.20), right(0.85)],
     ]
-    assert values(acceptance("m", problems, "min", 0.5)) == {
+    assert values(acceptance(problems, "min", 0.5)) == {
         "right candidates accepted": (60.0, 5),
         "wrong candidates accepted": (100 * 2 / 3, 3),
         "wrong one preferred to an accepted right one": (25.0, 4),
@@ -61,12 +55,13 @@ def test_a_wrong_candidate_may_be_preferred_to_a_right_one_that_is_accepted_too(
 
 def test_a_judge_that_is_sure_is_not_always_right() -> None:
     rows = [said(0, 1, [0.97, 0.03]), said(1, -1, [0.02]), said(2, -1, [0.99, 0.7]), said(3, 0, [0.04, 0.5])]
-    assert values(sureness("m", rows, 0.1, 0.5)) == {"sure": (75.0, 4), "right where sure": (100 * 2 / 3, 3)}
+    assert values(sureness(rows, 0.1, 0.5)) == {"sure": (75.0, 4), "right where sure": (100 * 2 / 3, 3)}
 
 
 def test_only_what_was_measured_is_explained(tmp_path: Path) -> None:
-    pipeline = Pipeline(build_profile({"name": "p", "training": {"base": {"b": "hub/b"}}}))
-    predictions = {"b.main.full": [said(0, -1, [0.9], [0.8])]}
-    rows = evidence_measures(pipeline, TableStore(tmp_path), predictions)
-    assert {(row.group, row.subject) for row in rows} == {(EVIDENCE, "b.main.full, 8 paths")}
-    assert evidence_measures(pipeline, TableStore(tmp_path), {}) == []
+    values = {"name": "p", "training": {"base": {"b": "hub/b"}}}
+    store, predictions = TableStore(tmp_path), {"b.main.full": [said(0, -1, [0.9], [0.8])]}
+    rows = evidence_measures(Lineup(build_profile(values)), store, predictions)
+    assert {row_caption(row) for row in rows} == {"b.main.full, 8 paths"}
+    one_path = {**values, "evaluation": {"votes": 1}}
+    assert evidence_measures(Lineup(build_profile(one_path)), store, predictions) == []

@@ -10,6 +10,9 @@ import pytest
 from genprm.records import TrainingExample
 from genprm.settings import TurnFormat
 from genprm.verification.conversation import CodeRound, compose_turn, conversation_messages
+from tests.genprm.reward_models.conftest import folder, skywork
+
+__all__ = ["folder", "skywork"]
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genprm.modes import Mode
 from genprm.records import Message
-from genprm.settings import Mode, TurnFormat, TurnMode
+from genprm.settings import TurnFormat
 from genprm.verification.conversation import (
     CodeRound,
     ParsedTurn,
@@ -134,8 +135,8 @@ def test_several_rounds_are_read_in_order() -> None:
         ("code_unrun", VERIFICATION + OUTPUT),
     ],
 )
-def test_all_modes_derive_from_one_rationale(mode: TurnMode, expected: str) -> None:
-    assert turn_for_mode(TURN, mode) == expected
+def test_all_modes_derive_from_one_rationale(mode: Mode, expected: str) -> None:
+    assert turn_for_mode(TURN, Mode(mode)) == expected
 
 
 @pytest.mark.parametrize(
@@ -147,9 +148,9 @@ def test_all_modes_derive_from_one_rationale(mode: TurnMode, expected: str) -> N
         (OUTPUT, "text", "<analyze>"),
     ],
 )
-def test_a_mode_whose_block_is_missing_is_refused(text: str, mode: TurnMode, missing: str) -> None:
+def test_a_mode_whose_block_is_missing_is_refused(text: str, mode: Mode, missing: str) -> None:
     with pytest.raises(ValueError, match=missing):
-        turn_for_mode(text, mode)
+        turn_for_mode(text, Mode(mode))
 
 
 def test_the_spans_of_code_output_are_what_the_system_wrote() -> None:

@@ -6,15 +6,15 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import get_args
 
 import pytest
 
 from genprm.engines.base import EngineError
 from genprm.engines.scripted import ScriptedEngine, count_tokens
+from genprm.modes import Mode
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
 from genprm.seeds import derived_seed
-from genprm.settings import SamplingSettings, TurnFormat, TurnMode, VerifierSettings
+from genprm.settings import SamplingSettings, TurnFormat, VerifierSettings
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier, every_step, up_to_first_error
 
@@ -137,7 +137,7 @@ async def test_only_so_many_paths_hold_an_interpreter_at_a_time() -> None:
     assert len(paths) == len(sandbox.sessions) == 10
 
 
-MODE_TURNS: dict[TurnMode, str] = {
+MODE_TURNS: dict[Mode, str] = {
     "full": FULL_TURN,
     "cot": FULL_TURN[: FULL_TURN.index("<verify>")] + FULL_TURN[FULL_TURN.index("<output>") :],
     "code": FULL_TURN[FULL_TURN.index("<verify>") :],
@@ -150,7 +150,7 @@ UNRUN = ("text", "code_unrun")
 
 
 @pytest.mark.parametrize(("mode", "turn"), MODE_TURNS.items())
-async def test_every_mode_writes_the_turn_it_was_trained_on(mode: TurnMode, turn: str) -> None:
+async def test_every_mode_writes_the_turn_it_was_trained_on(mode: Mode, turn: str) -> None:
     sandbox = FakeSandbox()
     reply = script(code=CODE + END) if mode in UNRUN else script()
     verification = await Verifier(ScriptedEngine(reply), sandbox, settings()).verify("c", "Add.", STEPS, mode)
@@ -166,8 +166,8 @@ async def test_direct_mode_shows_its_own_system_message() -> None:
     assert engine.requests[0][0].startswith("<|system|>\nYes or No.<|end|>\n<|user|>\nQuestion: Add.\n\nStep 1")
 
 
-@pytest.mark.parametrize("mode", get_args(TurnMode))
-async def test_a_conversation_only_ever_grows(mode: TurnMode) -> None:
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.ADAPTIVE])
+async def test_a_conversation_only_ever_grows(mode: Mode) -> None:
     engine = ScriptedEngine(script(code=CODE + END) if mode in UNRUN else script())
     await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)
     prompts = [prompt for prompt, _ in engine.requests]
@@ -231,7 +231,7 @@ def surer_with(**certainty: float) -> Callable[[str], dict[str, float]]:
     ],
 )
 async def test_adaptive_judgement_stops_at_the_first_verdict_that_is_sure(
-    certainty: dict[str, float], ends_in: TurnMode, verdicts: int, runs: int
+    certainty: dict[str, float], ends_in: Mode, verdicts: int, runs: int
 ) -> None:
     engine, sandbox = ScriptedEngine(script(), surer_with(**certainty)), FakeSandbox()
     (step,) = (await Verifier(engine, sandbox, settings()).verify("c", "Add.", STEPS[:1], "adaptive")).steps
@@ -264,7 +264,7 @@ async def test_each_step_of_a_conversation_goes_as_far_as_it_needs() -> None:
 
 
 @pytest.mark.parametrize(("tau", "ends_in"), [(0.0, "full"), (0.1, "full"), (0.3, "cot"), (0.5, "direct")])
-async def test_tau_says_how_sure_is_sure(tau: float, ends_in: TurnMode) -> None:
+async def test_tau_says_how_sure_is_sure(tau: float, ends_in: Mode) -> None:
     engine = ScriptedEngine(script(), surer_with(direct=0.6, cot=0.75, full=0.9))
     verifier = Verifier(engine, FakeSandbox(), settings().model_copy(update={"tau": tau}))
     (step,) = (await verifier.verify("c", "Add.", STEPS[:1], "adaptive")).steps
@@ -314,7 +314,7 @@ async def test_a_step_that_comes_to_no_verdict_is_asked_for_one_and_left(
 
 
 @pytest.mark.parametrize("mode", ["code", "text", "code_unrun"])
-async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode: TurnMode) -> None:
+async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode: Mode) -> None:
     engine = ScriptedEngine(script(code="x = 1"))
     verification = await Verifier(engine, FakeSandbox(), settings()).verify("c", "Add.", STEPS, mode)
     step = verification.steps[0]

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genprm.engines.scripted import ScriptedEngine
+from genprm.modes import Mode
 from genprm.records import Provenance, StepVerification, Verification, VoteReading
-from genprm.settings import Mode, VerifierSettings
+from genprm.settings import VerifierSettings
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import GoOn, Verifier, every_step
 from genprm.verification.voting import (

@@ -7,21 +7,15 @@ from typing import Any
 
 import pytest
 
-from assets.partitions import Pipeline
+from genprm.lineup import Lineup
 from genprm.profiles import build_profile
-from genprm.records import Measure, Prediction, SampledSolution, SolutionRewards
-from genprm.results.best_of_n import BEST_OF_N
-from genprm.results.claims import DIFFERENCES, verdict
+from genprm.records import Prediction, SampledSolution, SolutionRewards
+from genprm.results.budget import budget_measures
+from genprm.results.captions import column_caption, row_caption
+from genprm.results.escalation import escalation_measures
 from genprm.results.figures import best_of_n_lines, budget_lines, escalation_lines, figures_of, refinement_lines
-from genprm.results.test_time import (
-    BUDGET,
-    ESCALATION,
-    REFINEMENT,
-    budget_measures,
-    correct_by_turn,
-    escalation_measures,
-    refinement_measures,
-)
+from genprm.results.measures import Measure, Metric, Table, Unit
+from genprm.results.refinement import correct_by_turn, refinement_measures
 from genprm.scaling.refinement import RefinedAttempt
 from genprm.store import TableStore
 
@@ -32,7 +26,7 @@ VALUES: dict[str, Any] = {
     "scaling": {"sets": ["algebra"], "candidates": 2, "aggregate": "min"},
     "refinement": {"sets": ["algebra"], "turns": 2},
 }
-PIPELINE = Pipeline(build_profile(VALUES))
+LINEUP = Lineup(build_profile(VALUES))
 FULL = "b.main.full"
 
 
@@ -49,9 +43,9 @@ def test_escalation_that_is_sure_where_it_is_right_costs_less_and_loses_nothing(
     cot = [said(case, False, 10, 0.7) for case in range(40)]
     full = [said(case, True, 100, 0.8) for case in range(40)]
     predictions = {f"{FULL}.as-direct": direct, f"{FULL}.as-cot": cot, FULL: full, "b.main.direct": direct}
-    rows = escalation_measures(PIPELINE, {**predictions, "b.main.cot": cot})
+    rows, claimed = escalation_measures(LINEUP, {**predictions, "b.main.cot": cot})
     name = f"{FULL}, three modes: tau = 0.1"
-    found = {row.name: row.value for row in rows if (row.group, row.subject) == (ESCALATION, name)}
+    found = {column_caption(row): row.value for row in rows if row_caption(row) == name}
     # 20 of 40 end at once; the others pay for all three.
     assert found == {
         "F1": 100.0,
@@ -60,7 +54,7 @@ def test_escalation_that_is_sure_where_it_is_right_costs_less_and_loses_nothing(
         "analysis (%)": 0.0,
         "full (%)": 50.0,
     }
-    claims = {row.subject: verdict(row) for row in rows if row.group == DIFFERENCES}
+    claims = {claim.name: claim.verdict for claim in claimed}
     assert claims[f"adaptive ({FULL}, three modes) - full"] == "holds"
     assert claims[f"full - adaptive ({FULL}, three modes)"] == "holds"
     across, up = escalation_lines(rows)[f"{FULL}, three modes"]
@@ -70,20 +64,21 @@ def test_escalation_that_is_sure_where_it_is_right_costs_less_and_loses_nothing(
 def test_the_verifier_s_own_escalation_is_compared_with_full_mode() -> None:
     evaluation = {**VALUES["evaluation"], "other_modes": ["adaptive"], "verifier": {"tau": 0.2}}
     training = {**VALUES["training"], "modes": ["full"]}
-    pipeline = Pipeline(build_profile({**VALUES, "training": training, "evaluation": evaluation}))
+    lineup = Lineup(build_profile({**VALUES, "training": training, "evaluation": evaluation}))
     full = [said(case, True, 100, 0.8) for case in range(40)]
     adaptive = [said(case, case < 30, 30, 0.9) for case in range(40)]
-    rows = escalation_measures(pipeline, {FULL: full, f"{FULL}.as-adaptive": adaptive})
-    shown = {row.name: row.value for row in rows if row.subject == f"{FULL}, step by step: tau = 0.2"}
+    rows, claimed = escalation_measures(lineup, {FULL: full, f"{FULL}.as-adaptive": adaptive})
+    name = f"{FULL}, step by step: tau = 0.2"
+    shown = {column_caption(row): row.value for row in rows if row_caption(row) == name}
     assert shown == {"F1": pytest.approx(75.0), "tokens per solution": 30.0}
-    claims = {row.subject: (row.value, verdict(row)) for row in rows if row.group == DIFFERENCES}
+    claims = {claim.name: (claim.difference, claim.verdict) for claim in claimed}
     assert claims[f"adaptive ({FULL}, step by step) - full"] == (pytest.approx(-25.0), "does not hold")
     assert claims[f"full - adaptive ({FULL}, step by step)"] == (70.0, "holds")
 
 
 def test_no_escalation_without_the_modes() -> None:
-    plain = Pipeline(build_profile({"name": "p", "training": {"base": {"b": "hub/b"}}}))
-    assert escalation_measures(plain, {}) == []
+    plain = Lineup(build_profile({"name": "p", "training": {"base": {"b": "hub/b"}}}))
+    assert escalation_measures(plain, {}) == ([], [])
 
 
 @pytest.fixture
@@ -103,8 +98,8 @@ def test_a_majority_costs_the_policy_alone_and_a_verifier_all_tokens(store: Tabl
     ]
     store.write(SampledSolution, "candidates", drawn, "algebra")
     store.write(SolutionRewards, "best_of_n", rewards, f"{FULL}|algebra")
-    rows = budget_measures(PIPELINE, store)
-    found = {(row.subject, row.name): row.value for row in rows if row.group == BUDGET}
+    rows = budget_measures(LINEUP, store)
+    found = {(row_caption(row), column_caption(row)): row.value for row in rows}
     assert found["algebra: majority of 2", "accuracy"] == 0, "two against one another: the first counts"
     assert found["algebra: majority of 2", "tokens per problem"] == 20
     assert found[f"algebra: {FULL}, best of 2", "accuracy"] == 100
@@ -130,18 +125,33 @@ def test_critics_are_compared_after_the_last_turn(store: TableStore) -> None:
     worse = attempts("b.untrained", [True, False, False], [False], [False], [False])
     store.write(RefinedAttempt, "refinement", [*better, *same, *worse], "algebra")
     assert correct_by_turn(better, FULL, 2)["p0", "s0"] == [True, True, True], "what has ended stays"
-    rows = refinement_measures(PIPELINE, store)
-    found = {(row.subject, row.name): row.value for row in rows if row.group == REFINEMENT}
+    rows, claimed = refinement_measures(LINEUP, store)
+    found = {(row_caption(row), column_caption(row)): row.value for row in rows}
     assert [found[f"algebra: {FULL}", f"turn {turn}"] for turn in range(3)] == [25, 75, 100]
     assert (found[f"algebra: {FULL}", "made right"], found[f"algebra: {FULL}", "made wrong"]) == (3, 0)
     assert (found["algebra: b.untrained", "made right"], found["algebra: b.untrained", "made wrong"]) == (0, 1)
     assert found["paper: GenPRM-7B", "turn 2"] == 50.7
-    claims = {row.subject: row.value for row in rows if row.group == DIFFERENCES}
-    assert claims == {f"algebra: {FULL} critic - self": 75.0, f"algebra: {FULL} critic - b.untrained": 100.0}
+    claims = {claim.name: claim.difference for claim in claimed}
+    assert claims == {
+        f"algebra: {FULL} critic - self, after the last turn": 75.0,
+        f"algebra: {FULL} critic - b.untrained, after the last turn": 100.0,
+    }
     assert refinement_lines(rows)["algebra: self"] == ([0, 1, 2], [25, 25, 25])
 
 
 def test_figures_are_drawn_of_what_was_measured() -> None:
-    rows = [Measure(BEST_OF_N, "majority", f"s: N = {n}", 50.0 + n, None, None, "%", 9) for n in (1, 2, 4)]
+    rows = [
+        Measure(
+            table=Table.BEST_OF_N,
+            metric=Metric.ACCURACY,
+            value=50.0 + n,
+            unit=Unit.PERCENT,
+            count=9,
+            setting="majority",
+            subset="s",
+            n=n,
+        )
+        for n in (1, 2, 4)
+    ]
     assert best_of_n_lines(rows) == {"s: majority": ([1, 2, 4], [51, 52, 54])}
-    assert list(figures_of(rows)) == [BEST_OF_N]
+    assert list(figures_of(rows)) == [Table.BEST_OF_N]

@@ -1,0 +1,28 @@
+"""The partitions of a profile, and which ones feed which."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.partitions import MOST_PARTITIONS, Pipeline
+from genprm.profiles import build_profile
+from genprm.settings import SettingsError
+
+
+def test_models_that_judge_otherwise_need_the_checkpoint_that_they_are() -> None:
+    values = {
+        "name": "p",
+        "training": {"base": {"b": "hub/b"}, "modes": ["full", "code"]},
+        "evaluation": {"other_modes": ["cot", "full", "code_unrun"]},
+    }
+    pipeline = Pipeline(build_profile(values))
+    assert pipeline.judging_with() == {
+        "b.main.full": ["b.main.full.as-cot", "b.main.full.as-code_unrun"],
+        "b.main.code": ["b.main.code.as-code_unrun"],
+    }
+
+
+def test_more_partitions_than_dagster_tracks_are_refused() -> None:
+    subsets = [f"s{number}" for number in range(MOST_PARTITIONS)]
+    with pytest.raises(SettingsError, match=r"ask for 495 results.*allowed: at most 99"):
+        Pipeline(build_profile({"name": "p", "evaluation": {"subsets": subsets}}))
