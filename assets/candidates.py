@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-import dagster as dg
-
+from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, artifact
+from assets.metadata import as_key, examples, share
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.sources import data_directory
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
-from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "2"
@@ -21,73 +18,61 @@ ALL = Check("all_candidates", "Every problem of the set has as many candidates a
 GROUPED = Check("grouped", "Candidates with the same answer are right or wrong together.")
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    settings = pipeline.profile.scaling
+@artifact(
+    stage=Stage.SCALING,
+    code_version=CODE_VERSION,
+    partitions=lambda pipeline: pipeline.answer_sets,
+    parameters=lambda pipeline: (reads_scaling(CANDIDATES),),
+    checks=(ALL, GROUPED),
+    uses_engine=True,
+    measured=True,
+    spends=Spent(requests="dagster/row_count"),
+    wanted=lambda pipeline: bool(pipeline.profile.scaling.sets),
+)
+def candidates(context: ArtifactContext) -> Made:
+    """N solutions of each problem by the policy whose answers are to be chosen from. They are drawn once, at
+    the largest N; smaller N are disjoint parts of them. Raising N adds to those that are there.
+    """
+    settings = context.profile.scaling
+    key = context.key
+    problems = answer_problems(key, settings, data_directory())
+    items = [(problem, index) for problem in problems for index in range(settings.candidates)]
+    # The count is no part of what decides a candidate.
+    how = (CODE_VERSION, _without_count(context.pipeline), weights_version(settings.model))
+    engine = context.machines.engine(settings.model)
 
-    @dg.asset(
-        partitions_def=pipeline.answer_sets,
-        deps=[reads_scaling(CANDIDATES)],
-        group_name="scaling",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version=CODE_VERSION,
-        pool="engine",
-        check_specs=[check.spec("candidates", pipeline.answer_sets) for check in (ALL, GROUPED)],
+    async def sampled() -> list[SampledSolution]:
+        with AnswerChecker() as answers:
+            drawn = await finish(
+                journal,
+                [row_key(as_key(problem), index, *how) for problem, index in items],
+                lambda n: sample_candidate(*items[n], engine, settings, answers),
+                as_key,
+                lambda value: from_dict(SampledSolution, value),
+                context.advance,
+            )
+            return [
+                row
+                for start in range(0, len(drawn), settings.candidates)
+                for row in await with_groups(drawn[start : start + settings.candidates], answers)
+            ]
+
+    with context.journal() as journal:
+        rows = context.machines.run(sampled())
+    return Made(
+        [Table(SampledSolution, rows)],
+        [ALL.result(_complete(problems, rows, settings.candidates)), GROUPED.result(_consistent(rows))],
+        {
+            "tokens": sum(row.tokens for row in rows),
+            "prompt tokens": sum(row.prompt_tokens for row in rows[:: settings.candidates]),
+            "problems": len(problems),
+            "right (%)": share(sum(row.correct for row in rows), len(rows)),
+            "without an answer (%)": share(sum(row.final_answer is None for row in rows), len(rows)),
+            "examples": examples(
+                [{"steps": r.steps, "answer": r.final_answer or "", "correct": r.correct} for r in rows]
+            ),
+        },
     )
-    def candidates(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """N solutions of each problem by the policy whose answers are to be chosen from. They are drawn once, at
-        the largest N; smaller N are disjoint parts of them. Raising N adds to those that are there.
-        """
-        clock = Clock()
-        key = context.partition_key
-        problems = answer_problems(key, settings, data_directory())
-        items = [(problem, index) for problem in problems for index in range(settings.candidates)]
-        # The count is no part of what decides a candidate.
-        how = (CODE_VERSION, _without_count(pipeline), weights_version(settings.model))
-        engine = machines.engine(settings.model)
-
-        async def sampled() -> list[SampledSolution]:
-            with AnswerChecker() as answers:
-                drawn = await finish(
-                    journal,
-                    [row_key(as_key(problem), index, *how) for problem, index in items],
-                    lambda n: sample_candidate(*items[n], engine, settings, answers),
-                    as_key,
-                    lambda value: from_dict(SampledSolution, value),
-                    progress.of(context),
-                )
-                return [
-                    row
-                    for start in range(0, len(drawn), settings.candidates)
-                    for row in await with_groups(drawn[start : start + settings.candidates], answers)
-                ]
-
-        with store.journal("candidates", key) as journal:
-            rows = machines.run(sampled())
-        yield from publish(
-            context,
-            store,
-            [Table(SampledSolution, "candidates", key, rows)],
-            [ALL.result(_complete(problems, rows, settings.candidates)), GROUPED.result(_consistent(rows))],
-            {
-                "seconds": clock.seconds(),
-                "tokens": sum(row.tokens for row in rows),
-                "prompt tokens": sum(row.prompt_tokens for row in rows[:: settings.candidates]),
-                "problems": len(problems),
-                "right (%)": share(sum(row.correct for row in rows), len(rows)),
-                "without an answer (%)": share(sum(row.final_answer is None for row in rows), len(rows)),
-                "examples": examples(
-                    [{"steps": r.steps, "answer": r.final_answer or "", "correct": r.correct} for r in rows]
-                ),
-            },
-        )
-
-    return candidates
 
 
 def _without_count(pipeline: Pipeline) -> dict[str, object]:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.artifact import ArtifactContext, Check, Made, Stage, Table, artifact
+from assets.metadata import examples
 from assets.parameters import CASES, reads_evaluation
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
-from assets.resources import Machines
 from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
 from genprm.data_sets.subsample import subsample
@@ -22,58 +21,41 @@ MINIATURE_CASES = 200
 """Cases per subset of the miniature, which has no end, when no limit is given."""
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    profile = pipeline.profile
-    settings = profile.evaluation
-
-    @dg.asset(
-        deps=[reads_evaluation(CASES)],
-        group_name="evaluation",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version="1",
-        pool="engine",
-        check_specs=[check.spec("evaluation_set") for check in (LABELS, BOTH)],
+@artifact(
+    stage=Stage.EVALUATION,
+    code_version="1",
+    parameters=lambda pipeline: (reads_evaluation(CASES),),
+    checks=(LABELS, BOTH),
+    uses_engine=True,
+)
+def evaluation_set(context: ArtifactContext) -> Made:
+    """Solutions whose first wrong step is known: ProcessBench, or in the miniature the policy's own solutions
+    of held-out problems, labelled by a program. Labels are used for measuring only.
+    """
+    settings = context.profile.evaluation
+    rows = cases_of(context)
+    sizes = {subset: sum(row.subset == subset for row in rows) for subset in settings.subsets}
+    wrong = {s: sum(row.subset == s and row.label != NO_ERROR for row in rows) for s in settings.subsets}
+    labelled = all(NO_ERROR <= row.label < len(row.steps) for row in rows)
+    return Made(
+        [Table(BenchmarkCase, rows)],
+        [
+            LABELS.result(labelled and len({(row.subset, row.id) for row in rows}) == len(rows)),
+            BOTH.result(all(0 < wrong[subset] < sizes[subset] for subset in settings.subsets)),
+        ],
+        {
+            "cases": sizes,
+            "cases with an error": wrong,
+            "examples": examples(
+                [{"problem": r.problem, "steps": r.steps, "first error": r.label, "subset": r.subset} for r in rows]
+            ),
+        },
     )
-    def evaluation_set(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-    ) -> Events:
-        """Solutions whose first wrong step is known: ProcessBench, or in the miniature the policy's own solutions
-        of held-out problems, labelled by a program. Labels are used for measuring only.
-        """
-        clock = Clock()
-        rows = _cases(pipeline, machines)
-        sizes = {subset: sum(row.subset == subset for row in rows) for subset in settings.subsets}
-        wrong = {s: sum(row.subset == s and row.label != NO_ERROR for row in rows) for s in settings.subsets}
-        labelled = all(NO_ERROR <= row.label < len(row.steps) for row in rows)
-        yield from publish(
-            context,
-            store,
-            [Table(BenchmarkCase, "evaluation_set", None, rows)],
-            [
-                LABELS.result(labelled and len({(row.subset, row.id) for row in rows}) == len(rows)),
-                BOTH.result(all(0 < wrong[subset] < sizes[subset] for subset in settings.subsets)),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "cases": sizes,
-                "cases with an error": wrong,
-                "examples": examples(
-                    [
-                        {"problem": r.problem, "steps": r.steps, "first error": r.label, "subset": r.subset}
-                        for r in rows
-                    ]
-                ),
-            },
-        )
-
-    return evaluation_set
 
 
-def _cases(pipeline: Pipeline, machines: Machines) -> list[BenchmarkCase]:
-    profile = pipeline.profile
+def cases_of(context: ArtifactContext) -> list[BenchmarkCase]:
+    """The cases that the profile asks for, subset by subset."""
+    profile = context.profile
     settings = profile.evaluation
     if settings.source == "processbench":
         directory = data_directory()
@@ -81,8 +63,8 @@ def _cases(pipeline: Pipeline, machines: Machines) -> list[BenchmarkCase]:
         return [case for cases in loaded for case in cases]
     from genprm.evaluation.miniature import miniature_cases
 
-    engine = machines.engine(profile.solutions.model)
-    return machines.run(
+    engine = context.machines.engine(profile.solutions.model)
+    return context.machines.run(
         miniature_cases(engine, profile.solutions, settings.limit or MINIATURE_CASES, settings.seed)
     )
 

@@ -2,76 +2,63 @@
 
 from typing import Any
 
-import dagster as dg
-
-from assets.partitions import Pipeline, dimension
-from assets.publish import OWNERS, Check, Clock, Events, Table, examples, plot, publish, share
+from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact
+from assets.metadata import examples, plot, share
+from assets.partitions import by_dimension
 from genprm.consensus import count_reasons, decide
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels
-from genprm.store import TableStore
 
 DECIDED = Check("all_decided", "Every judged solution has one decision, in the order of the rationales.")
 AGREED = Check("kept_agree", "Every kept solution has the same first error in labels and judgement.")
 BOTH = Check("kept_both_kinds", "Solutions with an error and without one are both kept.", integrity=False)
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    by_shard = dg.MultiToSingleDimensionPartitionMapping("shard")
-
-    @dg.asset(
-        partitions_def=pipeline.labelled,
-        deps=["rpe_labels", dg.AssetDep("rationales", partition_mapping=by_shard)],
-        group_name="rationales",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version="1",
-        check_specs=[check.spec("filtered_set", pipeline.labelled) for check in (DECIDED, AGREED, BOTH)],
+@artifact(
+    stage=Stage.RATIONALES,
+    code_version="1",
+    partitions=lambda pipeline: pipeline.labelled,
+    inputs=lambda pipeline: (Input("rpe_labels"), Input("rationales", by_dimension("shard"))),
+    checks=(DECIDED, AGREED, BOTH),
+)
+def filtered_set(context: ArtifactContext) -> Made:
+    """Two noisy opinions that agree are worth more than either. A solution is kept when labels and judgements
+    have the same first wrong step; everything after it is neither compared nor trained on. The paper keeps
+    about half.
+    """
+    key = context.key
+    labels = {row.solution_id: row for row in context.store.read(StepLabels, "rpe_labels", key)}
+    judged = context.store.read(Rationale, "rationales", context.dimension("shard"))
+    rows = [decide(labels[rationale.solution_id], rationale) for rationale in judged]
+    kept = [row for row in rows if row.kept]
+    with_error = sum(row.label_first_error != NO_ERROR for row in kept)
+    reasons = count_reasons(rows)
+    return Made(
+        [Table(FilterDecision, rows)],
+        [
+            DECIDED.result(len(rows) == len(labels) == len({row.solution_id for row in rows})),
+            AGREED.result(all(row.label_first_error == row.judged_first_error for row in kept)),
+            BOTH.result(0 < with_error < len(kept), with_error=with_error, kept=len(kept)),
+        ],
+        {
+            "kept (%)": share(len(kept), len(rows)),
+            "kept": len(kept),
+            "kept with an error": with_error,
+            "reasons": reasons,
+            "decisions": plot(lambda axes: _draw(axes, reasons)),
+            "examples": examples(
+                [
+                    {
+                        "solution": r.solution_id,
+                        "label": r.label_first_error,
+                        "judged": r.judged_first_error,
+                        "": r.reason,
+                    }
+                    for r in rows
+                ],
+                6,
+            ),
+        },
     )
-    def filtered_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
-        """Two noisy opinions that agree are worth more than either. A solution is kept when labels and judgements
-        have the same first wrong step; everything after it is neither compared nor trained on. The paper keeps
-        about half.
-        """
-        clock = Clock()
-        key = context.partition_key
-        labels = {row.solution_id: row for row in store.read(StepLabels, "rpe_labels", key)}
-        judged = store.read(Rationale, "rationales", dimension(key, "shard"))
-        rows = [decide(labels[rationale.solution_id], rationale) for rationale in judged]
-        kept = [row for row in rows if row.kept]
-        with_error = sum(row.label_first_error != NO_ERROR for row in kept)
-        reasons = count_reasons(rows)
-        yield from publish(
-            context,
-            store,
-            [Table(FilterDecision, "filtered_set", key, rows)],
-            [
-                DECIDED.result(len(rows) == len(labels) == len({row.solution_id for row in rows})),
-                AGREED.result(all(row.label_first_error == row.judged_first_error for row in kept)),
-                BOTH.result(0 < with_error < len(kept), with_error=with_error, kept=len(kept)),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "kept (%)": share(len(kept), len(rows)),
-                "kept": len(kept),
-                "kept with an error": with_error,
-                "reasons": reasons,
-                "decisions": plot(lambda axes: _draw(axes, reasons)),
-                "examples": examples(
-                    [
-                        {
-                            "solution": r.solution_id,
-                            "label": r.label_first_error,
-                            "judged": r.judged_first_error,
-                            "": r.reason,
-                        }
-                        for r in rows
-                    ],
-                    6,
-                ),
-            },
-        )
-
-    return filtered_set
 
 
 def _draw(axes: Any, reasons: dict[str, int]) -> None:

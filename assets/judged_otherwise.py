@@ -2,58 +2,57 @@
 
 import dagster as dg
 
-from assets.judging import judge_cases, run_parameters
+from assets.artifact import ArtifactContext, Input, Made, Spent, Stage, Table, artifact
+from assets.judging import JUDGING_VERSION, judge_cases, run_parameters
 from assets.parameters import ESCALATION, VERIFICATION, reads
 from assets.partitions import Pipeline
-from assets.processbench import judgement, judging_checks, judging_facts, log_scores
-from assets.publish import Clock, Events, Table, publish
-from assets.resources import Machines, Progress, Tracking
+from assets.processbench import JUDGING_CHECKS, judging_checks, judging_facts, log_scores
 from genprm.checkpoints import read_checkpoint
+from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Prediction
-from genprm.store import TableStore
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
+def _inputs(pipeline: Pipeline) -> list[Input]:
     checkpoints = dg.StaticPartitionMapping(pipeline.judging_with())
-    adaptive = [model.key for model in pipeline.lineup.otherwise if model.mode == "adaptive"]
+    return [Input("evaluation_set"), Input("checkpoints", checkpoints)]
+
+
+def _parameters(pipeline: Pipeline) -> list[dg.AssetDep]:
+    """The threshold of escalation has a say where a model judges adaptively."""
     everyone = pipeline.judged_otherwise.get_partition_keys()
-    evaluation = reads("evaluation", dg.StaticPartitionMapping({VERIFICATION: everyone, ESCALATION: adaptive}))
+    adaptive = [model.key for model in pipeline.lineup.otherwise if model.mode is Mode.ADAPTIVE]
+    return [reads("evaluation", dg.StaticPartitionMapping({VERIFICATION: everyone, ESCALATION: adaptive}))]
 
-    @judgement("judged_otherwise", pipeline.judged_otherwise, checkpoints, evaluation)
-    def judged_otherwise(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        tracking: dg.ResourceParam[Tracking],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """What are analysis, code and running it worth at test time? A model that was trained to do all of it
-        judges every case of the benchmark with less: with its analysis alone, with code that is not run, or by the
-        verdict alone. One that was trained to write code and nothing else can do without running it.
-        """
-        clock = Clock()
-        key = context.partition_key
-        model = pipeline.lineup.model(key)
-        cases = store.read(BenchmarkCase, "evaluation_set")
-        checkpoint = read_checkpoint(store, model.checkpoint)
-        parameters = run_parameters(pipeline, model, machines, "all")
-        with tracking.run(context, model.key, parameters, parent=checkpoint.run_id) as run:
-            rows = judge_cases(context, pipeline, model, cases, store, machines, progress)
-            scores = log_scores(run, pipeline, model, rows, store)
-            metrics = {
-                f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()
-            }
-            run.metrics(metrics)
-        yield from publish(
-            context,
-            store,
-            [Table(Prediction, "judged_otherwise", key, rows)],
-            judging_checks(pipeline, model, cases, rows),
-            {
-                "seconds": clock.seconds(),
-                **judging_facts(model, rows, run),
-                **{name: round(value, 2) for name, value in metrics.items()},
-            },
-        )
 
-    return judged_otherwise
+@artifact(
+    stage=Stage.EVALUATION,
+    code_version=JUDGING_VERSION,
+    partitions=lambda pipeline: pipeline.judged_otherwise,
+    inputs=_inputs,
+    parameters=_parameters,
+    checks=JUDGING_CHECKS,
+    kinds=("parquet", "mlflow"),
+    uses_engine=True,
+    measured=True,
+    spends=Spent(requests="steps"),
+    wanted=lambda pipeline: bool(pipeline.lineup.otherwise),
+)
+def judged_otherwise(context: ArtifactContext) -> Made:
+    """What are analysis, code and running it worth at test time? A model that was trained to do all of it
+    judges every case of the benchmark with less: with its analysis alone, with code that is not run, or by the
+    verdict alone. One that was trained to write code and nothing else can do without running it.
+    """
+    model = context.lineup.model(context.key)
+    cases = context.store.read(BenchmarkCase, "evaluation_set")
+    checkpoint = read_checkpoint(context.store, model.checkpoint)
+    parameters = run_parameters(context, model, "all")
+    with context.tracking.run(context.dagster, model.key, parameters, parent=checkpoint.run_id) as run:
+        rows = judge_cases(context, model, cases)
+        scores = log_scores(context, run, model, rows)
+        metrics = {f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()}
+        run.metrics(metrics)
+    return Made(
+        [Table(Prediction, rows)],
+        judging_checks(context, model, cases, rows),
+        {**judging_facts(model, rows, run), **{name: round(value, 2) for name, value in metrics.items()}},
+    )

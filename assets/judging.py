@@ -7,11 +7,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import dagster as dg
-
-from assets.partitions import Pipeline
-from assets.publish import as_key
-from assets.resources import Machines, Progress
+from assets.artifact import ArtifactContext
+from assets.metadata import as_key
 from genprm.checkpoints import Checkpoint, read_checkpoint
 from genprm.evaluation.evaluate import evaluate_cases
 from genprm.journal import Journal, finish, row_key
@@ -21,38 +18,29 @@ from genprm.reward_models.base import RewardModel, SolutionScore, StepwiseSoluti
 from genprm.reward_models.evaluate import scored_prediction
 from genprm.reward_models.think_prm import ThinkPRM, average
 from genprm.settings import EngineSettings, VerifierSettings
-from genprm.store import TableStore
 from genprm.tables import from_dict
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import joined_reading
 
 JUDGING_VERSION = "3"
 THINKING_VERSION = "1"
-"""Of how a ThinkPRM is asked; with another one its paths are made anew."""
+"""Raised when a ThinkPRM is asked in another way: its paths are then made again."""
 
 
-def open_verifier(pipeline: Pipeline, machines: Machines, weights: str, settings: VerifierSettings) -> Verifier:
+def open_verifier(context: ArtifactContext, weights: str, settings: VerifierSettings) -> Verifier:
     """A verifier with a model on this process's engine and sandbox."""
-    return Verifier(machines.engine(weights), machines.sandbox(), settings, pipeline.profile.engine.live_paths)
+    machines = context.machines
+    return Verifier(machines.engine(weights), machines.sandbox(), settings, context.profile.engine.live_paths)
 
 
-def judge_cases(
-    context: dg.AssetExecutionContext,
-    pipeline: Pipeline,
-    model: Model,
-    cases: Sequence[BenchmarkCase],
-    store: TableStore,
-    machines: Machines,
-    progress: Progress,
-) -> list[Prediction]:
-    """What a model says of the cases, in order. Paths are kept in the journal of the asset's partition."""
-    checkpoint, evaluation = read_checkpoint(store, model.checkpoint), pipeline.profile.evaluation
-    advance = progress.of(context)
-    votes = pipeline.lineup.votes_of(model)
-    with store.journal(context.asset_key.to_user_string(), context.partition_key) as journal:
+def judge_cases(context: ArtifactContext, model: Model, cases: Sequence[BenchmarkCase]) -> list[Prediction]:
+    """What a model says of the cases, in order. Paths are kept in the journal of the artifact's partition."""
+    checkpoint = read_checkpoint(context.store, model.checkpoint)
+    evaluation, votes = context.profile.evaluation, context.lineup.votes_of(model)
+    with context.journal() as journal:
         if model.kind != "genprm":
             solutions = [(case.problem, case.steps) for case in cases]
-            scores = score_solutions(model, checkpoint, solutions, votes, pipeline, machines, journal, advance)
+            scores = score_solutions(context, model, checkpoint, solutions, votes, journal)
             return [scored_prediction(*pair, evaluation.threshold) for pair in zip(cases, scores, strict=True)]
         how = (
             JUDGING_VERSION,
@@ -61,34 +49,33 @@ def judge_cases(
             evaluation.threshold,
             evaluation.verifier.deciding(model.mode),
         )
-        verifier = open_verifier(pipeline, machines, checkpoint.weights, evaluation.verifier)
+        verifier = open_verifier(context, checkpoint.weights, evaluation.verifier)
         paths = JournaledPaths(journal, votes, how)
-        finished = counted(advance, len(cases))
+        finished = counted(context.advance, len(cases))
         judged = evaluate_cases(cases, verifier, model.mode, votes, evaluation.threshold, finished, paths)
-        return machines.run(judged)
+        return context.machines.run(judged)
 
 
 def score_solutions(
+    context: ArtifactContext,
     model: Model,
     checkpoint: Checkpoint,
     solutions: Sequence[StepwiseSolution],
     votes: int,
-    pipeline: Pipeline,
-    machines: Machines,
     journal: Journal,
-    advance: Callable[[int, int], None],
 ) -> list[SolutionScore]:
     """What a model that is no verifier says of solutions, in order. Paths of a ThinkPRM are kept in the journal;
     rewards of a head are not, as one pass over all has them.
     """
+    machines, profile = context.machines, context.profile
     if model.kind == "think":
-        seed = pipeline.profile.evaluation.verifier.seed
+        seed = profile.evaluation.verifier.seed
         thinker = ThinkPRM(machines.engine(checkpoint.weights), seed=seed, generation_prompt=False)
         how = (THINKING_VERSION, checkpoint.version, seed)
-        return machines.run(_thought(thinker, how, solutions, votes, journal, advance))
+        return machines.run(_thought(thinker, how, solutions, votes, journal, context.advance))
     machines.release()
-    head = open_head(checkpoint.weights, pipeline.profile.engine)
-    return machines.run(_headed(head, solutions, counted(advance, len(solutions))))
+    head = open_head(checkpoint.weights, profile.engine)
+    return machines.run(_headed(head, solutions, counted(context.advance, len(solutions))))
 
 
 async def _headed(
@@ -131,14 +118,14 @@ def open_head(weights: str, settings: EngineSettings) -> RewardModel:
     return load_token_classifier(weights, settings)
 
 
-def run_parameters(pipeline: Pipeline, model: Model, machines: Machines, on: str) -> dict[str, object]:
+def run_parameters(context: ArtifactContext, model: Model, on: str) -> dict[str, object]:
     """What the tracked run of a judgement is told."""
     return {
         "model": model.key,
         "subset": on,
         "mode": model.judging,
-        "votes": pipeline.lineup.votes_of(model),
-        "sandbox": machines.sandbox().description() if model.mode.runs else None,
+        "votes": context.lineup.votes_of(model),
+        "sandbox": context.machines.sandbox().description() if model.mode.runs else None,
     }
 
 

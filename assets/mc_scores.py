@@ -3,18 +3,14 @@
 from collections import Counter
 from typing import Any
 
-import dagster as dg
-
+from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
+from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
-from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores
 from genprm.settings import MonteCarloSettings
-from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "3"
@@ -22,80 +18,66 @@ SCORED = Check("all_steps_scored", "Every step of every solution has a score, in
 DOMAIN = Check("shares", "Scores are shares in [0, 1]; the last is 1 for a right answer and 0 for a wrong one.")
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    settings = pipeline.profile.monte_carlo
+@artifact(
+    stage=Stage.LABELS,
+    code_version=CODE_VERSION,
+    partitions=lambda pipeline: pipeline.shards,
+    inputs=lambda pipeline: (Input("solutions"),),
+    parameters=lambda pipeline: (reads("monte_carlo"),),
+    checks=(SCORED, DOMAIN),
+    uses_engine=True,
+    spends=Spent(requests="rollouts"),
+)
+def mc_scores(context: ArtifactContext) -> Made:
+    """How often the completion model still reaches the right answer after each step: `MC(s_t, a_t)` is the
+    share of K rollouts that do. K is larger where Pass@1 is lower, because rare successes need more draws to be
+    seen. After the first step that no rollout recovers from, every later score is 0 and costs nothing. With
+    `monte_carlo.estimator: sequential` a step stops as soon as its label is decided; `stopped` says why.
+    Finished batches of rollouts are kept: a larger K tops them up.
+    """
+    settings = context.profile.monte_carlo
+    solutions = context.store.read(Solution, "solutions", context.key)
+    weights = weights_version(settings.model)
+    how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
+    engine = context.machines.engine(settings.model)
 
-    @dg.asset(
-        partitions_def=pipeline.shards,
-        deps=["solutions", reads("monte_carlo")],
-        group_name="labels",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version=CODE_VERSION,
-        pool="engine",
-        check_specs=[check.spec("mc_scores", pipeline.shards) for check in (SCORED, DOMAIN)],
+    async def scored() -> list[StepScores]:
+        with AnswerChecker() as answers:
+            return await finish(
+                journal,
+                [row_key(as_key(solution), *how) for solution in solutions],
+                lambda index: score_steps(solutions[index], engine, settings, answers, journal, weights),
+                as_key,
+                lambda value: from_dict(StepScores, value),
+                context.advance,
+                context.profile.engine.max_in_flight,
+            )
+
+    with context.journal() as journal:
+        rows = context.machines.run(scored())
+    pairs = list(zip(solutions, rows, strict=True))
+    return Made(
+        [Table(StepScores, rows)],
+        [
+            SCORED.result(all(s.id == r.solution_id and len(s.steps) == len(r.mc) for s, r in pairs)),
+            DOMAIN.result(
+                all(0 <= mc <= 1 for row in rows for mc in row.mc)
+                and all(r.mc[-1] == 0 or r.mc[-1] == float(s.correct) for s, r in pairs)
+            ),
+        ],
+        {
+            "tokens": sum(row.tokens for row in rows),
+            "prompt tokens": sum(row.prompt_tokens for row in rows),
+            "rollouts": sum(sum(row.rollouts) for row in rows),
+            "of K for every step (%)": share(sum(sum(row.rollouts) for row in rows), _at_k(rows, settings)),
+            "steps": sum(len(row.mc) for row in rows),
+            "stopped": dict(Counter(reason for row in rows for reason in row.stopped)),
+            "scores": plot(lambda axes: _draw(axes, pairs)),
+            "examples": examples(
+                [{"steps": s.steps, "mc": r.mc, "rollouts": r.rollouts, "correct": s.correct} for s, r in pairs]
+            ),
+        },
     )
-    def mc_scores(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """How often the completion model still reaches the right answer after each step: `MC(s_t, a_t)` is the
-        share of K rollouts that do. K is larger where Pass@1 is lower, because rare successes need more draws to be
-        seen. After the first step that no rollout recovers from, every later score is 0 and costs nothing. With
-        `monte_carlo.estimator: sequential` a step stops as soon as its label is decided; `stopped` says why.
-        Finished batches of rollouts are kept: a larger K tops them up.
-        """
-        clock = Clock()
-        key = context.partition_key
-        solutions = store.read(Solution, "solutions", key)
-        weights = weights_version(settings.model)
-        how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
-        engine = machines.engine(settings.model)
-
-        async def scored() -> list[StepScores]:
-            with AnswerChecker() as answers:
-                return await finish(
-                    journal,
-                    [row_key(as_key(solution), *how) for solution in solutions],
-                    lambda index: score_steps(solutions[index], engine, settings, answers, journal, weights),
-                    as_key,
-                    lambda value: from_dict(StepScores, value),
-                    progress.of(context),
-                    pipeline.profile.engine.max_in_flight,
-                )
-
-        with store.journal("mc_scores", key) as journal:
-            rows = machines.run(scored())
-        pairs = list(zip(solutions, rows, strict=True))
-        yield from publish(
-            context,
-            store,
-            [Table(StepScores, "mc_scores", key, rows)],
-            [
-                SCORED.result(all(s.id == r.solution_id and len(s.steps) == len(r.mc) for s, r in pairs)),
-                DOMAIN.result(
-                    all(0 <= mc <= 1 for row in rows for mc in row.mc)
-                    and all(r.mc[-1] == 0 or r.mc[-1] == float(s.correct) for s, r in pairs)
-                ),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "tokens": sum(row.tokens for row in rows),
-                "prompt tokens": sum(row.prompt_tokens for row in rows),
-                "rollouts": sum(sum(row.rollouts) for row in rows),
-                "of K for every step (%)": share(sum(sum(row.rollouts) for row in rows), _at_k(rows, settings)),
-                "steps": sum(len(row.mc) for row in rows),
-                "stopped": dict(Counter(reason for row in rows for reason in row.stopped)),
-                "scores": plot(lambda axes: _draw(axes, pairs)),
-                "examples": examples(
-                    [{"steps": s.steps, "mc": r.mc, "rollouts": r.rollouts, "correct": s.correct} for s, r in pairs]
-                ),
-            },
-        )
-
-    return mc_scores
 
 
 def _at_k(rows: list[StepScores], settings: MonteCarloSettings) -> int:

@@ -124,3 +124,8 @@ def dimension(partition_key: str, name: str) -> str:
     """One dimension of the key of the partition that a step makes."""
     assert isinstance(partition_key, dg.MultiPartitionKey)
     return partition_key.keys_by_dimension[name]
+
+
+def by_dimension(name: str) -> dg.PartitionMapping:
+    """Between an artifact with one dimension and one with that dimension and another: the same key of it."""
+    return dg.MultiToSingleDimensionPartitionMapping(name)

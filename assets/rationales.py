@@ -1,16 +1,12 @@
 """Code-verified rationales: a strong model judges the policy's solutions step by step (paper 4.2)."""
 
-import dagster as dg
-
+from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.judging import open_verifier, read_from
+from assets.metadata import as_key, examples, share
 from assets.parameters import reads, weights_version
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, publish, share
-from assets.resources import Machines, Progress
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
-from genprm.store import TableStore
 from genprm.tables import from_dict
 from genprm.verification.voting import vote_reading
 
@@ -20,86 +16,70 @@ REWARDS = Check("rewards", "Every reward lies in [0, 1].")
 VERDICTS = Check("verdicts", "At most 5 % of the judged steps had no verdict of their own.", integrity=False)
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    settings = pipeline.profile.rationales
+@artifact(
+    stage=Stage.RATIONALES,
+    code_version=CODE_VERSION,
+    partitions=lambda pipeline: pipeline.shards,
+    inputs=lambda pipeline: (Input("solutions"),),
+    parameters=lambda pipeline: (reads("rationales"),),
+    checks=(JUDGED, REWARDS, VERDICTS),
+    uses_engine=True,
+    spends=Spent(requests="steps"),
+)
+def rationales(context: ArtifactContext) -> Made:
+    """The rationale model analyses each step, writes Python that checks it, reads what running that Python
+    printed, and only then answers Yes or No. It sees neither the reference answer nor the labels; where both
+    agree (`filtered_set`) its text becomes training data.
+    """
+    settings = context.profile.rationales
+    solutions = context.store.read(Solution, "solutions", context.key)
+    how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
+    verifier = open_verifier(context, settings.model, settings.verifier)
 
-    @dg.asset(
-        partitions_def=pipeline.shards,
-        deps=["solutions", reads("rationales")],
-        group_name="rationales",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version=CODE_VERSION,
-        pool="engine",
-        check_specs=[check.spec("rationales", pipeline.shards) for check in (JUDGED, REWARDS, VERDICTS)],
-    )
-    def rationales(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """The rationale model analyses each step, writes Python that checks it, reads what running that Python
-        printed, and only then answers Yes or No. It sees neither the reference answer nor the labels; where both
-        agree (`filtered_set`) its text becomes training data.
-        """
-        clock = Clock()
-        key = context.partition_key
-        solutions = store.read(Solution, "solutions", key)
-        how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
-        verifier = open_verifier(pipeline, machines, settings.model, settings.verifier)
-
-        async def judged() -> list[Rationale]:
-            return await finish(
-                journal,
-                [row_key(as_key(solution), *how) for solution in solutions],
-                lambda index: judge_solution(solutions[index], verifier, settings.mode),
-                as_key,
-                lambda value: from_dict(Rationale, value),
-                progress.of(context),
-            )
-
-        with store.journal("rationales", key) as journal:
-            rows = machines.run(judged())
-        steps = [step for row in rows for step in row.verification.steps]
-        runs = [status for step in steps for status in step.executions]
-        unsure = sum(step.forced or step.verdict == "none" for step in steps)
-        yield from publish(
-            context,
-            store,
-            [Table(Rationale, "rationales", key, rows)],
-            [
-                JUDGED.result(
-                    [r.solution_id for r in rows] == [s.id for s in solutions] and all(map(_whole, rows))
-                ),
-                REWARDS.result(all(0 <= step.reward <= 1 for step in steps)),
-                VERDICTS.result(unsure <= 0.05 * len(steps), forced_or_none=unsure, steps=len(steps)),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "rewards read from": read_from(vote_reading([row.verification]) for row in rows),
-                "sandbox": machines.sandbox().description() if settings.mode.runs else "none",
-                "tokens": sum(row.verification.tokens for row in rows),
-                "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
-                "steps": len(steps),
-                "executions": len(runs),
-                "blocks that ran well (%)": share(runs.count("ok"), len(runs)),
-                "judged without error (%)": share(sum(r.judged_first_error == NO_ERROR for r in rows), len(rows)),
-                "examples": examples(
-                    [
-                        {
-                            "step": row.steps[-1 + len(row.verification.steps)],
-                            "judgement": s.text,
-                            "reward": s.reward,
-                        }
-                        for row in rows
-                        for s in row.verification.steps[-1:]
-                    ]
-                ),
-            },
+    async def judged() -> list[Rationale]:
+        return await finish(
+            journal,
+            [row_key(as_key(solution), *how) for solution in solutions],
+            lambda index: judge_solution(solutions[index], verifier, settings.mode),
+            as_key,
+            lambda value: from_dict(Rationale, value),
+            context.advance,
         )
 
-    return rationales
+    with context.journal() as journal:
+        rows = context.machines.run(judged())
+    steps = [step for row in rows for step in row.verification.steps]
+    runs = [status for step in steps for status in step.executions]
+    unsure = sum(step.forced or step.verdict == "none" for step in steps)
+    return Made(
+        [Table(Rationale, rows)],
+        [
+            JUDGED.result([r.solution_id for r in rows] == [s.id for s in solutions] and all(map(_whole, rows))),
+            REWARDS.result(all(0 <= step.reward <= 1 for step in steps)),
+            VERDICTS.result(unsure <= 0.05 * len(steps), forced_or_none=unsure, steps=len(steps)),
+        ],
+        {
+            "rewards read from": read_from(vote_reading([row.verification]) for row in rows),
+            "sandbox": context.machines.sandbox().description() if settings.mode.runs else "none",
+            "tokens": sum(row.verification.tokens for row in rows),
+            "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
+            "steps": len(steps),
+            "executions": len(runs),
+            "blocks that ran well (%)": share(runs.count("ok"), len(runs)),
+            "judged without error (%)": share(sum(r.judged_first_error == NO_ERROR for r in rows), len(rows)),
+            "examples": examples(
+                [
+                    {
+                        "step": row.steps[-1 + len(row.verification.steps)],
+                        "judgement": s.text,
+                        "reward": s.reward,
+                    }
+                    for row in rows
+                    for s in row.verification.steps[-1:]
+                ]
+            ),
+        },
+    )
 
 
 def _whole(row: Rationale) -> bool:

@@ -5,102 +5,92 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
+from assets.metadata import examples
 from assets.parameters import reads
 from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
 from assets.refinement_work import CODE_VERSION, RefinementWork
-from assets.resources import Machines, Progress, Tracking
 from genprm.data_sets.sources import data_directory
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
 from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, score_turns
-from genprm.store import TableStore
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    settings = pipeline.profile.refinement
-    judges = [model.key for model in pipeline.lineup.critics]
+def _inputs(pipeline: Pipeline) -> list[Input]:
+    same = dg.StaticPartitionMapping({name: name for name in pipeline.profile.refinement.sets})
+    critics = [model.key for model in pipeline.lineup.critics]
+    return [
+        Input("candidates", same),
+        Input("checkpoints", dg.SpecificPartitionsPartitionMapping(critics)),
+    ]
 
-    @dg.asset(
-        partitions_def=pipeline.refined,
-        deps=[
-            dg.AssetDep(
-                "candidates", partition_mapping=dg.StaticPartitionMapping({name: name for name in settings.sets})
+
+@artifact(
+    stage=Stage.SCALING,
+    code_version=CODE_VERSION,
+    partitions=lambda pipeline: pipeline.refined,
+    inputs=_inputs,
+    parameters=lambda pipeline: (reads("refinement"),),
+    checks=(STARTS, TURNS),
+    kinds=("parquet", "mlflow"),
+    uses_engine=True,
+    measured=True,
+    spends=Spent(requests="critiques and rewrites"),
+    wanted=lambda pipeline: bool(pipeline.profile.refinement.sets),
+)
+def refinement(context: ArtifactContext) -> Made:
+    """Critics find the first wrong step of the policy's solutions, and the policy writes them again, up to a
+    number of turns: GenPRM, whose analysis goes back; the untrained base in its place; and the policy itself
+    (self-refinement). A turn has two phases, all critiques and then all rewrites, as one engine is open at a
+    time.
+    """
+    settings = context.profile.refinement
+    key = context.key
+    first = _starts(context.store.read(SampledSolution, "candidates", key), settings.solutions)
+    parameters = {"set": key, "critics": list(context.lineup.critic_models), "turns": settings.turns}
+    with context.tracking.run(context.dagster, f"refinement on {key}", parameters) as run:
+        with context.journal() as journal:
+            work = RefinementWork(context, journal)
+            problems = answer_problems(key, context.profile.scaling, data_directory())
+            refined = work.refine(first, problems, context.advance)
+        problem_of = {row.id: row.problem_id for row in first}
+        rows = [
+            row
+            for critic, cases in refined.items()
+            for case in cases
+            for row in refined_attempts(critic, problem_of[case.case_id], case)
+        ]
+        scores = {
+            critic: score_turns([case.attempts for case in cases], settings.turns)
+            for critic, cases in refined.items()
+        }
+        run.metrics({f"{critic}/turn{s.turn}": s.accuracy for critic, found in scores.items() for s in found})
+    return Made(
+        [Table(RefinedAttempt, rows)],
+        [STARTS.result(_same_starts(rows)), TURNS.result(_in_order(rows))],
+        {
+            "solutions": len(first),
+            **_spent([attempt for cases in refined.values() for case in cases for attempt in case.attempts]),
+            "accuracy": examples(
+                [
+                    {"critic": critic, **{f"turn {score.turn}": f"{score.accuracy:.1f}" for score in found}}
+                    for critic, found in scores.items()
+                ],
+                99,
             ),
-            dg.AssetDep("checkpoints", partition_mapping=dg.SpecificPartitionsPartitionMapping(judges)),
-            reads("refinement"),
-        ],
-        group_name="scaling",
-        kinds={"parquet", "mlflow"},
-        owners=OWNERS,
-        code_version=CODE_VERSION,
-        pool="engine",
-        check_specs=[check.spec("refinement", pipeline.refined) for check in (STARTS, TURNS)],
+            "MLflow run": dg.MetadataValue.url(run.url),
+            "examples": examples(
+                [
+                    {"critic": r.critic, "turn": r.turn, "steps": r.steps, "critique": r.critique}
+                    for r in rows
+                    if r.blamed is not None
+                ]
+            ),
+        },
     )
-    def refinement(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        tracking: dg.ResourceParam[Tracking],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """Critics find the first wrong step of the policy's solutions, and the policy writes them again, up to a
-        number of turns: GenPRM, whose analysis goes back; the untrained base in its place; and the policy itself
-        (self-refinement). A turn has two phases, all critiques and then all rewrites, as one engine is open at a
-        time.
-        """
-        clock = Clock()
-        key = context.partition_key
-        first = _starts(store.read(SampledSolution, "candidates", key), settings.solutions)
-        parameters = {"set": key, "critics": list(pipeline.lineup.critic_models), "turns": settings.turns}
-        with tracking.run(context, f"refinement on {key}", parameters) as run:
-            with store.journal("refinement", key) as journal:
-                work = RefinementWork(pipeline, store, machines, journal)
-                problems = answer_problems(key, pipeline.profile.scaling, data_directory())
-                refined = work.refine(first, problems, progress.of(context))
-            problem_of = {row.id: row.problem_id for row in first}
-            rows = [
-                row
-                for critic, cases in refined.items()
-                for case in cases
-                for row in refined_attempts(critic, problem_of[case.case_id], case)
-            ]
-            scores = {
-                critic: score_turns([case.attempts for case in cases], settings.turns)
-                for critic, cases in refined.items()
-            }
-            run.metrics({f"{critic}/turn{s.turn}": s.accuracy for critic, found in scores.items() for s in found})
-        yield from publish(
-            context,
-            store,
-            [Table(RefinedAttempt, "refinement", key, rows)],
-            [STARTS.result(_same_starts(rows)), TURNS.result(_in_order(rows))],
-            {
-                "seconds": clock.seconds(),
-                "solutions": len(first),
-                **_spent([attempt for cases in refined.values() for case in cases for attempt in case.attempts]),
-                "accuracy": examples(
-                    [
-                        {"critic": critic, **{f"turn {score.turn}": f"{score.accuracy:.1f}" for score in found}}
-                        for critic, found in scores.items()
-                    ],
-                    99,
-                ),
-                "MLflow run": dg.MetadataValue.url(run.url),
-                "examples": examples(
-                    [
-                        {"critic": r.critic, "turn": r.turn, "steps": r.steps, "critique": r.critique}
-                        for r in rows
-                        if r.blamed is not None
-                    ]
-                ),
-            },
-        )
-
-    return refinement
 
 
 def _starts(candidates: Sequence[SampledSolution], count: int) -> list[SampledSolution]:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from assets.artifact import ArtifactContext
 from assets.judging import open_verifier
 from assets.parameters import weights_version
-from assets.partitions import Pipeline
-from assets.resources import Machines
 from genprm.answers.checker import AnswerChecker
 from genprm.checkpoints import read_checkpoint
 from genprm.journal import Journal, finish, row_key
@@ -17,7 +16,6 @@ from genprm.modes import Mode
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.critics import Critic, Critique, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement, criticise, rewrite
-from genprm.store import TableStore
 
 CODE_VERSION = "2"
 
@@ -26,12 +24,11 @@ class RefinementWork:
     """The phases of the turns: all critiques of a turn by one critic after the other, then all rewrites. What is
     finished is in a journal."""
 
-    def __init__(self, pipeline: Pipeline, store: TableStore, machines: Machines, journal: Journal) -> None:
-        self._pipeline = pipeline
-        self._settings = pipeline.profile.refinement
-        self._policy = pipeline.profile.scaling.model
-        self._store = store
-        self._machines = machines
+    def __init__(self, context: ArtifactContext, journal: Journal) -> None:
+        self._context = context
+        self._settings = context.profile.refinement
+        self._policy = context.profile.scaling.model
+        self._machines = context.machines
         self._journal = journal
 
     def refine(
@@ -40,7 +37,7 @@ class RefinementWork:
         """All solutions under every critic, to the end of the last turn."""
         answers = {problem.id: problem.answer for problem in problems}
         begun = [_begun(row, answers[row.problem_id]) for row in first]
-        refined = dict.fromkeys(self._pipeline.lineup.critic_models, begun)
+        refined = dict.fromkeys(self._context.lineup.critic_models, begun)
         phases = self._settings.turns * (len(refined) + 1)
         for turn in range(self._settings.turns):
             for place, critic in enumerate(refined):
@@ -65,12 +62,12 @@ class RefinementWork:
 
     def _critic(self, name: str) -> tuple[str, Critic]:
         """What identifies a critic, and the critic."""
-        model = self._pipeline.lineup.critic_models[name]
+        model = self._context.lineup.critic_models[name]
         if model is None:
             engine = self._machines.engine(self._policy)
             return weights_version(self._policy), JudgeCritic(engine, self._settings.sampling, self._settings.seed)
-        checkpoint, evaluation = read_checkpoint(self._store, model.key), self._pipeline.profile.evaluation
-        verifier = open_verifier(self._pipeline, self._machines, checkpoint.weights, evaluation.verifier)
+        checkpoint, evaluation = read_checkpoint(self._context.store, model.key), self._context.profile.evaluation
+        verifier = open_verifier(self._context, checkpoint.weights, evaluation.verifier)
         return checkpoint.version, RewardCritic(verifier, model.mode, self._settings.votes, evaluation.threshold)
 
     def _rewritten(self, refined: Mapping[str, list[Refinement]]) -> dict[str, list[Refinement]]:
@@ -100,7 +97,7 @@ class RefinementWork:
     def _key(self, what: str, version: str, case: Refinement) -> str:
         """What decides a critique or a rewrite; how many turns and solutions there are does not."""
         how = self._settings.model_dump(mode="json", exclude={"sets", "solutions", "turns"})
-        verifier = self._pipeline.profile.evaluation.verifier.deciding(Mode.FULL)
+        verifier = self._context.profile.evaluation.verifier.deciding(Mode.FULL)
         said = [(attempt.steps, attempt.critique) for attempt in case.attempts]
         return row_key(CODE_VERSION, what, version, how, verifier, case.case_id, case.problem, said)
 

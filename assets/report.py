@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Clock, Events, announce, plot
+from assets.artifact import ArtifactContext, Input, Made, Stage, artifact
+from assets.metadata import plot
 from genprm.results.captions import (
     TITLES,
     difference_cell,
@@ -38,38 +38,26 @@ def report_path(store: TableStore) -> Path:
     return store.folder("report") / "index.html"
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    @dg.asset(
-        deps=["leaderboard", dg.AssetDep("mc_scores", partition_mapping=dg.AllPartitionMapping())],
-        group_name="evaluation",
-        kinds={"html"},
-        owners=OWNERS,
-        code_version="4",
+@artifact(
+    stage=Stage.EVALUATION,
+    code_version="4",
+    inputs=lambda pipeline: (Input("leaderboard"), Input("mc_scores", dg.AllPartitionMapping())),
+    kinds=("html",),
+)
+def report(context: ArtifactContext) -> Made:
+    """The leaderboard for people: each ordering that the paper claims with its verdict, the paper's tables with
+    its numbers beside ours, intervals and plots.
+    """
+    results = Results(context.store.read(Measure, "leaderboard"), context.store.read(Claim, "claims"))
+    page = render(context.profile.name, results, label_cost(context.profile, context.store))
+    path = report_path(context.store)
+    part = path.with_name(".index.html.part")
+    part.write_text(page)
+    part.replace(path)
+    return Made(
+        version=hashlib.sha256(page.encode()).hexdigest()[:16],
+        metadata={"dagster/uri": str(path), "F1": plot(*f1_plot(results.measures))},
     )
-    def report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
-        """The leaderboard for people: each ordering that the paper claims with its verdict, the paper's tables with
-        its numbers beside ours, intervals and plots.
-        """
-        clock = Clock()
-        results = Results(store.read(Measure, "leaderboard"), store.read(Claim, "claims"))
-        page = render(pipeline.profile.name, results, label_cost(pipeline.profile, store))
-        path = report_path(store)
-        part = path.with_name(".index.html.part")
-        part.write_text(page)
-        part.replace(path)
-        yield announce(
-            context,
-            store,
-            hashlib.sha256(page.encode()).hexdigest()[:16],
-            [],
-            {
-                "seconds": clock.seconds(),
-                "dagster/uri": str(path),
-                "F1": plot(*f1_plot(results.measures)),
-            },
-        )
-
-    return report
 
 
 def render(profile: str, results: Results, cost: CostCurve | None = None) -> str:

@@ -2,77 +2,63 @@
 
 from collections.abc import Sequence
 
-import dagster as dg
-
+from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact
+from assets.metadata import examples, share
 from assets.parameters import reads
-from assets.partitions import Pipeline, dimension
-from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish, share
+from assets.partitions import by_dimension
 from genprm.labels.progress import label_steps
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
-from genprm.store import TableStore
 
 DOMAIN = Check("label_domain", "Labels are 0 or 1, one for every scored step; the first error is the first 0.")
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    by_shard = dg.MultiToSingleDimensionPartitionMapping("shard")
-    by_variant = dg.MultiToSingleDimensionPartitionMapping("variant")
-
-    @dg.asset(
-        partitions_def=pipeline.labelled,
-        deps=[dg.AssetDep("mc_scores", partition_mapping=by_shard), reads("labels", by_variant)],
-        group_name="labels",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version="1",
-        check_specs=[DOMAIN.spec("rpe_labels", pipeline.labelled)],
+@artifact(
+    stage=Stage.LABELS,
+    code_version="1",
+    partitions=lambda pipeline: pipeline.labelled,
+    inputs=lambda pipeline: (Input("mc_scores", by_dimension("shard")),),
+    parameters=lambda pipeline: (reads("labels", by_dimension("variant")),),
+    checks=(DOMAIN,),
+)
+def rpe_labels(context: ArtifactContext) -> Made:
+    """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /
+    MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
+    two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a
+    solution. Arithmetic only: a new epsilon re-labels in a moment.
+    """
+    variant = context.profile.labels.variant(context.dimension("variant"))
+    scores = context.store.read(StepScores, "mc_scores", context.dimension("shard"))
+    rows = [label_steps(row, variant) for row in scores]
+    sound = all(
+        len(row.labels) == len(score.mc)
+        and set(row.labels) <= {0, 1}
+        and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
+        for row, score in zip(rows, scores, strict=True)
     )
-    def rpe_labels(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
-        """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /
-        MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
-        two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a
-        solution. Arithmetic only: a new epsilon re-labels in a moment.
-        """
-        clock = Clock()
-        key = context.partition_key
-        variant = pipeline.profile.labels.variant(dimension(key, "variant"))
-        scores = store.read(StepScores, "mc_scores", dimension(key, "shard"))
-        rows = [label_steps(row, variant) for row in scores]
-        sound = all(
-            len(row.labels) == len(score.mc)
-            and set(row.labels) <= {0, 1}
-            and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
-            for row, score in zip(rows, scores, strict=True)
-        )
-        steps = [label for row in rows for label in row.labels]
-        yield from publish(
-            context,
-            store,
-            [Table(StepLabels, "rpe_labels", key, rows, without=("epsilon",))],
-            [DOMAIN.result(sound, steps=len(steps))],
-            {
-                "seconds": clock.seconds(),
-                "estimator": variant.estimator,
-                "epsilon": variant.epsilon,
-                "rollouts": rollouts_behind(scores, variant),
-                "steps labelled wrong (%)": share(steps.count(0), len(steps)),
-                "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
-                "examples": examples(
-                    [
-                        {
-                            "solution": row.solution_id,
-                            "mc": score.mc,
-                            "progress": row.progress,
-                            "labels": row.labels,
-                        }
-                        for row, score in zip(rows, scores, strict=True)
-                    ]
-                ),
-            },
-        )
-
-    return rpe_labels
+    steps = [label for row in rows for label in row.labels]
+    return Made(
+        [Table(StepLabels, rows, without=("epsilon",))],
+        [DOMAIN.result(sound, steps=len(steps))],
+        {
+            "estimator": variant.estimator,
+            "epsilon": variant.epsilon,
+            "rollouts": rollouts_behind(scores, variant),
+            "steps labelled wrong (%)": share(steps.count(0), len(steps)),
+            "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
+            "examples": examples(
+                [
+                    {
+                        "solution": row.solution_id,
+                        "mc": score.mc,
+                        "progress": row.progress,
+                        "labels": row.labels,
+                    }
+                    for row, score in zip(rows, scores, strict=True)
+                ]
+            ),
+        },
+    )
 
 
 def rollouts_behind(scores: Sequence[StepScores], variant: LabelVariant) -> str:

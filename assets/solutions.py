@@ -2,18 +2,14 @@
 
 from typing import Any
 
-import dagster as dg
-
+from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
+from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, as_key, examples, plot, publish, share
-from assets.resources import Machines, Progress
 from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.problems import shard_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.solutions import sample_solutions
-from genprm.store import TableStore
 from genprm.tables import from_dict
 
 CODE_VERSION = "3"
@@ -22,80 +18,68 @@ BOTH = Check("both_kinds", "Every kept problem has right and wrong solutions; no
 STEPS = Check("two_steps", "Every kept solution has at least two steps, numbered from 1.")
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    settings = pipeline.profile.solutions
-    shards = pipeline.profile.problems.shards
+@artifact(
+    stage=Stage.SOLUTIONS,
+    code_version=CODE_VERSION,
+    partitions=lambda pipeline: pipeline.shards,
+    inputs=lambda pipeline: (Input("problems"),),
+    parameters=lambda pipeline: (reads("solutions"),),
+    checks=(SHARD, BOTH, STEPS),
+    tables=("solutions", "sampled_problems"),
+    uses_engine=True,
+    measured=True,
+    spends=Spent(requests="samples"),
+)
+def solutions(context: ArtifactContext) -> Made:
+    """The policy answers each problem again and again, with the turn opened by `Step 1:` so that it writes
+    numbered steps (*step forcing*), until enough right **and** enough wrong solutions are there. A problem that
+    gives only one kind teaches nothing about steps and is dropped; its Pass@1 is recorded in `sampled_problems`
+    all the same.
+    """
+    settings = context.profile.solutions
+    shards = context.profile.problems.shards
+    shard = context.pipeline.shard_index(context.key)
+    problems = [p for p in context.store.read(Problem, "problems") if shard_of(p.id, shards) == shard]
+    weights = weights_version(settings.model)
+    how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
+    engine = context.machines.engine(settings.model)
 
-    @dg.asset(
-        partitions_def=pipeline.shards,
-        deps=["problems", reads("solutions")],
-        group_name="solutions",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version=CODE_VERSION,
-        pool="engine",
-        check_specs=[check.spec("solutions", pipeline.shards) for check in (SHARD, BOTH, STEPS)],
+    async def sampled() -> list[Sampled]:
+        with AnswerChecker() as answers:
+            return await finish(
+                journal,
+                [row_key(as_key(problem), *how) for problem in problems],
+                lambda index: sample_solutions(problems[index], engine, settings, answers, journal, weights),
+                encode,
+                decode,
+                context.advance,
+                context.profile.engine.max_in_flight,
+            )
+
+    with context.journal() as journal:
+        results = context.machines.run(sampled())
+    counts = [count for count, _ in results]
+    rows = [solution for _, kept in results for solution in kept]
+    samples = sum(count.samples for count in counts)
+    return Made(
+        [Table(Solution, rows), Table(SampledProblem, counts, "sampled_problems")],
+        [
+            SHARD.result({c.problem_id for c in counts} == {p.id for p in problems}, problems=len(problems)),
+            BOTH.result(_both_kinds(counts, rows)),
+            STEPS.result(all(_numbered(row.steps) for row in rows)),
+        ],
+        {
+            "tokens": sum(count.tokens for count in counts),
+            "prompt tokens": sum(count.prompt_tokens for count in counts),
+            "problems": len(problems),
+            "samples": samples,
+            "policy accuracy (%)": share(sum(count.correct for count in counts), samples),
+            "invalid (%)": share(sum(count.invalid for count in counts), samples),
+            "outcomes": {o: sum(c.outcome == o for c in counts) for o in ("kept", "easy", "hard")},
+            "Pass@1 of problems": plot(lambda axes: _draw(axes, [count.pass_at_1 for count in counts])),
+            "examples": examples([{"steps": r.steps, "answer": r.answer, "correct": r.correct} for r in rows]),
+        },
     )
-    def solutions(
-        context: dg.AssetExecutionContext,
-        store: dg.ResourceParam[TableStore],
-        machines: dg.ResourceParam[Machines],
-        progress: dg.ResourceParam[Progress],
-    ) -> Events:
-        """The policy answers each problem again and again, with the turn opened by `Step 1:` so that it writes
-        numbered steps (*step forcing*), until enough right **and** enough wrong solutions are there. A problem that
-        gives only one kind teaches nothing about steps and is dropped; its Pass@1 is recorded in `sampled_problems`
-        all the same.
-        """
-        clock = Clock()
-        key = context.partition_key
-        shard = pipeline.shard_index(key)
-        problems = [p for p in store.read(Problem, "problems") if shard_of(p.id, shards) == shard]
-        weights = weights_version(settings.model)
-        how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
-        engine = machines.engine(settings.model)
-
-        async def sampled() -> list[Sampled]:
-            with AnswerChecker() as answers:
-                return await finish(
-                    journal,
-                    [row_key(as_key(problem), *how) for problem in problems],
-                    lambda index: sample_solutions(problems[index], engine, settings, answers, journal, weights),
-                    encode,
-                    decode,
-                    progress.of(context),
-                    pipeline.profile.engine.max_in_flight,
-                )
-
-        with store.journal("solutions", key) as journal:
-            results = machines.run(sampled())
-        counts = [count for count, _ in results]
-        rows = [solution for _, kept in results for solution in kept]
-        samples = sum(count.samples for count in counts)
-        yield from publish(
-            context,
-            store,
-            [Table(Solution, "solutions", key, rows), Table(SampledProblem, "sampled_problems", key, counts)],
-            [
-                SHARD.result({c.problem_id for c in counts} == {p.id for p in problems}, problems=len(problems)),
-                BOTH.result(_both_kinds(counts, rows)),
-                STEPS.result(all(_numbered(row.steps) for row in rows)),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "tokens": sum(count.tokens for count in counts),
-                "prompt tokens": sum(count.prompt_tokens for count in counts),
-                "problems": len(problems),
-                "samples": samples,
-                "policy accuracy (%)": share(sum(count.correct for count in counts), samples),
-                "invalid (%)": share(sum(count.invalid for count in counts), samples),
-                "outcomes": {o: sum(c.outcome == o for c in counts) for o in ("kept", "easy", "hard")},
-                "Pass@1 of problems": plot(lambda axes: _draw(axes, [count.pass_at_1 for count in counts])),
-                "examples": examples([{"steps": r.steps, "answer": r.answer, "correct": r.correct} for r in rows]),
-            },
-        )
-
-    return solutions
 
 
 Sampled = tuple[SampledProblem, list[Solution]]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact
+from assets.metadata import examples
 from assets.parameters import reads
-from assets.partitions import Pipeline
-from assets.publish import OWNERS, Check, Clock, Events, Table, examples, publish
+from assets.partitions import by_dimension
 from genprm.consensus import training_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample
-from genprm.store import TableStore
+from genprm.store import partition_key
 from genprm.tables import schema_of
 from genprm.training.discriminative_data import LabelledSolution, labelled_solutions
 from genprm.training.think_data import verification_chains
@@ -30,79 +31,66 @@ PROVENANCE = tuple(schema_of(Provenance).names)
 
 def part(variant: str, mode: str) -> str:
     """The store's name for the conversations of one mode."""
-    return f"{variant}|{mode}"
+    return partition_key(variant, mode)
 
 
-def define(pipeline: Pipeline) -> dg.AssetsDefinition:
-    profile = pipeline.profile
-    shards = pipeline.shards.get_partition_keys()
+@artifact(
+    stage=Stage.TRAINING,
+    code_version="5",
+    partitions=lambda pipeline: pipeline.variants,
+    inputs=lambda pipeline: (
+        Input("filtered_set", by_dimension("variant")),
+        Input("rationales", dg.AllPartitionMapping()),
+    ),
+    parameters=lambda pipeline: (reads("consensus"), reads("rationales")),
+    checks=(TURNS, KEPT, SAME),
+)
+def training_set(context: ArtifactContext) -> Made:
+    """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
+    analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
+    modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
+    judge and not in what they saw. The solutions themselves, with a label per step, are for a classification
+    head. For ThinkPRM the analyses and verdicts of a solution are joined into one chain.
+    """
+    profile = context.profile
+    shards = context.pipeline.shards.get_partition_keys()
     modes = profile.rationales.mode.contained()
-
-    @dg.asset(
-        partitions_def=pipeline.variants,
-        deps=[
-            dg.AssetDep("filtered_set", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("variant")),
-            dg.AssetDep("rationales", partition_mapping=dg.AllPartitionMapping()),
-            reads("consensus"),
-            reads("rationales"),
+    variant = context.key
+    keys = [partition_key(shard, variant) for shard in shards]
+    decisions = [row for key in keys for row in context.store.read(FilterDecision, "filtered_set", key)]
+    rationales = [row for shard in shards for row in context.store.read(Rationale, "rationales", shard)]
+    wording = profile.rationales.verifier.format
+    by_mode = {mode: training_examples(rationales, decisions, profile.consensus, wording, mode) for mode in modes}
+    rows = by_mode[modes[0]]
+    labelled = labelled_solutions(rationales, rows)
+    chains = verification_chains(rationales, labelled, wording)
+    ids = [row.id for row in rows]
+    kept = {row.solution_id for row in decisions if row.kept}
+    chosen = set(ids)
+    judged_from = list(dict.fromkeys(r.verification.provenance for r in rationales if r.solution_id in chosen))
+    return Made(
+        [
+            *(Table(TrainingExample, by_mode[mode], partition=part(variant, mode)) for mode in modes),
+            Table(LabelledSolution, labelled, partition=part(variant, LABELLED)),
+            Table(TrainingExample, chains, partition=part(variant, CHAINS)),
+            # The same conversations are the same training set, whatever engine they came from.
+            Table(Provenance, judged_from, partition=part(variant, JUDGED_FROM), without=PROVENANCE),
         ],
-        group_name="training",
-        kinds={"parquet"},
-        owners=OWNERS,
-        code_version="5",
-        check_specs=[check.spec("training_set", pipeline.variants) for check in (TURNS, KEPT, SAME)],
+        [
+            TURNS.result(all(_alternate(row) for made in [*by_mode.values(), chains] for row in made)),
+            KEPT.result(set(ids) <= kept and len(set(ids)) == len(ids), conversations=len(ids), kept=len(kept)),
+            SAME.result(all([row.id for row in made] == ids for made in by_mode.values())),
+        ],
+        {
+            "conversations": len(rows),
+            "chains": len(chains),
+            "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
+            "characters": sum(len(message.content) for row in rows for message in row.messages),
+            "modes": [mode.value for mode in modes],
+            "judgements read from": [dataclasses.asdict(one) for one in judged_from],
+            "examples": _dialogue(rows),
+        },
     )
-    def training_set(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> Events:
-        """One conversation per kept solution, in TRL's format (`messages`): the user gives a step, the assistant
-        analyses, verifies and judges it, up to and including the first wrong step. The conversations of the other
-        modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
-        judge and not in what they saw. The solutions themselves, with a label per step, are for a classification
-        head. For ThinkPRM the analyses and verdicts of a solution are joined into one chain.
-        """
-        clock = Clock()
-        variant = context.partition_key
-        keys = [str(dg.MultiPartitionKey({"shard": shard, "variant": variant})) for shard in shards]
-        decisions = [row for key in keys for row in store.read(FilterDecision, "filtered_set", key)]
-        rationales = [row for shard in shards for row in store.read(Rationale, "rationales", shard)]
-        wording = profile.rationales.verifier.format
-        by_mode = {
-            mode: training_examples(rationales, decisions, profile.consensus, wording, mode) for mode in modes
-        }
-        rows = by_mode[modes[0]]
-        labelled = labelled_solutions(rationales, rows)
-        chains = verification_chains(rationales, labelled, wording)
-        ids = [row.id for row in rows]
-        kept = {row.solution_id for row in decisions if row.kept}
-        chosen = set(ids)
-        judged_from = list(dict.fromkeys(r.verification.provenance for r in rationales if r.solution_id in chosen))
-        yield from publish(
-            context,
-            store,
-            [
-                *(Table(TrainingExample, "training_set", part(variant, mode), by_mode[mode]) for mode in modes),
-                Table(LabelledSolution, "training_set", part(variant, LABELLED), labelled),
-                Table(TrainingExample, "training_set", part(variant, CHAINS), chains),
-                # The same conversations are the same training set, whatever engine they came from.
-                Table(Provenance, "training_set", part(variant, JUDGED_FROM), judged_from, without=PROVENANCE),
-            ],
-            [
-                TURNS.result(all(_alternate(row) for made in [*by_mode.values(), chains] for row in made)),
-                KEPT.result(set(ids) <= kept and len(set(ids)) == len(ids), conversations=len(ids), kept=len(kept)),
-                SAME.result(all([row.id for row in made] == ids for made in by_mode.values())),
-            ],
-            {
-                "seconds": clock.seconds(),
-                "conversations": len(rows),
-                "chains": len(chains),
-                "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
-                "characters": sum(len(message.content) for row in rows for message in row.messages),
-                "modes": [mode.value for mode in modes],
-                "judgements read from": [dataclasses.asdict(one) for one in judged_from],
-                "examples": _dialogue(rows),
-            },
-        )
-
-    return training_set
 
 
 def _alternate(row: TrainingExample) -> bool:

@@ -83,6 +83,43 @@ class TableStore:
         return path.read_text() if path.is_file() else ""
 
 
+class UndeclaredInputError(PermissionError):
+    """An artifact reads what it did not declare as an input: its staleness would not follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredStore(TableStore):
+    """The tables as one artifact sees them: it reads its declared inputs and itself, and nothing else."""
+
+    artifact: str
+    readable: frozenset[str]
+
+    def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
+        """The rows of a table.
+
+        Raises:
+            MissingTable: it was never written.
+            UndeclaredInputError: the artifact did not declare it.
+        """
+        self._check(name)
+        return TableStore.read(self, record, name, partition)
+
+    def folder(self, *parts: str) -> Path:
+        """A directory beside the tables, made when it is not there.
+
+        Raises:
+            UndeclaredInputError: it is another artifact's, which was not declared.
+        """
+        self._check(parts[0])
+        return TableStore.folder(self, *parts)
+
+    def _check(self, name: str) -> None:
+        if name not in self.readable:
+            raise UndeclaredInputError(
+                f"artifact {self.artifact!r} reads {name!r}, declared inputs: {', '.join(sorted(self.readable))}"
+            )
+
+
 def _file(partition: str | None) -> str:
     return ONLY if partition is None else partition.replace("|", "/")
 

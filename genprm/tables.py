@@ -108,6 +108,11 @@ def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
+def joined_hash(hashes: Sequence[str]) -> str:
+    """One content hash for several tables; that of a single table is its own."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
+
+
 ROWS_AT_A_TIME = 1024
 """Rows that are turned into columns, or back, together: there is never a second copy of them all."""
 

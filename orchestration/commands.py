@@ -207,7 +207,7 @@ def _status(profile: Profile) -> None:
     from orchestration.reporting import report_parameters
     from orchestration.runner import standing_of
     from orchestration.schedule import artifact_names, pipeline_nodes
-    from orchestration.spending import COUNTED, comparison, recorded, spending
+    from orchestration.spending import comparison, counted_artifacts, recorded, spending
     from orchestration.staleness import Staleness
 
     graph = _graph(profile)
@@ -225,7 +225,7 @@ def _status(profile: Profile) -> None:
             table.add_row(name, *(str(count) if count else "" for count in counts), "; ".join(why))
         spent = {
             name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
-            for name, names in COUNTED.items()
+            for name, names in counted_artifacts().items()
             if name in artifact_names(graph)
         }
     console = Console()

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from assets.artifact import Stage
 from orchestration.staleness import Node, Staleness
-
-STAGES = ("solutions", "labels", "rationales", "training", "scaling", "evaluation")
-"""Groups in pipeline order: where several partitions could be made, the earlier stage goes first."""
 
 
 def pipeline_nodes(graph: AssetGraph, assets: Iterable[str] | None = None) -> list[Node]:
@@ -30,7 +28,10 @@ def pipeline_nodes(graph: AssetGraph, assets: Iterable[str] | None = None) -> li
 def artifact_names(graph: AssetGraph) -> list[str]:
     """The assets that are made here, stage by stage, upstream first."""
     made = [key for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
-    return [key.to_user_string() for key in sorted(made, key=lambda key: STAGES.index(graph.get(key).group_name))]
+    stages = list(Stage)
+    return [
+        key.to_user_string() for key in sorted(made, key=lambda key: stages.index(Stage(graph.get(key).group_name)))
+    ]
 
 
 def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:

@@ -13,33 +13,16 @@ from typing import Any
 import dagster as dg
 from rich.table import Table
 
+from assets.artifact import Spent, load_artifacts
 from genprm.planning.planned import Planned, short
 from orchestration.staleness import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Under which names an artifact's metadata tell its cost."""
-
-    requests: str
-    tokens: str = "tokens"
-    prompt_tokens: str = "prompt tokens"
-    executions: str = "executions"
+def counted_artifacts() -> dict[str, Spent]:
+    """The artifacts that plans are about, with the names under which their metadata tell what they cost."""
+    return {name: one.declared.spends for name, one in load_artifacts().items() if one.declared.spends}
 
 
-COUNTED = {
-    "solutions": Names("samples"),
-    "mc_scores": Names("rollouts"),
-    "rationales": Names("steps"),
-    # Nothing is generated: what is trained on is read.
-    "checkpoints": Names("conversations", tokens="", prompt_tokens="tokens in all epochs"),
-    "processbench": Names("steps"),
-    "judged_otherwise": Names("steps"),
-    "candidates": Names("dagster/row_count"),
-    "best_of_n": Names("steps"),
-    "refinement": Names("critiques and rewrites"),
-}
-"""The artifacts that plans are about."""
 QUANTITIES = ("requests", "prompt_tokens", "tokens", "executions")
 HEADINGS = ("requests", "read once", "written", "runs of code")
 
@@ -56,7 +39,7 @@ class Spending:
     executions: float | None = None
 
 
-def spending(metadata: Sequence[Mapping[str, Any] | None], names: Names) -> Spending:
+def spending(metadata: Sequence[Mapping[str, Any] | None], names: Spent) -> Spending:
     """The sum over an artifact's partitions of what their metadata tell; None is one that was never made."""
     made = [values for values in metadata if values is not None]
     # References among the checkpoints are not trained, and say nothing.

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from assets import mc_scores, solutions
+from assets.artifact import ARTIFACTS
 from assets.partitions import Pipeline
 from genprm.profiles import build_profile
 from genprm.records import Problem, Solution, StepScores
@@ -73,9 +74,9 @@ def made(folder: Path, problems: int, shards: int) -> dict[str, Made]:
 
 
 def _made(module: Any, pipeline: Pipeline, store: TableStore) -> Made:
-    asset, machines = module.define(pipeline), Machines()
-    name = asset.key.to_user_string()
-    resources = {"store": store, "machines": machines, "progress": Silence()}
+    name, machines = module.__name__.split(".")[1], Machines()
+    asset = ARTIFACTS[name].define(pipeline)
+    resources = {"store": store, "machines": machines, "progress": Silence(), "tracking": None}
     peaks = []
     for shard in pipeline.shards.get_partition_keys():
         before = traced()

@@ -130,10 +130,10 @@ class House:
     def spent(self, asset: str) -> Spending:
         """What an asset's materializations say that it cost."""
         from orchestration.schedule import pipeline_nodes
-        from orchestration.spending import COUNTED, recorded, spending
+        from orchestration.spending import counted_artifacts, recorded, spending
 
         nodes = pipeline_nodes(self.graph, [asset])
-        return spending([recorded(self.instance, node) for node in nodes], COUNTED[asset])
+        return spending([recorded(self.instance, node) for node in nodes], counted_artifacts()[asset])
 
 
 @contextmanager

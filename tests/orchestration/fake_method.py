@@ -207,11 +207,11 @@ class FakeVerifier:
         return Verification(case_id, path, "full", judged, 30, 27, PROVENANCE, ["No", "Yes"])
 
 
-def cases(pipeline: Any, machines: Any) -> list[BenchmarkCase]:
+def cases(context: Any) -> list[BenchmarkCase]:
     note("evaluation_set")
     return [
         BenchmarkCase(f"{subset}-{kind}-{n}", subset, "fake", f"{subset} {n}?", ["a", "b", "c"], label < 0, label)
-        for subset in pipeline.profile.evaluation.subsets
+        for subset in context.profile.evaluation.subsets
         for kind, label in (("wrong", 1), ("right", -1))
         for n in range(2)
     ]
@@ -290,7 +290,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (judging, "open_head", lambda weights, settings: FakeHead()),
         (judging, "ThinkPRM", FakeThinkPRM),
         (checkpoints, "resolve_model", lambda name: name),
-        (evaluation_set, "_cases", cases),
+        (evaluation_set, "cases_of", cases),
         (judging, "Verifier", FakeVerifier),
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),

@@ -6,8 +6,9 @@ import pytest
 from conftest import House
 from rich.console import Console
 
+from assets.artifact import Spent
 from genprm.planning.planned import Planned
-from orchestration.spending import Names, Spending, comparison, spending
+from orchestration.spending import Spending, comparison, spending
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from orchestration.spending import Names, Spending, comparison, spending
     ],
 )
 def test_partitions_add_up(metadata: list[dict[str, int] | None], spent: Spending) -> None:
-    assert spending(metadata, Names("rows")) == spent
+    assert spending(metadata, Spent("rows")) == spent
 
 
 def test_every_artifact_of_a_plan_says_what_it_spent(made_once: House) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assets.publish import PLOT_BYTES, examples, plot
+from assets.metadata import PLOT_BYTES, examples, plot
 
 START = "![plot](data:image/png;base64,"
 
