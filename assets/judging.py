@@ -30,7 +30,7 @@ THINKING_VERSION = "1"
 def open_verifier(context: ArtifactContext, weights: str, settings: VerifierSettings) -> Verifier:
     """A verifier with a model on this process's engine and sandbox."""
     machines = context.machines
-    return Verifier(machines.engine(weights), machines.sandbox(), settings, context.profile.engine.live_paths)
+    return Verifier(machines.engine(weights), machines.sandbox(), settings, machines.settings.live_paths)
 
 
 def judge_cases(context: ArtifactContext, model: Model, cases: Sequence[BenchmarkCase]) -> list[Prediction]:
@@ -74,7 +74,7 @@ def score_solutions(
         how = (THINKING_VERSION, checkpoint.version, seed)
         return machines.run(_thought(thinker, how, solutions, votes, journal, context.advance))
     machines.release()
-    head = open_head(checkpoint.weights, profile.engine)
+    head = open_head(checkpoint.weights, machines.settings)
     return machines.run(_headed(head, solutions, counted(context.advance, len(solutions))))
 
 

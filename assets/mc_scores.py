@@ -50,7 +50,7 @@ def mc_scores(context: ArtifactContext) -> Made:
                 as_key,
                 lambda value: from_dict(StepScores, value),
                 context.advance,
-                context.profile.engine.max_in_flight,
+                context.machines.settings.max_in_flight,
             )
 
     with context.journal() as journal:

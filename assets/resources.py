@@ -1,6 +1,6 @@
-"""What an asset may ask of its surroundings: where tables lie, how text is made, where runs are recorded.
+"""The resources of the assets: where tables lie, how text is generated, where runs are recorded.
 
-`orchestration` provides these; tests may provide others.
+The protocols are there because the classes belong to `orchestration`, which the assets do not know.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ import dagster as dg
 
 from genprm.engines.base import Engine
 from genprm.sandbox.base import Sandbox
+from genprm.settings import EngineSettings
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Machines(Protocol):
     """Engines and sandbox of this process, opened when first asked for."""
+
+    @property
+    def settings(self) -> EngineSettings:
+        """How text is generated here."""
+        ...
 
     def engine(self, model: str) -> Engine:
         """The engine of a model; the one before is closed when it was another model's.

@@ -53,7 +53,7 @@ def solutions(context: ArtifactContext) -> Made:
                 encode,
                 decode,
                 context.advance,
-                context.profile.engine.max_in_flight,
+                context.machines.settings.max_in_flight,
             )
 
     with context.journal() as journal:

@@ -1,57 +1,57 @@
-"""The parts put together for a profile: assets, checks, jobs, sensor, resources."""
+"""The parts put together for a profile: assets, checks, jobs, sensors, resources."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets import parameters
 from assets.artifact import wanted_artifacts
 from assets.evaluation_set import define_held_out
 from assets.partitions import Pipeline
 from genprm.settings import Profile
-from genprm.store import profile_store
-from orchestration.checks import in_sync_check
-from orchestration.jobs import asset_job, checks_job
-from orchestration.machines import LocalMachines
-from orchestration.progress import StepProgress
+from orchestration.automation import automation_sensor, with_automation
+from orchestration.checks import checks_job, in_sync_check
+from orchestration.jobs import stage_jobs
+from orchestration.resources import profile_resources
+from orchestration.runner import DEFINITIONS
 from orchestration.sensors import parameters_sensor
-from orchestration.tracking import MlflowTracking
 
 
-def resources(profile: Profile) -> Mapping[str, object]:
-    """The surroundings of the assets on this machine. Nothing is opened before it is used."""
-    return {
-        "store": profile_store(profile.name),
-        "machines": LocalMachines(profile.engine, profile.sandbox),
-        "tracking": MlflowTracking(profile.tracking, profile.name),
-        "progress": StepProgress(),
-    }
-
-
-def build_definitions(profile: Profile) -> dg.Definitions:
+def build_definitions(
+    profile: Profile, resources: Mapping[str, object] | None = None, definitions: str = DEFINITIONS
+) -> dg.Definitions:
     """Everything that Dagster shows of a profile.
+
+    `resources` stand in for those of this machine. `definitions` names the function (`module:function`) by which
+    worker processes make the same definitions from the profile.
 
     Raises:
         SettingsError: the profile asks for more than can be tracked.
     """
     pipeline = Pipeline(profile)
-    made = [one.define(pipeline) for one in wanted_artifacts(pipeline)]
-    partitioned = [asset for asset in made if asset.partitions_def is not None]
-    built: list[dg.Definitions] = []
-
-    def graph() -> AssetGraph:
-        return built[0].resolve_asset_graph()
-
-    checks = [define_held_out(), *(in_sync_check(asset, graph) for asset in partitioned)]
-    definitions = dg.Definitions(
+    wanted = wanted_artifacts(pipeline)
+    made = [with_automation(one, pipeline) for one in wanted]
+    artifacts = dg.Definitions(
         assets=[*parameters.define(pipeline), *made],
-        asset_checks=checks,
-        jobs=[*(asset_job(asset) for asset in made), checks_job(checks)],
-        sensors=[parameters_sensor()],
-        resources=resources(profile),
+        resources={**profile_resources(profile), **(resources or {})},
     )
-    built.append(definitions)
-    return definitions
+    graph = artifacts.resolve_asset_graph  # not called before a check or a job runs
+    partitioned = frozenset(asset.key for asset in made if asset.partitions_def is not None)
+    checks = [
+        define_held_out(),
+        *(in_sync_check(asset, graph) for asset in made if _needs_check(asset, partitioned)),
+    ]
+    look = checks_job(checks)
+    around = dg.Definitions(
+        asset_checks=checks,
+        jobs=[*stage_jobs(profile, made, graph, definitions), look],
+        sensors=[parameters_sensor(look), automation_sensor(wanted)],
+    )
+    return dg.Definitions.merge(artifacts, around)
+
+
+def _needs_check(asset: dg.AssetsDefinition, partitioned: frozenset[dg.AssetKey]) -> bool:
+    """Whether Dagster's graph fails to show that it is out of date: it has partitions, or an input has."""
+    return asset.partitions_def is not None or not partitioned.isdisjoint(asset.dependency_keys)

@@ -27,7 +27,6 @@ from genprm.speed.tables import Cell, show
 from genprm.speed.usage import Usage, measured
 from orchestration.display import LineDisplay
 from orchestration.home import prepare
-from orchestration.jobs import asset_job, job_name
 from orchestration.runner import Runner
 from orchestration.schedule import pipeline_nodes
 from orchestration.staleness import Staleness
@@ -40,11 +39,6 @@ _SAMPLE = 2
 """Partitions that are made in a process each: they take seconds."""
 
 
-class _NoMachines:
-    def release(self) -> None:
-        """There is nothing to release."""
-
-
 def definitions(profile: Profile) -> dg.Definitions:
     """One asset of `GENPRM_BENCH_PARTITIONS` partitions whose work is nothing."""
     keys = [f"p{number}" for number in range(int(os.environ[_COUNT]))]
@@ -53,7 +47,7 @@ def definitions(profile: Profile) -> dg.Definitions:
     def blank() -> dg.MaterializeResult[None]:
         return dg.MaterializeResult(data_version=dg.DataVersion("1"))
 
-    return dg.Definitions(assets=[blank], jobs=[asset_job(blank)], resources={"machines": _NoMachines()})
+    return dg.Definitions(assets=[blank])
 
 
 def loaded() -> dg.Definitions:
@@ -87,7 +81,7 @@ def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
 
         def made_here() -> None:
             for node in nodes:
-                _, error = execute(defs, instance, Order(job_name(BLANK), node.partition), {})
+                _, error = execute(defs, instance, Order(BLANK, node.partition), {})
                 assert not error, error
 
         usages = {

@@ -1,22 +1,21 @@
-"""The `in_sync` check of every partitioned asset: Dagster's graph never shows one as out of date by itself."""
+"""The `in_sync` check: Dagster's graph never shows a partitioned asset as out of date, nor what is made from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
 from orchestration.staleness import Node, Staleness
 
+SYNC_REPORT = "sync_report"
 SHOWN = 50
 """Partitions listed in a check's table."""
 
 
 def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -> dg.AssetChecksDefinition:
     """Which partitions of an asset are out of date or missing, and why (severity WARN), in the whole `graph`."""
-    partitions = asset.partitions_def
-    assert partitions is not None
     name = asset.key.to_user_string()
-    keys = partitions.get_partition_keys()
+    keys = asset.partitions_def.get_partition_keys() if asset.partitions_def else [None]
 
     @dg.asset_check(
         asset=asset.key,
@@ -27,7 +26,10 @@ def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -
         staleness = Staleness(context.instance, graph())
         standings = {key: staleness.standing(Node(name, key)) for key in keys}
         late = {key: standing for key, standing in standings.items() if standing.state != "fresh"}
-        lines = [f"| {key.replace('|', ' x ')} | {s.state} | {s.why} |" for key, s in list(late.items())[:SHOWN]]
+        lines = [
+            f"| {(key or name).replace('|', ' x ')} | {s.state} | {s.why} |"
+            for key, s in list(late.items())[:SHOWN]
+        ]
         table = "\n".join(["| partition | state | why |", "|---|---|---|", *lines])
         return dg.AssetCheckResult(
             passed=not late,
@@ -41,3 +43,13 @@ def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -
         )
 
     return in_sync
+
+
+def checks_job(checks: Sequence[dg.AssetChecksDefinition]) -> UnresolvedAssetJobDefinition:
+    """The checks that stand beside the assets, in one process, without making anything."""
+    return dg.define_asset_job(
+        SYNC_REPORT,
+        selection=dg.AssetSelection.checks(*checks),
+        executor_def=dg.in_process_executor,
+        description="Which partitions are out of date and why, and whether evaluation problems are held out.",
+    )

@@ -117,32 +117,17 @@ def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
 def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
     import dagster as dg
 
-    from assets.partitions import Pipeline
-    from genprm.store import profile_store
     from orchestration.display import display_for
-    from orchestration.recovery import close_runs
-    from orchestration.reporting import report_parameters
-    from orchestration.runner import Runner
-    from orchestration.schedule import made_before, missing_inputs, pipeline_nodes
-    from orchestration.staleness import Staleness
+    from orchestration.materialize import Choice, MissingInput, materialize
+    from orchestration.runner import DEFINITIONS
 
-    store = profile_store(profile.name)
+    choice = Choice(select, only_again)
     with dg.DagsterInstance.get() as instance:
-        close_runs(instance, profile)
-        report_parameters(instance, Pipeline(profile))
-        nodes, staleness = pipeline_nodes(graph, select or None), Staleness(instance, graph)
-        if only_again:
-            nodes, waiting = made_before(nodes, staleness, graph)
-            for node, parent in waiting.items():
-                console.print(f"{node} waits for {parent}, which genprm run makes", highlight=False, soft_wrap=True)
-        elif lacking := missing_inputs(nodes, staleness, graph):
-            node, parent = lacking[0]
-            raise refuse(f"--select {node.asset}: its input {parent} is missing; select {parent.asset} too")
-        summary = Runner(profile, graph, instance, store, display_for(console)).run(nodes)
-    made, fresh = len(summary.made), len(summary.fresh)
-    console.print(
-        f"{made} made, {fresh} fresh, {len(summary.failed)} failed, {len(summary.skipped)} waiting for them"
-    )
+        try:
+            nodes, summary = materialize(profile, graph, instance, choice, display_for(console), DEFINITIONS)
+        except MissingInput as error:
+            raise refuse(f"--select {error}") from None
+    console.print(summary.line)
     if summary.failed:
         return 1
     if any(node.asset in ("leaderboard", "report") for node in nodes):
@@ -155,7 +140,7 @@ def _recover(profile: Profile) -> None:
 
     from orchestration.home import prepare
     from orchestration.lock import AnotherRun, run_lock
-    from orchestration.recovery import close_dead_runs, close_runs, close_tracked
+    from orchestration.recovery import close_dead_runs, close_runs, close_tracked, made_by
 
     prepare()
     with dg.DagsterInstance.get() as instance:
@@ -169,7 +154,7 @@ def _recover(profile: Profile) -> None:
         tracked = close_tracked(instance, profile)
     for run in closed:
         partition = run.tags.get("dagster/partition", "")
-        print(f"closed run {run.run_id[:8]}: {run.job_name.removeprefix('make_')} {partition}".rstrip())
+        print(f"closed run {run.run_id[:8]}: {made_by(run)} {partition}".rstrip())
     if tracked:
         print(f"closed {tracked} more run(s) in MLflow")
     if closed or tracked:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,6 +18,10 @@ class LineDisplay:
         self._console = console
         self._total = 0
         self._settled = 0
+
+    def waits(self, node: Node, parent: Node) -> None:
+        """Say that a stale partition is left alone, and why."""
+        self._line(f"{node} waits for {parent}, which genprm run makes")
 
     def begin(self, total: int) -> None:
         self._total = total
@@ -42,6 +48,20 @@ class LineDisplay:
 
     def _line(self, text: str) -> None:
         self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+class LogDisplay(LineDisplay):
+    """The same lines in the log of a step."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        super().__init__(Console(quiet=True))
+        self._log = log
+
+    def started(self, node: Node, why: str) -> None:
+        self._log.info(f"{node}: {why}")
+
+    def _line(self, text: str) -> None:
+        self._log.info(text)
 
 
 class BarDisplay(LineDisplay):

@@ -1,37 +1,80 @@
-"""Jobs: one per artifact, and one that looks whether everything is in step."""
+"""The jobs: one for each stage, and one for everything.
 
-from __future__ import annotations
+A job of assets with partitions can only have assets that share them, and those of a stage do not. So a stage is
+made by the runner in one step, and each partition is a run of its own, as with `genprm run`.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import Field
 
-SYNC_REPORT = "sync_report"
+from assets.artifact import Stage
+from genprm.settings import Profile
+from orchestration.dagster_private import AssetGraph
+from orchestration.display import LogDisplay
+from orchestration.lock import AnotherRun, run_lock
+from orchestration.materialize import Choice, MissingInput, materialize
+
+JOBS: Mapping[str, Sequence[Stage]] = {
+    "make_data": (Stage.SOLUTIONS, Stage.LABELS, Stage.RATIONALES),
+    "make_models": (Stage.TRAINING,),
+    "evaluate": (Stage.EVALUATION,),
+    "scale": (Stage.SCALING,),
+}
+"""The stages that each job makes."""
+EVERYTHING = "make_everything"
 
 
-def job_name(asset: str) -> str:
-    """The job that materializes one artifact."""
-    return f"make_{asset}"
+class StageConfig(dg.Config):
+    """What a launch may change."""
 
-
-def asset_job(asset: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
-    """Materialize one artifact, partition by partition, with the checks that belong to the step itself."""
-    name = asset.key.to_user_string()
-    own = dg.AssetSelection.assets(asset.key).without_checks()
-    for key in asset.check_keys:
-        own = own | dg.AssetSelection.checks(key)
-    return dg.define_asset_job(
-        job_name(name),
-        selection=own,
-        description=f"Materialize `{name}`, one run per partition.",
+    only_again: bool = Field(
+        default=False,
+        description="As genprm refresh: make only what was made before and is stale.",
     )
 
 
-def checks_job(checks: Sequence[dg.AssetChecksDefinition]) -> UnresolvedAssetJobDefinition:
-    """The checks that stand beside the assets, without making anything."""
-    return dg.define_asset_job(
-        SYNC_REPORT,
-        selection=dg.AssetSelection.checks(*checks),
-        description="Which partitions are out of date and why, and whether evaluation problems are held out.",
+def stage_jobs(
+    profile: Profile, assets: Sequence[dg.AssetsDefinition], graph: Callable[[], AssetGraph], definitions: str
+) -> list[dg.JobDefinition]:
+    """The jobs of the stages that a profile has, and the one for everything. `definitions` is as for a `Runner`."""
+    found = []
+    for name, groups in JOBS.items():
+        artifacts = [a.key.to_user_string() for a in assets if a.group_names_by_key[a.key] in groups]
+        if artifacts:
+            found.append(_runner_job(name, profile, artifacts, graph, definitions))
+    return [
+        *found,
+        _runner_job(EVERYTHING, profile, [asset.key.to_user_string() for asset in assets], graph, definitions),
+    ]
+
+
+def _runner_job(
+    name: str, profile: Profile, artifacts: Sequence[str], graph: Callable[[], AssetGraph], definitions: str
+) -> dg.JobDefinition:
+    @dg.op(name=f"{name}_partitions")
+    def make(context: dg.OpExecutionContext, config: StageConfig) -> None:
+        """Hand what is missing or stale to worker processes; each partition is a run of its own."""
+        choice = Choice(artifacts, config.only_again)
+        try:
+            with run_lock():
+                _, summary = materialize(
+                    profile, graph(), context.instance, choice, LogDisplay(context.log), definitions
+                )
+        except (AnotherRun, MissingInput) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        context.log.info(summary.line)
+        if summary.failed:
+            raise dg.Failure(summary.line, allow_retries=False)
+
+    @dg.job(
+        name=name,
+        executor_def=dg.in_process_executor,
+        description=f"Make what is missing or stale of {', '.join(f'`{artifact}`' for artifact in artifacts)}; "
+        "each partition is a run of its own.",
     )
+    def job() -> None:
+        make()
+
+    return job

@@ -27,6 +27,11 @@ class LocalMachines:
         self._sandbox: Sandbox | None = None
         self._runner: asyncio.Runner | None = None
 
+    @property
+    def settings(self) -> EngineSettings:
+        """How text is generated here."""
+        return self._engine_settings
+
     def engine(self, model: str) -> Engine:
         """The engine of a model; the one before is closed when it was another model's.
 
@@ -80,6 +85,25 @@ class LocalMachines:
 
         self._loop().run(close())
         _give_memory_back()
+
+
+_OPEN: dict[tuple[EngineSettings, SandboxSettings], LocalMachines] = {}
+"""The machines of this process. There is at most one entry: memory is for one engine."""
+
+
+def machines_of_this_process(engine: EngineSettings, sandbox: SandboxSettings) -> LocalMachines:
+    """The same machines for every run of this process; those with other settings are released first."""
+    settings = engine, sandbox
+    if settings not in _OPEN:
+        release_machines()
+        _OPEN[settings] = LocalMachines(engine, sandbox)
+    return _OPEN[settings]
+
+
+def release_machines() -> None:
+    """Close what this process has opened."""
+    while _OPEN:
+        _OPEN.popitem()[1].release()
 
 
 def _give_memory_back() -> None:

@@ -8,14 +8,17 @@ from typing import ClassVar
 import dagster as dg
 
 LOG_LINES = 10
-"""Lines in Dagster's log from start to end."""
+"""Lines in Dagster's log from start to end, unless told otherwise."""
 
 
 class StepProgress:
-    """Writes a line at every tenth of the way; `listener` of the process, if there is one, hears every row."""
+    """Writes `lines` lines at equal distances; `listener` of the process, if there is one, hears every row."""
 
     listener: ClassVar[Callable[[int, int], None] | None] = None
     """Told rows finished and rows in all."""
+
+    def __init__(self, lines: int = LOG_LINES) -> None:
+        self._lines = lines
 
     def of(self, context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
         """A callback for one step."""
@@ -25,9 +28,9 @@ class StepProgress:
             nonlocal last
             if StepProgress.listener is not None:
                 StepProgress.listener(finished, total)
-            tenth = LOG_LINES * finished // total if total else LOG_LINES
-            if tenth > last:
-                last = tenth
+            line = self._lines * finished // total if total else self._lines
+            if line > last:
+                last = line
                 context.log.info(f"{finished} of {total}")
 
         return tell

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 import dagster as dg
 import psutil
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
-from dagster._core.launcher import DefaultRunLauncher
 
 from genprm.settings import Profile
 from orchestration.tracking import MlflowTracking
-from orchestration.worker import SESSION_TAG
+from orchestration.worker import ARTIFACT_TAG, SESSION_TAG
 
 OPEN = [
     DagsterRunStatus.QUEUED,
@@ -47,7 +46,7 @@ def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[Dags
     A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. With a launcher
     other than Dagster's default one (Docker, Kubernetes) nothing is: that launcher watches its runs by itself.
     """
-    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+    if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     left = instance.get_runs(RunsFilter(statuses=OPEN))
     return _close(
@@ -60,6 +59,13 @@ def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:
     tracking = MlflowTracking(profile.tracking, profile.name)
     found = {name: instance.get_run_by_id(name) for name in tracking.open_for()}
     return tracking.close_orphans(name for name, run in found.items() if run is None or run.is_finished)
+
+
+def made_by(run: DagsterRun) -> str:
+    """The artifacts that a run was to make, or its job where it was not about artifacts."""
+    if ARTIFACT_TAG in run.tags:
+        return run.tags[ARTIFACT_TAG]
+    return ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or run.job_name
 
 
 def _is_dead(instance: dg.DagsterInstance, run: DagsterRun) -> bool:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.parameters import Version, parameter_key, parameter_versions
 from assets.partitions import Pipeline
-from orchestration.staleness import latest_version
+from orchestration.dagster_private import latest_version
 
 DATA_VERSION_TAG = "dagster/data_version"
 VALUE_CHARACTERS = 200

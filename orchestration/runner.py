@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from genprm.settings import Profile
 from genprm.store import TableStore
-from orchestration.jobs import SYNC_REPORT, job_name
+from orchestration.dagster_private import AssetGraph
 from orchestration.recovery import close_runs
 from orchestration.schedule import Schedule, parents_within
 from orchestration.staleness import Node, Staleness, Standing
@@ -29,6 +28,7 @@ DEFINITIONS = "orchestration.assembly:build_definitions"
 class Display(Protocol):
     """Who is shown what happens."""
 
+    def waits(self, node: Node, parent: Node) -> None: ...
     def begin(self, total: int) -> None: ...
     def started(self, node: Node, why: str) -> None: ...
     def advanced(self, node: Node, finished: int, total: int) -> None: ...
@@ -46,6 +46,14 @@ class Summary:
     fresh: list[Node] = field(default_factory=list)
     failed: dict[Node, str] = field(default_factory=dict)
     skipped: list[Node] = field(default_factory=list)
+
+    @property
+    def line(self) -> str:
+        """The counts in one line."""
+        return (
+            f"{len(self.made)} made, {len(self.fresh)} fresh, {len(self.failed)} failed, "
+            f"{len(self.skipped)} waiting for them"
+        )
 
 
 def standing_of(node: Node, staleness: Staleness, store: TableStore | None) -> Standing:
@@ -135,7 +143,7 @@ class Runner:
                 return
             schedule.start(node)
             self._display.started(node, standing.why)
-            worker.send(node, Order(job_name(node.asset), node.partition))
+            worker.send(node, Order(node.asset, node.partition, standing.why))
 
     def _idle_worker(self) -> Worker | None:
         for worker in self._workers:
@@ -178,6 +186,6 @@ class Runner:
             return
         worker = self._idle_worker()
         assert worker is not None
-        worker.send(None, Order(SYNC_REPORT, None))
+        worker.send(None, Order(None, None))
         while isinstance(worker.connection.recv(), Advance):
             pass

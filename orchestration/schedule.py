@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from assets.artifact import Stage
+from orchestration.dagster_private import AssetGraph
 from orchestration.staleness import Node, Staleness
 
 
@@ -78,17 +78,14 @@ class Schedule:
                 self.skipped.add(other)
                 broken = broken | {other}
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing is left to do or to wait for."""
-        return not self.running and self.ready() is None
-
 
 def made_before(
     nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph
 ) -> tuple[list[Node], dict[Node, Node]]:
-    """Those of `nodes` (upstream first) that were made before and can be made again; and for each other that was
-    made before the input that it waits for, which was never made or waits itself."""
+    """Split those of `nodes` (upstream first) that were made before: their inputs are all there, or they wait.
+
+    Each one that waits is given with the input that it waits for: that was never made, or waits itself.
+    """
     again: list[Node] = []
     waiting: dict[Node, Node] = {}
     for node in nodes:

@@ -1,7 +1,6 @@
 """Which partitions are missing or out of date, and why.
 
-Dagster knows (`CachingStaleStatusResolver`), but shows it for single partitions only, and the resolver is internal:
-it is used in this module and nowhere else.
+Dagster knows, but shows it for single partitions only.
 """
 
 from __future__ import annotations
@@ -10,13 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.data_version import (
-    CachingStaleStatusResolver,
-    StaleStatus,
-    extract_data_version_from_entry,
-)
-from dagster._core.loader import LoadingContextForTest
+
+from orchestration.dagster_private import AssetGraph, StaleStatus, stale_status_resolver
 
 State = Literal["fresh", "stale", "missing"]
 
@@ -47,7 +41,7 @@ class Staleness:
     def __init__(self, instance: dg.DagsterInstance, graph: AssetGraph) -> None:
         self._instance = instance
         self._graph = graph
-        self._resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        self._resolver = stale_status_resolver(instance, graph)
 
     def standing(self, node: Node) -> Standing:
         """Missing, stale or fresh, by what Dagster has recorded."""
@@ -89,12 +83,3 @@ class Staleness:
             subset = self._graph.get_parent_partition_keys_for_child(node.partition, parent, key).partitions_subset
             found += [Node(name, partition) for partition in sorted(subset.get_partition_keys())]
         return found
-
-
-def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:
-    """The data version of an external asset that was reported last; None before the first report."""
-    record = instance.get_latest_data_version_record(key, is_source=True, partition_key=partition)
-    if record is None:
-        return None
-    version = extract_data_version_from_entry(record.event_log_entry)
-    return None if version is None else version.value

@@ -24,13 +24,15 @@ MlflowPort = Annotated[int, typer.Option("--mlflow-port", help="Port of MLflow o
 
 def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str) -> dict[str, list[str]]:
     """The servers' command lines, by name; everything runs in this Python."""
+    from orchestration.dagster_private import DAEMON_MODULE
+
     code = ["--module-name", "orchestration.definitions"]
     return {
         "dagster-webserver": [
             *(sys.executable, "-m", "dagster_webserver", "--host", "127.0.0.1", "--port", str(dagster_port)),
             *code,
         ],
-        "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *code],
+        "dagster-daemon": [sys.executable, "-m", DAEMON_MODULE, "run", *code],
         "mlflow": [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow_port)),
             *("--workers", "1", "--backend-store-uri", database, "--default-artifact-root", artifacts),

@@ -12,7 +12,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genprm.settings import Profile
 from orchestration.staleness import Node
@@ -20,19 +20,25 @@ from orchestration.staleness import Node
 if TYPE_CHECKING:
     import dagster as dg
 
+    from orchestration.dagster_private import StepFailureData
+
 _PR_SET_PDEATHSIG = 1
 SESSION_TAG = "genprm/session"
 PROFILE_TAG = "genprm/profile"
+ARTIFACT_TAG = "genprm/artifact"
+REASON_TAG = "genprm/reason"
+TAG_CHARACTERS = 200
 STOP_SECONDS = 20.0
 """How long an interrupted worker may take to close what it opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run of one job for one partition."""
+    """One run: a partition of an artifact and why it is made, or the checks beside the artifacts when None."""
 
-    job: str
+    artifact: str | None
     partition: str | None
+    reason: str = "chosen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
     logging.captureWarnings(True)
     import dagster as dg
 
+    from orchestration.machines import release_machines
     from orchestration.progress import StepProgress
 
     module, _, name = definitions.partition(":")
@@ -111,7 +118,7 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
         try:
             _take_orders(connection, defs, instance, tags)
         finally:
-            (defs.resources or {})["machines"].release()
+            release_machines()
 
 
 def _take_orders(
@@ -139,7 +146,15 @@ def execute(
     defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]
 ) -> tuple[str, str]:
     """Run an order in this process; the run's id, and the error in one line."""
-    result = defs.resolve_job_def(order.job).execute_in_process(
+    from orchestration.checks import SYNC_REPORT
+    from orchestration.dagster_private import artifact_job
+
+    if order.artifact is None:
+        job = defs.resolve_job_def(SYNC_REPORT)
+    else:
+        job = artifact_job(defs, order.artifact)
+        tags = {**tags, ARTIFACT_TAG: order.artifact, REASON_TAG: order.reason[:TAG_CHARACTERS]}
+    result = job.execute_in_process(
         instance=instance,
         partition_key=order.partition,
         tags=tags,
@@ -148,13 +163,15 @@ def execute(
     )
     if result.success:
         return result.run_id, ""
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    return result.run_id, one_line(errors[0]) if errors else "the run failed before its step started"
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return result.run_id, one_line(failures[0]) if failures else "the run failed before its step started"
 
 
-def one_line(error: Any) -> str:
-    """The innermost cause of a Dagster error, as `Class: message` in one line."""
+def one_line(failure: StepFailureData) -> str:
+    """Why a step failed: what its `Failure` says, or the innermost cause as `Class: message`."""
+    told, error = failure.user_failure_data, failure.error
+    if told is not None:
+        return " ".join((told.description or "the step failed").split())
     while error is not None and error.cause is not None:
         error = error.cause
-    message = "the step failed" if error is None else error.message
-    return " ".join(str(message).split()).removeprefix("dagster._core.definitions.events.Failure: ")
+    return "the step failed" if error is None else " ".join(error.message.split())

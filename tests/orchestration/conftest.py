@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fake_method
 
 from genprm.settings import Profile
-from orchestration import assembly
 from orchestration.spending import Spending
 
 
@@ -46,8 +45,6 @@ class FakeTracking:
     """Tracking without a server."""
 
     log: list[tuple[str, Any]] = []  # noqa: RUF012  one log for all runs of a test
-
-    def __init__(self, *_: Any) -> None: ...
 
     @contextmanager
     def run(self, context: Any, name: str, *_: Any, **__: Any) -> Iterator[FakeRun]:
@@ -91,7 +88,7 @@ class House:
         os.environ["FAKE_CALLS"] = str(self.home / "calls")
         self.home.mkdir(exist_ok=True)
         self.profile = profile
-        self.defs = assembly.build_definitions(profile)
+        self.defs = fake_method.definitions(profile, tracking=FakeTracking())
         self.graph = self.defs.resolve_asset_graph()
         self.reported = report_parameters(self.instance, Pipeline(profile))
 
@@ -110,7 +107,6 @@ class House:
     def make(self) -> list[str]:
         """Make what is late, one partition after the other; what was made. A failure ends it."""
         from genprm.store import profile_store
-        from orchestration.jobs import job_name
         from orchestration.runner import standing_of
         from orchestration.schedule import pipeline_nodes
         from orchestration.staleness import Staleness
@@ -120,7 +116,7 @@ class House:
         for node in pipeline_nodes(self.graph):
             staleness = Staleness(self.instance, self.graph)
             if standing_of(node, staleness, profile_store(self.profile.name)).state != "fresh":
-                order = Order(job_name(node.asset), node.partition)
+                order = Order(node.asset, node.partition)
                 _, error = execute(self.defs, self.instance, order, {})
                 if error:
                     raise RuntimeError(f"{node}: {error}")
@@ -141,7 +137,6 @@ def fake_house(home: Path) -> Iterator[House]:
     """An empty house with two shards, two label variants, three trained models."""
     FakeTracking.log = []
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
-        patch.setattr(assembly, "MlflowTracking", FakeTracking)
         for module, name, fake in fake_method.replacements():
             patch.setattr(module, name, fake)
         yield House(instance, home)

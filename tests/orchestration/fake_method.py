@@ -36,9 +36,9 @@ from genprm.records import (
 from genprm.reward_models.base import SolutionScore
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
-from genprm.settings import Profile
+from genprm.settings import EngineSettings, Profile
 from genprm.verification.verifier import GoOn, every_step
-from orchestration import assembly
+from orchestration.assembly import build_definitions
 
 PROVENANCE = Provenance("fake", "1", "raw")
 TURN = (
@@ -247,8 +247,7 @@ async def rewrite(refinement: Refinement, *_: Any) -> Attempt:
 class FakeMachines:
     """An engine is its model's name; the sandbox runs nothing."""
 
-    def __init__(self, *_: Any) -> None:
-        pass
+    settings = EngineSettings()
 
     def engine(self, model: str) -> Any:
         return model
@@ -297,7 +296,6 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (refinement, "answer_problems", answer_problems),
         (refinement_work, "criticise", criticise),
         (refinement_work, "rewrite", rewrite),
-        (assembly, "LocalMachines", FakeMachines),
     ]
 
 
@@ -305,4 +303,9 @@ def build(profile: Profile) -> dg.Definitions:
     """Definitions whose assets are real and whose method is fake; for worker processes."""
     for module, name, fake in replacements():
         setattr(module, name, fake)
-    return assembly.build_definitions(profile)
+    return definitions(profile)
+
+
+def definitions(profile: Profile, **resources: Any) -> dg.Definitions:
+    """The definitions of a profile on machines without models."""
+    return build_definitions(profile, {"machines": FakeMachines(), **resources}, "fake_method:build")

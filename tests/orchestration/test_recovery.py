@@ -115,8 +115,8 @@ def test_the_command_says_what_it_closed(instance: dg.DagsterInstance, capsys: p
         recover()
     out = capsys.readouterr().out
     assert "a genprm run is in progress here" in out
-    assert f"closed run {dead.run_id[:8]}: problems 0-of-2\n" in out
+    assert f"closed run {dead.run_id[:8]}: make_problems 0-of-2\n" in out
     assert statuses(instance, session) == ["STARTED"]
     recover()
-    assert capsys.readouterr().out.startswith(f"closed run {session.run_id[:8]}: problems\n")
+    assert capsys.readouterr().out.startswith(f"closed run {session.run_id[:8]}: make_problems\n")
     assert statuses(instance, session) == ["CANCELED"]

@@ -1,0 +1,33 @@
+"""Artifacts that Dagster may make by itself: those that use no engine. Off until the sensor is turned on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from assets.artifact import Artifact
+from assets.partitions import Pipeline
+
+CONDITION = dg.AutomationCondition.eager() | dg.AutomationCondition.code_version_changed()
+"""An input or a parameter has another version, or the code of the artifact has."""
+
+
+def with_automation(artifact: Artifact, pipeline: Pipeline) -> dg.AssetsDefinition:
+    """The asset of an artifact, with the condition if it is cheap."""
+    asset = artifact.define(pipeline)
+    if artifact.declared.uses_engine:
+        return asset
+    return asset.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=CONDITION))
+
+
+def automation_sensor(artifacts: Iterable[Artifact]) -> dg.AutomationConditionSensorDefinition:
+    """Launches what the conditions ask for, once a user has turned it on."""
+    cheap = [one.name for one in artifacts if not one.declared.uses_engine]
+    return dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.assets(*cheap),
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Makes labels, filtered and training sets, the leaderboard and the report by itself when what "
+        "they are made from changed. It generates nothing and trains nothing.",
+    )
