@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from genprm.answers.checker import AnswerChecker
@@ -14,14 +14,12 @@ from genprm.monte_carlo.stopping import Count, StopReason, stop_reason
 from genprm.records import Solution, StepScores
 from genprm.settings import MonteCarloSettings
 
-Rounds = Generator[list[Draw], Sequence[int], StopReason]
-"""Asks for batches that may be drawn together, is sent how many of each reached the answer, ends with a reason."""
-
 
 class StepEstimation:
-    """The scores of one solution while they are being made. It draws nothing itself: it says what to draw (`draws`,
-    None when all is done), and whoever draws it, be it with an engine or in a simulation, says what came of it
-    (`take`).
+    """The scores of one solution while they are being made.
+
+    It draws nothing itself: `next_draws` says which batches of rollouts are due, and whoever draws them (an engine,
+    a replay, a simulation) tells `record` what came of them.
 
     Steps go one after another, because the first with MC = 0 ends the work: all later scores are 0 without
     rollouts. The last step needs none: it is 1.0 or 0.0 by the solution's answer.
@@ -33,56 +31,66 @@ class StepEstimation:
         self._pass_at_1 = pass_at_1
         self._settings = settings
         self._most = rollouts_for(pass_at_1, settings)
-        self._reached: list[int] = []
-        self._drawn: list[int] = []
+        fixed = settings.estimator == "fixed"
+        self._ends = [self._most] if fixed else batch_ends(self._most)
+        """Rollouts per step after which its label is looked at."""
+        self._reached = [0] * steps
+        self._drawn = [0] * steps
+        self._looks = 0
+        """How often the step that is being drawn was looked at."""
         self.stopped: list[StopReason] = []
-        self._rounds = self._all_steps()
-        self.draws = next(self._rounds, None)
-        """Batches to be drawn next, all at once if one likes."""
+        self._skip_steps_without_rollouts()
 
-    def take(self, reached: Sequence[int]) -> None:
-        """How many rollouts of each of the `draws` reached the answer."""
-        try:
-            self.draws = self._rounds.send(reached)
-        except StopIteration:
-            self.draws = None
+    def next_draws(self) -> list[Draw]:
+        """The batches that are due, which may be drawn together; empty when the scores are complete.
 
-    def _all_steps(self) -> Generator[list[Draw], Sequence[int], None]:
-        for done in range(1, self._steps + 1):
-            self._reached.append(0)
-            self._drawn.append(0)
-            self.stopped.append((yield from self._step(done)))
+        A label compares a step with the one before, so sequential estimation draws on that one too, until both have
+        as many rollouts: the rarer draws are the ones that limit the comparison.
+        """
+        if len(self.stopped) == self._steps:
+            return []
+        done, wanted = len(self.stopped) + 1, self._ends[self._looks]
+        draws = [*draws_between(done, self._drawn[done - 1], wanted)]
+        if self._settings.estimator == "sequential" and done > 1:
+            draws += draws_between(done - 1, self._drawn[done - 2], wanted)
+        return draws
 
-    def _step(self, done: int) -> Rounds:
-        if done > 1 and self._reached[done - 2] == 0:
-            return "after_dead"
-        if done == self._steps:
-            return "last"
-        if self._settings.estimator == "fixed":
-            yield from self._draw([*draws_between(done, 0, self._most)])
-            return "all_drawn"
-        return (yield from self._until_decided(done))
+    def record(self, reached: Sequence[int]) -> None:
+        """How many rollouts reached the answer, for each of `next_draws`.
 
-    def _until_decided(self, done: int) -> Rounds:
-        """Batch after batch. The step before is drawn on as well, so that it has as many rollouts: a label compares
-        the two, and the rarer draws are the ones that limit it."""
-        dead_below = min(self._settings.sequential.dead_below, self._pass_at_1 / 2)
-        for end in batch_ends(self._most):
-            draws = [*draws_between(done, self._drawn[done - 1], end)]
-            if done > 1:
-                draws += draws_between(done - 1, self._drawn[done - 2], end)
-            yield from self._draw(draws)
-            before = self._count(done - 1) if done > 1 else self._pass_at_1
-            reason = stop_reason(self._count(done), before, self._most, dead_below, self._settings.sequential)
-            if reason is not None:
-                return reason
-        return "all_drawn"
-
-    def _draw(self, draws: list[Draw]) -> Generator[list[Draw], Sequence[int], None]:
-        reached = yield draws
-        for draw, count in zip(draws, reached, strict=True):
+        Raises:
+            ValueError: not one number for each of them.
+        """
+        for draw, count in zip(self.next_draws(), reached, strict=True):
             self._reached[draw.done - 1] += count
             self._drawn[draw.done - 1] += draw.count
+        self._looks += 1
+        reason = self._stop_reason()
+        if reason is not None:
+            self.stopped.append(reason)
+            self._looks = 0
+            self._skip_steps_without_rollouts()
+
+    def _stop_reason(self) -> StopReason | None:
+        """Why the step that is being drawn has enough rollouts; None while it has not."""
+        done = len(self.stopped) + 1
+        if self._settings.estimator == "sequential":
+            sequential = self._settings.sequential
+            before = self._count(done - 1) if done > 1 else self._pass_at_1
+            dead_below = min(sequential.dead_below, self._pass_at_1 / 2)
+            decided = stop_reason(self._count(done), before, self._most, dead_below, sequential)
+            if decided is not None:
+                return decided
+        return "all_drawn" if self._looks == len(self._ends) else None
+
+    def _skip_steps_without_rollouts(self) -> None:
+        while (done := len(self.stopped) + 1) <= self._steps:
+            if done > 1 and self._reached[done - 2] == 0:
+                self.stopped.append("after_dead")
+            elif done == self._steps:
+                self.stopped.append("last")
+            else:
+                return
 
     def _count(self, done: int) -> Count:
         return Count(self._reached[done - 1], self._drawn[done - 1])
@@ -96,7 +104,7 @@ class StepEstimation:
     def mc(self) -> list[float]:
         """MC(s_t, a_t) per step."""
         scores = [self._count(n + 1).share if drawn else 0.0 for n, drawn in enumerate(self._drawn)]
-        if self.stopped[-1] == "last":
+        if self.stopped[-1:] == ["last"]:
             scores[-1] = float(self._correct)
         return scores
 
@@ -118,14 +126,13 @@ async def score_steps(
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)
     outcomes = [""] * len(solution.steps)
     tokens = prompt_tokens = 0
-    while estimation.draws is not None:
-        draws = estimation.draws
+    while draws := estimation.next_draws():
         graded = await together(source.draw(draw) for draw in draws)
         for draw, batch in zip(draws, graded, strict=True):
             outcomes[draw.done - 1] += batch.outcomes
             tokens += batch.tokens
             prompt_tokens = max(prompt_tokens, batch.prompt_tokens)
-        estimation.take([batch.reached for batch in graded])
+        estimation.record([batch.reached for batch in graded])
     return StepScores(
         solution_id=solution.id,
         problem_id=solution.problem_id,

@@ -80,16 +80,16 @@ def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSe
         ValueError: more rollouts are asked for than were recorded.
     """
     estimation = StepEstimation(len(scores.mc), scores.mc[-1] > 0, scores.pass_at_1, settings)
-    while estimation.draws is not None:
-        dealt = [outcomes[draw.done - 1][draw.first : draw.first + draw.count] for draw in estimation.draws]
-        for draw, part in zip(estimation.draws, dealt, strict=True):
+    while draws := estimation.next_draws():
+        dealt = [outcomes[draw.done - 1][draw.first : draw.first + draw.count] for draw in draws]
+        for draw, part in zip(draws, dealt, strict=True):
             if len(part) < draw.count:
                 asked, there = draw.first + draw.count, len(outcomes[draw.done - 1])
                 raise ValueError(
                     f"solution {scores.solution_id!r}, step {draw.done - 1}: {asked} rollouts are asked for, "
                     f"{there} were recorded"
                 )
-        estimation.take([part.count("1") for part in dealt])
+        estimation.record([part.count("1") for part in dealt])
     return StepScores(
         scores.solution_id,
         scores.problem_id,

@@ -114,8 +114,8 @@ class Rollouts:
 def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSettings) -> StepScores:
     """The scores that the estimator makes of a solution, asking for as many rollouts as it likes."""
     estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
-    while estimation.draws is not None:
-        estimation.take([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in estimation.draws])
+    while draws := estimation.next_draws():
+        estimation.record([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in draws])
     return step_scores(solution.pass_at_1, estimation.mc, estimation.rollouts, estimation.stopped)
 
 

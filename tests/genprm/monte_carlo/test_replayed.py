@@ -37,12 +37,12 @@ def recorded(solution: KnownSolution, rng: np.random.Generator, name: str) -> St
     rollouts = Rollouts(solution, rollouts_for(solution.pass_at_1, SETTINGS), rng)
     estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, SETTINGS)
     outcomes = [""] * len(solution.shares)
-    while estimation.draws is not None:
-        for draw in estimation.draws:
+    while draws := estimation.next_draws():
+        for draw in draws:
             single = (rollouts.reached(draw.done - 1, n, 1) for n in range(draw.first, draw.first + draw.count))
             outcomes[draw.done - 1] += "".join(map(str, single))
-        reached = [outcomes[d.done - 1][d.first : d.first + d.count].count("1") for d in estimation.draws]
-        estimation.take(reached)
+        reached = [outcomes[d.done - 1][d.first : d.first + d.count].count("1") for d in draws]
+        estimation.record(reached)
     made = StepScores(name, "p", solution.pass_at_1, estimation.mc, estimation.rollouts, 0)
     return dataclasses.replace(made, outcomes=outcomes)
 
