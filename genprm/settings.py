@@ -135,22 +135,30 @@ class MonteCarloSettings(Section):
         return self
 
 
-Estimator = Literal["ratio", "difference", "hard", "changepoint"]
+def _known_estimator(name: str) -> str:
+    from genprm.labels.estimators import ESTIMATORS
+
+    ESTIMATORS.get(name)
+    return name
 
 
 class LabelVariant(Section):
     """An estimator of step labels and its threshold (paper 4.2 and table 3; `changepoint` is ours)."""
 
-    estimator: Estimator = "ratio"
+    estimator: Annotated[str, AfterValidator(_known_estimator)] = "ratio"
+    """One of `genprm.labels.estimators.ESTIMATORS`: ratio, difference, hard, changepoint, or another package's."""
     epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
-    """Label 1 iff progress >= epsilon; `hard` ignores it (label 1 iff MC > 0). Progress of `changepoint` is the
-    probability that no step so far is wrong; its epsilon is 0.5 when none is given."""
+    """Label 1 iff progress >= epsilon, where the estimator has a threshold; when none is given, the estimator's
+    own."""
 
     @model_validator(mode="before")
     @classmethod
-    def _even_odds(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("estimator") == "changepoint":
-            return {"epsilon": 0.5, **values}
+    def _default_of_the_estimator(cls, values: Any) -> Any:
+        from genprm.labels.estimators import ESTIMATORS
+
+        if isinstance(values, dict) and values.get("estimator") in ESTIMATORS:
+            default = ESTIMATORS.get(values["estimator"]).default_epsilon
+            return values if default is None else {"epsilon": default, **values}
         return values
 
 

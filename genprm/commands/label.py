@@ -18,7 +18,9 @@ def label(
             help='JSON lines {"id", "pass_at_1", "mc": [per step]}, for changepoint "rollouts" too; - is stdin.'
         ),
     ],
-    estimator: Annotated[str, typer.Option(help="ratio, difference, hard or changepoint.")] = "ratio",
+    estimator: Annotated[
+        str, typer.Option(help="ratio, difference, hard, changepoint, or one that another package adds.")
+    ] = "ratio",
     epsilon: Annotated[
         float | None,
         typer.Option(
@@ -45,18 +47,19 @@ def label(
 
 
 def _variant(estimator: str, epsilon: float | None) -> LabelVariant:
-    from typing import get_args
-
     from pydantic import ValidationError
 
     from genprm.data_sets.rows import InputError
-    from genprm.settings import Estimator, LabelVariant
+    from genprm.labels.estimators import ESTIMATORS
+    from genprm.settings import LabelVariant
 
-    if estimator not in get_args(Estimator):
-        raise InputError(f"--estimator is {estimator!r}, allowed: {', '.join(get_args(Estimator))}")
-    if estimator == "difference" and epsilon is None:
+    try:
+        known = ESTIMATORS.get(estimator)
+    except ValueError as error:
+        raise InputError(f"--{error}") from None
+    if known.has_threshold and known.default_epsilon is None and epsilon is None:
         raise InputError(
-            "--epsilon is not given, allowed for difference: a number from -1 (the paper's: -0.1 to -0.5)"
+            f"--epsilon is not given, allowed for {estimator}: a number from -1 (the paper's: -0.1 to -0.5)"
         )
     try:
         given = {} if epsilon is None else {"epsilon": epsilon}

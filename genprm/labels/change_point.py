@@ -15,6 +15,9 @@ from functools import cache
 
 import numpy as np
 
+from genprm.labels.estimators import LabelEstimator
+from genprm.records import StepScores
+
 ERROR = 0.5
 """Prior probability that a solution has a wrong step; any step is as likely to be the first."""
 START_ABOVE, START_SPREAD = 0.5, 1.2
@@ -100,3 +103,18 @@ def error_free(pass_at_1: float, mc: Sequence[float], rollouts: Sequence[int]) -
 
 def _inside(share: float) -> float:
     return min(max(share, 0.01), 0.99)
+
+
+class ChangePoint(LabelEstimator):
+    """The probability that no step up to and including t is wrong, in [0, 1]."""
+
+    name = "changepoint"
+    default_epsilon = 0.5
+    reads_rollouts = True
+
+    def progress(self, scores: StepScores) -> list[float]:
+        """`error_free` of the scores."""
+        return error_free(scores.pass_at_1, scores.mc, scores.rollouts)
+
+
+CHANGE_POINT = ChangePoint()

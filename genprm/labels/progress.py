@@ -1,18 +1,15 @@
-"""From Monte-Carlo scores to a label for every step: relative progress estimation (paper 4.2, table 3), and the
-first wrong step as a change point (ours)."""
+"""From Monte-Carlo scores to a label for every step (paper 4.2, table 3)."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from genprm.data_sets.rows import counts_field, id_field, json_rows, share_field, shares_field
-from genprm.labels.change_point import error_free
+from genprm.labels.estimators import ESTIMATORS
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
-
-ROUNDING = 1e-9
-"""Scores are shares of rollouts written as binary fractions: 0.7 - 0.8 must still count as -0.1."""
 
 
 def zero_from_first_zero(mc: Sequence[float]) -> list[float]:
@@ -29,37 +26,8 @@ def zero_from_first_zero(mc: Sequence[float]) -> list[float]:
     return result
 
 
-def _ratio(before: float, after: float) -> float:
-    """MC after the step over MC before it; 0/0 is 0.
-
-    A positive score from a state scored 0 can only be the first step's, where Pass@1 missed every answer. There
-    the ratio has no value; the step has lost nothing, so its progress is 1.
-    """
-    if before > 0:
-        return after / before
-    return 1.0 if after > 0 else 0.0
-
-
-def step_progress(scores: StepScores, variant: LabelVariant) -> list[float]:
-    """Progress P_t of every step, after zero propagation.
-
-    ratio: MC(s_t, a_t) / MC(s_t), in [0, inf); difference: MC(s_t, a_t) - MC(s_t), in [-1, 1]; hard: MC(s_t, a_t)
-    itself; changepoint: the probability that no step up to and including t is wrong, in [0, 1]. MC(s_1) is Pass@1
-    of the generation phase, MC(s_t) is the score of the step before.
-    """
-    after = zero_from_first_zero(scores.mc)
-    before = [scores.pass_at_1, *after[:-1]]
-    if variant.estimator == "changepoint":
-        return error_free(scores.pass_at_1, after, scores.rollouts)
-    if variant.estimator == "ratio":
-        return [_ratio(b, a) for b, a in zip(before, after, strict=True)]
-    if variant.estimator == "difference":
-        return [a - b for b, a in zip(before, after, strict=True)]
-    return after
-
-
 def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
-    """Labels of one solution: 1 iff progress reaches epsilon (hard: iff MC > 0).
+    """Labels of one solution: 1 where the estimator finds enough progress.
 
     From the first step with MC = 0 on every label is 0 under every estimator (the paper's first erroneous step).
     Before it a 0 may be followed by a 1: labels are not monotone.
@@ -69,12 +37,13 @@ def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
     """
     if not scores.mc:
         raise ValueError(f"solution {scores.solution_id!r} has no step scores")
-    progress = step_progress(scores, variant)
-    alive = [score > 0 for score in zero_from_first_zero(scores.mc)]
-    if variant.estimator == "hard":
-        labels = [int(a) for a in alive]
-    else:
-        labels = [int(a and p >= variant.epsilon - ROUNDING) for a, p in zip(alive, progress, strict=True)]
+    estimator = ESTIMATORS.get(variant.estimator)
+    propagated = dataclasses.replace(scores, mc=zero_from_first_zero(scores.mc))
+    progress = estimator.progress(propagated)
+    labels = [
+        estimator.label(made, variant.epsilon) if score > 0 else 0
+        for made, score in zip(progress, propagated.mc, strict=True)
+    ]
     return StepLabels(
         solution_id=scores.solution_id,
         estimator=variant.estimator,
@@ -110,8 +79,9 @@ def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
 
 
 def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "input") -> list[StepLabels]:
-    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`). The estimator
-    changepoint needs `"rollouts": [per step]` too: how many are behind each score.
+    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`).
+
+    Estimators that read rollouts need `"rollouts": [per step]` too: how many are behind each score.
 
     Raises:
         InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
@@ -121,7 +91,7 @@ def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "inpu
 
 def _scores(row: dict[str, Any], where: str, variant: LabelVariant) -> StepScores:
     mc = shares_field(row, "mc", where)
-    counted = variant.estimator == "changepoint"
+    counted = ESTIMATORS.get(variant.estimator).reads_rollouts
     return StepScores(
         solution_id=id_field(row, where),
         problem_id="",

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from genprm.evaluation.metrics import Judged, f1_difference, score, single_paths, voted
 from genprm.intervals import Difference
+from genprm.labels.estimators import ESTIMATORS
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
 from genprm.records import Prediction
@@ -164,12 +165,12 @@ def _label_contrasts(lineup: Lineup, full: Model) -> Iterable[Contrast]:
 
 
 def label_setting(variant: LabelVariant) -> tuple[str, float]:
-    """How the paper names a label setting: estimator and threshold; that of hard labels is always 0.
+    """How the paper names a label setting: estimator and threshold; that of an estimator without one is 0.
 
     >>> label_setting(LabelVariant(estimator="hard", epsilon=0.8))
     ('hard', 0.0)
     """
-    return variant.estimator, 0.0 if variant.estimator == "hard" else variant.epsilon
+    return variant.estimator, ESTIMATORS.get(variant.estimator).threshold(variant.epsilon)
 
 
 def judging_claims(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction]]) -> list[Claim]:

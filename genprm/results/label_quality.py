@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from genprm.consensus import count_reasons
 from genprm.intervals import paired_difference
+from genprm.labels.estimators import ESTIMATORS
 from genprm.labels.progress import found_errors
 from genprm.lineup import Lineup
 from genprm.miniature.world.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Solution, StepLabels
 from genprm.results.claims import Claim, Side, claim
 from genprm.results.measures import Measure, Metric, Table, Unit, percentage
-from genprm.settings import MAIN_VARIANT
+from genprm.settings import MAIN_VARIANT, LabelVariant
 from genprm.store import TableStore
 
 
@@ -93,12 +94,17 @@ def label_hits(
     ]
 
 
+def _has_threshold(variant: LabelVariant) -> bool:
+    return ESTIMATORS.get(variant.estimator).has_threshold
+
+
 def label_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
-    """How much more often the labels of the main variant find the first wrong step than hard labels do."""
+    """How much more often the labels of the main variant find the first wrong step than hard labels do, and others
+    that have no threshold."""
     labels, resamples = lineup.profile.labels, lineup.profile.evaluation.bootstrap
     found = []
     for name, other in labels.variants.items():
-        if other.estimator == "hard" and labels.estimator != "hard":
+        if _has_threshold(labels) and not _has_threshold(other):
             ours, theirs = (store.read(LabelHit, "label_hits", one) for one in (MAIN_VARIANT, name))
             if ours:
                 found.append(compare_hits((MAIN_VARIANT, ours), (name, theirs), resamples))

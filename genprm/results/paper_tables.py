@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from genprm.labels.estimators import ESTIMATORS
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
 from genprm.records import Prediction
@@ -152,7 +153,7 @@ def _ways(votes: int) -> tuple[int, ...]:
 
 
 def _setting_name(estimator: str, epsilon: float) -> str:
-    return "MC > 0" if estimator == "hard" else f"{estimator} >= {epsilon:g}"
+    return ESTIMATORS.get(estimator).rule(epsilon)
 
 
 def _paper(table: Table, metric: Metric, value: float) -> Measure:

@@ -65,7 +65,10 @@ def test_overrides_apply_in_order_and_the_command_line_wins(monkeypatch: pytest.
     [
         ("labels.epsilom=1", "labels.epsilom: unknown key, value 1 (allowed: estimator, epsilon, variants)"),
         ("labels.epsilon=much", "labels.epsilon: Input should be a valid number"),
-        ("labels.estimator=rpe", "'ratio', 'difference', 'hard' or 'changepoint'"),
+        (
+            "labels.estimator=rpe",
+            "labels.estimator: estimator is 'rpe', allowed: ratio, difference, hard, changepoint",
+        ),
         ("solutions.sampling.top_p=2", "solutions.sampling.top_p: Input should be less than or equal to 1, got 2"),
         ("problems.shards=100", "problems.shards: Input should be less than or equal to 64, got 100"),
         ("training.variants=[soft]", "training.variants names ['soft'], labels has ['main', 'hard']"),

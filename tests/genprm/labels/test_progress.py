@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genprm.data_sets.rows import InputError
 from genprm.labels.progress import label_json, label_lines, label_steps, zero_from_first_zero
 from genprm.records import StepLabels, StepScores
-from genprm.settings import Estimator, LabelVariant
+from genprm.settings import LabelVariant
 
 TABLE_3 = [
     LabelVariant(estimator="hard", epsilon=0.0),
@@ -22,7 +22,7 @@ TABLE_3 = [
 ]
 
 
-def labelled(pass_at_1: float, mc: list[float], estimator: Estimator = "ratio", epsilon: float = 0.8) -> StepLabels:
+def labelled(pass_at_1: float, mc: list[float], estimator: str = "ratio", epsilon: float = 0.8) -> StepLabels:
     scores = StepScores("s", "p", pass_at_1, mc, [0] * len(mc), 0)
     return label_steps(scores, LabelVariant(estimator=estimator, epsilon=epsilon))
 
@@ -81,7 +81,7 @@ def test_the_eight_settings_of_table_3(variant: LabelVariant, labels: list[int])
     ],
 )
 def test_the_threshold_itself_counts(
-    pass_at_1: float, mc: float, estimator: Estimator, epsilon: float, label: int
+    pass_at_1: float, mc: float, estimator: str, epsilon: float, label: int
 ) -> None:
     assert labelled(pass_at_1, [mc], estimator, epsilon).labels == [label]
 

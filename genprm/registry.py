@@ -1,0 +1,56 @@
+"""Things of one kind by name: those of this package, and those that other packages add.
+
+A package adds one by an entry point: its name, and where it is (`module:attribute`). It is imported when it is
+asked for by that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The things of one kind. `group` is the group of entry points; `built_in` maps names to `module:attribute`.
+
+    >>> shapes: Registry[type] = Registry("shape", "example.shapes", {"path": "pathlib:PurePosixPath"})
+    >>> shapes.get("path").__name__
+    'PurePosixPath'
+    >>> shapes.get("cube")
+    Traceback (most recent call last):
+    ValueError: shape is 'cube', allowed: path (others can be added as entry points of the group 'example.shapes')
+    """
+
+    def __init__(self, kind: str, group: str, built_in: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._group = group
+        self._built_in = {name: EntryPoint(name, place, group) for name, place in built_in.items()}
+
+    def names(self) -> list[str]:
+        """Those of this package, then the others in alphabetical order."""
+        return [*self._built_in, *sorted(self._others())]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built_in or name in self._others()
+
+    def get(self, name: str) -> T:
+        """The thing called `name`.
+
+        Raises:
+            ValueError: there is none; the message says which there are.
+        """
+        # Looking through all installed packages takes milliseconds, so this package's own things come first.
+        point = self._built_in.get(name) or self._others().get(name)
+        if point is None:
+            raise ValueError(
+                f"{self._kind} is {name!r}, allowed: {', '.join(self.names())} "
+                f"(others can be added as entry points of the group {self._group!r})"
+            )
+        return cast(T, point.load())
+
+    def _others(self) -> dict[str, EntryPoint]:
+        found = {point.name: point for point in entry_points(group=self._group)}
+        return {name: point for name, point in found.items() if name not in self._built_in}
