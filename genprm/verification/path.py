@@ -8,13 +8,15 @@ forced verdict, and in adaptive mode what follows a verdict that is not sure.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Protocol
 
-from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.engines.chat import before_turn
 from genprm.modes import Mode
-from genprm.records import Message, StepVerification
-from genprm.sandbox.base import Sandbox, Session
+from genprm.records import Message, StepVerification, Verification
+from genprm.sandbox.base import Execution, Sandbox, SandboxError
 from genprm.seeds import derived_seed
 from genprm.settings import VerifierSettings
 from genprm.verification.conversation import (
@@ -26,52 +28,121 @@ from genprm.verification.conversation import (
     Verdict,
     analyze_prefill,
     closed_analysis,
+    conversation_messages,
     output_block,
     parse_turn,
     pending_code,
     verdict_start,
     verify_prefill,
 )
+from genprm.verification.interpreter import Interpreter
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 
 
+class Means(Protocol):
+    """What a path judges with; a `Verifier` is one."""
+
+    engine: Engine
+    sandbox: Sandbox | None
+    settings: VerifierSettings
+
+    def note_spellings(self, tokens: Iterable[str]) -> None:
+        """Tokens that stood for Yes or No where a verdict was due."""
+
+
 class VerificationPath:
-    """What lasts from step to step of one path: the interpreter and what is known of the model's reading.
+    """One conversation in which a solution is judged, step by step, as far as one likes.
+
+    `judge` judges the next step, `fork` gives another path that goes on from here: a search judges each step once,
+    however many solutions begin with it. What a path says depends on the problem and the steps, on mode, case and
+    number of the path, and on nothing else: a fork judges as a path does that was given all steps from the start.
 
     `prompt_tokens` counts each token of the conversation that the model did not write once, as a prefix cache
-    would, but for the few that follow a verdict which adaptive mode put aside; `context` is the number of tokens
-    read or written when the last request ended. `spellings` are the tokens that stood for Yes or No.
+    would, but for the few that follow a verdict which adaptive mode put aside. A fork has counted what came before.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        sandbox: Sandbox | None,
-        settings: VerifierSettings,
-        case_id: str,
-        path: int,
-        mode: Mode,
-    ) -> None:
-        self.settings = settings
+    def __init__(self, means: Means, case_id: str, problem: str, mode: Mode, path: int) -> None:
+        self.settings = means.settings
         self.mode = mode
+        self.judged: list[StepVerification] = []
+        """The steps judged so far."""
         self.prompt_tokens = 0
-        self.spellings: set[str] = set()
-        self._engine = engine
-        self._sandbox = sandbox
+        self._means = means
         self._case_id = case_id
+        self._problem = problem
         self._path = path
+        self._steps: list[str] = []
+        self._spellings: set[str] = set()
+        # Tokens read or written when the last request ended.
         self._context = 0
-        self._session: Session | None = None
+        self._interpreter = Interpreter(means.sandbox)
 
-    async def judge(self, messages: Sequence[Message], index: int) -> StepVerification:
-        """Judge the step that the last message shows; `index` is its 0-based number."""
-        return await _Turn(self, messages, index).judge()
+    @property
+    def rewards(self) -> list[float]:
+        """Reward per judged step, each in [0, 1]."""
+        return [step.reward for step in self.judged]
+
+    async def judge(self, step: str) -> StepVerification:
+        """Judge the next step of the solution. One step at a time: wait for it before the next `judge` or `fork`.
+
+        Raises:
+            EngineError, SandboxError: as raised by engine and sandbox, with case, path and step named.
+        """
+        index = len(self.judged)
+        where = f"case {self._case_id!r}, path {self._path}, step {index}"
+        steps, turns = [*self._steps, step], [one.text for one in self.judged]
+        messages = conversation_messages(self.settings.format, self._problem, steps, turns, self.mode)
+        try:
+            verification = await _Turn(self, messages, index).judge()
+        except EngineError as error:
+            raise EngineError(f"{where}: {error}") from error
+        except SandboxError as error:
+            raise SandboxError(f"{where}: {error}") from error
+        finally:
+            self._means.note_spellings(self._spellings)
+        self._steps.append(step)
+        self.judged.append(verification)
+        return verification
+
+    def fork(self) -> VerificationPath:
+        """Another path with the same steps judged, which goes on by itself."""
+        other = VerificationPath(self._means, self._case_id, self._problem, self.mode, self._path)
+        other.judged, other._steps = list(self.judged), list(self._steps)
+        other.prompt_tokens, other._context = self.prompt_tokens, self._context
+        other._spellings = set(self._spellings)
+        other._interpreter = self._interpreter.fork()
+        return other
+
+    def verification(self) -> Verification:
+        """The steps judged so far, as a record."""
+        return Verification(
+            id=self._case_id,
+            path=self._path,
+            mode=self.mode.value,
+            steps=list(self.judged),
+            prompt_tokens=self.prompt_tokens,
+            tokens=sum(step.tokens for step in self.judged),
+            provenance=self._means.engine.provenance,
+            spellings=sorted(self._spellings),
+        )
+
+    async def close(self) -> None:
+        """Close the interpreter, if one was opened."""
+        await self._interpreter.close()
+
+    async def __aenter__(self) -> VerificationPath:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     def prompt(self, messages: Sequence[Message], opening: str) -> str:
         """The conversation up to the assistant turn that is to begin with `opening`."""
         if not self.settings.format.assistant_header:
-            return self._engine.render(messages)
-        return before_turn(self._engine, messages, opening)
+            return self._means.engine.render(messages)
+        return before_turn(self._means.engine, messages, opening)
 
     async def complete(
         self, prompt: str, index: int, stage: str, max_tokens: int, stop: tuple[str, ...]
@@ -93,24 +164,15 @@ class VerificationPath:
         return await self._request(prompt, Sampling(max_tokens=1, temperature=0.0, logprobs=VERDICT_LOGPROBS))
 
     async def _request(self, prompt: str, sampling: Sampling) -> Completion:
-        (completion,) = await self._engine.complete(prompt, sampling)
+        (completion,) = await self._means.engine.complete(prompt, sampling)
         self.prompt_tokens += max(0, completion.prompt_tokens - self._context)
         self._context = completion.prompt_tokens + completion.tokens
-        self.spellings |= {token for top in completion.top_logprobs for token in top if verdict_word(token)}
+        self._spellings |= {token for top in completion.top_logprobs for token in top if verdict_word(token)}
         return completion
 
-    async def run(self, code: str) -> tuple[str, str]:
-        """Run a block in this path's interpreter: (status, output)."""
-        if self._session is None:
-            assert self._sandbox is not None
-            self._session = self._sandbox.session()
-        execution = await self._session.run(code)
-        return execution.status, execution.output
-
-    async def close(self) -> None:
-        """Close the interpreter, if one was opened."""
-        if self._session is not None:
-            await self._session.close()
+    async def run(self, code: str) -> Execution:
+        """Run a block in this path's interpreter."""
+        return await self._interpreter.run(code)
 
 
 class _Budget:
@@ -166,14 +228,14 @@ class _Turn:
     async def judge(self) -> StepVerification:
         """Write the turn up to its verdict and read that; where there is none, ask for it once and stop."""
         if self._path.mode is Mode.ADAPTIVE:
-            reward, verdict = await self._as_far_as_needed()
+            reward, verdict = await self.judge_adaptively()
         else:
-            reward, verdict = await self._read() if await self._written() else NO_VERDICT
+            reward, verdict = await self.read_verdict() if await self.write_turn() else NO_VERDICT
         fallback = self._analysis + VERDICT_LEAD
         forced = verdict == "none" and self._text != fallback
         if forced:
             self._text = fallback
-            reward, verdict = await self._read()
+            reward, verdict = await self.read_verdict()
         self._text += ("" if verdict == "none" else verdict) + VERDICT_TAIL
         parsed = parse_turn(self._text)
         return StepVerification(
@@ -188,28 +250,29 @@ class _Turn:
             tokens=self._tokens,
         )
 
-    async def _as_far_as_needed(self) -> tuple[float, Verdict]:
+    async def judge_adaptively(self) -> tuple[float, Verdict]:
         """The verdict asked for directly, behind an analysis and behind code: the first that is sure, or the last.
 
         What the model wrote for one of them stays for the next, so that a step costs no more than in full mode and
         the verdicts on the way.
         """
         tau = self._path.settings.tau
-        reward, verdict = await self._read()
+        reward, verdict = await self.read_verdict()
         if not is_decided(reward, tau):
-            reward, verdict = await self._read() if await self._analysed() else NO_VERDICT
+            reward, verdict = await self.read_verdict() if await self.write_analysis() else NO_VERDICT
         if not is_decided(reward, tau):
-            reward, verdict = await self._read() if await self._verified() else NO_VERDICT
+            reward, verdict = await self.read_verdict() if await self.write_code() else NO_VERDICT
         return reward, verdict
 
-    async def _written(self) -> bool:
-        """Whether the text has come to where the verdict is due."""
+    async def write_turn(self) -> bool:
+        """Write analysis and code, as the mode has them; whether the text has come to where the verdict is due."""
         mode = self._path.mode
-        if mode.analysis and not await self._analysed():
+        if mode.analysis and not await self.write_analysis():
             return False
-        return not mode.code or await self._verified()
+        return not mode.code or await self.write_code()
 
-    async def _analysed(self) -> bool:
+    async def write_analysis(self) -> bool:
+        """Write the analysis; whether the model closed it."""
         self._text = analyze_prefill(self._path.settings.format, self._index + 1)
         try:
             await self._continue((ANALYZE_CLOSE,))
@@ -221,15 +284,16 @@ class _Turn:
             self._text += VERDICT_LEAD
         return closed
 
-    async def _verified(self) -> bool:
+    async def write_code(self) -> bool:
+        """Write and run code behind the analysis; whether the text has come to where the verdict is due."""
         self._text = self._analysis
         self._put_in(verify_prefill(self._path.settings.format))
         try:
-            return await self._verify()
+            return await self._write_blocks()
         except ContextFull:
             return False
 
-    async def _verify(self) -> bool:
+    async def _write_blocks(self) -> bool:
         executed = self._path.mode.runs
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
         while self._budget.left() > 0:
@@ -241,9 +305,9 @@ class _Turn:
                 continue
             if len(self._executions) == self._path.settings.rounds:
                 return False
-            status, output = await self._path.run(code)
-            self._executions.append(status)
-            self._put_in(output_block(output))
+            execution = await self._path.run(code)
+            self._executions.append(execution.status)
+            self._put_in(output_block(execution.output))
         return False
 
     async def _continue(self, stop: tuple[str, ...]) -> Completion:
@@ -266,7 +330,8 @@ class _Turn:
         self._text = self._text[:at]
         return at is not None
 
-    async def _read(self) -> tuple[float, Verdict]:
+    async def read_verdict(self) -> tuple[float, Verdict]:
+        """Reward and verdict at the end of the text."""
         try:
             completion = await self._path.next_token(self._prompt + self._text)
         except ContextFull:

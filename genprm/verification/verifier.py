@@ -1,7 +1,8 @@
 """Judging solutions with one model and one sandbox (paper 4.2, 4.3), as the rationale model and GenPRM do alike.
 
 One path over a solution is a plain coroutine: run as many as you like at once, the engine batches what is in flight
-and code runs in the sandbox meanwhile.
+and code runs in the sandbox meanwhile. A solution that is still being written is judged step by step, on a path
+that `Verifier.start` gives and that can be forked.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from weakref import WeakKeyDictionary
 
-from genprm.engines.base import Engine, EngineError
+from genprm.engines.base import Engine
 from genprm.modes import Mode
-from genprm.records import StepVerification, Verification
-from genprm.sandbox.base import Sandbox, SandboxError
+from genprm.records import Verification
+from genprm.sandbox.base import Sandbox
 from genprm.settings import LIVE_PATHS, VerifierSettings
-from genprm.verification.conversation import conversation_messages
 from genprm.verification.path import VerificationPath
 from genprm.verification.rewards import VERDICT_LOGPROBS, WORDS, Reading, verdict_word
 
@@ -59,7 +59,8 @@ class Verifier:
         spellings = {word: sorted(found) for word, found in self._spellings.items()}
         return Reading(self.engine.provenance, VERDICT_LOGPROBS, spellings)
 
-    def _note_spellings(self, tokens: Iterable[str]) -> None:
+    def note_spellings(self, tokens: Iterable[str]) -> None:
+        """Tokens that stood for Yes or No where a verdict was due (`reading`)."""
         for token in tokens:
             if (word := verdict_word(token)) is not None:
                 self._spellings[word].add(token)
@@ -67,6 +68,19 @@ class Verifier:
     def _place(self) -> asyncio.Semaphore:
         """A place among the live paths; a semaphore belongs to one event loop."""
         return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.live_paths))
+
+    def start(self, case_id: str, problem: str, mode: Mode, path: int = 0) -> VerificationPath:
+        """A verification path that has judged no step yet; the caller closes it (`async with`).
+
+        `case_id` and `path` decide its samples. `live_paths` does not bound these paths, whose end nobody knows:
+        engine and sandbox do, as they bound requests and processes.
+
+        Raises:
+            ValueError: a mode that runs code without a sandbox.
+        """
+        if mode.runs and self.sandbox is None:
+            raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
+        return VerificationPath(self, case_id, problem, mode, path)
 
     async def verify(
         self,
@@ -90,37 +104,10 @@ class Verifier:
         mode = Mode(mode)
         if not steps:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
-        if mode.runs and self.sandbox is None:
-            raise ValueError(f"case {case_id!r}: mode {mode!r} runs code and needs a sandbox, got none")
-        async with self._place():
-            return await self._judged(case_id, problem, steps, mode, path, go_on)
-
-    async def _judged(
-        self, case_id: str, problem: str, steps: Sequence[str], mode: Mode, path: int, go_on: GoOn
-    ) -> Verification:
-        walk = VerificationPath(self.engine, self.sandbox, self.settings, case_id, path, mode)
-        judged: list[StepVerification] = []
-        try:
-            for index in range(len(steps)):
-                if judged and not await go_on([step.reward for step in judged]):
+        conversation = self.start(case_id, problem, mode, path)
+        async with self._place(), conversation:
+            for step in steps:
+                if conversation.judged and not await go_on(conversation.rewards):
                     break
-                history = [step.text for step in judged]
-                messages = conversation_messages(self.settings.format, problem, steps[: index + 1], history, mode)
-                judged.append(await walk.judge(messages, index))
-        except EngineError as error:
-            raise EngineError(f"case {case_id!r}, path {path}, step {len(judged)}: {error}") from error
-        except SandboxError as error:
-            raise SandboxError(f"case {case_id!r}, path {path}, step {len(judged)}: {error}") from error
-        finally:
-            self._note_spellings(walk.spellings)
-            await walk.close()
-        return Verification(
-            id=case_id,
-            path=path,
-            mode=mode.value,
-            steps=judged,
-            prompt_tokens=walk.prompt_tokens,
-            tokens=sum(step.tokens for step in judged),
-            provenance=self.engine.provenance,
-            spellings=sorted(walk.spellings),
-        )
+                await conversation.judge(step)
+        return conversation.verification()

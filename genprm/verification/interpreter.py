@@ -1,0 +1,58 @@
+"""The code of one verification path: names last from block to block, and go over to a fork of the path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genprm.sandbox.base import Execution, Sandbox, Session
+
+_FINISHED = ("ok", "error", "exit")
+
+
+class Interpreter:
+    """A session of the sandbox, opened when the first block is run.
+
+    A process cannot be copied, so a fork opens a session of its own and runs the blocks of before again: those that
+    ran to their end, as a session does whose process is gone. Where one of them now ends or prints otherwise (it
+    read a clock, say), the fork's blocks run without names.
+    """
+
+    def __init__(self, sandbox: Sandbox | None, before: Sequence[tuple[str, Execution]] = ()) -> None:
+        self._sandbox = sandbox
+        self._blocks = list(before)
+        self._session: Session | None = None
+
+    async def run(self, code: str) -> Execution:
+        """Run one block.
+
+        Raises:
+            SandboxError: as raised by the session.
+        """
+        if self._session is None:
+            self._session = await self._open()
+        execution = await self._session.run(code)
+        if execution.state == "lost" or execution.status == "protocol_violation":
+            self._blocks.clear()
+        if execution.status in _FINISHED:
+            self._blocks.append((code, execution))
+        return execution
+
+    async def _open(self) -> Session:
+        assert self._sandbox is not None
+        session = self._sandbox.session()
+        for code, before in self._blocks:
+            again = await session.run(code)
+            if (again.status, again.output) != (before.status, before.output):
+                await session.close()
+                self._blocks.clear()
+                return self._sandbox.session()
+        return session
+
+    def fork(self) -> Interpreter:
+        """Another one with the same names."""
+        return Interpreter(self._sandbox, self._blocks)
+
+    async def close(self) -> None:
+        """Close the session, if one was opened."""
+        if self._session is not None:
+            await self._session.close()
