@@ -39,7 +39,6 @@ Verdict = Literal["Yes", "No", "none"]
 ANALYZE_OPEN = "<analyze>\n"
 ANALYZE_CLOSE = "</analyze>"
 VERIFY_OPEN = "<verify>\n"
-VERIFY_CLOSE = "</verify>"
 OUTPUT_CLOSE = "</output>"
 CODE_OPEN = "```python\n"
 CODE_CLOSE = "\n```\n"
@@ -56,14 +55,6 @@ _VERIFY_PARTS = re.compile(
 )
 _BOXED = re.compile(r"\\boxed\{\s*(Yes|No)\s*\}")
 _OUTPUT_FENCE = re.compile(r"^```", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRound:
-    """One block of code and what running it printed."""
-
-    code: str
-    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +130,6 @@ def closed_analysis(text: str) -> str:
     body, closed, _ = text.partition(ANALYZE_CLOSE)
     separator = "" if closed or body.endswith("\n") else "\n"
     return f"{body}{separator}{ANALYZE_CLOSE}\n"
-
-
-def compose_turn(
-    settings: TurnFormat, number: int, analysis: str, rounds: Sequence[CodeRound], verdict: Verdict
-) -> str:
-    """A finished turn in full mode from its parts: the inverse of `parse_turn`.
-
-    `number` is the 1-based number of the step. Without rounds there is no verify block.
-    """
-    text = f"{analyze_prefill(settings, number)}{analysis}\n{ANALYZE_CLOSE}\n"
-    if rounds:
-        blocks = [f"{CODE_OPEN}{part.code}{CODE_CLOSE}{output_block(part.output)}" for part in rounds]
-        text += f"{VERIFY_OPEN}{settings.verify_lead}{''.join(blocks)}{VERIFY_CLOSE}\n"
-    return text + verdict_block(verdict)
-
-
-def verdict_block(verdict: Verdict) -> str:
-    """The output block. Without a verdict the box is empty."""
-    return f"{VERDICT_LEAD}{'' if verdict == 'none' else verdict}{VERDICT_TAIL}"
 
 
 @dataclass(frozen=True, slots=True)

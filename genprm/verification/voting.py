@@ -1,4 +1,4 @@
-"""Maj@N and Pass@1: what N verification paths over one solution add up to (paper 4.3)."""
+"""Maj@N: what N verification paths over one solution add up to (paper 4.3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from genprm.event_loops import together
 from genprm.modes import Mode
@@ -15,14 +14,6 @@ from genprm.records import NO_ERROR, Verification, VoteReading
 from genprm.seeds import case_id
 from genprm.verification.rewards import THRESHOLD, Reading, first_error, rewards
 from genprm.verification.verifier import Verifier, every_step
-
-
-class PassAt1(NamedTuple):
-    """A metric over single paths: its mean, its sample standard deviation (0 for one path) and each value."""
-
-    mean: float
-    spread: float
-    values: list[float]
 
 
 def majority_rewards(paths: Sequence[Sequence[float]]) -> list[float]:
@@ -77,29 +68,6 @@ def executions(paths: Sequence[Verification]) -> int:
 def majority_first_error(paths: Sequence[Sequence[float]], threshold: float = 0.5) -> int:
     """Maj@N's prediction: 0-based index of the first step whose mean reward is below `threshold`, else -1."""
     return first_error(majority_rewards(paths), threshold)
-
-
-def pass_at_1(
-    cases: Sequence[Sequence[Sequence[float]]],
-    metric: Callable[[list[int]], float],
-    threshold: float = 0.5,
-) -> PassAt1:
-    """Pass@1: the metric of each single path (eq. 6 with N = 1), averaged over the N paths that were drawn.
-
-    Args:
-        cases: for every case its N paths, for every path its reward per step.
-        metric: from one prediction per case (0-based first error, -1 for none), in order, to a number.
-        threshold: a step is wrong when its reward is below this.
-
-    Raises:
-        ValueError: no cases, or cases that differ in the number of paths.
-    """
-    counts = {len(paths) for paths in cases}
-    if len(counts) != 1 or 0 in counts:
-        raise ValueError(f"every case needs the same number of paths, at least one; got {sorted(counts)}")
-    (count,) = counts
-    values = [metric([first_error(paths[i], threshold) for paths in cases]) for i in range(count)]
-    return PassAt1(statistics.fmean(values), statistics.stdev(values) if count > 1 else 0.0, values)
 
 
 class Vote:

@@ -20,7 +20,8 @@ from genprm.records import (
     Verification,
 )
 from genprm.settings import FilterSettings, TurnFormat
-from genprm.verification.conversation import CodeRound, compose_turn, turn_for_mode
+from genprm.verification.conversation import turn_for_mode
+from tests.genprm.composed_turn import CodeRound, compose_turn
 
 FORM = TurnFormat(system="Judge.", direct_system="Yes or No.")
 

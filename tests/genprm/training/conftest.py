@@ -9,7 +9,8 @@ import pytest
 
 from genprm.records import TrainingExample
 from genprm.settings import TurnFormat
-from genprm.verification.conversation import CodeRound, compose_turn, conversation_messages
+from genprm.verification.conversation import conversation_messages
+from tests.genprm.composed_turn import CodeRound, compose_turn
 from tests.genprm.reward_models.conftest import folder, skywork
 
 __all__ = ["folder", "skywork"]

@@ -10,17 +10,16 @@ from genprm.modes import Mode
 from genprm.records import Message
 from genprm.settings import TurnFormat
 from genprm.verification.conversation import (
-    CodeRound,
     ParsedTurn,
     Verdict,
     code_output_spans,
-    compose_turn,
     conversation_messages,
     output_block,
     parse_turn,
     pending_code,
     turn_for_mode,
 )
+from tests.genprm.composed_turn import CodeRound, compose_turn
 
 ANALYSIS = "<analyze>\nLet's analyze the Paragraph 2 step by step: 3 + 4 is 7, not 8.\n</analyze>\n"
 SYSTEM_WROTE = "[Code Output]\n\n```\n7\nFalse\n```\n"

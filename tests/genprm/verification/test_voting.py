@@ -1,4 +1,4 @@
-"""Maj@N is a mean of rewards, Pass@1 a mean of metrics; both checked by hand."""
+"""Maj@N is a mean of rewards, checked by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from genprm.verification.voting import (
     joined_reading,
     majority_first_error,
     majority_rewards,
-    pass_at_1,
     verify_votes,
     vote_reading,
 )
@@ -64,29 +63,6 @@ def test_a_vote_lies_between_its_paths_and_knows_no_order(paths: list[list[float
 def test_no_paths_are_refused() -> None:
     with pytest.raises(ValueError, match="no verification paths"):
         majority_rewards([])
-
-
-def test_pass_at_1_is_the_mean_of_the_metric_over_single_paths() -> None:
-    """Two cases with labels 1 and -1; path 0 gets both right, path 1 one of them: sd 0.25 * sqrt 2."""
-    labels = [1, -1]
-
-    def accuracy(predictions: list[int]) -> float:
-        return sum(p == label for p, label in zip(predictions, labels, strict=True)) / len(labels)
-
-    result = pass_at_1([[[0.9, 0.1], [0.9, 0.9]], [[0.9, 0.9], [0.6, 0.5]]], accuracy)
-    assert result.values == [1.0, 0.5]
-    assert result.mean == 0.75
-    assert result.spread == pytest.approx(0.25 * 2**0.5)
-
-
-def test_one_path_has_no_spread() -> None:
-    assert pass_at_1([[[0.4]]], lambda predictions: float(predictions[0])) == (0.0, 0.0, [0.0])
-
-
-@pytest.mark.parametrize("cases", [[], [[]], [[[0.5]], [[0.5], [0.5]]]])
-def test_every_case_needs_the_same_number_of_paths(cases: list[list[list[float]]]) -> None:
-    with pytest.raises(ValueError, match="same number of paths"):
-        pass_at_1(cases, lambda predictions: 0.0)
 
 
 class RewardTable(Verifier):
