@@ -6,7 +6,7 @@ from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, a
 from assets.metadata import as_key, examples, share
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import domain_of
 from genprm.data_sets.sources import data_directory
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
@@ -42,11 +42,11 @@ def candidates(context: ArtifactContext) -> Made:
     engine = context.machines.engine(settings.model)
 
     async def sampled() -> list[SampledSolution]:
-        with AnswerChecker() as answers:
+        with domain_of(context.profile.problems.source).grader() as grader:
             drawn = await finish(
                 journal,
                 [row_key(as_key(problem), index, *how) for problem, index in items],
-                lambda n: sample_candidate(*items[n], engine, settings, answers),
+                lambda n: sample_candidate(*items[n], engine, settings, grader),
                 as_key,
                 lambda value: from_dict(SampledSolution, value),
                 context.advance,
@@ -54,7 +54,7 @@ def candidates(context: ArtifactContext) -> Made:
             return [
                 row
                 for start in range(0, len(drawn), settings.candidates)
-                for row in await with_groups(drawn[start : start + settings.candidates], answers)
+                for row in await with_groups(drawn[start : start + settings.candidates], grader.answers)
             ]
 
     with context.journal() as journal:

@@ -6,7 +6,7 @@ from typing import Any
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores
@@ -42,11 +42,11 @@ def mc_scores(context: ArtifactContext) -> Made:
     engine = context.machines.engine(settings.model)
 
     async def scored() -> list[StepScores]:
-        with AnswerChecker() as answers:
+        with domain_of(context.profile.problems.source).grader() as grader:
             return await finish(
                 journal,
                 [row_key(as_key(solution), *how) for solution in solutions],
-                lambda index: score_steps(solutions[index], engine, settings, answers, journal, weights),
+                lambda index: score_steps(solutions[index], engine, settings, grader, journal, weights),
                 as_key,
                 lambda value: from_dict(StepScores, value),
                 context.advance,

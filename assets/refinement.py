@@ -9,11 +9,11 @@ from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, T
 from assets.metadata import examples
 from assets.parameters import reads
 from assets.partitions import Pipeline
-from assets.refinement_work import CODE_VERSION, RefinementWork
+from assets.refinement_work import CODE_VERSION, refiner
 from genprm.data_sets.sources import data_directory
 from genprm.records import SampledSolution
 from genprm.scaling.candidates import answer_problems
-from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, score_turns
+from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, begin, score_turns
 
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
@@ -53,9 +53,10 @@ def refinement(context: ArtifactContext) -> Made:
     parameters = {"set": key, "critics": list(context.lineup.critic_models), "turns": settings.turns}
     with context.tracking.run(context.dagster, f"refinement on {key}", parameters) as run:
         with context.journal() as journal:
-            work = RefinementWork(context, journal)
             problems = answer_problems(key, context.profile.scaling, data_directory())
-            refined = work.refine(first, problems, context.advance)
+            answers = {problem.id: problem.answer for problem in problems}
+            begun = [begin(row, answers[row.problem_id]) for row in first]
+            refined = refiner(context, journal).refine(list(context.lineup.critic_models), begun, context.advance)
         problem_of = {row.id: row.problem_id for row in first}
         rows = [
             row

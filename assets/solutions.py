@@ -5,11 +5,12 @@ from typing import Any
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import domain_of
 from genprm.data_sets.problems import shard_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.solutions import sample_solutions
+from genprm.steps import StepFormat
 from genprm.tables import from_dict
 
 CODE_VERSION = "3"
@@ -43,13 +44,14 @@ def solutions(context: ArtifactContext) -> Made:
     weights = weights_version(settings.model)
     how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
     engine = context.machines.engine(settings.model)
+    domain = domain_of(context.profile.problems.source)
 
     async def sampled() -> list[Sampled]:
-        with AnswerChecker() as answers:
+        with domain.grader() as grader:
             return await finish(
                 journal,
                 [row_key(as_key(problem), *how) for problem in problems],
-                lambda index: sample_solutions(problems[index], engine, settings, answers, journal, weights),
+                lambda index: sample_solutions(problems[index], engine, settings, grader, journal, weights),
                 encode,
                 decode,
                 context.advance,
@@ -66,7 +68,7 @@ def solutions(context: ArtifactContext) -> Made:
         [
             SHARD.result({c.problem_id for c in counts} == {p.id for p in problems}, problems=len(problems)),
             BOTH.result(_both_kinds(counts, rows)),
-            STEPS.result(all(_numbered(row.steps) for row in rows)),
+            STEPS.result(all(_numbered(row.steps, domain.steps) for row in rows)),
         ],
         {
             "tokens": sum(count.tokens for count in counts),
@@ -103,8 +105,8 @@ def _both_kinds(counts: list[SampledProblem], rows: list[Solution]) -> bool:
     return set(kinds) == kept and all(both == {True, False} for both in kinds.values())
 
 
-def _numbered(steps: list[str]) -> bool:
-    return len(steps) >= 2 and all(step.startswith(f"Step {n}:") for n, step in enumerate(steps, 1))
+def _numbered(steps: list[str], form: StepFormat) -> bool:
+    return len(steps) >= 2 and all(step.startswith(form.header(n)) for n, step in enumerate(steps, 1))
 
 
 def _draw(axes: Any, pass_at_1: list[float]) -> None:

@@ -57,10 +57,18 @@ class SamplingSettings(Section):
     max_tokens: Annotated[int, Field(ge=1)] = 2048
 
 
+def _known_source(name: str) -> str:
+    from genprm.domains.base import domain_of
+
+    domain_of(name)
+    return name
+
+
 class ProblemSettings(Section):
     """The problems that solutions are sampled for (paper 4.2: MATH train, 7.5K)."""
 
-    source: Literal["miniature", "math-train"] = "math-train"
+    source: Annotated[str, AfterValidator(_known_source)] = "math-train"
+    """A source of a domain (`genprm.domains`): miniature, math-train, or another package's."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use the first `limit` problems; all when empty."""
     seed: int = 0

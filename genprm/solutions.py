@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Grader
 from genprm.engines.base import Completion, Engine
-from genprm.journal import Journal, once, row_key
+from genprm.journal import Journal
+from genprm.journaled_sampler import Batch, JournaledSampler, Row
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.seeds import derived_seed
 from genprm.settings import SolutionSettings
-from genprm.steps import final_answer, prompt_messages, sampling_of, split_steps
 
 Flaw = Literal["truncated", "misnumbered", "one step"]
 """Why a path is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class SampledPath:
     """One sampled solution, judged. `steps` is empty and `flaw` says why when it is invalid."""
 
     steps: tuple[str, ...]
@@ -32,10 +32,10 @@ class Path:
     prompt_tokens: int
 
 
-async def judge_path(prefill: str, completion: Completion, answer: str, answers: AnswerChecker) -> Path:
+async def judge_path(prefill: str, completion: Completion, answer: str, grader: Grader) -> SampledPath:
     """Split, check and grade one completion that continues `prefill`."""
     flaw: Flaw | None = None
-    steps = split_steps(prefill + completion.text)
+    steps = grader.steps.split(prefill + completion.text)
     if completion.finish_reason != "stop":
         flaw = "truncated"
     elif steps is None:
@@ -43,64 +43,42 @@ async def judge_path(prefill: str, completion: Completion, answer: str, answers:
     elif len(steps) == 1:
         flaw = "one step"
     if flaw is not None or steps is None:
-        return Path((), None, False, flaw, completion.tokens, completion.prompt_tokens)
-    found = final_answer(steps[-1])
-    correct = await answers.equivalent_async(answer, found)
-    return Path(tuple(steps), found, correct, None, completion.tokens, completion.prompt_tokens)
+        return SampledPath((), None, False, flaw, completion.tokens, completion.prompt_tokens)
+    found = grader.answers.extract(steps[-1])
+    correct = await grader.answers.same(answer, found)
+    return SampledPath(tuple(steps), found, correct, None, completion.tokens, completion.prompt_tokens)
 
 
 class PathSource:
-    """Samples and judges paths of one problem; with a `journal` no batch is ever sampled twice.
-
-    `made_by` is whatever else decides what the engine says (weights, code version), as JSON. A journal row says
-    what made it: model, seed and the number of the first sample.
-    """
+    """Samples and judges paths of one problem. A journal row says what made it: model, seed and the number of the
+    first sample."""
 
     def __init__(
-        self,
-        problem: Problem,
-        engine: Engine,
-        settings: SolutionSettings,
-        answers: AnswerChecker,
-        journal: Journal | None = None,
-        made_by: Any = None,
+        self, problem: Problem, sampler: JournaledSampler, settings: SolutionSettings, grader: Grader
     ) -> None:
         self._problem = problem
-        self._engine = engine
+        self._sampler = sampler
         self._settings = settings
-        self._answers = answers
-        self._journal = journal
-        self._made_by = made_by
+        self._grader = grader
 
-    async def sample(self, batch: int, first: int, count: int) -> list[Path]:
-        """Batch number `batch`, the samples `first` to `first + count - 1`; from the journal where it is there."""
-        settings = self._settings
-        seed = derived_seed(settings.seed, self._problem.id, batch)
-        messages = prompt_messages(settings.system, settings.prompt, self._problem.problem)
+    async def sample(self, batch: int, first: int, count: int) -> list[SampledPath]:
+        """Batch number `batch`, the samples `first` to `first + count - 1`."""
+        problem, settings = self._problem, self._settings
+        seed = derived_seed(settings.seed, problem.id, batch)
 
-        async def draw() -> dict[str, Any]:
-            prompt = self._engine.render(messages, prefill=settings.prefill)
-            completions = await self._engine.complete(prompt, sampling_of(settings.sampling, seed), count)
-            paths = [
-                await judge_path(settings.prefill, c, self._problem.answer, self._answers) for c in completions
-            ]
+        async def grade(completions: list[Completion]) -> Row:
+            paths = [await judge_path(settings.prefill, c, problem.answer, self._grader) for c in completions]
             return {
-                "problem": self._problem.id,
+                "problem": problem.id,
                 "model": settings.model,
                 "first": first,
                 "seed": seed,
                 "paths": [dataclasses.asdict(path) for path in paths],
             }
 
-        if self._journal is None:
-            row = await draw()
-        else:
-            said = [(message.role, message.content) for message in messages]
-            sampling = settings.sampling.model_dump(mode="json")
-            asked = (said, settings.prefill, settings.model, sampling, seed, count)
-            key = row_key("paths with prompt tokens", *asked, self._problem.answer, self._made_by)
-            row = await once(self._journal, key, draw)
-        return [Path(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
+        asked = Batch(problem.problem, problem.answer, settings.prefill, seed, count)
+        row = await self._sampler.row("paths with prompt tokens", asked, grade)
+        return [SampledPath(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
 
 
 def next_batch(sampled: int, settings: SolutionSettings) -> int:
@@ -114,7 +92,7 @@ async def sample_solutions(
     problem: Problem,
     engine: Engine,
     settings: SolutionSettings,
-    answers: AnswerChecker,
+    grader: Grader,
     journal: Journal | None = None,
     made_by: Any = None,
 ) -> tuple[SampledProblem, list[Solution]]:
@@ -123,9 +101,9 @@ async def sample_solutions(
     An invalid path (truncated, misnumbered, one step) counts as incorrect for Pass@1 and is never kept. A problem
     without a correct path (hard) or without an incorrect one (easy) keeps nothing. Kept solutions come in sampling
     order; the id of the k-th sample is `<problem id>-<k>`, so that raising the wanted numbers adds to them. With a
-    `journal` finished batches are taken from it and put into it (`PathSource`).
+    `journal` finished batches are taken from it and put into it (`JournaledSampler`).
     """
-    source = PathSource(problem, engine, settings, answers, journal, made_by)
+    source = PathSource(problem, JournaledSampler(engine, settings, journal, made_by), settings, grader)
     sampled = _Sampled(settings)
     batch = 0
     while sampled.samples < settings.max_samples and not sampled.enough:
@@ -141,11 +119,11 @@ class _Sampled:
     def __init__(self, settings: SolutionSettings) -> None:
         self._wanted = {True: settings.wanted_correct, False: settings.wanted_incorrect}
         # Per kind the first distinct valid paths, with the index of the sample.
-        self._kept: dict[bool, dict[tuple[str, ...], tuple[int, Path]]] = {True: {}, False: {}}
+        self._kept: dict[bool, dict[tuple[str, ...], tuple[int, SampledPath]]] = {True: {}, False: {}}
         self.samples = 0
         self._correct = self._invalid = self._tokens = self._prompt_tokens = 0
 
-    def add(self, paths: Sequence[Path]) -> None:
+    def add(self, paths: Sequence[SampledPath]) -> None:
         for path in paths:
             kept = self._kept[path.correct]
             if path.flaw is None and len(kept) < self._wanted[path.correct]:

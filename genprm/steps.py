@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 from genprm.answers.checker import extract_answer
 from genprm.engines.base import Sampling
@@ -60,6 +62,41 @@ def sampling_of(settings: SamplingSettings, seed: int) -> Sampling:
     )
 
 
-def rollout_prefill(steps: list[str], done: int) -> str:
-    """The open assistant turn after the first `done` steps: they, and the header of the next."""
-    return "\n\n".join([*steps[:done], f"Step {done + 1}:"])
+class StepFormat(Protocol):
+    """How the steps of a solution are told apart."""
+
+    def split(self, text: str) -> list[str] | None:
+        """The steps of a solution in order, each with its header; None when it is not written in such steps."""
+        ...
+
+    def header(self, number: int) -> str:
+        """What the step with this 1-based number begins with, at the start of a line."""
+        ...
+
+
+class NumberedSteps:
+    """`Step <n>: ...` at line start, numbered 1, 2, ... T (step forcing, paper 4.2)."""
+
+    def split(self, text: str) -> list[str] | None:
+        """The steps of a solution (`split_steps`)."""
+        return split_steps(text)
+
+    def header(self, number: int) -> str:
+        """What a step begins with.
+
+        >>> NUMBERED.header(3)
+        'Step 3:'
+        """
+        return f"Step {number}:"
+
+
+NUMBERED = NumberedSteps()
+
+
+def step_prefill(format: StepFormat, steps: Sequence[str]) -> str:
+    """The open assistant turn after these steps: they, and the header of the next.
+
+    >>> step_prefill(NUMBERED, ["Step 1: 2 + 3 = 5."])
+    'Step 1: 2 + 3 = 5.\\n\\nStep 2:'
+    """
+    return "\n\n".join([*steps, format.header(len(steps) + 1)])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from genprm.answers.checker import boxed_answer
 from genprm.data_sets.rows import InputError, bad_field, required, text_field
 from genprm.data_sets.sources import DataSource, Row, source_rows
+from genprm.domains.base import domain_of
 from genprm.records import Problem
 from genprm.settings import ProblemSettings
 
@@ -31,6 +33,9 @@ class ProblemSet:
     problems: list[Problem]
     without_answer: int
     repeated: int
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
 
 
 def problem_id(text: str) -> str:
@@ -122,7 +127,12 @@ def read_problems(rows: Iterable[Row], source: str, question: tuple[str, ...], a
     return ProblemSet(list(problems.values()), without_answer, repeated)
 
 
-def _miniature(settings: ProblemSettings) -> ProblemSet:
+def miniature(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
+    """Problems of the miniature world, drawn by `settings.seed`; nothing is read.
+
+    Raises:
+        InputError: no limit is given.
+    """
     from genprm.miniature.world.generation import generate_problems
 
     if settings.limit is None:
@@ -134,21 +144,21 @@ def _miniature(settings: ProblemSettings) -> ProblemSet:
     return read_problems(rows, "miniature", ("problem",), stated_answer("answer"))
 
 
-def load_problem_set(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
-    """The problems that solutions are sampled for, with the count of rows left out.
-
-    MATH train comes from the hub, or from `data_dir` where one is given; the miniature is drawn, nothing is read.
+def math_train(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
+    """MATH train, from the hub or from `data_dir` where one is given, with the count of rows left out.
 
     Raises:
         InputError: the data cannot be had, or a row is wrong.
     """
-    if settings.source == "miniature":
-        return _miniature(settings)
     answer = first_of(("final_answer", stated_answer("final_answer")), ("solution", boxed_in("solution")))
-    found = read_problems(source_rows(MATH_TRAIN, data_dir), settings.source, ("problem",), answer)
-    return ProblemSet(found.problems[: settings.limit], found.without_answer, found.repeated)
+    return read_problems(source_rows(MATH_TRAIN, data_dir), "math-train", ("problem",), answer)
 
 
 def load_problems(settings: ProblemSettings, data_dir: Path | None = None) -> list[Problem]:
-    """`load_problem_set` without the counts."""
-    return load_problem_set(settings, data_dir).problems
+    """The problems that solutions are sampled for: the first `settings.limit` of the source (`genprm.domains`).
+
+    Raises:
+        InputError: the data cannot be had, or a row is wrong.
+    """
+    source = domain_of(settings.source).problems[settings.source]
+    return list(itertools.islice(source(settings, data_dir), settings.limit))

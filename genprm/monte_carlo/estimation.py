@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Grader
 from genprm.engines.base import Engine
 from genprm.event_loops import together
 from genprm.journal import Journal
+from genprm.journaled_sampler import JournaledSampler
 from genprm.monte_carlo.rollouts import Draw, RolloutSource, batch_ends, draws_between, rollouts_for
 from genprm.monte_carlo.stopping import Count, StopReason, stop_reason
 from genprm.records import Solution, StepScores
@@ -113,7 +114,7 @@ async def score_steps(
     solution: Solution,
     engine: Engine,
     settings: MonteCarloSettings,
-    answers: AnswerChecker,
+    grader: Grader,
     journal: Journal | None = None,
     made_by: Any = None,
 ) -> StepScores:
@@ -122,7 +123,7 @@ async def score_steps(
     With a `journal` finished batches are taken from it and put into it, so that a broken run goes on and a larger K
     tops up; `made_by` says what else, beside the settings, decides what the engine says.
     """
-    source = RolloutSource(solution, engine, settings, answers, journal, made_by)
+    source = RolloutSource(solution, JournaledSampler(engine, settings, journal, made_by), settings, grader)
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)
     outcomes = [""] * len(solution.steps)
     tokens = prompt_tokens = 0

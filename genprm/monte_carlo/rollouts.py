@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from genprm.answers.checker import AnswerChecker
-from genprm.engines.base import Completion, Engine
-from genprm.journal import Journal, once, row_key
+from genprm.domains.base import Grader
+from genprm.engines.base import Completion
+from genprm.journaled_sampler import Batch, JournaledSampler, Row
 from genprm.records import Solution
 from genprm.seeds import derived_seed
 from genprm.settings import MonteCarloSettings
-from genprm.steps import final_answer, prompt_messages, rollout_prefill, sampling_of
+from genprm.steps import step_prefill
 
 FIRST_BATCH = 8
 """Rollouts of the first batch; the smallest K of common use, and the fewest that can decide a step."""
@@ -66,11 +65,11 @@ def draws_between(done: int, drawn: int, wanted: int) -> Iterator[Draw]:
             first = end
 
 
-async def _reaches_answer(prefill: str, rollout: Completion, answer: str, answers: AnswerChecker) -> bool:
+async def _reaches_answer(prefill: str, rollout: Completion, answer: str, grader: Grader) -> bool:
     """Whether a rollout ends in the answer. A truncated one does not, whatever it says on the way."""
     if rollout.finish_reason == "length":
         return False
-    return await answers.equivalent_async(answer, final_answer(prefill + rollout.text))
+    return await grader.answers.same(answer, grader.answers.extract(prefill + rollout.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,42 +88,28 @@ class Graded:
 
 
 class RolloutSource:
-    """Draws and grades rollouts of one solution; with a `journal` no batch is ever drawn twice.
-
-    `made_by` is whatever else decides what the engine says (weights, code version), as JSON. A journal row says
-    what made it: model, settings, seed and the number of the first rollout.
-    """
+    """Draws and grades rollouts of one solution. A journal row says what made it: model, settings, seed and the
+    number of the first rollout."""
 
     def __init__(
-        self,
-        solution: Solution,
-        engine: Engine,
-        settings: MonteCarloSettings,
-        answers: AnswerChecker,
-        journal: Journal | None = None,
-        made_by: Any = None,
+        self, solution: Solution, sampler: JournaledSampler, settings: MonteCarloSettings, grader: Grader
     ) -> None:
         self._solution = solution
-        self._engine = engine
+        self._sampler = sampler
         self._settings = settings
-        self._answers = answers
-        self._journal = journal
-        self._made_by = made_by
-        self._messages = prompt_messages(settings.system, settings.prompt, solution.problem)
+        self._grader = grader
 
     async def draw(self, draw: Draw) -> Graded:
-        """One batch, from the journal where it is there."""
-        prefill = rollout_prefill(self._solution.steps, draw.done)
-        seed = derived_seed(self._settings.seed, self._solution.id, draw.done, draw.first)
+        """One batch."""
+        solution, settings = self._solution, self._settings
+        prefill = step_prefill(self._grader.steps, solution.steps[: draw.done])
+        seed = derived_seed(settings.seed, solution.id, draw.done, draw.first)
 
-        async def roll_out() -> dict[str, Any]:
-            prompt = self._engine.render(self._messages, prefill=prefill)
-            sampling = sampling_of(self._settings.sampling, seed)
-            completions = await self._engine.complete(prompt, sampling, draw.count)
-            right = [await _reaches_answer(prefill, c, self._solution.answer, self._answers) for c in completions]
+        async def grade(completions: list[Completion]) -> Row:
+            right = [await _reaches_answer(prefill, c, solution.answer, self._grader) for c in completions]
             return {
-                "solution": self._solution.id,
-                "model": self._settings.model,
+                "solution": solution.id,
+                "model": settings.model,
                 "done": draw.done,
                 "first": draw.first,
                 "count": len(completions),
@@ -134,14 +119,6 @@ class RolloutSource:
                 "prompt_tokens": max(completion.prompt_tokens for completion in completions),
             }
 
-        if self._journal is None:
-            row = await roll_out()
-        else:
-            row = await once(self._journal, self._key(prefill, seed, draw.count), roll_out)
+        asked = Batch(solution.problem, solution.answer, prefill, seed, draw.count)
+        row = await self._sampler.row("rollouts in order", asked, grade)
         return Graded(row["outcomes"], row["tokens"], row["prompt_tokens"])
-
-    def _key(self, prefill: str, seed: int, count: int) -> str:
-        said = [(message.role, message.content) for message in self._messages]
-        sampling = self._settings.sampling.model_dump(mode="json")
-        asked = (said, prefill, self._settings.model, sampling, seed, count)
-        return row_key("rollouts in order", *asked, self._solution.answer, self._made_by)

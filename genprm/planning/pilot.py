@@ -8,8 +8,8 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.problems import shard_of
+from genprm.domains.base import Grader, domain_of
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.engines.wrapped import WrappedEngine
@@ -57,15 +57,15 @@ def spread(problems: Sequence[Problem], count: int) -> list[Problem]:
 
 
 async def _sampled(
-    problem: Problem, engine: Engine, profile: Profile, answers: AnswerChecker
+    problem: Problem, engine: Engine, profile: Profile, grader: Grader
 ) -> tuple[SampledProblem, list[Solution], Spent]:
     counting = CountingEngine(engine)
-    sampled, kept = await sample_solutions(problem, counting, profile.solutions, answers)
+    sampled, kept = await sample_solutions(problem, counting, profile.solutions, grader)
     return sampled, kept, counting.spent
 
 
 async def _rolled_out(
-    solution: Solution, engine: Engine, profile: Profile, answers: AnswerChecker, journal: Journal
+    solution: Solution, engine: Engine, profile: Profile, grader: Grader, journal: Journal
 ) -> Labelled:
     """The second estimator takes its rollouts from the journal, where the first has put them; the tokens of its
     prompts follow from the first one's, by rollouts."""
@@ -73,7 +73,7 @@ async def _rolled_out(
     counting = CountingEngine(engine)
     for name in ESTIMATORS:
         settings = with_estimator(profile.monte_carlo, name)
-        scored = scores[name] = await score_steps(solution, counting, settings, answers, journal)
+        scored = scores[name] = await score_steps(solution, counting, settings, grader, journal)
         all_drawn = counting.spent
         share = sum(scored.rollouts) / all_drawn.completions if all_drawn.completions else 0.0
         spent[name] = Spent(
@@ -103,16 +103,16 @@ async def run_pilot(profile: Profile, problems: Sequence[Problem]) -> Pilot:
     Raises:
         EngineError, SandboxError: a model is not there, or the isolation asked for.
     """
-    with tempfile.TemporaryDirectory() as folder, AnswerChecker() as answers:
+    with tempfile.TemporaryDirectory() as folder, domain_of(profile.problems.source).grader() as grader:
         policy = open_engine(profile.solutions.model, profile.engine)
-        sampled = await together(_sampled(problem, policy, profile, answers) for problem in problems)
+        sampled = await together(_sampled(problem, policy, profile, grader) for problem in problems)
         completer = policy
         if profile.monte_carlo.model != profile.solutions.model:
             await policy.close()
             completer = open_engine(profile.monte_carlo.model, profile.engine)
         solutions = [solution for _, kept, _ in sampled for solution in kept]
         with Journal(Path(folder) / "rollouts.jsonl") as journal:
-            labelled = await together(_rolled_out(one, completer, profile, answers, journal) for one in solutions)
+            labelled = await together(_rolled_out(one, completer, profile, grader, journal) for one in solutions)
         await completer.close()
     rationales, judge = await _judged(solutions, profile)
     return Pilot(

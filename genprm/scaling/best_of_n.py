@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import AnswerCheck
 from genprm.intervals import RESAMPLES, Difference, Floats, Interval, percentile_interval
 from genprm.settings import Aggregate
 
@@ -56,7 +56,7 @@ Selector = Callable[[Sequence[Candidate]], float]
 """The share of right answers that a way of choosing gets from candidates: 1 or 0 when it chooses one."""
 
 
-async def answer_groups(answers: Sequence[str | None], checker: AnswerChecker) -> list[int | None]:
+async def answer_groups(answers: Sequence[str | None], check: AnswerCheck) -> list[int | None]:
     """A number per answer, equal for answers that mean the same; numbers count up in the order of appearance.
 
     Each answer joins the first group whose first member it is equivalent to.
@@ -68,7 +68,7 @@ async def answer_groups(answers: Sequence[str | None], checker: AnswerChecker) -
             groups.append(None)
             continue
         for number, known in enumerate(first):
-            if await checker.equivalent_async(known, answer):
+            if await check.same(known, answer):
                 groups.append(number)
                 break
         else:

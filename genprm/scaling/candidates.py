@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from genprm.answers.checker import AnswerChecker
 from genprm.data_sets.answer_sets import load_answer_problems
 from genprm.data_sets.problems import problem_id
+from genprm.domains.base import AnswerCheck, Grader
 from genprm.engines.base import Engine
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.best_of_n import answer_groups
 from genprm.seeds import derived_seed
 from genprm.settings import ScalingSettings
-from genprm.steps import final_answer, prompt_messages, sampling_of, split_steps
+from genprm.steps import NUMBERED, StepFormat, prompt_messages, sampling_of
 
 MINIATURE = "miniature"
 MINIATURE_PROBLEMS = 100
@@ -38,17 +38,17 @@ def answer_problems(name: str, settings: ScalingSettings, data_dir: Path | None 
     return [Problem(problem_id(one.text), one.text, one.answer, MINIATURE) for one in drawn]
 
 
-def steps_of(text: str) -> list[str]:
+def steps_of(text: str, format: StepFormat = NUMBERED) -> list[str]:
     """The steps that a reward model judges: numbered ones, else paragraphs (as the paper's Best-of-N splits).
 
     >>> steps_of("First this.\\n\\nThen that.")
     ['First this.', 'Then that.']
     """
-    return split_steps(text) or [part.strip() for part in text.split("\n\n") if part.strip()]
+    return format.split(text) or [part.strip() for part in text.split("\n\n") if part.strip()]
 
 
 async def sample_candidate(
-    problem: Problem, index: int, engine: Engine, settings: ScalingSettings, answers: AnswerChecker
+    problem: Problem, index: int, engine: Engine, settings: ScalingSettings, grader: Grader
 ) -> SampledSolution:
     """The `index`-th candidate of a problem, graded; `group` is still open.
 
@@ -59,8 +59,8 @@ async def sample_candidate(
     )
     sampling = sampling_of(settings.sampling, derived_seed(settings.seed, problem.id, "candidate", index))
     (completion,) = await engine.complete(prompt, sampling)
-    steps = steps_of(settings.prefill + completion.text)
-    found = final_answer(steps[-1]) if completion.finish_reason == "stop" and steps else None
+    steps = steps_of(settings.prefill + completion.text, grader.steps)
+    found = grader.answers.extract(steps[-1]) if completion.finish_reason == "stop" and steps else None
     return SampledSolution(
         id=f"{problem.id}-{index}",
         problem_id=problem.id,
@@ -68,13 +68,13 @@ async def sample_candidate(
         steps=steps,
         final_answer=found,
         group=None,
-        correct=await answers.equivalent_async(problem.answer, found),
+        correct=await grader.answers.same(problem.answer, found),
         tokens=completion.tokens,
         prompt_tokens=completion.prompt_tokens,
     )
 
 
-async def with_groups(rows: Sequence[SampledSolution], answers: AnswerChecker) -> list[SampledSolution]:
+async def with_groups(rows: Sequence[SampledSolution], answers: AnswerCheck) -> list[SampledSolution]:
     """The candidates of one problem with their answers grouped.
 
     A group is as right as its first member: answers that mean the same are right or wrong together.

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Domain, Grader
 from genprm.engines.base import Engine
-from genprm.records import Message
+from genprm.journal import Journal, finish
+from genprm.records import Message, SampledSolution
 from genprm.scaling.critics import Critic, Critique
 from genprm.seeds import derived_seed
 from genprm.settings import RefinementSettings
-from genprm.steps import final_answer, rollout_prefill, sampling_of, split_steps
+from genprm.steps import sampling_of, step_prefill
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,7 @@ async def criticise(refinement: Refinement, critic: Critic) -> Critique:
     return await critic(f"{refinement.case_id}@{last.turn}", refinement.problem, last.steps)
 
 
-async def rewrite(
-    refinement: Refinement, policy: Engine, settings: RefinementSettings, answers: AnswerChecker
-) -> Attempt:
+async def rewrite(refinement: Refinement, policy: Engine, settings: RefinementSettings, grader: Grader) -> Attempt:
     """What the policy makes of the critique of the latest attempt, graded.
 
     Raises:
@@ -94,42 +95,119 @@ async def rewrite(
         raise ValueError(f"case {refinement.case_id!r}: nothing was found wrong, so nothing is to be rewritten")
     messages = refinement_messages(settings, refinement.problem, last.steps, last.critique)
     kept = last.steps[: last.critique.step] if settings.keep_steps else ()
-    prefill = rollout_prefill(list(kept), len(kept))
+    prefill = step_prefill(grader.steps, kept)
     seed = derived_seed(settings.seed, "refine", refinement.case_id, last.turn)
     (completion,) = await policy.complete(policy.render(messages, prefill), sampling_of(settings.sampling, seed))
-    steps = split_steps(prefill + completion.text) if completion.finish_reason == "stop" else None
+    steps = grader.steps.split(prefill + completion.text) if completion.finish_reason == "stop" else None
     tokens = completion.tokens + completion.prompt_tokens
-    attempt = await _graded(last.turn + 1, steps or (), refinement.answer, answers, tokens)
-    return replace(attempt, policy_prompt_tokens=completion.prompt_tokens)
+    found = grader.answers.extract(steps[-1]) if steps else None
+    correct = await grader.answers.same(refinement.answer, found)
+    return Attempt(last.turn + 1, tuple(steps or ()), found, correct, None, tokens, 0, completion.prompt_tokens)
 
 
-async def refine(
-    case_id: str,
-    problem: str,
-    answer: str,
-    first: Sequence[str],
-    policy: Engine,
-    critic: Critic,
-    settings: RefinementSettings,
-    answers: AnswerChecker,
-) -> list[Attempt]:
-    """The solution `first` and its rewrites, up to `settings.turns` of them, with policy and critic both at hand.
+class Workshop(Protocol):
+    """What opens critics and policy. They take turns: of two engines one may have to be closed for the other."""
 
-    Raises:
-        EngineError, SandboxError: as raised by policy and critic.
-    """
-    refinement = Refinement(case_id, problem, answer, (await _graded(0, first, answer, answers, 0),))
-    while refinement.awaits_critique(settings.turns):
-        refinement = refinement.with_critique(await criticise(refinement, critic))
-        if refinement.awaits_rewrite:
-            refinement = refinement.with_attempt(await rewrite(refinement, policy, settings, answers))
-    return list(refinement.attempts)
+    def critic(self, name: str) -> tuple[str, Critic]:
+        """A critic, and what identifies its weights."""
+        ...
+
+    def policy(self) -> tuple[str, Engine]:
+        """The policy, and what identifies its weights."""
+        ...
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end on the loop that the engines live on."""
+        ...
 
 
-async def _graded(turn: int, steps: Sequence[str], answer: str, answers: AnswerChecker, tokens: int) -> Attempt:
-    found = final_answer(steps[-1]) if steps else None
-    correct = await answers.equivalent_async(answer, found)
-    return Attempt(turn, tuple(steps), found, correct, None, tokens, 0)
+Key = Callable[[str, str, Refinement], str]
+"""The journal's key of a critique or a rewrite ("critique" or "rewrite"), made by these weights, of the latest
+attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refiner:
+    """Refines many solutions under several critics, a phase at a time: all critiques of a turn by one critic after
+    the other, then all rewrites. What is finished is in the journal, under keys that `key` makes."""
+
+    settings: RefinementSettings
+    domain: Domain
+    workshop: Workshop
+    journal: Journal
+    key: Key
+
+    def refine(
+        self,
+        critics: Sequence[str],
+        first: Sequence[Refinement],
+        advance: Callable[[int, int], None] = lambda finished, total: None,
+    ) -> dict[str, list[Refinement]]:
+        """Every solution under every critic, to the end of the last turn. `advance` is told how many phases are
+        finished, and of how many.
+
+        Raises:
+            EngineError, SandboxError: as raised by critics and policy.
+        """
+        refined = {critic: list(first) for critic in critics}
+        phases = self.settings.turns * (len(refined) + 1)
+        for turn in range(self.settings.turns):
+            for place, critic in enumerate(refined):
+                refined[critic] = self._criticise(critic, refined[critic])
+                advance(turn * (len(refined) + 1) + place + 1, phases)
+            refined = self._rewrite(refined)
+            advance((turn + 1) * (len(refined) + 1), phases)
+        return refined
+
+    def _criticise(self, name: str, cases: Sequence[Refinement]) -> list[Refinement]:
+        due = [case for case in cases if case.awaits_critique(self.settings.turns)]
+        if not due:
+            return list(cases)
+        version, critic = self.workshop.critic(name)
+        keys = [self.key("critique", version, case) for case in due]
+        made = self.workshop.run(
+            finish(self.journal, keys, lambda n: criticise(due[n], critic), list, lambda value: Critique(*value))
+        )
+        found = dict(zip((case.case_id for case in due), made, strict=True))
+        return [case.with_critique(found[case.case_id]) if case.case_id in found else case for case in cases]
+
+    def _rewrite(self, refined: Mapping[str, Sequence[Refinement]]) -> dict[str, list[Refinement]]:
+        due = [(critic, case) for critic, cases in refined.items() for case in cases if case.awaits_rewrite]
+        if not due:
+            return {critic: list(cases) for critic, cases in refined.items()}
+        version, policy = self.workshop.policy()
+        keys = [self.key("rewrite", version, case) for _, case in due]
+
+        async def all_of_them() -> list[Attempt]:
+            with self.domain.grader() as grader:
+                return await finish(
+                    self.journal,
+                    keys,
+                    lambda n: rewrite(due[n][1], policy, self.settings, grader),
+                    asdict,
+                    _attempt,
+                )
+
+        made = self.workshop.run(all_of_them())
+        found = {(critic, case.case_id): attempt for (critic, case), attempt in zip(due, made, strict=True)}
+        return {
+            critic: [
+                case.with_attempt(found[critic, case.case_id]) if (critic, case.case_id) in found else case
+                for case in cases
+            ]
+            for critic, cases in refined.items()
+        }
+
+
+def begin(row: SampledSolution, answer: str) -> Refinement:
+    """The refinement of a candidate as it was graded when it was drawn; `answer` is the reference."""
+    first = Attempt(0, tuple(row.steps), row.final_answer, row.correct, None, 0, 0)
+    return Refinement(row.id, row.problem, answer, (first,))
+
+
+def _attempt(values: dict[str, Any]) -> Attempt:
+    """A rewrite from the journal, where it has no critique yet."""
+    return Attempt(**{**values, "steps": tuple(values["steps"])})
 
 
 def refinement_messages(

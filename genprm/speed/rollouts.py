@@ -10,13 +10,14 @@ every finished batch goes to a journal on disk.
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Grader, domain_of
 from genprm.engines import open_engine
 from genprm.engines.base import Engine
 from genprm.journal import Journal, finish
@@ -60,14 +61,14 @@ class Bench:
     def runs(self, problems: Sequence[Problem]) -> list[Run]:
         """Solutions, their ceiling, rollouts, their ceiling."""
         sampling, scoring = self._profile.solutions, self._profile.monte_carlo
-        with AnswerChecker() as answers:
-            answers.equivalent(*NEEDS_THE_WORKER)
+        with domain_of(self._profile.problems.source).grader() as grader:
+            asyncio.run(_woken(grader))
 
             async def sample(problem: Problem, engine: Engine, journal: Journal) -> list[Solution]:
-                return (await sample_solutions(problem, engine, sampling, answers, journal))[1]
+                return (await sample_solutions(problem, engine, sampling, grader, journal))[1]
 
             async def score(solution: Solution, engine: Engine, journal: Journal) -> StepScores:
-                return await score_steps(solution, engine, scoring, answers, journal)
+                return await score_steps(solution, engine, scoring, grader, journal)
 
             kept, of_solutions = self._measured("solutions", sampling.model, problems, sample)
             solutions = [solution for some in kept for solution in some]
@@ -98,6 +99,11 @@ class Bench:
         size = (len(engine.requests), len(done), sum(completion.tokens for completion in done))
         runs = [Run(name, *size, usage, reuse), Run(f"{name}, ceiling", *size, usage_at_once, reuse_at_once)]
         return [results[index] for index in range(len(items))], runs
+
+
+async def _woken(grader: Grader) -> bool:
+    """The process that compares answers is started before anything is measured."""
+    return await grader.answers.same(*NEEDS_THE_WORKER)
 
 
 def table(runs: Sequence[Run]) -> list[dict[str, Cell]]:

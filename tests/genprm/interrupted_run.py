@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.scripted import ScriptedEngine
 from genprm.journal import Journal, finish, row_key
@@ -115,11 +115,15 @@ async def score(folder: Path, death: Death) -> None:
     policy = Policy(death)
     sampling = SolutionSettings(batch=4, max_samples=32)
     scoring = MonteCarloSettings(estimator="sequential")
-    with AnswerChecker() as answers, Journal(folder / "solutions") as paths, Journal(folder / "scores") as scores:
+    with (
+        MATHEMATICS.grader() as grader,
+        Journal(folder / "solutions") as paths,
+        Journal(folder / "scores") as scores,
+    ):
         sampled: list[tuple[SampledProblem, list[Solution]]] = await finish(
             paths,
             [row_key("problem", problem.id) for problem in PROBLEMS],
-            lambda index: sample_solutions(PROBLEMS[index], policy, sampling, answers, paths),
+            lambda index: sample_solutions(PROBLEMS[index], policy, sampling, grader, paths),
             lambda pair: [dataclasses.asdict(pair[0]), [dataclasses.asdict(row) for row in pair[1]]],
             lambda value: (from_dict(SampledProblem, value[0]), [from_dict(Solution, row) for row in value[1]]),
             in_flight=IN_FLIGHT,
@@ -128,7 +132,7 @@ async def score(folder: Path, death: Death) -> None:
         rows: list[StepScores] = await finish(
             scores,
             [row_key("solution", solution.id) for solution in solutions],
-            lambda index: score_steps(solutions[index], policy, scoring, answers, scores),
+            lambda index: score_steps(solutions[index], policy, scoring, grader, scores),
             dataclasses.asdict,
             _scores,
             in_flight=IN_FLIGHT,

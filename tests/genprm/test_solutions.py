@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Grader
+from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
 from genprm.journal import Journal
 from genprm.records import Message, Problem, SampledProblem, Solution
@@ -48,9 +49,9 @@ class PolicyEngine:
 
 
 @pytest.fixture(scope="module")
-def answers() -> Iterator[AnswerChecker]:
-    with AnswerChecker() as checker:
-        yield checker
+def grader() -> Iterator[Grader]:
+    with MATHEMATICS.grader() as opened:
+        yield opened
 
 
 def small(**changes: object) -> SolutionSettings:
@@ -60,10 +61,10 @@ def small(**changes: object) -> SolutionSettings:
 
 
 async def sampled(
-    answers: AnswerChecker, reply: Callable[[int], Completion | str], **changes: object
+    grader: Grader, reply: Callable[[int], Completion | str], **changes: object
 ) -> tuple[SampledProblem, list[Solution], PolicyEngine]:
     engine = PolicyEngine(reply)
-    counted, kept = await sample_solutions(PROBLEM, engine, small(**changes), answers)
+    counted, kept = await sample_solutions(PROBLEM, engine, small(**changes), grader)
     return counted, kept, engine
 
 
@@ -105,9 +106,9 @@ def test_only_the_last_step_states_the_answer_and_its_header_does_not() -> None:
     assert final_answer("Step 1: $\\boxed{3}$\n\nStep 2: done") is None
 
 
-async def test_the_policy_continues_after_step_1(answers: AnswerChecker) -> None:
+async def test_the_policy_continues_after_step_1(grader: Grader) -> None:
     _, _, engine = await sampled(
-        answers, lambda k: f"{k}{RIGHT if k % 2 else WRONG}", system="Be brief.", prompt="Q: {problem}"
+        grader, lambda k: f"{k}{RIGHT if k % 2 else WRONG}", system="Be brief.", prompt="Q: {problem}"
     )
     prompt, sampling, n = engine.requests[0]
     assert prompt == "[system]Be brief.[user]Q: What is 2 + {3}?[assistant]Step 1:"
@@ -115,16 +116,16 @@ async def test_the_policy_continues_after_step_1(answers: AnswerChecker) -> None
     assert n == 4
 
 
-async def test_the_prompt_that_samples_share_is_counted_once(answers: AnswerChecker) -> None:
+async def test_the_prompt_that_samples_share_is_counted_once(grader: Grader) -> None:
     def reply(k: int) -> Completion:
         return Completion(RIGHT, 10, "stop", prompt_tokens=33)
 
-    counted, _, _ = await sampled(answers, reply, max_samples=8)
+    counted, _, _ = await sampled(grader, reply, max_samples=8)
     assert (counted.samples, counted.tokens, counted.prompt_tokens) == (8, 80, 33)
 
 
-async def test_sampling_stops_when_both_kinds_are_complete(answers: AnswerChecker) -> None:
-    counted, kept, engine = await sampled(answers, lambda k: f"{k}{RIGHT if k % 2 else WRONG}")
+async def test_sampling_stops_when_both_kinds_are_complete(grader: Grader) -> None:
+    counted, kept, engine = await sampled(grader, lambda k: f"{k}{RIGHT if k % 2 else WRONG}")
     assert [n for _, _, n in engine.requests] == [4]
     assert counted == SampledProblem("p", 4, 2, 0, 0.5, "kept", 40, 0)
     assert [(s.id, s.correct, s.final_answer) for s in kept] == [
@@ -137,18 +138,18 @@ async def test_sampling_stops_when_both_kinds_are_complete(answers: AnswerChecke
     assert {s.pass_at_1 for s in kept} == {0.5}
 
 
-async def test_equal_paths_count_once(answers: AnswerChecker) -> None:
+async def test_equal_paths_count_once(grader: Grader) -> None:
     # from sample 8 on there are new wrong paths
     counted, kept, engine = await sampled(
-        answers, lambda k: f"{k}{RIGHT}" if k % 2 else (f"{k}{WRONG}" if k >= 8 else WRONG)
+        grader, lambda k: f"{k}{RIGHT}" if k % 2 else (f"{k}{WRONG}" if k >= 8 else WRONG)
     )
     assert [n for _, _, n in engine.requests] == [4, 4, 4]
     assert [s.id for s in kept] == ["p-0", "p-1", "p-3", "p-8"]
     assert counted.pass_at_1 == 6 / 12  # every path counts, equal or not
 
 
-async def test_the_cap_is_exact_and_a_problem_with_both_kinds_is_kept(answers: AnswerChecker) -> None:
-    counted, kept, engine = await sampled(answers, lambda k: f"{k}{WRONG if k == 9 else RIGHT}", max_samples=10)
+async def test_the_cap_is_exact_and_a_problem_with_both_kinds_is_kept(grader: Grader) -> None:
+    counted, kept, engine = await sampled(grader, lambda k: f"{k}{WRONG if k == 9 else RIGHT}", max_samples=10)
     assert [n for _, _, n in engine.requests] == [4, 4, 2]
     assert (counted.samples, counted.correct, counted.outcome) == (10, 9, "kept")
     assert [s.id for s in kept] == ["p-0", "p-1", "p-9"]
@@ -156,9 +157,9 @@ async def test_the_cap_is_exact_and_a_problem_with_both_kinds_is_kept(answers: A
 
 @pytest.mark.parametrize(("reply", "outcome", "pass_at_1"), [(RIGHT, "easy", 1.0), (WRONG, "hard", 0.0)])
 async def test_a_problem_without_both_kinds_is_dropped(
-    answers: AnswerChecker, reply: str, outcome: str, pass_at_1: float
+    grader: Grader, reply: str, outcome: str, pass_at_1: float
 ) -> None:
-    counted, kept, _ = await sampled(answers, lambda k: f"{k}{reply}")
+    counted, kept, _ = await sampled(grader, lambda k: f"{k}{reply}")
     assert (counted.samples, counted.outcome, counted.pass_at_1) == (20, outcome, pass_at_1)
     assert kept == []
 
@@ -172,36 +173,34 @@ async def test_a_problem_without_both_kinds_is_dropped(
     ],
     ids=["truncated", "one step", "misnumbered"],
 )
-async def test_an_invalid_path_counts_as_incorrect_and_is_never_kept(
-    answers: AnswerChecker, invalid: Completion
-) -> None:
+async def test_an_invalid_path_counts_as_incorrect_and_is_never_kept(grader: Grader, invalid: Completion) -> None:
     # right answers in all of them: only validity makes the difference
     counted, kept, _ = await sampled(
-        answers, lambda k: replace(invalid, text=f"{k}{invalid.text}") if k % 2 else f"{k}{RIGHT}", max_samples=8
+        grader, lambda k: replace(invalid, text=f"{k}{invalid.text}") if k % 2 else f"{k}{RIGHT}", max_samples=8
     )
     assert (counted.samples, counted.correct, counted.invalid, counted.pass_at_1) == (8, 4, 4, 0.5)
     assert counted.outcome == "easy"
     assert kept == []
 
 
-async def test_only_invalid_paths_make_a_problem_hard(answers: AnswerChecker) -> None:
-    counted, _, _ = await sampled(answers, lambda k: Completion(RIGHT, 10, "length"), max_samples=4)
+async def test_only_invalid_paths_make_a_problem_hard(grader: Grader) -> None:
+    counted, _, _ = await sampled(grader, lambda k: Completion(RIGHT, 10, "length"), max_samples=4)
     assert (counted.outcome, counted.invalid, counted.pass_at_1) == ("hard", 4, 0.0)
 
 
-async def test_seeds_depend_on_seed_problem_and_batch(answers: AnswerChecker) -> None:
-    _, _, first = await sampled(answers, lambda k: f"{k}{RIGHT}")
-    _, _, again = await sampled(answers, lambda k: f"{k}{RIGHT}")
-    _, _, other = await sampled(answers, lambda k: f"{k}{RIGHT}", seed=1)
+async def test_seeds_depend_on_seed_problem_and_batch(grader: Grader) -> None:
+    _, _, first = await sampled(grader, lambda k: f"{k}{RIGHT}")
+    _, _, again = await sampled(grader, lambda k: f"{k}{RIGHT}")
+    _, _, other = await sampled(grader, lambda k: f"{k}{RIGHT}", seed=1)
     seeds = [s.seed for _, s, _ in first.requests]
     assert seeds == [s.seed for _, s, _ in again.requests]
     assert len(set(seeds)) == len(seeds) == 5
     assert set(seeds).isdisjoint(s.seed for _, s, _ in other.requests)
 
 
-async def test_wanting_more_keeps_what_was_kept(answers: AnswerChecker) -> None:
-    _, few, _ = await sampled(answers, lambda k: f"{k}{RIGHT if k % 2 else WRONG}")
-    _, more, _ = await sampled(answers, lambda k: f"{k}{RIGHT if k % 2 else WRONG}", wanted_incorrect=5)
+async def test_wanting_more_keeps_what_was_kept(grader: Grader) -> None:
+    _, few, _ = await sampled(grader, lambda k: f"{k}{RIGHT if k % 2 else WRONG}")
+    _, more, _ = await sampled(grader, lambda k: f"{k}{RIGHT if k % 2 else WRONG}", wanted_incorrect=5)
     assert {s.id for s in few} < {s.id for s in more}
 
 
@@ -210,17 +209,15 @@ def test_a_derived_seed_keeps_its_parts_apart() -> None:
     assert 0 <= derived_seed("x") < 2**31
 
 
-async def test_batches_grow_once_many_samples_were_drawn(answers: AnswerChecker) -> None:
-    _, _, engine = await sampled(answers, lambda k: RIGHT, max_samples=100)
+async def test_batches_grow_once_many_samples_were_drawn(grader: Grader) -> None:
+    _, _, engine = await sampled(grader, lambda k: RIGHT, max_samples=100)
     sizes = [n for _, _, n in engine.requests]
     assert sizes == [4] * 8 + [8, 8, 12, 12, 16, 12]
     assert all(n <= max(4, before / 4) for n, before in zip(sizes, itertools.accumulate([0, *sizes]), strict=False))
     assert sum(sizes) == 100
 
 
-async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(
-    answers: AnswerChecker, tmp_path: Path
-) -> None:
+async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(grader: Grader, tmp_path: Path) -> None:
     def reply(k: int) -> str:
         return (RIGHT if k % 5 == 3 else WRONG).replace(".\n", f" ({k}).\n")
 
@@ -233,8 +230,8 @@ async def test_a_journal_tops_up_and_the_result_is_that_of_a_fresh_run(
 
     few, more, fresh = (NumberedEngine(reply) for _ in range(3))
     with Journal(tmp_path / "rows.jsonl") as journal:
-        await sample_solutions(PROBLEM, few, small(wanted_correct=1), answers, journal)
-        result = await sample_solutions(PROBLEM, more, small(wanted_correct=4), answers, journal)
-    assert result == await sample_solutions(PROBLEM, fresh, small(wanted_correct=4), answers)
+        await sample_solutions(PROBLEM, few, small(wanted_correct=1), grader, journal)
+        result = await sample_solutions(PROBLEM, more, small(wanted_correct=4), grader, journal)
+    assert result == await sample_solutions(PROBLEM, fresh, small(wanted_correct=4), grader)
     assert len(more.requests) > 0
     assert few.requests + more.requests == fresh.requests

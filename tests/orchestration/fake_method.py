@@ -272,11 +272,11 @@ def replacements() -> list[tuple[Any, str, Any]]:
         mc_scores,
         rationales,
         refinement,
-        refinement_work,
         solutions,
     )
     from assets import problems as problem_asset
     from genprm.results import label_quality
+    from genprm.scaling import refinement as scaling_refinement
 
     return [
         (problem_asset, "load_problems", problems),
@@ -294,8 +294,8 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),
         (refinement, "answer_problems", answer_problems),
-        (refinement_work, "criticise", criticise),
-        (refinement_work, "rewrite", rewrite),
+        (scaling_refinement, "criticise", criticise),
+        (scaling_refinement, "rewrite", rewrite),
     ]
 
 

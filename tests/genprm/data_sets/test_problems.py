@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.data_sets.problems import MATH_TRAIN, load_problem_set, load_problems, problem_id, shard_of
+from genprm.data_sets.problems import MATH_TRAIN, load_problems, math_train, problem_id, shard_of
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.sources import DataSource, data_directory, source_rows
 from genprm.settings import ProblemSettings
@@ -28,7 +28,7 @@ def write_math_train(folder: Path, rows: object) -> Path:
 
 
 def test_math_train_has_7496_different_problems_with_answers(data_dir: Path) -> None:
-    found = load_problem_set(MATH, data_dir)
+    found = math_train(MATH, data_dir)
     assert (len(found.problems), found.without_answer, found.repeated) == (7496, 2, 2)
     assert len({problem.id for problem in found.problems}) == 7496
     first = found.problems[0]
@@ -48,14 +48,14 @@ def test_rows_without_an_answer_and_repeated_rows_are_left_out_and_counted(tmp_p
         {"problem": " a\n", "final_answer": "1"},
         {"problem": "c", "final_answer": 2.0},
     ]
-    found = load_problem_set(MATH, write_math_train(tmp_path, rows))
+    found = math_train(MATH, write_math_train(tmp_path, rows))
     assert [(p.problem, p.answer) for p in found.problems] == [("a", "1"), ("c", "2")]
     assert (found.without_answer, found.repeated) == (1, 1)
 
 
 def test_rows_of_the_hub_state_their_answer_in_the_solution(tmp_path: Path) -> None:
     rows = [{"problem": "a", "solution": r"So $x=\boxed{\frac{1}{2}}$."}, {"problem": "b", "solution": "no box, 7"}]
-    found = load_problem_set(MATH, write_math_train(tmp_path, rows))
+    found = math_train(MATH, write_math_train(tmp_path, rows))
     assert [(p.problem, p.answer) for p in found.problems] == [("a", r"\frac{1}{2}")]
     assert found.without_answer == 1
 

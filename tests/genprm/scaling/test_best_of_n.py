@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.answers.checker import AnswerChecker, extract_answer
+from genprm.answers.checker import extract_answer
+from genprm.domains.mathematics import MathAnswers
 from genprm.scaling.best_of_n import (
     AGGREGATES,
     Candidate,
@@ -100,7 +101,7 @@ def test_the_curve_of_a_perfect_judge_is_pass_at_n() -> None:
 
 
 async def test_answers_that_mean_the_same_share_a_number() -> None:
-    with AnswerChecker() as checker:
+    with MathAnswers() as checker:
         groups = await answer_groups(["1/2", None, "3", "0.50", r"\frac{1}{2}", "3.0"], checker)
     assert groups == [0, None, 1, 0, 0, 1]
 
@@ -126,7 +127,7 @@ async def test_votes_over_published_responses_agree_with_their_authors_labels(da
     """Four responses to each MATH-500 problem, graded by others: any of them right in 421 of 500."""
     rows = read_gzip(data_dir, "qwen25-7b-instruct_math500_4-responses.json.gz")
     right = voted = agree = graded = 0
-    with AnswerChecker() as checker:
+    with MathAnswers() as checker:
         for row in rows:
             answers = [extract_answer(text) for text in row["responses"]]
             correct = [await checker.equivalent_async(row["answer"], answer) for answer in answers]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.base import Grader
+from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.miniature.world.generation import generate_problems
@@ -19,9 +20,9 @@ PROBLEM = Problem("p", "What is 3 + 4 - 2?", "5", "test")
 
 
 @pytest.fixture
-def answers() -> Iterator[AnswerChecker]:
-    with AnswerChecker() as checker:
-        yield checker
+def grader() -> Iterator[Grader]:
+    with MATHEMATICS.grader() as opened:
+        yield opened
 
 
 class Varied(ScriptedEngine):
@@ -36,9 +37,9 @@ def row(index: int, answer: str | None, correct: bool) -> SampledSolution:
     return SampledSolution(f"p-{index}", "p", PROBLEM.problem, ["Step 1: x"], answer, None, correct, 5)
 
 
-async def test_a_candidate_is_graded_against_the_reference(answers: AnswerChecker) -> None:
+async def test_a_candidate_is_graded_against_the_reference(grader: Grader) -> None:
     engine = ScriptedEngine(lambda _: " 3 + 4 = 7.\n\nStep 2: 7 - 2 = 5, so \\boxed{5.0}.")
-    found = await sample_candidate(PROBLEM, 3, engine, ScalingSettings(), answers)
+    found = await sample_candidate(PROBLEM, 3, engine, ScalingSettings(), grader)
     assert (found.id, found.final_answer, found.correct) == ("p-3", "5.0", True)
     ((prompt, _),) = engine.requests
     assert found.prompt_tokens == count_tokens(prompt)
@@ -46,18 +47,18 @@ async def test_a_candidate_is_graded_against_the_reference(answers: AnswerChecke
 
 
 async def test_every_candidate_has_a_seed_of_its_own_that_does_not_depend_on_their_number(
-    answers: AnswerChecker,
+    grader: Grader,
 ) -> None:
     few, many = ScalingSettings(candidates=2), ScalingSettings(candidates=4)
-    one = [await sample_candidate(PROBLEM, i, Varied(str), few, answers) for i in range(2)]
-    other = [await sample_candidate(PROBLEM, i, Varied(str), many, answers) for i in range(4)]
+    one = [await sample_candidate(PROBLEM, i, Varied(str), few, grader) for i in range(2)]
+    other = [await sample_candidate(PROBLEM, i, Varied(str), many, grader) for i in range(4)]
     assert one == other[:2]
     assert len({candidate.final_answer for candidate in other}) == 4
 
 
-async def test_a_truncated_candidate_has_no_answer(answers: AnswerChecker) -> None:
+async def test_a_truncated_candidate_has_no_answer(grader: Grader) -> None:
     engine = ScriptedEngine(lambda _: " 3 + 4 = 7.\n\nStep 2: the answer is \\boxed{5}, and then " + "so " * 4000)
-    found = await sample_candidate(PROBLEM, 0, engine, ScalingSettings(), answers)
+    found = await sample_candidate(PROBLEM, 0, engine, ScalingSettings(), grader)
     assert (found.final_answer, found.correct) == (None, False)
 
 
@@ -66,9 +67,9 @@ def test_text_without_numbers_is_judged_by_paragraphs() -> None:
     assert steps_of("We add.\n\n\nThen we are done: 7.") == ["We add.", "Then we are done: 7."]
 
 
-async def test_answers_that_mean_the_same_are_right_or_wrong_together(answers: AnswerChecker) -> None:
+async def test_answers_that_mean_the_same_are_right_or_wrong_together(grader: Grader) -> None:
     rows = [row(0, "1/2", True), row(1, None, False), row(2, "3", False), row(3, "0.5", False)]
-    grouped = await with_groups(rows, answers)
+    grouped = await with_groups(rows, grader.answers)
     assert [(one.group, one.correct) for one in grouped] == [(0, True), (None, False), (1, False), (0, True)]
 
 

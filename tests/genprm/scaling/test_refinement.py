@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
-from genprm.answers.checker import AnswerChecker
+from genprm.domains.mathematics import MATHEMATICS
+from genprm.engines.base import Engine
 from genprm.engines.scripted import ScriptedEngine, count_tokens
-from genprm.scaling.critics import Critique
-from genprm.scaling.refinement import Attempt, refine, refinement_messages, score_turns
+from genprm.journal import Journal, row_key
+from genprm.scaling.critics import Critic, Critique
+from genprm.scaling.refinement import Attempt, Refinement, Refiner, refinement_messages, score_turns
 from genprm.settings import RefinementSettings
 
 PROBLEM = "What is 3 + 4 - 2?"
@@ -17,10 +22,7 @@ WRONG = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6, wrong", "Step 3: The answer is
 RIGHT_TEXT = " 3 + 4 = 7\n\nStep 2: 7 - 2 = 5. The answer is \\boxed{5}."
 
 
-@pytest.fixture
-def answers() -> Iterator[AnswerChecker]:
-    with AnswerChecker() as checker:
-        yield checker
+T = TypeVar("T")
 
 
 async def blames_second(case_id: str, problem: str, steps: Sequence[str]) -> Critique:
@@ -29,9 +31,52 @@ async def blames_second(case_id: str, problem: str, steps: Sequence[str]) -> Cri
     return Critique(1 if wrong else None, "7 - 2 is 5." if wrong else "", tokens=100)
 
 
-async def test_a_wrong_solution_is_rewritten_until_nothing_is_wrong(answers: AnswerChecker) -> None:
+class Ready:
+    """Policy and critics that are all open."""
+
+    def __init__(self, policy: Engine, **critics: Critic) -> None:
+        self._policy = policy
+        self._critics = critics
+        self.opened: list[str] = []
+
+    def critic(self, name: str) -> tuple[str, Critic]:
+        self.opened.append(name)
+        return f"weights of {name}", self._critics[name]
+
+    def policy(self) -> tuple[str, Engine]:
+        self.opened.append("policy")
+        return "weights of the policy", self._policy
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(work)
+
+
+def key(what: str, version: str, case: Refinement) -> str:
+    return row_key(what, version, case.case_id, [(one.steps, one.critique) for one in case.attempts])
+
+
+START = Refinement("p", PROBLEM, "5", (Attempt(0, tuple(WRONG), "6", False, None, 0, 0),))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "rows.jsonl") as opened:
+        yield opened
+
+
+def refined(
+    journal: Journal, policy: ScriptedEngine, settings: RefinementSettings | None = None
+) -> tuple[Attempt, ...]:
+    """The attempts at one solution under one critic."""
+    workshop = Ready(policy, strict=blames_second)
+    refiner = Refiner(settings or RefinementSettings(), MATHEMATICS, workshop, journal, key)
+    (case,) = refiner.refine(["strict"], [START])["strict"]
+    return case.attempts
+
+
+def test_a_wrong_solution_is_rewritten_until_nothing_is_wrong(journal: Journal) -> None:
     policy = ScriptedEngine(lambda _: RIGHT_TEXT)
-    attempts = await refine("p", PROBLEM, "5", WRONG, policy, blames_second, RefinementSettings(), answers)
+    attempts = refined(journal, policy)
     assert [(one.turn, one.correct, one.final_answer) for one in attempts] == [(0, False, "6"), (1, True, "5")]
     assert attempts[-1].steps == ("Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 5. The answer is \\boxed{5}.")
     assert [one.critic_tokens for one in attempts] == [100, 100]
@@ -43,28 +88,49 @@ async def test_a_wrong_solution_is_rewritten_until_nothing_is_wrong(answers: Ans
     assert prompt.endswith("<|assistant|>\nStep 1:")
 
 
-async def test_the_steps_before_the_wrong_one_can_be_kept(answers: AnswerChecker) -> None:
+def test_the_steps_before_the_wrong_one_can_be_kept(journal: Journal) -> None:
     policy = ScriptedEngine(lambda _: " 7 - 2 = 5. The answer is \\boxed{5}.")
-    settings = RefinementSettings(keep_steps=True)
-    attempts = await refine("p", PROBLEM, "5", WRONG, policy, blames_second, settings, answers)
+    attempts = refined(journal, policy, RefinementSettings(keep_steps=True))
     ((prompt, _),) = policy.requests
     assert prompt.endswith("<|assistant|>\nStep 1: 3 + 4 = 7\n\nStep 2:")
     assert attempts[-1].correct
     assert attempts[-1].steps[0] == WRONG[0]
 
 
-async def test_refinement_ends_after_the_last_turn(answers: AnswerChecker) -> None:
+def test_refinement_ends_after_the_last_turn(journal: Journal) -> None:
     stubborn = ScriptedEngine(lambda _: " 3 + 4 = 7\n\nStep 2: so \\boxed{8}.")
-    settings = RefinementSettings(turns=2)
-    attempts = await refine("p", PROBLEM, "5", WRONG, stubborn, blames_second, settings, answers)
+    attempts = refined(journal, stubborn, RefinementSettings(turns=2))
     assert [one.turn for one in attempts] == [0, 1, 2]
     assert attempts[-1].critique is None
 
 
-async def test_a_text_that_is_no_numbered_solution_ends_it(answers: AnswerChecker) -> None:
+def test_a_text_that_is_no_numbered_solution_ends_it(journal: Journal) -> None:
     rambling = ScriptedEngine(lambda _: " hm.\n\nStep 7: so \\boxed{5}.")
-    attempts = await refine("p", PROBLEM, "5", WRONG, rambling, blames_second, RefinementSettings(), answers)
+    attempts = refined(journal, rambling)
     assert [(one.steps == (), one.correct) for one in attempts] == [(False, False), (True, False)]
+
+
+def test_all_critiques_of_a_turn_come_before_its_rewrites_and_nobody_is_opened_for_nothing(
+    journal: Journal,
+) -> None:
+    async def blames_nothing(case_id: str, problem: str, steps: Sequence[str]) -> Critique:
+        return Critique(None, "", tokens=1)
+
+    workshop = Ready(ScriptedEngine(lambda _: RIGHT_TEXT), strict=blames_second, mild=blames_nothing)
+    refiner = Refiner(RefinementSettings(turns=3), MATHEMATICS, workshop, journal, key)
+    phases: list[tuple[int, int]] = []
+    found = refiner.refine(["strict", "mild"], [START], lambda done, of: phases.append((done, of)))
+    assert workshop.opened == ["strict", "mild", "policy", "strict"]
+    assert {name: len(case.attempts) for name, (case,) in found.items()} == {"strict": 2, "mild": 1}
+    assert phases == [(n, 9) for n in range(1, 10)]
+
+
+def test_what_is_in_the_journal_is_not_done_again(journal: Journal) -> None:
+    policy = ScriptedEngine(lambda _: RIGHT_TEXT)
+    first = refined(journal, policy)
+    assert refined(journal, policy) == first
+    assert len(policy.requests) == 1
+    assert len(journal) == 3  # critique, rewrite, critique
 
 
 def test_braces_of_the_solution_and_the_template_stay() -> None:
