@@ -6,8 +6,8 @@ from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, a
 from assets.metadata import as_key, examples, share
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
-from genprm.domains.base import domain_of
 from genprm.data_sets.sources import data_directory
+from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups

@@ -5,8 +5,8 @@ from typing import Any
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from genprm.domains.base import domain_of
 from genprm.data_sets.problems import shard_of
+from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.solutions import sample_solutions
