@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from assets import refinement_work
-from assets.partitions import Pipeline
 from genprm.journal import Journal
+from genprm.lineup import Lineup
 from genprm.records import SampledSolution
 from genprm.scaling import refinement as method
 from genprm.scaling.refinement import begin
@@ -50,14 +50,14 @@ def test_critiques_and_rewrites_are_found_again(tmp_path: Path, monkeypatch: pyt
         scaling={"sets": ["algebra"], "candidates": 4, "model": "hub/policy"},
         refinement={"sets": ["algebra"], "solutions": 2, "turns": 2},
     )
-    pipeline = Pipeline(profile)
+    lineup = Lineup(profile)
     rows = [SampledSolution(f"a-{n}", "a", "algebra 0?", ["x", "y", "z"], "0", None, False, 7, 4) for n in range(2)]
-    store: Any = None
+    context: Any = SimpleNamespace(profile=profile, lineup=lineup, store=None, machines=fake_method.FakeMachines())
     phases: list[tuple[int, int]] = []
     with Journal(tmp_path / "rows.jsonl") as journal:
-        refiner = refinement_work.refiner(pipeline, store, fake_method.FakeMachines(), journal)
+        refiner = refinement_work.refiner(context, journal)
         refiner.refine(
-            list(pipeline.lineup.critic_models),
+            list(lineup.critic_models),
             [begin(row, "1") for row in rows],
             lambda *done: phases.append(done),
         )

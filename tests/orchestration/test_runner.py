@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from genprm.store import profile_store
+from orchestration.assembly import build_definitions
 from orchestration.commands import refresh
 from orchestration.display import LineDisplay
 from orchestration.home import prepare
@@ -36,7 +37,7 @@ def run_small(assets: list[str]) -> tuple[Summary, list[str]]:
 
     prepare()
     profile = fake_method.fake_profile()
-    graph = fake_method.build(profile).resolve_asset_graph()
+    graph = build_definitions(profile).resolve_asset_graph()
     console = Console(file=open(os.devnull, "w"), record=True, width=200)  # noqa: SIM115  closed with the process
     with dg.DagsterInstance.get() as instance:
         report_parameters(instance, Pipeline(profile))
@@ -137,7 +138,7 @@ def test_a_home_is_for_one_run_at_a_time(home: Path) -> None:
 
 
 def test_selecting_without_inputs_names_what_is_missing() -> None:
-    graph = fake_method.build(fake_method.fake_profile()).resolve_asset_graph()
+    graph = build_definitions(fake_method.fake_profile()).resolve_asset_graph()
     with dg.DagsterInstance.ephemeral() as instance:
         lacking = missing_inputs(pipeline_nodes(graph, ["mc_scores"]), Staleness(instance, graph), graph)
     assert lacking[0] == (Node("mc_scores", "0-of-2"), Node("solutions", "0-of-2"))
