@@ -434,6 +434,17 @@ class SandboxSettings(Section):
     docker: str | None = None
     """Image of the containers that code runs in, at level 2; on this machine itself when empty."""
     seconds: Annotated[float, Field(gt=0.0)] = 5.0
+    """CPU time of one block, so that no other work on the machine decides how it ends."""
+    import_seconds: Annotated[float, Field(ge=0.0)] = 20.0
+    """CPU time that imports of installed modules may take in one block, beside `seconds`."""
+    wall_factor: Annotated[float, Field(ge=1.0)] = 6.0
+    """Time after which a block is stopped whatever it waits for, in units of `seconds`."""
+    echo_last: bool = False
+    """Show the value of an expression that a block ends with, as a notebook does; published models see what was
+    printed alone."""
+    show_stderr: bool = False
+    """Show what a block writes to stderr (warnings, tracebacks) among its output; published models do not see
+    that."""
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_bytes: Annotated[int, Field(ge=64)] = 65536
     scratch_mb: Annotated[int, Field(ge=1)] = 16

@@ -22,9 +22,16 @@ class SandboxError(RuntimeError):
     """The isolation asked for is not available, or the sandbox itself failed (never the script's fault)."""
 
 
+class ZygoteGoneError(SandboxError):
+    """The process that sessions are forked from ended, and every session with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The result of one block. `output` is what the model sees: stdout, then the error line if there is one."""
+    """The result of one block. `output` is what the model sees: stdout, then the error line if there is one.
+
+    `seconds` is the time that passed, in which the machine may have done other work too.
+    """
 
     status: Status
     output: str

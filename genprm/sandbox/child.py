@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
@@ -13,22 +14,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from genprm.sandbox.base import SandboxError
+from genprm.sandbox.base import SandboxError, ZygoteGoneError
 from genprm.sandbox.inside import frames
+from genprm.sandbox.inside.clock import GRACE_SECONDS
+from genprm.settings import SandboxSettings
 
 FLOOD_BYTES = 64 * 2**20
 """Output of one block past which the session is killed."""
-
-GRACE_SECONDS = 0.5
-"""Time between the soft limit, which a script can catch, and the kill, which it cannot."""
 
 _START_SECONDS = 60.0
 _LARGEST_ANSWER = 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class BlockOptions:
+    """What one block may use (`genprm.sandbox.inside.clock`), and what of it is shown."""
+
+    seconds: float
+    import_seconds: float
+    wall_seconds: float
+    echo_last: bool
+    show_stderr: bool
+
+    @classmethod
+    def of(cls, settings: SandboxSettings) -> BlockOptions:
+        """Those of every block of a sandbox."""
+        wall_seconds = settings.wall_factor * settings.seconds
+        return cls(
+            settings.seconds, settings.import_seconds, wall_seconds, settings.echo_last, settings.show_stderr
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a block ended. `detail` is the error line, the exit status of a dead process, or empty."""
+    """How a block ended.
+
+    `detail` is the error, what the block said when it exited, the limit that it came to, the exit status of a dead
+    process, or empty.
+    """
 
     kind: Literal["ok", "error", "exit", "timeout", "killed_timeout", "killed_output", "died", "protocol_violation"]
     output: bytes
@@ -60,7 +83,10 @@ class Child:
         """
         with self._in_use():
             while not self.greeted():
-                await asyncio.wait_for(self._readable(), _START_SECONDS)
+                try:
+                    await asyncio.wait_for(self._readable(), _START_SECONDS)
+                except TimeoutError:
+                    raise SandboxError(f"a sandbox session did not start within {_START_SECONDS:g} s") from None
 
     def greeted(self) -> bool:
         """Whether the process is locked down; False while it still is to be.
@@ -81,7 +107,7 @@ class Child:
             self._handle = handles[0]
             data = data.removeprefix(b"pidfd")
         elif not data:
-            raise SandboxError("a sandbox session was closed, or the process that starts them is gone")
+            raise ZygoteGoneError("a sandbox session was closed, or the process that starts them is gone")
         self._pending += data
         message = self._frame()
         if message is not None:
@@ -130,16 +156,20 @@ class Child:
             raise ValueError("message is not an object")
         return message
 
-    async def run(self, code: str, seconds: float) -> Outcome:
-        """Run one block under `seconds` soft and `seconds` + 0.5 hard. The child is dead after a kill."""
+    async def run(self, code: str, options: BlockOptions) -> Outcome:
+        """Run one block. The child is dead after a kill.
+
+        Raises:
+            ZygoteGoneError: the process was killed with its zygote, or by `kill`.
+        """
         if self._pending or self._peek():
             # Nothing was asked of it: a frame forged for this block.
             self.kill()
             return Outcome("protocol_violation", b"", 0)
-        exchange = _Exchange(self, secrets.token_hex(16))
-        request = {"nonce": exchange.nonce, "code": code, "seconds": seconds}
+        exchange = _Exchange(self, secrets.token_hex(16), options)
+        request = {"nonce": exchange.nonce, "code": code, **dataclasses.asdict(options)}
         with self._in_use():
-            return await exchange.run(frames.pack(request), seconds + GRACE_SECONDS)
+            return await exchange.run(frames.pack(request))
 
     def ended(self) -> bool:
         """Whether the process died since its last block; it is let go of then."""
@@ -184,17 +214,20 @@ class Child:
 class _Exchange:
     """One block: the request goes out, output is drained; the first of answer, death, flood and deadline wins."""
 
-    def __init__(self, child: Child, nonce: str) -> None:
+    def __init__(self, child: Child, nonce: str, options: BlockOptions) -> None:
         self.nonce = nonce
+        self._options = options
         self._child = child
         self._kept = bytearray()
         self._printed = 0
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[tuple[str, str]] = self._loop.create_future()
 
-    async def run(self, request: bytes, limit: float) -> Outcome:
+    async def run(self, request: bytes) -> Outcome:
         child = self._child
-        deadline = self._loop.call_later(limit, self._end, "killed_timeout")
+        wall_seconds = self._options.wall_seconds
+        late = f"{wall_seconds:g} seconds by the clock"
+        deadline = self._loop.call_later(wall_seconds + GRACE_SECONDS, self._end, "killed_timeout", late)
         self._loop.add_reader(child._output, self._drain)
         try:
             # A session reads its whole request before it does anything else, so this cannot hang on a script.
@@ -209,6 +242,8 @@ class _Exchange:
         self._drain()
         if kind not in ("ok", "error", "exit", "timeout"):
             child.kill()
+        if kind == "gone":
+            raise ZygoteGoneError("the process that starts sandbox sessions is gone, and all sessions with it")
         return Outcome(kind, bytes(self._kept), self._printed, detail)  # type: ignore[arg-type]
 
     def _end(self, kind: str, detail: str = "") -> None:
@@ -236,8 +271,8 @@ class _Exchange:
             return None
         except ConnectionError:
             data = b""
-        if not data:
-            return self._end("died")
+        if not data:  # a death that the zygote does not tell of
+            return self._end("gone")
         self._child._pending += data
         try:
             message = self._child._frame()
@@ -249,7 +284,9 @@ class _Exchange:
 
     def _judge(self, message: dict[str, Any]) -> None:
         status, error = message.get("status"), message.get("error", "")
-        if "died" in message:
+        if message.get("died") == -signal.SIGXCPU:
+            self._end("killed_timeout", f"{self._options.seconds:g} seconds")
+        elif "died" in message:
             self._end("died", str(message["died"]))
         elif message.get("nonce") != self.nonce or not isinstance(error, str):
             self._end("protocol_violation")

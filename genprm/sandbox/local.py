@@ -8,15 +8,16 @@ import weakref
 from collections import OrderedDict
 
 from genprm.sandbox.base import SandboxError
-from genprm.sandbox.child import Child
+from genprm.sandbox.child import BlockOptions, Child
 from genprm.sandbox.hosts import ZygoteHost
 from genprm.sandbox.session import LocalSession
 from genprm.sandbox.zygote import Zygote
 from genprm.settings import SandboxSettings
 
 LIVE_SESSIONS = 256
-"""Sessions that may have a process at a time. A further one waits until another is closed; after `PATIENCE_SECONDS`
-the one idle for longest is given up (its next block rebuilds it, and says so)."""
+"""Sessions that may have a process at a time. When a further one needs a process, the one idle for longest gives up
+its own (its next block rebuilds it, and says so): at once where all are idle; where some run, and so may be closed
+soon, after `PATIENCE_SECONDS`."""
 
 PATIENCE_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
@@ -44,7 +45,7 @@ class LocalSandbox:
 
     def session(self) -> LocalSession:
         """A new session; its process starts with its first block."""
-        session = LocalSession(self, self._settings)
+        session = LocalSession(self, BlockOptions.of(self._settings))
         self._sessions.add(session)
         return session
 
@@ -56,8 +57,9 @@ class LocalSandbox:
             SandboxError: it cannot be started.
         """
         self._zygote.start()
-        named = ("seconds", "memory_mb", "output_bytes", "workers")
+        named = ("seconds", "import_seconds", "wall_factor", "memory_mb", "output_bytes", "workers")
         limits: dict[str, object] = {name: getattr(self._settings, name) for name in named}
+        limits |= {name: True for name in ("echo_last", "show_stderr") if getattr(self._settings, name)}
         if self.level == 1:
             limits |= {"scratch_mb": self._settings.scratch_mb, "scratch_files": self._settings.scratch_files}
         if self._settings.docker is not None:
@@ -94,7 +96,7 @@ class LocalSandbox:
         """Take a place among the live sessions, waiting for one if need be."""
         patient_until = time.monotonic() + PATIENCE_SECONDS
         while self._live >= LIVE_SESSIONS and not self._closed:
-            if self._idle and time.monotonic() > patient_until:
+            if self._idle and (len(self._idle) == self._live or time.monotonic() > patient_until):
                 next(iter(self._idle)).drop()
             else:
                 await asyncio.sleep(_LOOK_SECONDS)

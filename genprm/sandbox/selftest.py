@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from genprm.sandbox.base import SandboxError
-from genprm.sandbox.child import Child
+from genprm.sandbox.child import BlockOptions, Child
 from genprm.settings import SandboxSettings
 
 _SECONDS = 20.0
@@ -73,7 +73,7 @@ async def holes(child: Child, level: int, settings: SandboxSettings) -> dict[str
         scratch_mb=settings.scratch_mb,
     )
     await child.start()
-    outcome = await child.run(script, _SECONDS)
+    outcome = await child.run(script, BlockOptions.of(settings.model_copy(update={"seconds": _SECONDS})))
     if outcome.kind != "ok":
         raise SandboxError(f"self-test ended with {outcome.kind}: {outcome.detail or 'no reason given'}")
     went_through = json.loads(outcome.output)

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-from genprm.sandbox.base import Execution, SandboxError
-from genprm.sandbox.child import Child, Outcome
-from genprm.settings import SandboxSettings
-
-if TYPE_CHECKING:
-    from genprm.sandbox.local import LocalSandbox
+from genprm.sandbox.base import Execution, SandboxError, ZygoteGoneError
+from genprm.sandbox.child import BlockOptions, Child, Outcome
 
 LONGEST_CODE = 4 * 2**20
 """Characters of one block."""
 
+TRIES = 3
+"""How often a block is run when the zygote dies under it."""
+
 _FINISHED = ("ok", "error", "exit")
+
+
+class ProcessSource(Protocol):
+    """Where sessions get their processes: one place each among those that may live at a time."""
+
+    def slot(self) -> asyncio.Semaphore:
+        """What a session holds while it runs a block."""
+        ...
+
+    async def process(self) -> Child:
+        """A process, once there is a place for it."""
+        ...
+
+    async def replacement(self) -> Child:
+        """Another process in a place that the session has already."""
+        ...
+
+    def rest(self, session: LocalSession) -> None:
+        """The session has a process and nothing to run: its place may be given to another."""
+        ...
+
+    def wake(self, session: LocalSession) -> None:
+        """The session is about to use its process."""
+        ...
+
+    def release(self, session: LocalSession) -> None:
+        """The session has no process any more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +59,9 @@ class _Finished:
 class LocalSession:
     """The interpreter state of one verification path."""
 
-    def __init__(self, sandbox: LocalSandbox, settings: SandboxSettings) -> None:
-        self._sandbox = sandbox
-        self._settings = settings
+    def __init__(self, source: ProcessSource, options: BlockOptions) -> None:
+        self._source = source
+        self._options = options
         self._child: Child | None = None
         self._finished: list[_Finished] = []
         self._used = False
@@ -45,7 +73,8 @@ class LocalSession:
 
         When the process of an earlier block is gone, those that finished (ok, error, exit) are run again first, in
         order, in a new one. The state is "replayed" if each of them ended and printed exactly as before; else it
-        is "lost", and this block runs in an interpreter without names.
+        is "lost", and this block runs in an interpreter without names. When the zygote dies meanwhile, all of this
+        begins again with another, `TRIES` times at most.
 
         Raises:
             SandboxError: the sandbox is closed or fails itself, or a block of this session is still running.
@@ -56,45 +85,56 @@ class LocalSession:
             return Execution("error", f"Code execute Error: ValueError: code is longer than {LONGEST_CODE}", 0.0)
         if self._busy:
             raise SandboxError("a block of this session is still running")
-        if self._closed:
-            raise SandboxError("the session is closed")
         self._busy = True
         try:
-            fresh = await self._ready()
-            async with self._sandbox.slot():
-                return await self._run(code, fresh)
+            for _ in range(TRIES - 1):
+                try:
+                    return await self._run(code)
+                except ZygoteGoneError:
+                    continue
+            return await self._run(code)
         finally:
             self._busy = False
 
+    async def _run(self, code: str) -> Execution:
+        if self._closed:
+            raise SandboxError("the session is closed")
+        fresh = await self._ready()
+        async with self._source.slot():
+            try:
+                execution = await self._execute(code, fresh)
+            except ZygoteGoneError:
+                self.drop()  # the block counts as not begun
+                raise
+            except BaseException:
+                # Cancelled, or the sandbox failed: nobody knows what the process is doing now.
+                self._used = True
+                self.drop()
+                raise
+            self._used = True
+            if self._child is not None and self._child.alive:
+                self._source.rest(self)
+            else:
+                self.drop()
+            return execution
+
     async def _ready(self) -> bool:
         """See to it that there is a process; True when it is a new one."""
-        self._sandbox.wake(self)
+        self._source.wake(self)
         if self._child is not None and not self._child.ended():
             return False
         self.drop()
-        self._child = await self._sandbox.process()
+        self._child = await self._source.process()
         return True
 
-    async def _run(self, code: str, fresh: bool) -> Execution:
-        try:
-            child = self._process()
-            await child.start()
-            state = await self._rebuild() if fresh and self._used else "kept"
-            child = self._process()
-            self._used = True
-            began = time.monotonic()
-            outcome = await child.run(code, self._settings.seconds)
-            seconds = time.monotonic() - began
-        except BaseException:
-            # Cancelled, or the sandbox failed: nobody knows what the process is doing now.
-            self.drop()
-            raise
+    async def _execute(self, code: str, fresh: bool) -> Execution:
+        await self._process().start()
+        state = await self._rebuild() if fresh and self._used else "kept"
+        began = time.monotonic()
+        outcome = await self._process().run(code, self._options)
+        seconds = time.monotonic() - began
         self._remember(code, outcome)
-        if child.alive:
-            self._sandbox.rest(self)
-        else:
-            self.drop()
-        return Execution(outcome.kind, shown(outcome, self._settings.seconds), seconds, state)
+        return Execution(outcome.kind, shown(outcome), seconds, state)
 
     def _process(self) -> Child:
         if self._child is None or self._closed:
@@ -111,7 +151,7 @@ class LocalSession:
     async def _rebuild(self) -> Literal["replayed", "lost"]:
         """Run the finished blocks again in the new process; if one differs, an untouched one takes its place."""
         for block in self._finished:
-            outcome = await self._process().run(block.code, self._settings.seconds)
+            outcome = await self._process().run(block.code, self._options)
             if _digest(outcome) != block.digest:
                 self._finished.clear()
                 await self._exchange()
@@ -121,7 +161,7 @@ class LocalSession:
     async def _exchange(self) -> None:
         """Put another process in the place of this one."""
         self._process().kill()
-        child = await self._sandbox.replacement()
+        child = await self._source.replacement()
         if self._child is None:
             child.kill()
             raise SandboxError("the session is closed")
@@ -133,7 +173,7 @@ class LocalSession:
         if self._child is not None:
             self._child.kill()
             self._child = None
-            self._sandbox.release(self)
+            self._source.release(self)
 
     async def close(self) -> None:
         """Kill the session's process. Idempotent."""
@@ -149,26 +189,28 @@ def _digest(outcome: Outcome) -> bytes:
     return hashlib.sha256(ending + outcome.output).digest()
 
 
-def shown(outcome: Outcome, seconds: float) -> str:
-    """What the model sees: what was printed, a mark where it was cut, the error line. `seconds` is the limit."""
+def shown(outcome: Outcome) -> str:
+    """What the model sees: what was printed, a mark where it was cut, a line on how the block ended."""
     text = outcome.output.decode("utf-8", "replace")
     if outcome.printed > len(outcome.output):
         text += f"\n[output cut: {outcome.printed} bytes printed, the first {len(outcome.output)} shown]\n"
-    line = _error_line(outcome, seconds)
+    line = _last_line(outcome)
     if line and text and not text.endswith("\n"):
         text += "\n"
     return text + line.encode("utf-8", "replace").decode()
 
 
-def _error_line(outcome: Outcome, seconds: float) -> str:
+def _last_line(outcome: Outcome) -> str:
     if outcome.kind == "error":
         return f"Code execute Error: {outcome.detail}"
+    if outcome.kind == "exit":
+        return outcome.detail
     if outcome.kind in ("timeout", "killed_timeout"):
-        return f"Code execute time out: {seconds:g} seconds"
+        return f"Code execute time out: {outcome.detail}"
     if outcome.kind == "killed_output":
         return "Code execute Error: OutputLimit: too much output"
     if outcome.kind == "died":
-        return f"Code execute Error: ProcessDied: exit status {outcome.detail or 'unknown'}"
+        return f"Code execute Error: ProcessDied: exit status {outcome.detail}"
     if outcome.kind == "protocol_violation":
-        return "Code execute Error: ProtocolViolation: the process broke the protocol"
+        return "Code execute Error: ProtocolViolation: the code wrote to the interpreter's own descriptors"
     return ""

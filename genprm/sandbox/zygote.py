@@ -9,9 +9,10 @@ import select
 import signal
 import socket
 import threading
+import warnings
 
 from genprm.sandbox import selftest
-from genprm.sandbox.base import SandboxError
+from genprm.sandbox.base import SandboxError, ZygoteGoneError
 from genprm.sandbox.child import Child
 from genprm.sandbox.hosts import RunningZygote, ZygoteHost
 from genprm.settings import SandboxSettings
@@ -36,7 +37,7 @@ class Zygote:
     def running(self) -> bool:
         """Whether there is a zygote that has not ended."""
         running = self._running
-        return running is not None and running.problem() is None
+        return running is not None and running.problem() is None and not _hung_up(running.control)
 
     def start(self) -> None:
         """See to it that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
@@ -47,6 +48,9 @@ class Zygote:
         with self._lock:
             if self.running():
                 return
+            if self._running is not None:
+                reason = _problem(self._running)
+                warnings.warn(f"the sandbox is started again, its zygote is gone: {reason}", stacklevel=2)
             self._stop()
             try:
                 self._running = self._host.start(self._settings)
@@ -92,7 +96,7 @@ class Zygote:
         """A session process, one forked ahead where one is ready; `Child.start` waits for it. `start` was called.
 
         Raises:
-            SandboxError: the zygote is gone.
+            ZygoteGoneError: the zygote is gone.
         """
         with self._lock:
             if self._running is None:
@@ -100,7 +104,7 @@ class Zygote:
             try:
                 return self._take_ahead() or self._ask(b"fork")
             except OSError as error:
-                raise SandboxError(f"no session can be started: {error}") from error
+                raise ZygoteGoneError(f"no session can be started: {error}") from error
 
     def _take_ahead(self) -> Child | None:
         for index, child in enumerate(self._ahead):
@@ -150,6 +154,16 @@ class Zygote:
         """End the zygote; the kernel kills the sessions it still has. Idempotent."""
         with self._lock:
             self._stop()
+
+
+def _hung_up(control: socket.socket) -> bool:
+    """Whether the other side is gone. (It says nothing after its greeting.)"""
+    try:
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _problem(running: RunningZygote) -> str:

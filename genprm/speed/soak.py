@@ -29,7 +29,7 @@ _HOSTILE = {
     "error by file": "open('/etc/passwd')",
     "error by signal": "import os\nos.kill(-1, 9)",
     "timeout": "while True: pass",
-    "killed_timeout": "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass",
+    "killed_timeout": "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass",
     "killed_output": "import os\nwhile True: os.write(1, b'x' * 65536)",
     "protocol_violation": "import os\nos.write(3, b'\\xff' * 64)",
 }
@@ -80,7 +80,7 @@ async def soak(settings: SandboxSettings, executions: int, seed: int = 0) -> Soa
 
     async def walk() -> None:
         for path in paths:
-            await _Path(sandbox, settings.seconds, result).run(path)
+            await _Path(sandbox, settings, result).run(path)
 
     try:
         await asyncio.gather(*(walk() for _ in range(PATHS_AT_ONCE)))
@@ -101,9 +101,9 @@ def _draw(rng: random.Random) -> str | None:
 class _Path:
     """One session; `expected` is the list that its interpreter should hold."""
 
-    def __init__(self, sandbox: Sandbox, seconds: float, result: Soak) -> None:
+    def __init__(self, sandbox: Sandbox, settings: SandboxSettings, result: Soak) -> None:
         self._session = sandbox.session()
-        self._limit = seconds + GRACE_SECONDS + _LATE_SECONDS
+        self._limit = settings.wall_factor * settings.seconds + GRACE_SECONDS + _LATE_SECONDS
         self._result = result
         self._expected: list[int] = []
 

@@ -1,26 +1,45 @@
-"""Frames between supervisor and session: four bytes of length, then JSON. Never anything that can carry code."""
+"""Frames between supervisor and session: four bytes of length, then JSON. Never anything that can carry code.
+
+| frame | fields |
+|---|---|
+| a request | `nonce`, `code`, and the fields of `genprm.sandbox.child.BlockOptions` |
+| its answer | `nonce`, `status`, `error` |
+| a session that is locked down | `ready` |
+| one that could not be | `failed`: the reason |
+| one that ended, from the zygote | `died`: the exit status |
+"""
 
 from __future__ import annotations
 
+import builtins
 import json
-import os
 import struct
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quote
+from os import read, write
 from typing import Any
 
 HEADER = struct.Struct("!I")
-LARGEST = 64 * 2**20
+
+# A session sends and receives with what a block cannot reach: its own names, and no Python code of a library.
+globals()["__builtins__"] = dict(vars(builtins))
+_scan: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
 
 def pack(message: dict[str, Any]) -> bytes:
     """A message as bytes on the wire."""
-    body = json.dumps(message).encode()
+    return _framed(json.dumps(message))
+
+
+def _framed(text: str) -> bytes:
+    body = text.encode()
     return HEADER.pack(len(body)) + body
 
 
 def _exactly(descriptor: int, count: int) -> bytes:
     parts = []
     while count:
-        part = os.read(descriptor, min(count, 2**20))
+        part = read(descriptor, min(count, 2**20))
         if not part:
             raise EOFError
         parts.append(part)
@@ -34,11 +53,26 @@ def receive(descriptor: int) -> Any:
     Raises:
         EOFError: the other side is gone.
     """
-    return json.loads(_exactly(descriptor, HEADER.unpack(_exactly(descriptor, HEADER.size))[0]))
+    body = _exactly(descriptor, HEADER.unpack(_exactly(descriptor, HEADER.size))[0])
+    return _scan(body.decode(), 0)[0]
 
 
 def send(descriptor: int, message: dict[str, Any]) -> None:
     """Write a message completely."""
-    data = pack(message)
+    _write(descriptor, pack(message))
+
+
+def answer(descriptor: int, **texts: str) -> None:
+    """Write a message whose fields are all texts."""
+    fields = ", ".join([f"{quote(name)}: {quote(text)}" for name, text in texts.items()])
+    _write(descriptor, _framed(f"{{{fields}}}"))
+
+
+def rehearse() -> None:
+    """What receiving and answering take, done once."""
+    _framed(quote("")), _scan('{"code": "", "seconds": 1.0}', 0)
+
+
+def _write(descriptor: int, data: bytes) -> None:
     while data:
-        data = data[os.write(descriptor, data) :]
+        data = data[write(descriptor, data) :]

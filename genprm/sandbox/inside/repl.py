@@ -1,84 +1,142 @@
-"""The session itself: runs blocks one after another in one namespace and says how each ended."""
+"""The session itself: runs blocks one after another, as if they were one script, and says how each ended."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-import signal
+import ast
+import builtins
 import sys
-from types import FrameType
+from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
+from os import dup2
+from sys import setprofile, settrace
+from types import ModuleType
 from typing import Any
 
 from . import frames
+from .clock import Clock, TimeLimit
+
+MOST_DIGITS = 300_000
+"""Digits of an integer as text; Python's own limit of 4,300 is for servers. So many take 2 seconds of CPU time."""
 
 _LONGEST_MESSAGE = 4000
 
+_REASONS = {
+    "can't start new thread": "code runs in one thread here",
+    "No usable temporary directory": "no file can be written here",
+    "Operation not permitted": "not allowed here: other processes, network, other users",
+    "Permission denied": "not allowed here: files other than those of Python and its libraries",
+}
+"""Why the sandbox refuses something, by what the refusal says."""
 
-class TimeLimit(BaseException):
-    """The soft limit of a block: not an Exception, so that `except Exception` in a script lets it pass."""
+# What a block does to the built-in names must not change what is done here.
+globals()["__builtins__"] = dict(vars(builtins))
 
 
-def _alarm(number: int, frame: FrameType | None) -> None:
-    raise TimeLimit
+class Interpreter:
+    """One namespace that blocks run in, the one of `__main__`. What they print goes to the descriptor `output`."""
+
+    def __init__(self, output: int) -> None:
+        self._output = output
+        self._clock = Clock()
+        main = ModuleType("__main__")
+        self._namespace: dict[str, Any] = vars(main)
+        self._namespace["__builtins__"] = builtins
+        sys.modules["__main__"] = main
+        sys.argv = [""]
+        sys.set_int_max_str_digits(MOST_DIGITS)
+
+    def run(self, request: dict[str, Any]) -> tuple[str, str]:
+        """How the block `request` ended (`frames` has its fields), and the line that says more."""
+        stdout = sys.stdout = self._fresh_output()
+        sys.stdin = TextIOWrapper(BufferedReader(FileIO(0, "r", closefd=False)), encoding="utf-8")
+        if request["show_stderr"]:
+            sys.stderr = stdout
+        limits = request["seconds"], request["import_seconds"], request["wall_seconds"]
+        ending = self._execute(request["code"], request["echo_last"], limits)
+        # A script may close its own output; what reached the descriptor counts.
+        try:  # noqa: SIM105  (contextlib is code of a library, which may have been patched)
+            stdout.flush()
+        except (OSError, ValueError):
+            pass
+        return ending
+
+    def _fresh_output(self) -> TextIOWrapper:
+        dup2(self._output, 1)
+        return TextIOWrapper(BufferedWriter(FileIO(1, "w", closefd=False), 2**16), "utf-8", newline="")
+
+    def _execute(self, code: str, echo_last: bool, limits: tuple[float, float, float]) -> tuple[str, str]:
+        ending = "ok", ""
+        try:
+            try:
+                self._clock.start(*limits)
+                for part in _parts(code, echo_last):
+                    exec(part, self._namespace)
+            finally:
+                # A block's own trace functions end with it; a profile function sees this call, and may raise.
+                try:  # noqa: SIM105
+                    setprofile(None)
+                except BaseException:
+                    pass
+                settrace(None)
+                self._clock.stop()
+        except TimeLimit as error:
+            ending = ("timeout", self._clock.reached) if self._clock.reached else ("error", _describe(error))
+        except SystemExit as error:
+            ending = "exit", _exit_message(error)
+        except BaseException as error:  # whatever a script raises is its result
+            ending = "error", _describe(error)
+        if self._clock.reached and ending[0] != "timeout":
+            return "timeout", f"{self._clock.reached} (the block caught the limit and went on)"
+        return ending
+
+
+def _parts(code: str, echo_last: bool) -> list[Any]:
+    """The block as code to execute; with `echo_last` an expression at its end is shown as at Python's prompt."""
+    if not echo_last:
+        return [compile(code, "<string>", "exec", dont_inherit=True)]
+    tree: Any = compile(code, "<string>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    last = [tree.body.pop()] if tree.body and isinstance(tree.body[-1], ast.Expr) else []
+    parts = [compile(tree, "<string>", "exec", dont_inherit=True)]
+    return parts + [compile(ast.Interactive([one]), "<string>", "single", dont_inherit=True) for one in last]
 
 
 def _describe(error: BaseException) -> str:
+    message = _text(error)
+    reason = next((why for refusal, why in _REASONS.items() if refusal in message), "")
+    return f"{type(error).__name__}: {message[:_LONGEST_MESSAGE]}" + (f" ({reason})" if reason else "")
+
+
+def _exit_message(error: SystemExit) -> str:
+    """What a script says when it exits: anything but a number, as Python does."""
+    code = error.code
+    return "" if code is None or isinstance(code, int) else _text(code)[:_LONGEST_MESSAGE]
+
+
+def _text(value: object) -> str:
     try:
-        message = str(error)
+        return str(value)
     except BaseException as failure:  # a script's own exception may fail to print in any way it likes
-        message = f"<message unprintable: {type(failure).__name__}>"
-    return f"{type(error).__name__}: {message[:_LONGEST_MESSAGE]}"
+        return f"<message unprintable: {type(failure).__name__}>"
 
 
-def _run(code: str, seconds: float, namespace: dict[str, Any]) -> tuple[str, str]:
-    try:
-        try:
-            signal.signal(signal.SIGALRM, _alarm)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            exec(compile(code, "<string>", "exec"), namespace)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-    except TimeLimit:
-        return "timeout", ""
-    except SystemExit:
-        return "exit", ""
-    except BaseException as error:  # whatever a script raises is its result
-        return "error", _describe(error)
-    return "ok", ""
+def rehearse(output: int) -> Interpreter:
+    """An interpreter that ran a block that does nothing: what the first one copies of the zygote's memory is copied
+    ahead of it."""
+    interpreter = Interpreter(output)
+    limits = {"seconds": 1.0, "import_seconds": 1.0, "wall_seconds": 10.0}
+    interpreter.run({"code": "x = [1]\nx = f'{x}'\ndel x", "echo_last": False, "show_stderr": False, **limits})
+    frames.rehearse()
+    return interpreter
 
 
-def _fresh_output(descriptor: int) -> io.TextIOWrapper:
-    os.dup2(descriptor, 1)
-    return io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False), 2**16), "utf-8", newline="")
+def serve(control: int, interpreter: Interpreter) -> None:
+    """Answer every request on `control` with `{nonce, status, error}` until it closes.
 
-
-def rehearse(output: int) -> None:
-    """Run a block that does nothing: what the first one copies of the zygote's memory is copied ahead of it."""
-    _run("x = [1]\nx = f'{x}'", 1.0, {"__name__": "__main__", "__builtins__": __builtins__})
-    frames.pack({"nonce": "", "status": "ok", "error": ""})
-    json.loads('{"code": "", "seconds": 1.0}')
-    _fresh_output(output)
-
-
-def serve(control: int, output: int) -> None:
-    """Answer every request `{nonce, code, seconds}` on `control` with `{nonce, status, error}` until it closes.
-
-    What blocks print goes to `output`, at the level of descriptor 1, before the answer is sent.
+    What blocks print reaches the output, at the level of its descriptor, before the answer is sent.
     """
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     while True:
         try:
             request = frames.receive(control)
         except EOFError:
             return
-        stdout = sys.stdout = _fresh_output(output)
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8")
-        status, error = _run(request["code"], request["seconds"], namespace)
-        # A script may close its own output; what reached the descriptor counts.
-        with contextlib.suppress(OSError, ValueError):
-            stdout.flush()
-        frames.send(control, {"nonce": request["nonce"], "status": status, "error": error})
+        status, error = interpreter.run(request)
+        frames.answer(control, nonce=request["nonce"], status=status, error=error)

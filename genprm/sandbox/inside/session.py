@@ -37,8 +37,8 @@ def become(lock: lockdown.Lock, number: int, session: socket.socket, output: int
         except OSError as error:
             frames.send(3, {"failed": error.strerror or str(error)})
             os._exit(1)
-        repl.rehearse(4)
+        interpreter = repl.rehearse(4)
         frames.send(3, {"ready": True})
-        repl.serve(3, 4)
+        repl.serve(3, interpreter)
     finally:
         os._exit(0)

@@ -1,6 +1,6 @@
 """Hostile and unlucky scripts, each with the ways in which it may end.
 
-They run with 1 second, 256 MB of memory, 4096 bytes of output and, where there is a scratch directory, 4 MB and 100
+They run with 1 second of CPU time, 3 seconds by the clock, 256 MB of memory, 4096 bytes of output and, where there is a scratch directory, 4 MB and 100
 files in it.
 """
 
@@ -13,7 +13,13 @@ from genprm.sandbox.base import Execution, Sandbox
 from genprm.settings import SandboxSettings
 
 SETTINGS = SandboxSettings(
-    seconds=1.0, memory_mb=256, output_bytes=4096, scratch_mb=4, scratch_files=100, workers=2
+    seconds=1.0,
+    wall_factor=3.0,
+    memory_mb=256,
+    output_bytes=4096,
+    scratch_mb=4,
+    scratch_files=100,
+    workers=2,
 )
 
 
@@ -36,6 +42,7 @@ async def run_once(sandbox: Sandbox, code: str) -> Execution:
 
 
 TIME_OUT = ("Code execute time out: 1 seconds",)
+WAITED = ("Code execute time out: 3 seconds by the clock",)
 DENIED = ("Code execute Error: PermissionError",)
 OUT_OF_REACH = (*DENIED, "Code execute Error: FileNotFoundError")
 """At level 1 most files are not even there."""
@@ -60,11 +67,26 @@ while True:
 """
 _DEAF = """
 import signal
-signal.signal(signal.SIGALRM, signal.SIG_IGN)
-signal.setitimer(signal.ITIMER_REAL, 0)
+for number in (signal.SIGALRM, signal.SIGPROF):
+    signal.signal(number, signal.SIG_IGN)
+for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF):
+    signal.setitimer(timer, 0)
 n = 0
 while True:
     n += 1
+"""
+_DEAFER = f"""
+import resource, signal
+signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_CPU, (500, 500))
+{_DEAF}
+"""
+_ENDLESS_IMPORT = """
+import importlib, json, sys
+while True:
+    for name in [name for name in sys.modules if name.startswith("json")]:
+        del sys.modules[name]
+    import json
 """
 _THREAD = "import threading, time\n"
 _LIVE_ON = """
@@ -77,14 +99,21 @@ _HANGS = {
     "endless loop": Case("while True:\n    pass", "timeout", TIME_OUT),
     "loop that swallows everything": Case(_SWALLOW, "killed_timeout", TIME_OUT),
     "loop without an alarm": Case(_DEAF, "killed_timeout", TIME_OUT),
-    "sleep": Case("import time\ntime.sleep(60)", "timeout", TIME_OUT),
+    "loop without an alarm or a limit of CPU time": Case(_DEAFER, "killed_timeout", WAITED),
+    "loop in imports": Case(_ENDLESS_IMPORT, "timeout killed_timeout", ("Code execute time out: ",)),
+    "sleep": Case("import time\ntime.sleep(60)", "timeout", WAITED),
+    "sleep that swallows everything": Case(
+        "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass",
+        "killed_timeout",
+        WAITED,
+    ),
     "hang in C: regular expression": Case("import re\nre.match('(a+)+b', 'a' * 40)", STOPPED, TIME_OUT),
     "hang in C: huge power": Case("print(len(str(7 ** (10 ** 9))))", STOPPED, TIME_OUT),
     "hang in C: power tower": Case("print(10 ** 10 ** 8)", f"{STOPPED} error", (*TIME_OUT, *ANY_ERROR)),
     "hang in sympy": Case(
         "import sympy\nprint(sympy.factorint(sympy.nextprime(10**40) * sympy.nextprime(10**41)))", STOPPED, TIME_OUT
     ),
-    "stops itself": Case("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", "killed_timeout", TIME_OUT),
+    "stops itself": Case("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", "killed_timeout", WAITED),
     "fifo": Case("import os\nos.mkfifo('pipe')\nopen('pipe')", "error", DENIED),
     "waits for input": Case("input()", "error", ("EOFError: EOF when reading a line",)),
 }
@@ -276,8 +305,7 @@ _PICKLE = "b'\\x00\\x00\\x00\\x2ecposix\\nsystem\\n(S\"touch /tmp/pickled\"\\ntR
 _VIOLATION = ("Code execute Error: ProtocolViolation",)
 _PROTOCOL = {
     "breaks print, json and os": Case(
-        "import builtins, json, os\nbuiltins.print = json.dumps = os.write = os.read = None",
-        "ok died killed_timeout",
+        "import builtins, json, os\nbuiltins.print = json.dumps = os.write = os.read = None", "ok"
     ),
     "breaks sympy": Case(
         "import sympy\nsympy.Integer = sympy.solve = None\nimport builtins\nbuiltins.sum = 3", "ok"
@@ -289,7 +317,7 @@ _PROTOCOL = {
         "import socket\nsocket.send_fds(socket.socket(fileno=3), [b'x'], [1])", "error", DENIED
     ),
     "waits for the next request itself": Case(
-        "import os\nwhile True:\n    os.read(3, 1)", "timeout killed_timeout", TIME_OUT
+        "import os\nwhile True:\n    os.read(3, 1)", "timeout killed_timeout", WAITED
     ),
 }
 

@@ -1,0 +1,105 @@
+"""The time that a block may use: CPU time, so that no other work on the machine decides how it ends.
+
+| limit | counts | past it |
+|---|---|---|
+| `seconds` | CPU time, but for imports of installed modules | `TimeLimit` is raised in the block |
+| `import_seconds` | CPU time of these imports | the same |
+| `wall_seconds` | the time that passes, waiting included | the same |
+
+A block that cannot be interrupted, or goes on all the same, is ended by the kernel: between `GRACE_SECONDS` of CPU
+time past its limit and a second more, for the kernel counts whole seconds.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.machinery
+import sys
+from _signal import signal  # type: ignore[import-not-found]  # below `signal`, which is Python code
+from collections.abc import Callable
+from math import ceil
+from resource import RLIM_INFINITY, RLIMIT_CPU, getrlimit, setrlimit
+from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIGALRM, SIGPROF, setitimer
+from time import process_time
+from types import FrameType
+from typing import Any
+
+GRACE_SECONDS = 0.5
+
+# What a block does to the built-in names must not change what is done here.
+globals()["__builtins__"] = dict(vars(builtins))
+
+_find_spec = importlib.machinery.PathFinder.find_spec
+
+
+class TimeLimit(BaseException):
+    """A limit was reached: not an Exception, so that `except Exception` in a script lets it pass."""
+
+
+class Clock:
+    """The limits of one block after another.
+
+    `reached` is the limit that the present block came to, in words; empty while it has not.
+    """
+
+    def __init__(self) -> None:
+        self.reached = ""
+        self._seconds = self._import_seconds = self._wall_seconds = 0.0
+        self._import_left = 0.0
+        self._importing = False
+        self._installed = list(sys.path)
+        bootstrap: Any = sys.modules["_frozen_importlib"]
+        self._find_and_load: Callable[..., Any] = bootstrap._find_and_load
+        # The one function that every import of a module that is not loaded yet comes to, however it is written.
+        bootstrap._find_and_load = self._load
+
+    def start(self, seconds: float, import_seconds: float, wall_seconds: float) -> None:
+        """Begin a block."""
+        self.reached = ""
+        self._seconds, self._import_seconds, self._wall_seconds = seconds, import_seconds, wall_seconds
+        self._import_left = import_seconds
+        self._importing = False
+        signal(SIGPROF, self._ring)
+        signal(SIGALRM, self._ring)
+        self._bound(seconds)
+        setitimer(ITIMER_REAL, wall_seconds)
+        setitimer(ITIMER_PROF, seconds)
+
+    def stop(self) -> None:
+        """End a block, and what it may have set itself."""
+        setitimer(ITIMER_PROF, 0)
+        setitimer(ITIMER_REAL, 0)
+        setitimer(ITIMER_VIRTUAL, 0)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        if number == SIGALRM:
+            self.reached = f"{self._wall_seconds:g} seconds by the clock"
+        elif self._importing:
+            self.reached = f"{self._import_seconds:g} seconds of imports"
+        else:
+            self.reached = f"{self._seconds:g} seconds"
+        raise TimeLimit
+
+    def _load(self, name: str, import_: object) -> Any:
+        """Import a module; where it is an installed one, on the time that imports have."""
+        if self._importing or self._import_left <= 0 or _find_spec(name.partition(".")[0], self._installed) is None:
+            return self._find_and_load(name, import_)
+        self._importing = True
+        left = setitimer(ITIMER_PROF, self._import_left)[0]
+        self._bound(self._import_left + left)
+        try:
+            return self._find_and_load(name, import_)
+        finally:
+            self._import_left = setitimer(ITIMER_PROF, left)[0]
+            self._importing = False
+            self._bound(left)
+
+    def _bound(self, seconds: float) -> None:
+        """Have the kernel end this process once it has used so much CPU time more, and the grace."""
+        hard = getrlimit(RLIMIT_CPU)[1]
+        wanted = ceil(process_time() + seconds + GRACE_SECONDS)
+        setrlimit(RLIMIT_CPU, (wanted if hard == RLIM_INFINITY else min(wanted, hard), hard))
+
+
+# A failed import is shown without the frames of the import system, and so without this one.
+Clock._load.__code__ = Clock._load.__code__.replace(co_filename="<frozen importlib._bootstrap>")
