@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from genprm.data_sets.rows import InputError, json_rows, shown
+from genprm.data_sets.rows import UNREADABLE, InputError, json_rows, shown, unreadable
 
 STANDARD_INPUT = "-"
 
@@ -63,7 +63,7 @@ def _single(text: str) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except UNREADABLE:
         return None
     return value if isinstance(value, dict) else None
 
@@ -74,6 +74,8 @@ def _array(name: str, text: str) -> list[tuple[str, dict[str, Any]]]:
     except json.JSONDecodeError as error:
         where = f"{name} line {error.lineno}"
         raise InputError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
+    except UNREADABLE as error:
+        raise unreadable(name, error) from None
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             raise InputError(f"{name} item {index}: {shown(row)} is not a JSON object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from genprm.sandbox.base import Session
     from genprm.settings import SandboxSettings
 
 Level = Annotated[
@@ -87,23 +89,36 @@ def _check_level(level: int | None) -> None:
 
 
 async def _print_all(blocks: list[tuple[str, str]], settings: SandboxSettings, as_json: bool) -> None:
-    async for row in _run(blocks, settings):
-        if as_json:
-            print(json.dumps(row), flush=True)
-        else:
-            kept = "" if row["state"] == "kept" else f", state {row['state']}"
-            print(f"[{row['conversation']}] {row['status']} ({row['seconds']:.2f} s, level {row['level']}{kept})")
-            print("".join(f"  {line}\n" for line in str(row["output"]).splitlines()), end="", flush=True)
+    async for row in run_blocks(blocks, settings):
+        print(json.dumps(row) if as_json else _for_people(row), flush=True)
 
 
-async def _run(blocks: list[tuple[str, str]], settings: SandboxSettings) -> AsyncIterator[dict[str, object]]:
+def _for_people(row: dict[str, object]) -> str:
+    kept = "" if row["state"] == "kept" else f", state {row['state']}"
+    head = f"[{row['conversation']}] {row['status']} ({row['seconds']:.2f} s, level {row['level']}{kept})"
+    text = "\n  ".join([head, *str(row["output"]).splitlines()])
+    # JSON may name a conversation by half a character, and a terminal may know ASCII alone.
+    return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
+
+
+async def run_blocks(blocks: list[tuple[str, str]], settings: SandboxSettings) -> AsyncIterator[dict[str, object]]:
+    """Run (conversation, code) pairs in order; each conversation's interpreter is closed after its last block.
+
+    Raises:
+        SandboxError: the level asked for is not available, or the sandbox fails.
+    """
     from genprm.sandbox import open_sandbox
 
+    last = {conversation: number for number, (conversation, _) in enumerate(blocks)}
+    sessions: dict[str, Session] = {}
     sandbox = open_sandbox(settings)
     try:
-        sessions = {conversation: sandbox.session() for conversation, _ in blocks}
-        for conversation, code in blocks:
+        for number, (conversation, code) in enumerate(blocks):
+            if conversation not in sessions:
+                sessions[conversation] = sandbox.session()
             done = await sessions[conversation].run(code)
+            if last[conversation] == number:
+                await sessions.pop(conversation).close()
             yield {
                 "conversation": conversation,
                 "status": done.status,

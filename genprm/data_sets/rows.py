@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -28,6 +29,17 @@ def bad_field(where: str, name: str, value: object, allowed: str) -> InputError:
     return InputError(f"{where}: field {name!r} is {shown(value)}, allowed: {allowed}")
 
 
+UNREADABLE = (ValueError, RecursionError)
+"""What `json.loads` raises for JSON, as it is defined, that Python does not read."""
+
+
+def unreadable(where: str, error: BaseException) -> InputError:
+    """The error for one of `UNREADABLE`, ready to raise."""
+    if isinstance(error, RecursionError):
+        return InputError(f"{where}: JSON nested too deep, allowed: about a thousand levels")
+    return InputError(f"{where}: an integer of more than {sys.get_int_max_str_digits()} digits, allowed: fewer")
+
+
 def json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(`source`, line number) and object of each non-blank line.
 
@@ -44,6 +56,8 @@ def json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[str, dict[str
             raise InputError(
                 f"{where}: not JSON ({error.msg} at column {error.colno}): {shown(line.strip())}"
             ) from None
+        except UNREADABLE as error:
+            raise unreadable(where, error) from None
         if not isinstance(row, dict):
             raise InputError(f"{where}: {shown(row)} is not a JSON object")
         yield where, row

@@ -12,7 +12,7 @@ import psutil
 
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Execution, Sandbox
-from genprm.sandbox.child import GRACE_SECONDS
+from genprm.sandbox.inside.clock import GRACE_SECONDS
 from genprm.settings import SandboxSettings
 from genprm.speed.tables import Cell
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import genprm.cli
@@ -378,6 +380,62 @@ def test_blocks_of_a_conversation_share_their_interpreter() -> None:
     assert [row["status"] for row in rows] == ["ok", "ok", "ok"]
     assert [row["output"].strip() for row in rows] == ["", "False", "42"]
     assert set(rows[0]) == {"conversation", "status", "output", "level", "state", "seconds"}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"conversation": "a", "code": ' + "[" * 100_000 + "]" * 100_000 + "}", "line 1: JSON nested too deep"),
+        ('{"conversation": "a", "code": ' + "1" * 5000 + "}", "line 1: an integer of more than 4300 digits"),
+        ('{"conversation": "\\ud800", "code": 3}', "field 'code' is 3, allowed: a string"),
+        ('{"\\ud800": "a"}', r"field 'conversation' is missing, allowed: a string (found: \ud800)"),
+    ],
+)
+def test_blocks_that_cannot_be_read_are_refused_in_one_line(row: str, message: str) -> None:
+    assert message in refusal("sandbox", "exec", stdin=row)
+
+
+def test_half_characters_come_in_and_go_out() -> None:
+    blocks = lines(
+        {"conversation": "\ud800", "code": "raise ValueError(chr(0xd801))"},
+        {"conversation": "\ud800", "code": "print('\ud802')"},
+    )
+    rows = [json.loads(line) for line in call("sandbox", "exec", "--json", stdin=blocks).splitlines()]
+    assert [row["conversation"] for row in rows] == ["\ud800", "\ud800"]
+    assert rows[0]["output"] == "Code execute Error: ValueError: ?"
+    assert "UnicodeEncodeError" in rows[1]["output"]
+    assert call("sandbox", "exec", stdin=blocks).startswith(r"[\ud800] error")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.characters(categories=["Cs"]) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+TEXTS = st.text() | st.text(st.characters(categories=["Cs"]))
+ROWS = (
+    st.fixed_dictionaries({"conversation": TEXTS, "code": TEXTS})
+    | st.fixed_dictionaries({}, optional={"conversation": JSON_VALUES, "code": JSON_VALUES})
+    | JSON_VALUES
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(ROWS.map(json.dumps) | st.text() | st.integers(0, 10**5).map(lambda depth: "[" * depth), max_size=3),
+    st.sampled_from([[], ["--json"]]),
+)
+def test_whatever_comes_in_ends_in_rows_or_in_one_line(found: list[str], options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["sandbox", "exec", *options], input="\n".join(found).encode(errors="replace"))
+    if result.exit_code:
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == 2
+        assert result.stderr.startswith("genprm: ")
+        assert result.stderr.count("\n") == 1
+    else:
+        assert result.stderr == ""
+        assert not options or all(json.loads(line)["status"] for line in result.stdout.splitlines())
 
 
 def test_sandbox_refuses_an_unknown_level() -> None:

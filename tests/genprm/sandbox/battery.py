@@ -1,7 +1,7 @@
 """Hostile and unlucky scripts, each with the ways in which it may end.
 
-They run with 1 second of CPU time, 3 seconds by the clock, 256 MB of memory, 4096 bytes of output and, where there is a scratch directory, 4 MB and 100
-files in it.
+They run with 1 second of CPU time, 3 seconds by the clock, 256 MB of memory, 4096 bytes of output and, where there
+is a scratch directory, 4 MB and 100 files in it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.sandbox.child import GRACE_SECONDS
+from genprm.sandbox.inside.clock import GRACE_SECONDS
 from genprm.settings import SandboxSettings
 from tests.genprm.sandbox.battery import CASES, OUT_OF_REACH, SETTINGS, run_once
 
@@ -101,14 +101,12 @@ async def test_secrets_of_the_caller_are_not_inherited(sandbox: Sandbox, monkeyp
 async def test_a_frame_forged_for_the_next_block_is_noticed(sandbox: Sandbox) -> None:
     session = sandbox.session()
     early = (
-        "import atexit, os, signal, struct\n"
-        "def speak(*_):\n    os.write(3, struct.pack('!I', 2) + b'{}')\n"
-        "import sys\nclass Out:\n    def write(self, s): pass\n    def flush(self): pass\n"
-        "signal.signal(signal.SIGALRM, speak)\n"
-        "import builtins\n"
-        "real = os.read\n"
-        "def read(d, n):\n    if d == 3:\n        speak()\n    return real(d, n)\n"
-        "os.read = read"
+        "import os, struct, sys\n"
+        "frames = sys.modules['inside.frames']\n"
+        "def read(d, n):\n"
+        "    os.write(3, struct.pack('!I', 2) + b'{}')\n"
+        "    return os.read(d, n)\n"
+        "frames.read = read"
     )
     assert (await session.run(early)).status == "ok"
     await asyncio.sleep(0.1)
