@@ -47,12 +47,18 @@ VERDICT_LEAD = "<output>\n**Judgement**: $\\boxed{"
 VERDICT_TAIL = "}$\n</output>\n"
 
 _ANALYZE = re.compile(r"<analyze>\n(?P<analysis>.*?)</analyze>\n?", re.DOTALL)
+# A fence closes as CommonMark has it: indented like its opening and up to three blanks more, blanks behind it.
 _VERIFY_PARTS = re.compile(
-    r"```python\n(?P<code>(?:[^\n]*\n)*?)```(?:\n|$)"
+    r"(?:^(?P<indent>[ \t]+))?```(?i:python3?|py)[ \t]*\r?\n"
+    r"(?P<code>(?:[^\n]*\n)*?)(?P=indent)? {0,3}```[ \t]*\r?(?:\n|\Z)"
     r"|\[Code Output\]\n\n```\n(?P<output>(?:[^\n]*\n)*?)```(?:\n|$)"
+    r"|^(?P<blanks>[ \t]*)```(?P<tag>[^\n`]*)\n"
+    r"(?P<other>(?:(?![ \t]*```)[^\n]*\n)*)[ \t]*```[ \t]*\r?(?:\n|\Z)"
     r"|(?P<end></verify>\n?|^(?=<output>))",
     re.MULTILINE,
 )
+# What a block without a language holds if it is code that says something, and no table of what was printed.
+_LOOKS_LIKE_CODE = re.compile(r"^[ \t]*(?:print\(|import \w|from \w[\w.]* import |assert |def \w)", re.MULTILINE)
 _BOXED = re.compile(r"\\boxed\{\s*(Yes|No)\s*\}")
 _OUTPUT_FENCE = re.compile(r"^```", re.MULTILINE)
 
@@ -142,7 +148,7 @@ class _Layout:
     codes: list[str]
     outputs: list[str]
     output_spans: list[tuple[int, int]]
-    last_code_end: int
+    code_ends: list[int]
 
 
 def _layout(text: str) -> _Layout:
@@ -154,20 +160,35 @@ def _layout(text: str) -> _Layout:
     codes: list[str] = []
     outputs: list[str] = []
     spans: list[tuple[int, int]] = []
-    verify_end, last_code_end = analysis_end, -1
+    code_ends: list[int] = []
+    verify_end = analysis_end
     if text.startswith(VERIFY_OPEN, analysis_end):
         verify_end = len(text)
         for part in _VERIFY_PARTS.finditer(text, analysis_end):
-            if part["code"] is not None:
-                codes.append(part["code"].removesuffix("\n"))
-                last_code_end = part.end()
+            code = _code(part)
+            if code is not None:
+                codes.append(code)
+                code_ends.append(part.end())
             elif part["output"] is not None:
                 outputs.append(part["output"].removesuffix("\n"))
                 spans.append(part.span())
-            else:
+            elif part["end"] is not None:
                 verify_end = part.end()
                 break
-    return _Layout(analysis, analysis_end, verify_end, codes, outputs, spans, last_code_end)
+    return _Layout(analysis, analysis_end, verify_end, codes, outputs, spans, code_ends)
+
+
+def _code(part: re.Match[str]) -> str | None:
+    """The code of a fenced block, without the indentation that the fence has too; None if it is something else."""
+    code, indent = part["code"], part["indent"]
+    if code is None and part["tag"] is not None and not part["tag"].strip():
+        code, indent = part["other"], part["blanks"]
+        if not _LOOKS_LIKE_CODE.search(code):
+            return None
+    if code is None:
+        return None
+    code = code.replace("\r\n", "\n").removesuffix("\n")
+    return re.sub(f"^{indent}", "", code, flags=re.MULTILINE) if indent else code
 
 
 def verdict_of(output: str) -> Verdict:
@@ -195,10 +216,18 @@ def parse_turn(text: str) -> ParsedTurn:
     )
 
 
-def pending_code(text: str) -> str | None:
-    """The code of the Python block that `text` ends with, i.e. that waits to be run; None if there is none."""
+def pending_code(text: str, ran: int) -> tuple[str, int] | None:
+    r"""The code of the first block that waits to be run, and where it ends; None if there is none.
+
+    The first `ran` blocks of the verification were run. A block is one of Python however its fences are written:
+    with `py` or `python3`, indented, with blanks or a carriage return behind; one without a language, if it looks
+    like code. What the model wrote behind it, it wrote without the output.
+
+    >>> pending_code("<verify>\n```python\nprint(1)\n``` \n[Code Output] 1", 0)
+    ('print(1)', 33)
+    """
     layout = _layout(text)
-    return layout.codes[-1] if layout.codes and layout.last_code_end == len(text) else None
+    return (layout.codes[ran], layout.code_ends[ran]) if ran < len(layout.codes) else None
 
 
 def verdict_start(text: str) -> int | None:

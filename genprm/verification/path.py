@@ -298,16 +298,18 @@ class _Turn:
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
         while self._budget.left() > 0:
             completion = await self._continue(stops)
-            if completion.stop != CODE_CLOSE:
+            pending = pending_code(self._text, len(self._executions)) if executed else None
+            if pending is None:
+                if completion.stop == CODE_CLOSE:  # the end of some other fence
+                    continue
                 return self._cut_at_verdict()
-            code = pending_code(self._text)
-            if code is None:  # the end of some other fence
-                continue
             if len(self._executions) == self._path.settings.rounds:
                 return False
+            code, end = pending
             execution = await self._path.run(code)
             self._executions.append(execution.status)
-            self._put_in(output_block(execution.output))
+            self._text = self._text[:end]
+            self._put_in(("" if self._text.endswith("\n") else "\n") + output_block(execution.output))
         return False
 
     async def _continue(self, stop: tuple[str, ...]) -> Completion:

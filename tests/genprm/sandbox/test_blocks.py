@@ -48,7 +48,7 @@ SCRIPTS = {
     "doctest": DOCTEST,
     "unittest": UNITTEST,
     "pickle": "import pickle\nclass P:\n    x = 3\nprint(pickle.loads(pickle.dumps(P())).x, P.__module__)",
-    "argparse": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=3)\nprint(p.parse_args())",
+    "argparse": "import argparse\nparser = argparse.ArgumentParser()\nprint(parser.parse_args())",
     "main": "import __main__\nx = 5\nprint(__name__, __main__.x, __main__.__dict__ is globals())",
     "type hints": "import typing\ndef f(x: int) -> str: ...\nprint(f.__annotations__, typing.get_type_hints(f))",
     "dataclass": "import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int = 1\nprint(D(), D.__module__)",

@@ -171,19 +171,56 @@ def test_a_code_output_block(output: str, block: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "ran", "code"),
     [
-        ("<verify>\n```python\nprint(1)\n```\n", "print(1)"),
-        ("<verify>\n```python\n```\n", ""),
-        ("<verify>\n```python\na\n```\n[Code Output]\n\n```\n1\n```\nAgain:\n```python\nb\n```\n", "b"),
-        ("<verify>\n```python\na\n```\n[Code Output]\n\n```\n1\n```\n", None),
-        ("<verify>\n```python\nprint(1)\n", None),
-        ("<verify>\n```python\na\n```\nas a table:\n```\n1 2\n```\n", None),
-        ("<analyze>\n```python\nprint(1)\n```\n", None),
+        ("<verify>\n```python\nprint(1)\n```\n", 0, "print(1)"),
+        ("<verify>\n```python\n```\n", 0, ""),
+        ("<verify>\n```python\na\n```\n[Code Output]\n\n```\n1\n```\nAgain:\n```python\nb\n```\n", 1, "b"),
+        ("<verify>\n```python\na\n```\n[Code Output]\n\n```\n1\n```\n", 1, None),
+        ("<verify>\n```python\nprint(1)\n", 0, None),
+        ("<verify>\n```python\na\n```\nas a table:\n```\n1 2\n```\n", 1, None),
+        ("<analyze>\n```python\nprint(1)\n```\n", 0, None),
+        ("<verify>\n</verify>\n```python\nb\n```\n", 0, None),
     ],
 )
-def test_the_code_that_waits_to_be_run(text: str, code: str | None) -> None:
-    assert pending_code(text) == code
+def test_the_code_that_waits_to_be_run(text: str, ran: int, code: str | None) -> None:
+    assert pending_code(text, ran) == (None if code is None else (code, len(text)))
+
+
+FIRST = "<verify>\n```python\na = 1\n```\n[Code Output]\n\n```\n1\n```\nAgain:\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("```python\nprint(1)\n```", "print(1)"),
+        ("```python\nprint(1)\n``` \t\n", "print(1)"),
+        ("```python\r\nif a:\r\n    print(1)\r\n```\r\n", "if a:\n    print(1)"),
+        ("```python\nprint(1)\n  ```\n", "print(1)"),
+        ("  ```python\n  if a:\n      print(1)\n  ```\n", "if a:\n    print(1)"),
+        ("1. So:\n\t```python\n\tprint(1)\n\t```\n", "print(1)"),
+        ("```py\nprint(1)\n```\n", "print(1)"),
+        ("```python3\nprint(1)\n```\n", "print(1)"),
+        ("```Python \nprint(1)\n```\n", "print(1)"),
+        ("```\nprint(1)\n```\n", "print(1)"),
+        ("```\nimport math\nx = math.pi\n```\n", "import math\nx = math.pi"),
+        ("```latex\nx\n```\nor\n```\nprint(1)\n```\n", "print(1)"),
+        ("|\n```\nand\n```python\nprint(1)\n```\n", "print(1)"),
+        # A fence inside a text of the code is indented further than one that closes may be.
+        ('```python\ndef f():\n    """\n    ```\n    """\n```\n', 'def f():\n    """\n    ```\n    """'),
+        ("```\n42\n```\n", None),
+        ("```\nx = 3\n```\n", None),
+        ("```latex\nprint(1)\n```\n", None),
+        ("```python\nprint(1)", None),
+        ("```python\nprint(1)\n```more\n", None),
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "[Code Output]\n\nas I imagine it: 7\n<output>\n**Judgement**: $\\boxed{"])
+def test_a_block_is_code_however_its_fences_are_written(written: str, code: str | None, behind: str) -> None:
+    if behind and not written.endswith("\n"):
+        behind = "\n" + behind
+    expected = None if code is None else (code, len(FIRST + written) + behind.startswith("\n"))
+    assert pending_code(FIRST + written + behind, 1) == expected
 
 
 LINES = st.text(

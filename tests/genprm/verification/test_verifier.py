@@ -322,6 +322,36 @@ async def test_a_forced_verdict_in_other_modes_keeps_what_analysis_there_is(mode
     assert step.text == MODE_TURNS["cot" if mode == "text" else "direct"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "ran"),
+    [
+        pytest.param("print(3 + 4)\n```", END, ["print(3 + 4)"], id="turn ends behind the fence"),
+        pytest.param("print(3 + 4)\n``` \n[Code Output]\n\n8\n" + END, END, ["print(3 + 4)"], id="blank behind it"),
+        pytest.param("print(3 + 4)\r\n```\r\n8\r\n" + END, END, ["print(3 + 4)"], id="carriage returns"),
+        pytest.param("print(3 + 4)\n  ```\nso 8\n" + END, END, ["print(3 + 4)"], id="indented fence"),
+        pytest.param(CODE, "Again:\n```py\nprint(7)\n```\n", ["print(3 + 4)", "print(7)"], id="second as py"),
+        pytest.param(CODE, "Again:\n```\nprint(7)\n```", ["print(3 + 4)", "print(7)"], id="second untagged"),
+        pytest.param(CODE, "A table:\n```\n7 8\n```\n", ["print(3 + 4)"], id="a table is no code"),
+    ],
+)
+async def test_code_that_stands_there_is_run(first: str, second: str, ran: list[str]) -> None:
+    def reply(prompt: str) -> str:
+        text = prompt.rpartition("<verify>")[2]
+        if text.endswith("```\n7\n```\n") and text.count("[Code Output]") == 1:
+            return second
+        if text.endswith("Again:\n```\n"):  # a stop, for all that is known yet
+            return second.removeprefix("Again:\n```\n")
+        return script(code=first)(prompt)
+
+    sandbox = FakeSandbox()
+    verification = await Verifier(ScriptedEngine(reply), sandbox, settings()).verify("c", "p", STEPS[:1], "full")
+    step = verification.steps[0]
+    assert sandbox.sessions[0].ran == ran
+    assert step.text.count("\n[Code Output]\n\n```\n7\n```\n") == len(ran)
+    assert (step.forced, step.verdict, step.output) == (False, "Yes", "\n".join(["7"] * len(ran)))
+    assert "8" not in step.text.replace("7 8", "")
+
+
 async def test_rounds_are_those_of_the_settings() -> None:
     sandbox = FakeSandbox()
     engine = ScriptedEngine(script(after_code=NO_END))
