@@ -8,11 +8,12 @@ import sys
 from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
 from os import dup2
 from sys import setprofile, settrace
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from . import frames
 from .clock import Clock, TimeLimit
+from .sources import FILE, Sources
 
 MOST_DIGITS = 300_000
 """Digits of an integer as text; Python's own limit of 4,300 is for servers. So many take 2 seconds of CPU time."""
@@ -25,7 +26,7 @@ _REASONS = {
     "Operation not permitted": "not allowed here: other processes, network, other users",
     "Permission denied": "not allowed here: files other than those of Python and its libraries",
 }
-"""Why the sandbox refuses something, by what the refusal says."""
+"""Why the sandbox refuses something, by what the error of the system says."""
 
 # What a block does to the built-in names must not change what is done here.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -37,6 +38,7 @@ class Interpreter:
     def __init__(self, output: int) -> None:
         self._output = output
         self._clock = Clock()
+        self._sources = Sources()
         main = ModuleType("__main__")
         self._namespace: dict[str, Any] = vars(main)
         self._namespace["__builtins__"] = builtins
@@ -68,7 +70,9 @@ class Interpreter:
         try:
             try:
                 self._clock.start(*limits)
-                for part in _parts(code, echo_last):
+                parts = _parts(code, echo_last)
+                self._sources.add(code, parts[0])
+                for part in parts:
                     exec(part, self._namespace)
             finally:
                 # A block's own trace functions end with it; a profile function sees this call, and may raise.
@@ -89,19 +93,20 @@ class Interpreter:
         return ending
 
 
-def _parts(code: str, echo_last: bool) -> list[Any]:
+def _parts(code: str, echo_last: bool) -> list[CodeType]:
     """The block as code to execute; with `echo_last` an expression at its end is shown as at Python's prompt."""
     if not echo_last:
-        return [compile(code, "<string>", "exec", dont_inherit=True)]
-    tree: Any = compile(code, "<string>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        return [compile(code, FILE, "exec", dont_inherit=True)]
+    tree: Any = compile(code, FILE, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     last = [tree.body.pop()] if tree.body and isinstance(tree.body[-1], ast.Expr) else []
-    parts = [compile(tree, "<string>", "exec", dont_inherit=True)]
-    return parts + [compile(ast.Interactive([one]), "<string>", "single", dont_inherit=True) for one in last]
+    parts = [compile(tree, FILE, "exec", dont_inherit=True)]
+    return parts + [compile(ast.Interactive([one]), FILE, "single", dont_inherit=True) for one in last]
 
 
 def _describe(error: BaseException) -> str:
     message = _text(error)
-    reason = next((why for refusal, why in _REASONS.items() if refusal in message), "")
+    refused = isinstance(error, OSError | RuntimeError)
+    reason = next((why for refusal, why in _REASONS.items() if refused and refusal in message), "")
     return f"{type(error).__name__}: {message[:_LONGEST_MESSAGE]}" + (f" ({reason})" if reason else "")
 
 

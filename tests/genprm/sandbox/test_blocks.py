@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
 import subprocess
 import sys
 
@@ -72,6 +74,54 @@ async def test_arguments_are_those_of_a_script_without_any(shared: Sandbox) -> N
 )
 async def test_what_a_block_says_when_it_exits_is_output(shared: Sandbox, code: str, said: str) -> None:
     assert await run(shared, f"import sys\nprint('so far')\nsys.exit({code})") == [("exit", f"so far\n{said}")]
+
+
+CLASSES = """
+def twice(f):
+    return f
+
+@twice
+class Outer:
+    class Inner:
+        x = 1
+
+    def method(self):
+        return 2
+
+def make():
+    class Local:
+        y = 3
+    return Local
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("twice", "def twice(f):\n    return f\n"),
+        (
+            "Outer",
+            "@twice\nclass Outer:\n    class Inner:\n        x = 1\n\n    def method(self):\n        return 2\n",
+        ),
+        ("Outer.Inner", "    class Inner:\n        x = 1\n"),
+        ("Outer().method", "    def method(self):\n        return 2\n"),
+        ("make()", "    class Local:\n        y = 3\n"),
+        ("json.dumps", inspect.getsource(json.dumps)),
+    ],
+)
+async def test_the_source_of_what_a_block_defined_is_found(shared: Sandbox, name: str, source: str) -> None:
+    *_, found = await run(
+        shared, CLASSES, "x = 1", f"import inspect, json\nprint(inspect.getsource({name}), end='')"
+    )
+    assert found == ("ok", source)
+
+
+async def test_the_source_is_that_of_the_latest_definition(shared: Sandbox) -> None:
+    show = "import inspect\nprint(inspect.getsource(C) + inspect.getsource(f), end='')"
+    *_, found = await run(shared, "class C: x = 1\ndef f(): 1", "\nclass C: x = 2\ndef f(): 2", show)
+    assert found == ("ok", "class C: x = 2\ndef f(): 2\n".rstrip("\n"))
+    *_, (status, output) = await run(shared, "f = eval('lambda: 1')", "import inspect\ninspect.getsource(f)")
+    assert (status, "OSError" in output) == ("error", True)
 
 
 async def test_long_integers_can_be_printed(shared: Sandbox) -> None:
