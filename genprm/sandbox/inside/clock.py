@@ -47,6 +47,7 @@ class Clock:
         self._seconds = self._import_seconds = self._wall_seconds = 0.0
         self._import_left = 0.0
         self._importing = False
+        self._until = 0.0
         self._installed = list(sys.path)
         bootstrap: Any = sys.modules["_frozen_importlib"]
         self._find_and_load: Callable[..., Any] = bootstrap._find_and_load
@@ -61,9 +62,8 @@ class Clock:
         self._importing = False
         signal(SIGPROF, self._ring)
         signal(SIGALRM, self._ring)
-        self._bound(seconds)
         setitimer(ITIMER_REAL, wall_seconds)
-        setitimer(ITIMER_PROF, seconds)
+        self._allow(seconds)
 
     def stop(self) -> None:
         """End a block, and what it may have set itself."""
@@ -72,6 +72,10 @@ class Clock:
         setitimer(ITIMER_VIRTUAL, 0)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
+        left = self._until - process_time()
+        if number == SIGPROF and left > 0:  # the timer counts ticks, and was early
+            setitimer(ITIMER_PROF, left)
+            return
         if number == SIGALRM:
             self.reached = f"{self._wall_seconds:g} seconds by the clock"
         elif self._importing:
@@ -82,20 +86,24 @@ class Clock:
 
     def _load(self, name: str, import_: object) -> Any:
         """Import a module; where it is an installed one, on the time that imports have."""
-        if self._importing or self._import_left <= 0 or _find_spec(name.partition(".")[0], self._installed) is None:
+        charged = self._importing or bool(self.reached) or self._import_left <= 0
+        if charged or _find_spec(name.partition(".")[0], self._installed) is None:
             return self._find_and_load(name, import_)
+        left = self._until - process_time()
         self._importing = True
-        left = setitimer(ITIMER_PROF, self._import_left)[0]
-        self._bound(self._import_left + left)
+        self._allow(self._import_left)
         try:
             return self._find_and_load(name, import_)
         finally:
-            self._import_left = setitimer(ITIMER_PROF, left)[0]
+            self._import_left = self._until - process_time()
             self._importing = False
-            self._bound(left)
+            if not self.reached:
+                self._allow(left)
 
-    def _bound(self, seconds: float) -> None:
-        """Have the kernel end this process once it has used so much CPU time more, and the grace."""
+    def _allow(self, seconds: float) -> None:
+        """Let the process use so much CPU time from now on; the kernel ends it once it has used the grace too."""
+        self._until = process_time() + seconds
+        setitimer(ITIMER_PROF, max(seconds, 1e-6))
         hard = getrlimit(RLIMIT_CPU)[1]
         wanted = ceil(process_time() + seconds + GRACE_SECONDS)
         setrlimit(RLIMIT_CPU, (wanted if hard == RLIM_INFINITY else min(wanted, hard), hard))

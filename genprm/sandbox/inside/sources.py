@@ -39,7 +39,7 @@ class Sources:
 
 def _line_of_code(block: CodeType, defined: object) -> int | None:
     function = inspect.unwrap(getattr(defined, "__func__", defined))  # type: ignore[arg-type]
-    wanted = getattr(function, "__code__", function)
+    wanted: object = getattr(function, "__code__", function)
     waiting = [block]
     while waiting:
         code = waiting.pop()
@@ -56,7 +56,7 @@ def _line_of_class(text: str, defined: type) -> int | None:
     while waiting:
         name, node = waiting.pop()
         if isinstance(node, ast.ClassDef) and name == defined.__qualname__:
-            return min(part.lineno for part in (node, *node.decorator_list))
+            return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
         prefix = f"{name}.<locals>" if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else name
         for inner in ast.iter_child_nodes(node):
             own = getattr(inner, "name", None) if isinstance(inner, ast.stmt) else None

@@ -34,7 +34,6 @@ import time
 began = time.process_time()
 try:
     while True:
-        time.sleep(0.001)
         sum(range(100_000))
 finally:
     print(time.process_time() - began)
@@ -42,7 +41,7 @@ finally:
     result = await sandbox.session().run(code)
     used, message = result.output.splitlines()
     assert (result.status, message) == ("timeout", "Code execute time out: 0.5 seconds")
-    assert 0.45 <= float(used) <= 0.75, "a tick of the kernel's clock more or less, and the last sum"
+    assert 0.5 <= float(used) <= 0.9
 
 
 async def test_each_block_has_the_whole_limit(sandbox: Sandbox) -> None:
