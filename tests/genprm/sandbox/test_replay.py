@@ -21,7 +21,7 @@ def settings(level: int) -> SandboxSettings:
     return SandboxSettings(level=level, seconds=1.0, memory_mb=256, output_bytes=1000, workers=2, preload=preload)
 
 
-DEAF = "y = 1\nimport signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
+DEAF = "y = 1\nfrom signal import *\nfor s in (SIGPROF, SIGALRM): signal(s, SIG_IGN)\nwhile True: pass"
 ENDINGS = {
     "died": "y = 1\nimport os\nos._exit(0)",
     "killed_timeout": DEAF,
