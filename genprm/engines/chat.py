@@ -1,41 +1,80 @@
-"""Conversations as prompt text, by a tokenizer's own chat template: the same text for every backend."""
+"""Conversations as prompts, by a tokenizer's own chat template: the same for every backend.
+
+What messages say is data: a control token that is spelled out in one stays text (`genprm.engines.prompts`). A
+template without a system role (Gemma) gets the system message in front of the first user turn, with a blank line
+between them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import TemplateError
+
 from genprm.engines.base import Engine, EngineError
+from genprm.engines.encoding import encoder_of
+from genprm.engines.prompts import Prompt
 from genprm.records import Message
 
 _OPEN_TURN = "\u2063open turn\u2063"
 """Stands for the text of the open turn while the template is applied; no template or message holds it."""
 
 
-def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill: str | None = None) -> str:
+def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill: str | None = None) -> Prompt:
     """`Engine.render` for a tokenizer of transformers; `model` is the name that errors give.
 
     Raises:
-        EngineError: the tokenizer has no chat template, or it changes what an assistant said.
+        EngineError: there is no chat template, it does not work, or it changes what an assistant said.
     """
-    if not tokenizer.chat_template:
-        raise EngineError(f"model {model}: the tokenizer has no chat template")
-    turns = [{"role": message.role, "content": message.content} for message in messages]
+    continued = bool(messages) and messages[-1].role == "assistant"
     if prefill is None:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False))
-    continued = bool(turns) and turns[-1]["role"] == "assistant"
+        return apply_template(tokenizer, model, messages)
     if not prefill and not continued:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return apply_template(tokenizer, model, messages, open_turn=True)
     if continued:
         # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
-        prefill = turns.pop()["content"] + prefill
+        prefill = messages[-1].content + prefill
+        messages = messages[:-1]
     # The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
     # thought), which neither the history of a conversation nor its training tokens have.
-    turns.append({"role": "assistant", "content": _OPEN_TURN})
-    rendered = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    rendered = apply_template(tokenizer, model, [*messages, Message("assistant", _OPEN_TURN)])
     if rendered.count(_OPEN_TURN) != 1:
         raise EngineError(f"model {model}: the chat template does not render an assistant turn as it is")
     return rendered[: rendered.index(_OPEN_TURN)] + prefill
+
+
+def apply_template(tokenizer: Any, model: str, messages: Sequence[Message], open_turn: bool = False) -> Prompt:
+    """The conversation as the template writes it, with its generation prompt at the end for `open_turn`.
+
+    Raises:
+        EngineError: there is no chat template, or it does not work.
+    """
+    if not tokenizer.chat_template:
+        raise EngineError(f"model {model}: the tokenizer has no chat template")
+    controls = encoder_of(tokenizer).controls
+    contents, mark = controls.disguise([message.content for message in messages])
+    turns = [{"role": message.role, "content": text} for message, text in zip(messages, contents, strict=True)]
+    try:
+        rendered = _applied(tokenizer, turns, open_turn)
+    except TemplateError as error:
+        raise EngineError(f"model {model}: the chat template does not work: {error}") from error
+    return controls.prompt(rendered, mark)
+
+
+def _applied(tokenizer: Any, turns: list[dict[str, str]], open_turn: bool) -> str:
+    with_system = len(turns) > 1 and [turn["role"] for turn in turns[:2]] == ["system", "user"]
+    try:
+        rendered = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn))
+    except TemplateError:
+        if not with_system:
+            raise
+    else:
+        if not with_system or turns[0]["content"].strip() in rendered:
+            return rendered
+    system, user, *others = turns
+    joined = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
+    return str(tokenizer.apply_chat_template([joined, *others], tokenize=False, add_generation_prompt=open_turn))
 
 
 def before_turn(engine: Engine, messages: Sequence[Message], opening: str) -> str:

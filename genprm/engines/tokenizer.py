@@ -7,32 +7,33 @@ from typing import Any
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
 from genprm.engines.chat import render_chat
+from genprm.engines.encoding import encoder_of
+from genprm.engines.loading import load_config, load_tokenizer
+from genprm.engines.prompts import Prompt
 from genprm.engines.vocabulary import Vocabulary, first_stop
 from genprm.records import Message
+
+_PROBE = "Step 1: Add 2 + 3, so x = 5.\n\n```python\nprint(x - 1)\n```\n"
+"""Text that every model here reads and writes."""
 
 
 class ModelTokenizer:
     """The tokenizer of a model, used the same way whatever runs the model.
 
     Prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is exactly
-    one). The end token is not part of a completion's text, other added tokens are.
+    one). The end token is not part of a completion's text, other added tokens are. What would otherwise be found
+    out after the weights are read, or never, is tried at once: the chat template, and that text comes back from
+    its tokens as it was.
 
     Raises:
-        EngineError: there is no fast tokenizer.
+        EngineError: there is no fast tokenizer, it changes text, or its chat template is missing or does not work.
     """
 
     def __init__(self, model: str, max_context: int) -> None:
-        from transformers import AutoConfig, AutoTokenizer
-
         self._model = model
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model)
-            config = AutoConfig.from_pretrained(model).get_text_config()
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
-        if not self._tokenizer.is_fast:
-            raise EngineError(f"model {model!r}: a fast tokenizer (tokenizer.json) is needed")
+        config = load_config(model).get_text_config()
+        self._tokenizer = load_tokenizer(model)
+        self._encoder = encoder_of(self._tokenizer)
         self.context = min(max_context, getattr(config, "max_position_embeddings", max_context))
         """Tokens that prompt and completion may have together."""
         self.ends = _end_tokens(model, config, self._tokenizer)
@@ -40,9 +41,28 @@ class ModelTokenizer:
         self.size = min(len(self._tokenizer), config.vocab_size)
         """Ids that the model can produce and the tokenizer knows: 0 to size - 1."""
         self.vocabulary = Vocabulary(self._tokenizer.backend_tokenizer, len(self._tokenizer))
+        self._embedded = config.vocab_size
+        self._check_text()
+        self._embeddable(self._encoder.encode(self.render([Message("user", "1")], prefill="")))
 
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
-        """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
+    def _check_text(self) -> None:
+        back = self.vocabulary.decode(self._encoder.encode(Prompt(_PROBE)))
+        if back != _PROBE:
+            raise EngineError(
+                f"model {self._model}: its tokenizer does not give text back as it was: {_PROBE!r} became {back!r}"
+            )
+
+    def _embeddable(self, ids: list[int]) -> list[int]:
+        if ids and max(ids) >= self._embedded:
+            token = self._tokenizer.convert_ids_to_tokens(max(ids))
+            raise EngineError(
+                f"model {self._model}: its tokenizer has a token {token!r} with id {max(ids)}, its embedding only "
+                f"ids below {self._embedded} (vocab_size)"
+            )
+        return ids
+
+    def render(self, messages: Sequence[Message], prefill: str | None = None) -> Prompt:
+        """Chat messages as a prompt by the model's own template (`genprm.engines.chat`)."""
         return render_chat(self._tokenizer, self._model, messages, prefill)
 
     def prompt(self, text: str) -> list[int]:
@@ -50,9 +70,9 @@ class ModelTokenizer:
 
         Raises:
             ContextFull: it leaves none.
-            EngineError: it is empty.
+            EngineError: it is empty, or has a token that the model does not know.
         """
-        ids = self.vocabulary.encode(text)
+        ids = self._embeddable(self._encoder.encode(text))
         if len(ids) >= self.context:
             raise ContextFull(
                 f"model {self._model}: the prompt has {len(ids)} tokens, the context holds {self.context}: "

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 _BROKEN = "\ufffd"
-_PARTS = 4096
-"""Parts of prompts whose tokens are remembered."""
 
 
 class Vocabulary:
-    """A fast tokenizer seen as text. Safe to use from several threads: the tokenizer is never modified.
+    """The tokens of a fast tokenizer seen as text. Safe to use from several threads.
 
     Args:
         tokenizer: a tokenizers.Tokenizer.
@@ -23,42 +20,9 @@ class Vocabulary:
     """
 
     def __init__(self, tokenizer: Any, size: int) -> None:
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
         self._tokenizer = tokenizer
         self._size = size
         self._anchor: int = tokenizer.encode("a", add_special_tokens=False).ids[-1]
-        self._remembered = lru_cache(maxsize=_PARTS)(self._tokens)
-        self._boundary = self._part_boundary()
-
-    def encode(self, text: str) -> list[int]:
-        """Token ids; special tokens in the text are parsed, none are added.
-
-        Nothing is tokenised across a special token, so a conversation that has grown is only new from its last one
-        on: what lies between special tokens is remembered.
-        """
-        if self._boundary is None:
-            return list(self._tokens(text))
-        return [token for part in self._boundary.split(text) if part for token in self._remembered(part)]
-
-    def _tokens(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _part_boundary(self) -> re.Pattern[str] | None:
-        """Matches the special tokens; None where text after one is not tokenised as it is alone."""
-        specials = [
-            token.content
-            for token in self._tokenizer.get_added_tokens_decoder().values()
-            if token.special and not (token.lstrip or token.rstrip or token.single_word)
-        ]
-        if not specials:
-            return None
-        boundary = re.compile(
-            "(" + "|".join(re.escape(one) for one in sorted(specials, key=len, reverse=True)) + ")"
-        )
-        probe = specials[0].join(("a b", "a", " a", "\na"))
-        parts = [token for part in boundary.split(probe) for token in self._tokens(part)]
-        return boundary if parts == list(self._tokens(probe)) else None
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids` as it reads after other text (a leading space is kept), special tokens included."""

@@ -7,50 +7,25 @@ knows, and its head is read from the weight files by name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import cached_file, logging
+from transformers import AddedToken, AutoModel, AutoModelForCausalLM
+from transformers.utils import cached_file
 
 from genprm.engines.base import EngineError
+from genprm.engines.loading import first_line, load_network, unloadable
 from genprm.settings import EngineSettings
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _FILES = ("model.safetensors", "pytorch_model.bin")
-_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_LANGUAGE_HEAD = "lm_head."
+"""Checkpoints of reward models may still hold the head that they were trained from; bodies have no use for it."""
 _DTYPES: dict[str, Any] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def _unloadable(model: str, error: BaseException) -> EngineError:
-    return EngineError(f"model {model!r} cannot be loaded: {_first_line(error)}")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def load_tokenizer(model: str) -> Any:
-    """The checkpoint's fast tokenizer.
-
-    Raises:
-        EngineError: there is none, or it is not a fast one.
-    """
-    # For a known architecture transformers makes an empty tokenizer where there is no file.
-    if Path(model).is_dir() and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
-        raise EngineError(f"model {model!r}: no tokenizer ({' or '.join(_VOCABULARIES)})")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _unloadable(model, error) from error
-    if not tokenizer.is_fast:
-        raise EngineError(f"model {model!r}: a fast tokenizer is needed (tokenizer.json)")
-    return tokenizer
 
 
 def token_id(tokenizer: Any, model: str, token: str) -> int:
@@ -65,13 +40,26 @@ def token_id(tokenizer: Any, model: str, token: str) -> int:
     return int(vocabulary[token])
 
 
-def load_body(model: str, settings: EngineSettings) -> Any:
-    """The transformer without a head, ready to be asked: token ids to the hidden states of the last layer.
+def mark_token(tokenizer: Any, model: str, token: str) -> int:
+    """The id of a token that marks the ends of steps; no text is ever tokenised as it from here on.
 
     Raises:
-        EngineError: a file is missing or wrong, or weights of the body are not in the files.
+        EngineError: the checkpoint's vocabulary does not hold it.
     """
-    return _load(AutoModel, model, settings)
+    found = token_id(tokenizer, model, token)
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False)], special_tokens=True)
+    return found
+
+
+def load_body(model: str, settings: EngineSettings, head: str) -> Any:
+    """The transformer without a head, ready to be asked: token ids to the hidden states of the last layer.
+
+    `head` is what the names of the head's tensors begin with, which are read by `read_tensors`.
+
+    Raises:
+        EngineError: a file is missing or wrong, or its weights are not those of the architecture and that head.
+    """
+    return _load(AutoModel, model, settings, (head, _LANGUAGE_HEAD))
 
 
 def load_causal(model: str, settings: EngineSettings) -> Any:
@@ -79,32 +67,12 @@ def load_causal(model: str, settings: EngineSettings) -> Any:
     return _load(AutoModelForCausalLM, model, settings)
 
 
-def _load(kind: Any, model: str, settings: EngineSettings) -> Any:
+def _load(kind: Any, model: str, settings: EngineSettings, heads: Sequence[str] = ()) -> Any:
     cuda = torch.cuda.is_available()
     spread = "auto" if torch.cuda.device_count() > 1 else None
     dtype = _DTYPES.get(settings.dtype, "auto" if cuda else torch.float32)
-    try:
-        with _quiet():
-            network, info = kind.from_pretrained(
-                model, dtype=dtype, device_map=spread, trust_remote_code=False, output_loading_info=True
-            )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        raise _unloadable(model, error) from error
-    if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise EngineError(f"model {model!r}: weights {missing[0]!r} are not in its files ({len(missing)} missing)")
+    network = load_network(kind, model, heads, dtype=dtype, device_map=spread)
     return (network if spread else network.to("cuda" if cuda else "cpu")).eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' warning that a head is not part of the body: it is read on its own."""
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _file(model: str, name: str) -> Path | None:
@@ -117,7 +85,7 @@ def _file(model: str, name: str) -> Path | None:
             _raise_exceptions_for_connection_errors=False,
         )
     except (OSError, ValueError) as error:
-        raise _unloadable(model, error) from error
+        raise unloadable(model, error) from error
     return None if found is None else Path(found)
 
 
@@ -133,7 +101,7 @@ def read_config(model: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
     except (ValueError, OSError) as error:
-        raise _unloadable(model, error) from error
+        raise unloadable(model, error) from error
     if not isinstance(config, dict):
         raise EngineError(f"model {model!r}: config.json is not an object")
     return config
@@ -184,7 +152,7 @@ def read_tensors(model: str, prefix: str) -> dict[str, torch.Tensor]:
         except UnpicklingError:
             raise EngineError(f"model {model!r}: {path.name} cannot be read: it holds more than tensors") from None
         except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-            raise EngineError(f"model {model!r}: {path.name} cannot be read: {_first_line(error)}") from error
+            raise EngineError(f"model {model!r}: {path.name} cannot be read: {first_line(error)}") from error
     if not found:
         raise EngineError(f"model {model!r}: no weights named {prefix}*; its head is missing")
     return {name.removeprefix(prefix): tensor for name, tensor in found.items()}

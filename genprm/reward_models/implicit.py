@@ -13,10 +13,13 @@ from typing import Any
 import torch
 
 from genprm.engines.base import EngineError
+from genprm.engines.encoding import encode_text_at
+from genprm.engines.loading import load_tokenizer
+from genprm.records import Message
 from genprm.reward_models.base import Progress, SolutionScore, StepwiseSolution
-from genprm.reward_models.checkpoint import load_causal, load_tokenizer
+from genprm.reward_models.checkpoint import load_causal
 from genprm.reward_models.forward import LocalRewardModel, MarkedTokens, batches, check_lengths, marked_states
-from genprm.reward_models.layouts import REPLY, around_replies, encode_at, numbered, token_at
+from genprm.reward_models.layouts import REPLY, around_replies, numbered, token_at
 from genprm.settings import EngineSettings
 
 EURUS_REFERENCE = "Qwen/Qwen2.5-Math-7B-Instruct"
@@ -42,10 +45,10 @@ def response_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]
     Raises:
         EngineError: the chat template does not keep the solution as it is.
     """
-    messages = [{"role": "user", "content": problem}, {"role": "assistant", "content": REPLY}]
-    lead, tail = around_replies(tokenizer, model, messages)
+    lead, tail = around_replies(tokenizer, model, [Message("user", problem), Message("assistant", REPLY)])
     pieces = numbered(steps)
-    ids, begins = encode_at(tokenizer, lead + _SEPARATOR.join(pieces) + tail)
+    ids, spans = encode_text_at(tokenizer, lead + _SEPARATOR.join(pieces) + tail)
+    begins = [begin for begin, _ in spans]
     first = token_at(begins, len(lead))
     ends: list[int] = []
     position = len(lead)

@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from genprm.engines.base import EngineError
+from genprm.engines.chat import apply_template
+from genprm.engines.encoding import encode_text, encode_text_at
+from genprm.engines.prompts import Prompt
+from genprm.records import Message
 from genprm.reward_models.forward import MarkedTokens
 
 REPLY = "\u2063reply\u2063"
@@ -19,12 +23,6 @@ REPLY = "\u2063reply\u2063"
 
 _NUMBERED = re.compile(r"Step \d+\s*:")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
-
-
-def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text; special tokens in it are parsed, none are added."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
 
 
 def numbered(steps: Sequence[str]) -> list[str]:
@@ -54,19 +52,13 @@ def marked_pieces(tokenizer: Any, lead: str, pieces: Sequence[str], mark: int, t
     This is what a tokenizer makes of a text in which the mark is a special token. With an empty lead, what comes
     before the first step belongs to the first piece.
     """
-    ids = encode(tokenizer, lead) if lead else []
+    ids = encode_text(tokenizer, lead) if lead else []
     marks: list[int] = []
     for piece in pieces:
-        ids += encode(tokenizer, piece)
+        ids += encode_text(tokenizer, piece)
         marks.append(len(ids))
         ids.append(mark)
-    return MarkedTokens(ids + (encode(tokenizer, tail) if tail else []), marks)
-
-
-def encode_at(tokenizer: Any, text: str) -> tuple[list[int], list[int]]:
-    """Token ids of a text, and the character at which each begins."""
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return encoded["input_ids"], [start for start, _ in encoded["offset_mapping"]]
+    return MarkedTokens(ids + (encode_text(tokenizer, tail) if tail else []), marks)
 
 
 def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) -> MarkedTokens:
@@ -79,8 +71,7 @@ def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) ->
         EngineError: a token reaches over the end of a line.
     """
     text = "\n".join(lines)
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    spans: list[tuple[int, int]] = encoded["offset_mapping"]
+    tokens, spans = encode_text_at(tokenizer, text)
     begins = [begin for begin, _ in spans]
     ids = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     marks: list[int] = []
@@ -92,34 +83,25 @@ def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) ->
             raise EngineError(
                 f"model {model!r}: a token reaches over the end of a line; not the published tokenizer"
             )
-        ids += encoded["input_ids"][position:stop]
+        ids += tokens[position:stop]
         marks.append(len(ids))
         ids.append(mark)
         position, end = stop, end + 1
     return MarkedTokens(ids, marks)
 
 
-def render(tokenizer: Any, model: str, messages: Sequence[dict[str, str]], open_turn: bool = False) -> str:
-    """A conversation as text by the checkpoint's own template, with an opened assistant turn if asked for.
-
-    Raises:
-        EngineError: there is no template.
-    """
-    if not tokenizer.chat_template:
-        raise EngineError(f"model {model!r}: the tokenizer has no chat template")
-    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=open_turn))
-
-
-def around_replies(tokenizer: Any, model: str, messages: Sequence[dict[str, str]]) -> list[str]:
+def around_replies(tokenizer: Any, model: str, messages: Sequence[Message]) -> list[Prompt]:
     """The texts before, between and behind the assistant's replies, each of which `messages` holds as `REPLY`.
 
     Raises:
         EngineError: there is no chat template, or it does not render replies as they are.
     """
-    texts = render(tokenizer, model, messages).split(REPLY)
-    if len(texts) != 1 + sum(message["role"] == "assistant" for message in messages):
+    rendered = apply_template(tokenizer, model, messages)
+    ends = [match.start() for match in re.finditer(re.escape(REPLY), rendered)]
+    if len(ends) != sum(message.role == "assistant" for message in messages):
         raise EngineError(f"model {model!r}: the chat template does not render an assistant turn as it is")
-    return texts
+    begins = [0, *(end + len(REPLY) for end in ends)]
+    return [rendered[begin:end] for begin, end in zip(begins, [*ends, len(rendered)], strict=True)]
 
 
 def token_at(begins: Sequence[int], character: int) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.checkpoint import load_causal, load_tokenizer, token_id
+from genprm.engines.encoding import encode_text, encode_text_at
+from genprm.engines.loading import load_tokenizer
+from genprm.records import Message
+from genprm.reward_models.checkpoint import load_causal, token_id
 from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens, Reading
 from genprm.reward_models.layouts import (
     REPLY,
     around_replies,
-    encode,
-    encode_at,
     marked_lines,
     numbered,
     token_at,
@@ -62,13 +64,14 @@ def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str
     Raises:
         EngineError: `+` is not a token of its own in the template's turns.
     """
-    (plus,) = encode(tokenizer, "+")
-    messages: list[dict[str, str]] = []
+    (plus,) = encode_text(tokenizer, "+")
+    messages: list[Message] = []
     for index, step in enumerate(steps):
-        messages.append({"role": "user", "content": f"{problem} {step}" if index == 0 else step})
-        messages.append({"role": "assistant", "content": REPLY})
+        messages.append(Message("user", f"{problem} {step}" if index == 0 else step))
+        messages.append(Message("assistant", REPLY))
     texts = around_replies(tokenizer, model, messages)
-    ids, begins = encode_at(tokenizer, "+".join(texts))
+    ids, spans = encode_text_at(tokenizer, functools.reduce(lambda chat, text: chat + "+" + text, texts))
+    begins = [begin for begin, _ in spans]
     marks: list[int] = []
     character = -1
     for text in texts[:-1]:

@@ -8,10 +8,14 @@ from typing import Any
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.checkpoint import load_body, load_tokenizer, token_id
+from genprm.engines.encoding import encode_text
+from genprm.engines.loading import load_tokenizer
+from genprm.engines.prompts import Prompt
+from genprm.records import Message
+from genprm.reward_models.checkpoint import load_body, mark_token, token_id
 from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens
 from genprm.reward_models.heads import linear_head, load_head, two_layer_head
-from genprm.reward_models.layouts import REPLY, around_replies, encode, marked_pieces, single_line
+from genprm.reward_models.layouts import REPLY, around_replies, marked_pieces, single_line
 from genprm.settings import EngineSettings
 
 QWEN_SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -24,8 +28,9 @@ def newline_rows(tokenizer: Any, problem: str, steps: Sequence[str]) -> list[Mar
 
     A line break inside a step becomes a space, as every newline ends a step.
     """
-    mark = encode(tokenizer, "\n")[-1]
-    lead = (tokenizer.bos_token or "") + problem.strip() + "\n"
+    mark = encode_text(tokenizer, "\n")[-1]
+    bos = tokenizer.bos_token or ""
+    lead = Prompt(bos, ((0, len(bos)),) if bos else ()) + problem.strip() + "\n"
     return [marked_pieces(tokenizer, lead, [single_line(step) for step in steps], mark)]
 
 
@@ -37,7 +42,7 @@ def load_skywork(model: str, settings: EngineSettings) -> ForwardRewardModel:
     Raises:
         EngineError: a file is missing or wrong, or the tokenizer has no BOS token.
     """
-    tokenizer, body = load_tokenizer(model), load_body(model, settings)
+    tokenizer, body = load_tokenizer(model), load_body(model, settings, "v_head.")
     if tokenizer.bos_token is None:
         raise EngineError(f"model {model!r}: the tokenizer has no BOS token, with which its input begins")
     head = load_head(model, body, linear_head(body.config.hidden_size, 1), "v_head.summary.")
@@ -58,7 +63,7 @@ def load_token_classifier(model: str, settings: EngineSettings) -> ForwardReward
     Raises:
         EngineError: a file is missing or wrong.
     """
-    tokenizer, body = load_tokenizer(model), load_body(model, settings)
+    tokenizer, body = load_tokenizer(model), load_body(model, settings, "score.")
     head = load_head(model, body, linear_head(body.config.hidden_size, 2), "score.")
 
     def reading(states: torch.Tensor) -> torch.Tensor:
@@ -75,11 +80,7 @@ def qwen_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) ->
     Raises:
         EngineError: the vocabulary has no such token, or the chat template does not keep the solution.
     """
-    messages = [
-        {"role": "system", "content": QWEN_SYSTEM},
-        {"role": "user", "content": problem},
-        {"role": "assistant", "content": REPLY},
-    ]
+    messages = [Message("system", QWEN_SYSTEM), Message("user", problem), Message("assistant", REPLY)]
     lead, tail = around_replies(tokenizer, model, messages)
     pieces = [lead + steps[0], *steps[1:]]
     return [marked_pieces(tokenizer, "", pieces, token_id(tokenizer, model, QWEN_STEP_END), tail)]
@@ -94,8 +95,8 @@ def load_qwen(model: str, settings: EngineSettings) -> ForwardRewardModel:
     Raises:
         EngineError: a file is missing or wrong.
     """
-    tokenizer, body = load_tokenizer(model), load_body(model, settings)
-    token_id(tokenizer, model, QWEN_STEP_END)
+    tokenizer, body = load_tokenizer(model), load_body(model, settings, "score.")
+    mark_token(tokenizer, model, QWEN_STEP_END)
     head = load_head(model, body, two_layer_head(body.config.hidden_size, 2), "score.")
 
     def reading(states: torch.Tensor) -> torch.Tensor:

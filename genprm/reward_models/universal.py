@@ -14,10 +14,13 @@ from typing import Any
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.checkpoint import load_body, load_tokenizer, read_tensors
+from genprm.engines.chat import apply_template
+from genprm.engines.encoding import encode_text
+from genprm.engines.loading import load_tokenizer
+from genprm.records import Message
+from genprm.reward_models.checkpoint import load_body, read_tensors
 from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens
 from genprm.reward_models.heads import linear_head, load_head, two_layer_head
-from genprm.reward_models.layouts import encode, render
 from genprm.settings import EngineSettings
 
 SYSTEM = "You are a helpful assistant."
@@ -32,14 +35,11 @@ def prefix_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) 
     Raises:
         EngineError: there is no chat template.
     """
-    messages = [
-        {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": problem + REFERENCE_LEAD + NO_REFERENCE},
-    ]
-    opened = encode(tokenizer, render(tokenizer, model, messages, open_turn=True))
+    messages = [Message("system", SYSTEM), Message("user", problem + REFERENCE_LEAD + NO_REFERENCE)]
+    opened = encode_text(tokenizer, apply_template(tokenizer, model, messages, open_turn=True))
     rows = []
     for count in range(1, len(steps) + 1):
-        written = encode(tokenizer, "\n\n".join(steps[:count]) + "\n\n")
+        written = encode_text(tokenizer, "\n\n".join(steps[:count]) + "\n\n")
         ids = [*opened, *written, tokenizer.eos_token_id]
         rows.append(MarkedTokens(ids, [len(ids) - 1]))
     return rows
@@ -51,7 +51,7 @@ def load_universal(model: str, settings: EngineSettings) -> ForwardRewardModel:
     Raises:
         EngineError: a file is missing or wrong, or the head is none of those that are known.
     """
-    tokenizer, body = load_tokenizer(model), load_body(model, settings)
+    tokenizer, body = load_tokenizer(model), load_body(model, settings, _HEAD)
     if tokenizer.eos_token_id is None:
         raise EngineError(f"model {model!r}: the tokenizer has no EOS token, with which its input ends")
     tensors = read_tensors(model, _HEAD)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, get_scheduler
+from transformers import AutoModelForTokenClassification, get_scheduler
 
+from genprm.engines.loading import load_network, load_tokenizer
 from genprm.manifest import library_versions, write_manifest
-from genprm.reward_models.checkpoint import load_tokenizer
 from genprm.reward_models.forward import MarkedTokens
 from genprm.reward_models.step_heads import newline_rows
 from genprm.settings import TrainingSettings
@@ -102,15 +102,23 @@ def update_batches(lengths: Sequence[int], settings: TrainingSettings) -> Iterat
 
 
 def new_network(base: str) -> Any:
-    """The base model with a head of two classes. Weights are float32: small updates would be lost in bf16."""
-    config = AutoConfig.from_pretrained(base, num_labels=len(CLASSES), trust_remote_code=False)
-    config.id2label = dict(enumerate(CLASSES))
-    config.label2id = {name: index for index, name in enumerate(CLASSES)}
-    config.classifier_dropout = 0.0
+    """The base model with a head of two classes. Weights are float32: small updates would be lost in bf16.
+
+    Raises:
+        EngineError: a file of the base model is missing or wrong, or its weights are not those of its architecture.
+    """
     # On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
     attention = "sdpa" if torch.cuda.is_available() else "eager"
-    return AutoModelForTokenClassification.from_pretrained(
-        base, config=config, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False
+    return load_network(
+        AutoModelForTokenClassification,
+        base,
+        heads=["lm_head."],
+        new=["score."],
+        dtype=torch.float32,
+        attn_implementation=attention,
+        id2label=dict(enumerate(CLASSES)),
+        label2id={name: index for index, name in enumerate(CLASSES)},
+        classifier_dropout=0.0,
     )
 
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+from transformers import AutoModelForCausalLM, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from genprm.engines.loading import load_network, load_tokenizer
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
 from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, read_examples, read_job
@@ -111,7 +112,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> SFTT
     """
     # On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
     attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = AutoModelForCausalLM.from_pretrained(job.base, dtype=torch.float32, attn_implementation=attention)
+    model = load_network(AutoModelForCausalLM, job.base, dtype=torch.float32, attn_implementation=attention)
     rows = Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in encoded.rows])
     report = bool(os.environ.get("MLFLOW_TRACKING_URI") and os.environ.get("MLFLOW_RUN_ID"))
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -139,7 +140,7 @@ def save_checkpoint(job: TrainingJob, trainer: SFTTrainer, encoded: EncodedSet) 
     model = trainer.model.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32)
     model.config.use_cache = True
     model.save_pretrained(part)
-    AutoTokenizer.from_pretrained(job.base).save_pretrained(part)
+    load_tokenizer(job.base).save_pretrained(part)
     curve = losses(trainer)
     (part / LOSSES_FILE).write_text(json.dumps([asdict(point) for point in curve], indent=0) + "\n")
     values = {
@@ -170,7 +171,7 @@ def train(job: TrainingJob) -> None:
     """Encode, train (from the last saved state if there is one) and save."""
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(job.base)
+    tokenizer = load_tokenizer(job.base)
     examples = read_examples(job.work_dir / EXAMPLES_FILE)
     encoded = encode_conversations(tokenizer, examples, job.settings.max_length, job.mask_code_output)
     print(f"{len(encoded.rows)} conversations, {len(encoded.dropped)} too long and dropped", flush=True)

@@ -1,8 +1,8 @@
 """Conversations as token ids with the loss where it belongs: on what the assistant says, and on its end of turn.
 
 A conversation is rendered as one text by the base model's own chat template and tokenised once, so that the ids
-are those the verifier sees when it renders the same turns at inference. Which tokens carry loss follows from the
-characters they cover.
+are those the verifier sees when it renders the same turns at inference: what is said is text there too, whatever
+control tokens it spells out. Which tokens carry loss follows from the characters they cover.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genprm.engines.chat import render_chat
+from genprm.engines.encoding import encoder_of
 from genprm.records import Message, TrainingExample
 from genprm.verification.conversation import code_output_spans
 
@@ -19,6 +21,8 @@ IGNORED = -100
 """Label of a token that carries no loss."""
 
 _PROBE = "assistant turn probe 7f3a"
+_BASE = "training.base"
+"""What errors of the chat template call the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,13 @@ class _Turn:
     close: int
 
 
-def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    return str(tokenizer.apply_chat_template(turns, tokenize=False))
-
-
 def _assistant_turns(tokenizer: Any, messages: Sequence[Message], text: str) -> Iterable[_Turn]:
     for index, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        before = _render(tokenizer, messages[:index])
-        after = _render(tokenizer, messages[: index + 1])
-        probe = _render(tokenizer, [*messages[:index], Message("assistant", _PROBE)])
+        before = render_chat(tokenizer, _BASE, messages[:index])
+        after = render_chat(tokenizer, _BASE, messages[: index + 1])
+        probe = render_chat(tokenizer, _BASE, [*messages[:index], Message("assistant", _PROBE)])
         if not (after.startswith(before) and text.startswith(after)):
             raise ValueError("the chat template rewrites earlier turns when later ones follow; no use as a base")
         start = probe.find(_PROBE, len(before))
@@ -76,12 +75,11 @@ def encode_conversation(tokenizer: Any, example: TrainingExample, mask_code_outp
     `mask_code_output` not on what the sandbox wrote into the turn.
 
     Raises:
+        EngineError: there is no chat template, or it does not work.
         ValueError: there is no assistant turn, or the chat template rewrites turns or does not close them.
     """
-    text = _render(tokenizer, example.messages)
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids: list[int] = encoded["input_ids"]
-    offsets: list[tuple[int, int]] = encoded["offset_mapping"]
+    text = render_chat(tokenizer, _BASE, example.messages)
+    ids, offsets = encoder_of(tokenizer).encode_at(text)
     starts = [first for first, _ in offsets]
     special = set(tokenizer.all_special_ids)
     labels = [IGNORED] * len(ids)

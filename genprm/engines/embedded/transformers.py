@@ -4,8 +4,9 @@ Requests wait in a queue; before every step the thread lets waiting samples into
 conversation waits for the slowest other one (`genprm.engines.embedded.batch`).
 
 - Text: prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is
-  exactly one); special tokens in the prompt are parsed. The end token is not part of the text, other added tokens
-  are. A stop string ends the text: what the same token held after it is cut.
+  exactly one); those of the template are parsed, and what messages spell out is text (`genprm.engines.prompts`).
+  The end token is not part of the text, other added tokens are. A stop string ends the text: what the same token
+  held after it is cut.
 - Seeds: the same request with the same seed gives the same text whatever else is in flight, as far as rounding
   allows: the shape of the batch may change the last bits of a logit, which can tip a near tie.
 """
@@ -21,13 +22,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from genprm.engines.base import Completion, EngineError, Sampling
 from genprm.engines.embedded.batch import Batch, Decoding
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import ATTENTION
+from genprm.engines.loading import load_network
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
@@ -220,11 +221,5 @@ class TransformersEngine:
 def _load(model: str, settings: EngineSettings) -> Any:
     cuda = torch.cuda.is_available()
     dtype: Any = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": "auto" if cuda else torch.float32}
-    try:
-        weights = AutoModelForCausalLM.from_pretrained(
-            model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION
-        )
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EngineError(f"model {model!r} cannot be loaded: {reason}") from error
-    return weights.to("cuda" if cuda else "cpu").eval()
+    network = load_network(AutoModelForCausalLM, model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION)
+    return network.to("cuda" if cuda else "cpu").eval()

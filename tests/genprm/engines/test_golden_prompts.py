@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from genprm.engines import resolve_model
+from genprm.engines.loading import load_tokenizer
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.solutions import right_steps
 from genprm.profiles import load_profile
 from genprm.records import TrainingExample
-from genprm.reward_models.checkpoint import load_tokenizer
 from genprm.reward_models.step_heads import newline_rows
 from genprm.settings import Profile
 from genprm.steps import prompt_messages, rollout_prefill
@@ -58,7 +58,12 @@ def prompts(profile: Profile, model: ModelTokenizer) -> Iterator[list[int]]:
         turns = judged_turns(profile, steps)
         for index, turn in enumerate(turns):
             messages = conversation_messages(turn_format, problem, steps[: index + 1], turns[:index], "full")
-            for prefill in (analyze_prefill(turn_format, index + 1), verify_prefill(turn_format), VERDICT_LEAD, turn):
+            for prefill in (
+                analyze_prefill(turn_format, index + 1),
+                verify_prefill(turn_format),
+                VERDICT_LEAD,
+                turn,
+            ):
                 yield model.prompt(model.render(messages, prefill))
             yield model.prompt(model.render(messages, VERDICT_LEAD) + turn)
 

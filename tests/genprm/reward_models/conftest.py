@@ -63,16 +63,19 @@ class Checkpoint:
         return torch.log_softmax(logits, dim=-1)[range(len(ids) - 1), ids[1:]].tolist()
 
 
-def byte_tokenizer(special: list[str], **options: Any) -> Any:
-    """Byte-level BPE with a few merges, as Qwen and Llama 3 have it; newlines merge with the sign before them."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+def byte_tokenizer(special: list[str], words: Sequence[str] = (), **options: Any) -> Any:
+    """Byte-level BPE with a few merges, as Qwen and Llama 3 have it; newlines merge with the sign before them.
+
+    Each of `words` is one token wherever it stands.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    words = Regex(r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+")
+    parts = Regex(r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(words, behavior="isolated"),
+            pre_tokenizers.Split(parts, behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -84,6 +87,7 @@ def byte_tokenizer(special: list[str], **options: Any) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator([PROBLEM, *STEPS, "Step 1:.\n\nuser\nassistant\n"] * 4, trainer)
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in words])
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **options)
 
 

@@ -34,7 +34,7 @@ def speaker(folder: Callable[[str], Path]) -> Callable[..., Any]:
     """A model of the R1-Distill architecture (Qwen2) that, whatever it reads, says one of `words`."""
 
     def make(name: str, words: list[str]) -> Any:
-        tokenizer = byte_tokenizer([*QWEN_SPECIAL, *words], eos_token="<|im_end|>", chat_template=R1)
+        tokenizer = byte_tokenizer(QWEN_SPECIAL, words, eos_token="<|im_end|>", chat_template=R1)
         spoken = [*tokenizer.convert_tokens_to_ids(words), tokenizer.eos_token_id]
         return write_checkpoint(folder(name), tokenizer, "Qwen2", spoken=spoken)
 

@@ -98,7 +98,7 @@ def test_labels_that_the_verdicts_do_not_match_keep_nothing() -> None:
 def merging_tokenizer() -> Any:
     """Words with their spaces, and line breaks with the sign before them, are one token, as Qwen has it."""
     pieces = [" Yes", " No", ":\n", ".\n", "\n\n"]
-    return byte_tokenizer([*QWEN_SPECIAL, *pieces], eos_token="<|im_end|>", chat_template=CHATML)
+    return byte_tokenizer(QWEN_SPECIAL, pieces, eos_token="<|im_end|>", chat_template=CHATML)
 
 
 @pytest.mark.parametrize("made_by", [merging_tokenizer, build_tokenizer])

@@ -1,0 +1,193 @@
+"""Configuration, tokenizer and network of a checkpoint, the same way wherever one is loaded.
+
+No code of a checkpoint is ever run, and nobody is asked whether it may be: where one ships modelling code, it is
+loaded as the architecture that transformers knows under its `model_type`, or refused. Weights are refused unless
+they are exactly what that architecture holds: transformers itself would fill what is missing with random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+
+from genprm.engines.base import EngineError
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    ImportError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+    UnpicklingError,
+)
+"""What transformers raises where a file of a checkpoint is missing or wrong."""
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_NAMED = 3
+"""Tensors of a kind that an error names."""
+_COMPUTED = ("rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")
+"""Ends of the names under which older checkpoints keep numbers that an architecture computes itself."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def unloadable(model: str, error: BaseException) -> EngineError:
+    """The error of a checkpoint of which a file is missing or wrong."""
+    if "trust_remote_code" in str(error):
+        return EngineError(
+            f"model {model!r}: its architecture is code that comes with it (auto_map), which is never run"
+        )
+    return EngineError(f"model {model!r} cannot be loaded: {first_line(error)}")
+
+
+def load_config(model: str) -> Any:
+    """The checkpoint's configuration.
+
+    Raises:
+        EngineError: it is missing or wrong, or of an architecture that transformers does not know.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(model, trust_remote_code=False)
+    except UNREADABLE as error:
+        raise unloadable(model, error) from error
+
+
+def load_tokenizer(model: str) -> Any:
+    """The checkpoint's fast tokenizer.
+
+    Raises:
+        EngineError: there is none, or it is not a fast one.
+    """
+    from transformers import AutoTokenizer
+
+    # For a known architecture transformers makes an empty tokenizer where there is no file.
+    if Path(model).is_dir() and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
+        raise EngineError(f"model {model!r}: no tokenizer ({' or '.join(_VOCABULARIES)})")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    except UNREADABLE as error:
+        raise unloadable(model, error) from error
+    if not tokenizer.is_fast:
+        raise EngineError(f"model {model!r}: a fast tokenizer is needed (tokenizer.json)")
+    return tokenizer
+
+
+def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = (), **options: Any) -> Any:
+    """The network of a checkpoint, with all of its weights from the files.
+
+    Args:
+        kind: an auto class of transformers.
+        heads: beginnings of the names of tensors in the files that the network has no use for.
+        new: beginnings of the names of tensors that the files need not hold, as they are still to be trained.
+        options: for `kind.from_pretrained`.
+
+    Raises:
+        EngineError: a file is missing or wrong, or its weights are not those of the architecture.
+    """
+    check_weights(kind, model, heads, new)
+    network, info = _read(kind, model, **options)
+    _compare(model, network, info, heads, new)
+    return network
+
+
+def check_weights(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = ()) -> None:
+    """Refuse weights that `load_network` would refuse, from the names and shapes in the files alone.
+
+    Quantised weights pass: their names are those of the quantiser.
+
+    Raises:
+        EngineError: as `load_network`.
+    """
+    config = load_config(model)
+    _check_direction(kind, model, config)
+    if getattr(config, "quantization_config", None) is None:
+        # On the meta device nothing is read but the headers, and transformers applies the renames that it knows.
+        with _without_bar():
+            network, info = _read(kind, model, device_map="meta", ignore_mismatched_sizes=True)
+        _compare(model, network, info, heads, new)
+
+
+def _check_direction(kind: Any, model: str, config: Any) -> None:
+    from transformers import AutoModelForCausalLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", True)
+    if kind is AutoModelForCausalLM and masked:
+        raise EngineError(f"model {model!r}: a masked language model ({config.model_type}), which cannot write on")
+
+
+def _read(kind: Any, model: str, **options: Any) -> tuple[Any, Mapping[str, Any]]:
+    try:
+        with _quiet():
+            network, info = kind.from_pretrained(
+                model, trust_remote_code=False, output_loading_info=True, weights_only=True, **options
+            )
+    except UNREADABLE as error:
+        raise unloadable(model, error) from error
+    return network, info
+
+
+def _compare(model: str, network: Any, info: Mapping[str, Any], heads: Sequence[str], new: Sequence[str]) -> None:
+    """Refuse what transformers says it could not find, had no place for, or found in another shape."""
+    missing = [name for name in info["missing_keys"] if not name.startswith(tuple(new))]
+    unexpected = [name for name in info["unexpected_keys"] if not name.startswith(tuple(heads))]
+    unexpected = [name for name in unexpected if not name.endswith(_COMPUTED)]
+    if getattr(network.config, "quantization_config", None) is not None:
+        unexpected = []
+    misshapen = [f"{name} {tuple(found)}" for name, found, *_ in info["mismatched_keys"]]
+    faults = [
+        _count(missing, "missing"),
+        _count(unexpected, "unexpected"),
+        _count(misshapen, "of another shape"),
+    ]
+    if any(faults):
+        raise EngineError(
+            f"model {model!r}: its weights are not those of a {type(network).__name__}: "
+            + ", ".join(fault for fault in faults if fault)
+        )
+
+
+def _count(names: Collection[str], what: str) -> str:
+    if not names:
+        return ""
+    shown = [*sorted(names)[:_NAMED], *(["..."] if len(names) > _NAMED else [])]
+    return f"{len(names)} {what} ({', '.join(shown)})"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own report on missing and unexpected weights, which is made into one error here."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+@contextmanager
+def _without_bar() -> Iterator[None]:
+    """Without transformers' progress bar, for what takes no time."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
