@@ -1,4 +1,4 @@
-"""Asynchronous work: an event loop in a thread of its own, and several coroutines as one."""
+"""Asynchronous work: a loop in a thread of its own, several coroutines as one, and places that every loop has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -20,6 +21,26 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Places:
+    """At most `count` at a time on each event loop; a semaphore of asyncio belongs to one loop.
+
+    >>> places = Places(1)
+    >>> async def work() -> bool:
+    ...     async with places.here():
+    ...         return places.here().locked()
+    >>> asyncio.run(work()), asyncio.run(work())
+    (True, True)
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def here(self) -> asyncio.Semaphore:
+        """The places of the running event loop."""
+        return self._semaphores.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._count))
 
 
 class BackgroundLoop:

@@ -1,4 +1,7 @@
-"""How text is generated: one small interface (`genprm.engines.base`), one module per backend."""
+"""How text is generated: one small interface (`genprm.engines.base`), and three backends.
+
+`embedded` runs a model in this process, `remote` hands requests to engines that batch by themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ MINIATURE = "miniature/"
 """Prefix of the models that are shipped with the package."""
 
 _WANTED = ("config.json", "tokenizer.json")
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_ADAPTER = "adapter_config.json"
+"""What marks a directory as a LoRA adapter (PEFT)."""
 
 
 def resolve_model(name: str, weights: bool = True) -> str:
@@ -19,7 +25,7 @@ def resolve_model(name: str, weights: bool = True) -> str:
     A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough.
 
     Raises:
-        EngineError: a directory without the files of a model, or no such shipped model.
+        EngineError: a directory without the files of a model, a file, or no such shipped model.
     """
     path = Path(name)
     if name.startswith(MINIATURE) and not path.exists():
@@ -30,11 +36,18 @@ def resolve_model(name: str, weights: bool = True) -> str:
             raise EngineError(f"model {name!r} is not shipped (shipped: {', '.join(known) or 'none'})")
     if path.is_dir():
         missing = [file for file in _WANTED if not (path / file).is_file()]
-        if weights and not any(path.glob("*.safetensors")):
-            missing = missing or ["*.safetensors"]
+        if missing and (path / _ADAPTER).is_file():
+            raise EngineError(
+                f"model {name!r}: directory {path} is a LoRA adapter ({_ADAPTER}); what can be loaded is the model "
+                "that it is merged into (peft: merge_and_unload, save_pretrained)"
+            )
+        if weights and not any(file for pattern in _WEIGHTS for file in path.glob(pattern)):
+            missing = missing or [" or ".join(_WEIGHTS)]
         if missing:
             raise EngineError(f"model {name!r}: directory {path} lacks {', '.join(missing)}")
         return str(path)
+    if path.is_file():
+        raise EngineError(f"model {name!r} is a file; allowed: a directory with {', '.join(_WANTED)} and weights")
     if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise EngineError(f"model {name!r}: no such directory")
     return name

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import OrderedDict
 
+from genprm.event_loops import Places
 from genprm.sandbox.base import SandboxError
 from genprm.sandbox.child import BlockOptions, Child
 from genprm.sandbox.hosts import ZygoteHost
@@ -34,9 +35,7 @@ class LocalSandbox:
         self._sessions: weakref.WeakSet[LocalSession] = weakref.WeakSet()
         self._live = 0
         self._idle: OrderedDict[LocalSession, None] = OrderedDict()
-        self._workers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._workers = Places(settings.workers)
 
     @property
     def level(self) -> int:
@@ -68,8 +67,7 @@ class LocalSandbox:
 
     def slot(self) -> asyncio.Semaphore:
         """What a session holds while it runs a block: `workers` of them on each event loop."""
-        loop = asyncio.get_running_loop()
-        return self._workers.setdefault(loop, asyncio.Semaphore(self._settings.workers))
+        return self._workers.here()
 
     async def process(self) -> Child:
         """A process for a session, once there is a place for one; `release` gives the place back.

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,10 +24,10 @@ from genprm.reward_models.forward import MarkedTokens
 from genprm.reward_models.step_heads import newline_rows
 from genprm.settings import TrainingSettings
 from genprm.training.discriminative_data import LabelledSolution, read_solutions
-from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_job
+from genprm.training.job import EXAMPLES_FILE, TrainingJob
 from genprm.training.launch import LOSSES_FILE, LossPoint
 from genprm.training.order import epoch_order
-from genprm.training.process import die_with_parent
+from genprm.training.process import run
 
 CLASSES = ("wrong", "right")
 _LARGEST_GRADIENT = 1.0
@@ -215,8 +214,7 @@ def train(job: TrainingJob) -> None:
 
 def main(arguments: list[str]) -> None:
     """Train what the job file says."""
-    die_with_parent()
-    train(read_job(Path(arguments[0])))
+    run(train, arguments)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genprm.engines.base import EngineError
 from genprm.manifest import read_manifest
 from genprm.records import TrainingExample
 from genprm.settings import TrainingSettings
 from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, job_fingerprint, write_examples
+from genprm.training.process import WRONG_MODEL
 
 LOSSES_FILE = "losses.json"
 _LAST_LINES = 20
@@ -96,6 +98,7 @@ def run_training(
 
     Raises:
         ValueError: no examples.
+        EngineError: the base model cannot be used.
         TrainingError: the process failed.
     """
     if not examples:
@@ -109,6 +112,7 @@ def run_job(job: TrainingJob, module: str, env: Mapping[str, str], log: Callable
     """Run the training process `module` on a job whose working directory is filled, and remove that directory.
 
     Raises:
+        EngineError: the base model cannot be used; the working directory stays.
         TrainingError: the process failed; the working directory stays.
     """
     started = time.monotonic()
@@ -137,6 +141,7 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
     """Run a training process to its end; it dies with this one, and its output goes to `log` line by line.
 
     Raises:
+        EngineError: the base model cannot be used.
         TrainingError: it failed.
     """
     process = subprocess.Popen(
@@ -161,6 +166,8 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
+    if code == WRONG_MODEL:
+        raise EngineError(last[-1])
     if code:
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
         raise TrainingError("\n".join([f"training ended {how}; its last lines:", *last]))

@@ -1,4 +1,4 @@
-"""What every training process does first."""
+"""What every training process does first, and how it says that it was given a model it cannot train."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from genprm.engines.base import EngineError
+from genprm.training.job import TrainingJob, read_job
+
+WRONG_MODEL = os.EX_DATAERR
+"""Exit status of a training whose base model cannot be used; the last line of its output says why."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -16,3 +23,13 @@ def die_with_parent() -> None:
     parent = os.environ.get("GENPRM_PARENT")
     if parent is not None and os.getppid() != int(parent):
         sys.exit("the process that asked for this training has already ended")
+
+
+def run(train: Callable[[TrainingJob], None], arguments: Sequence[str]) -> None:
+    """Train what the job file says, the first of `arguments`."""
+    die_with_parent()
+    try:
+        train(read_job(Path(arguments[0])))
+    except EngineError as error:
+        print(" ".join(str(error).split()), flush=True)
+        sys.exit(WRONG_MODEL)

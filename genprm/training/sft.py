@@ -22,10 +22,10 @@ from trl import SFTConfig, SFTTrainer
 from genprm.engines.loading import load_network, load_tokenizer
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
-from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, read_examples, read_job
+from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, read_examples
 from genprm.training.launch import LOSSES_FILE, LossPoint
 from genprm.training.order import EpochOrder
-from genprm.training.process import die_with_parent
+from genprm.training.process import run
 from genprm.training.tokens import EncodedSet, encode_conversations
 
 _LARGE = 100_000_000
@@ -183,8 +183,7 @@ def train(job: TrainingJob) -> None:
 
 def main(arguments: list[str]) -> None:
     """Train what the job file says."""
-    die_with_parent()
-    train(read_job(Path(arguments[0])))
+    run(train, arguments)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ that `Verifier.start` gives and that can be forked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from weakref import WeakKeyDictionary
 
 from genprm.engines.base import Engine
+from genprm.event_loops import Places
 from genprm.modes import Mode
 from genprm.records import Verification
 from genprm.sandbox.base import Sandbox
@@ -52,7 +51,7 @@ class Verifier:
         self.settings = settings
         self.live_paths = live_paths
         self._spellings: dict[str, set[str]] = {word: set() for word in WORDS}
-        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._places = Places(live_paths)
 
     def reading(self) -> Reading:
         """How the rewards given so far were read."""
@@ -64,10 +63,6 @@ class Verifier:
         for token in tokens:
             if (word := verdict_word(token)) is not None:
                 self._spellings[word].add(token)
-
-    def _place(self) -> asyncio.Semaphore:
-        """A place among the live paths; a semaphore belongs to one event loop."""
-        return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.live_paths))
 
     def start(self, case_id: str, problem: str, mode: Mode, path: int = 0) -> VerificationPath:
         """A verification path that has judged no step yet; the caller closes it (`async with`).
@@ -105,7 +100,7 @@ class Verifier:
         if not steps:
             raise ValueError(f"case {case_id!r}: steps is empty; at least one step is needed")
         conversation = self.start(case_id, problem, mode, path)
-        async with self._place(), conversation:
+        async with self._places.here(), conversation:
             for step in steps:
                 if conversation.judged and not await go_on(conversation.rewards):
                     break

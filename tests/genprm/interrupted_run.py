@@ -22,7 +22,6 @@ from typing import Any
 
 from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
-from genprm.engines.scripted import ScriptedEngine
 from genprm.journal import Journal, finish, row_key
 from genprm.monte_carlo import score_steps
 from genprm.rationales import judge_solution
@@ -31,6 +30,7 @@ from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettin
 from genprm.solutions import sample_solutions
 from genprm.tables import from_dict, read_rows, write_rows
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, reply
 
 IN_FLIGHT = 3

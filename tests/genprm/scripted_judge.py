@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.sandbox.base import Execution, Session
+from tests.genprm.scripted_engine import ScriptedEngine
 
 VERDICT_DUE = "\\boxed{"
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pytest
 
 from genprm.engines.base import EngineError
-from genprm.engines.scripted import ScriptedEngine
 from genprm.rationales import judge_solution
 from genprm.records import Solution
 from genprm.settings import VerifierSettings
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 
 SOLUTION = Solution(
     id="p1-s0",

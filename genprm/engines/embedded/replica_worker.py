@@ -1,8 +1,8 @@
 """The process that holds one copy of a model for `genprm.engines.embedded.replicas`: JSON lines in, JSON lines out.
 
-In: `{"id", "prompt", "sampling", "n"}`, or `{"cancel": id}`. Out: first `{"ready": true}` or `{"error"}`; then for
-each id `{"completions"}` or `{"error", "context_full"}`, with the prompt tokens seen and reused so far. The process
-ends with its input.
+In: `{"id", "prompt": [text, controls], "sampling", "n"}`, or `{"cancel": id}`. Out: first `{"ready": true}` or
+`{"error"}`; then for each id `{"completions"}` or `{"error", "context_full"}`, with the prompt tokens seen and
+reused so far. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -11,17 +11,28 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
+from genprm.engines.prompts import Prompt
 from genprm.settings import EngineSettings
 
 LONGEST = 2**30
 """Bytes that a line may have."""
 
 Say = Callable[[Mapping[str, Any]], None]
+
+
+def prompt_fields(prompt: str) -> list[Any]:
+    """A prompt for its line: text, and where its control tokens are, None for a plain string."""
+    return [str(prompt), prompt.controls if isinstance(prompt, Prompt) else None]
+
+
+def prompt_of(text: str, controls: Sequence[Sequence[int]] | None) -> str:
+    """A prompt from its line."""
+    return text if controls is None else Prompt(text, tuple((begin, end) for begin, end in controls))
 
 
 def completion_of(fields: Mapping[str, Any]) -> Completion:
@@ -49,7 +60,7 @@ async def serve(engine: Any, lines: asyncio.StreamReader, say: Say) -> None:
 async def _answer(engine: Any, request: Mapping[str, Any], say: Say) -> None:
     sampling = Sampling(**{**request["sampling"], "stop": tuple(request["sampling"]["stop"])})
     try:
-        completions = await engine.complete(request["prompt"], sampling, request["n"])
+        completions = await engine.complete(prompt_of(*request["prompt"]), sampling, request["n"])
         answer: dict[str, Any] = {"completions": [asdict(completion) for completion in completions]}
     except EngineError as error:
         answer = {"error": str(error), "context_full": isinstance(error, ContextFull)}

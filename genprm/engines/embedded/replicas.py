@@ -19,7 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
-from genprm.engines.embedded.replica_worker import LONGEST, completion_of
+from genprm.engines.embedded.replica_worker import LONGEST, completion_of, prompt_fields
 from genprm.engines.embedded.routing import PrefixRouter
 from genprm.engines.remote.calls import Calls
 from genprm.engines.tokenizer import ModelTokenizer
@@ -141,7 +141,7 @@ class Replica:
         self._waiting[number] = answer
         self.load += n
         try:
-            self._say({"id": number, "prompt": prompt, "sampling": asdict(sampling), "n": n})
+            self._say({"id": number, "prompt": prompt_fields(prompt), "sampling": asdict(sampling), "n": n})
             if self._reading is None or self._reading.done():
                 raise await self._death()
             return await answer

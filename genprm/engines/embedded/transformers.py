@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,6 +29,7 @@ from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import ATTENTION
 from genprm.engines.loading import load_network
 from genprm.engines.tokenizer import ModelTokenizer
+from genprm.event_loops import Places
 from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
 
@@ -100,9 +100,7 @@ class TransformersEngine:
         self._changed = threading.Condition()
         self._failure: EngineError | None = None
         self._thread: threading.Thread | None = None
-        self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._places = Places(settings.max_in_flight)
 
     @property
     def model(self) -> str:
@@ -138,8 +136,7 @@ class TransformersEngine:
             EngineError: the prompt is empty, or the engine is closed or dead.
         """
         ids = tuple(self._tokenizer.prompt(prompt))
-        loop = asyncio.get_running_loop()
-        async with self._limits.setdefault(loop, asyncio.Semaphore(self._settings.max_in_flight)):
+        async with self._places.here():
             request = _Request(n)
             self._submit(request, ids, sampling, n, min(self._tokenizer.context - len(ids), sampling.max_tokens))
             try:

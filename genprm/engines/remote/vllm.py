@@ -18,6 +18,7 @@ import os
 from typing import Any
 
 from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.loading import check_weights
 from genprm.engines.remote.batching import RemoteBatchingEngine
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
@@ -45,8 +46,11 @@ class VllmEngine(RemoteBatchingEngine):
     """
 
     def __init__(self, model: str, settings: EngineSettings) -> None:
+        from transformers import AutoModelForCausalLM
+
         self._version = _installed()
         super().__init__("vllm", model, settings)
+        check_weights(AutoModelForCausalLM, model)
         self._numbers = itertools.count()
         self._engine = self._calls.start(_opened(model, settings, self._tokenizer.context))
 
@@ -131,6 +135,7 @@ async def _opened(model: str, settings: EngineSettings, context: int) -> Any:
     arguments = AsyncEngineArgs(
         model=model,
         dtype=settings.dtype,
+        trust_remote_code=False,
         max_model_len=context,
         max_num_seqs=settings.max_batch,
         kv_cache_memory_bytes=kv_cache_mb * 2**20 if kv_cache_mb else None,

@@ -14,7 +14,6 @@ import pytest
 
 from genprm.data_sets.rows import InputError
 from genprm.engines.base import Completion, Sampling
-from genprm.engines.scripted import ScriptedEngine
 from genprm.planning import pilot
 from genprm.planning.assumptions import Assumptions, read_assumptions
 from genprm.planning.costs import simulated_cost
@@ -24,6 +23,7 @@ from genprm.planning.planned import Planned
 from genprm.planning.saved import SavedPlan, read_plan, save_plan
 from genprm.records import Message, Problem, Provenance
 from genprm.settings import EngineSettings, EvaluationSettings, Profile, ScalingSettings
+from tests.genprm.scripted_engine import ScriptedEngine
 
 
 def rng() -> np.random.Generator:

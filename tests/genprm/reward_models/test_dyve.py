@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.reward_models.dyve import Dyve, read_sign
+from tests.genprm.scripted_engine import ScriptedEngine
 
 ASK = "Is this step correct? You must answer with '+' for correct or '-' for incorrect in the end of your response."
 

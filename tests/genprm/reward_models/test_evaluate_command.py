@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 import genprm.engines
 from genprm.cli import app
-from genprm.engines.scripted import ScriptedEngine
 from genprm.evaluation.metrics import f1
 from genprm.verification.rewards import first_error
+from tests.genprm.scripted_engine import ScriptedEngine
 
 STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys.", "The answer is \\boxed{8}."]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.reward_models.judge import LLMJudge, prompt_text, read_index, vote
 from genprm.settings import SamplingSettings
+from tests.genprm.scripted_engine import ScriptedEngine
 
 STEPS = ["One.", "Two.", "Three."]
 SAMPLING = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20, max_tokens=512)

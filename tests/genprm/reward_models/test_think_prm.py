@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.reward_models.think_prm import RETHINK, ThinkPRM, average, read_outcome, read_verdicts
+from tests.genprm.scripted_engine import ScriptedEngine
 
 STEPS = ["Sam buys 4 keys.", "Step 2: 3 + 4 = 8."]
 CHAIN = (

@@ -10,11 +10,11 @@ import pytest
 from genprm.domains.base import Grader
 from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
-from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.miniature.world.generation import generate_problems
 from genprm.records import Problem, SampledSolution
 from genprm.scaling.candidates import answer_problems, sample_candidate, steps_of, with_groups
 from genprm.settings import ScalingSettings
+from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 
 PROBLEM = Problem("p", "What is 3 + 4 - 2?", "5", "test")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.scaling.critics import JudgeCritic, RewardCritic
 from genprm.settings import SamplingSettings, VerifierSettings
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 PROBLEM = "What is 3 + 4 - 2?"

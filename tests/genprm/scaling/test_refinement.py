@@ -11,11 +11,11 @@ import pytest
 
 from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Engine
-from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.journal import Journal, row_key
 from genprm.scaling.critics import Critic, Critique
 from genprm.scaling.refinement import Attempt, Refinement, Refiner, refinement_messages, score_turns
 from genprm.settings import RefinementSettings
+from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 
 PROBLEM = "What is 3 + 4 - 2?"
 WRONG = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6, wrong", "Step 3: The answer is \\boxed{6}."]

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from genprm.engines.base import Completion, Engine, Sampling
-from genprm.engines.scripted import ScriptedEngine
 from genprm.settings import VerifierSettings
 from genprm.speed.usage import Usage
 from genprm.speed.verifier import Bench, Rounds, Run, Solution, Workload, miniature_solutions, table
+from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 SOLUTIONS = [Solution("Add.", ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]), Solution("Count.", ["one", "two"])]

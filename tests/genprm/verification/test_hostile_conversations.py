@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import SamplingSettings, SandboxSettings, VerifierSettings
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 
 pytestmark = pytest.mark.slow
 

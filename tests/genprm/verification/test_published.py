@@ -14,13 +14,13 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from genprm.data_sets.rows import InputError
-from genprm.engines.scripted import ScriptedEngine
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.prm import model_manifest
 from genprm.records import Message
 from genprm.settings import TurnFormat, VerifierSettings
 from genprm.verification.published import data_set_system, published_settings, read_system
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox
 
 QWEN2_TEMPLATE = (

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from genprm.engines.base import EngineError
-from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.modes import Mode
 from genprm.sandbox.base import Execution, SandboxError, Session, Status
 from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings, TurnFormat, VerifierSettings
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier, every_step, up_to_first_error
+from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 
 STEPS = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6", "Step 3: The answer is \\boxed{6}."]
 VERDICT_DUE = "<output>\n**Judgement**: $\\boxed{"

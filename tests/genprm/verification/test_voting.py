@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.engines.scripted import ScriptedEngine
 from genprm.modes import Mode
 from genprm.records import Provenance, StepVerification, Verification, VoteReading
 from genprm.settings import VerifierSettings
@@ -26,6 +25,7 @@ from genprm.verification.voting import (
     verify_votes,
     vote_reading,
 )
+from tests.genprm.scripted_engine import ScriptedEngine
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_names_of_models(model: str, tmp_path: Path) -> None:
         resolve_model(str(tmp_path / "missing"))
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(EngineError, match=r"lacks \*\.safetensors"):
+    with pytest.raises(EngineError, match=r"lacks \*\.safetensors or pytorch_model"):
         resolve_model(str(tmp_path))
 
 

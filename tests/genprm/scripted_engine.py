@@ -1,4 +1,4 @@
-"""An engine that plays a script: for tests and examples, deterministic, without a model."""
+"""An engine that plays a script: deterministic, without a model."""
 
 from __future__ import annotations
 
