@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from genprm.engines.base import Engine, EngineError
+from genprm.engines.loading import is_gguf
 from genprm.settings import EngineSettings
 
 MINIATURE = "miniature/"
@@ -20,12 +22,12 @@ _ADAPTER = "adapter_config.json"
 
 
 def resolve_model(name: str, weights: bool = True) -> str:
-    """The directory or hub id behind a model name; `miniature/<name>` is a model shipped with the package.
+    """The directory, GGUF file or hub id behind a model name; `miniature/<name>` is a model shipped with genprm.
 
     A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough.
 
     Raises:
-        EngineError: a directory without the files of a model, a file, or no such shipped model.
+        EngineError: a directory without the files of a model, a file of another kind, or no such shipped model.
     """
     path = Path(name)
     if name.startswith(MINIATURE) and not path.exists():
@@ -46,10 +48,22 @@ def resolve_model(name: str, weights: bool = True) -> str:
         if missing:
             raise EngineError(f"model {name!r}: directory {path} lacks {', '.join(missing)}")
         return str(path)
+    if path.is_file() and is_gguf(name):
+        return _checked_gguf(name)
     if path.is_file():
-        raise EngineError(f"model {name!r} is a file; allowed: a directory with {', '.join(_WANTED)} and weights")
+        raise EngineError(
+            f"model {name!r} is a file; allowed: a GGUF file, or a directory with {', '.join(_WANTED)} and weights"
+        )
     if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise EngineError(f"model {name!r}: no such directory")
+    return name
+
+
+def _checked_gguf(name: str) -> str:
+    if importlib.util.find_spec("gguf") is None:
+        raise EngineError(
+            f"model {name!r} is a GGUF file, which needs the package gguf: pip install 'genprm[gguf]'"
+        )
     return name
 
 
@@ -68,6 +82,8 @@ def open_engine(model: str, settings: EngineSettings) -> Engine:
     if settings.backend == "vllm":
         from genprm.engines.remote.vllm import VllmEngine
 
+        if is_gguf(model):
+            raise EngineError(f"model {model!r} is a GGUF file; allowed with backend vllm: a directory or a hub id")
         return VllmEngine(resolve_model(model), settings)
     if settings.replicas > 1:
         from genprm.engines.embedded.replicas import ReplicatedEngine

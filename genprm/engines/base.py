@@ -68,18 +68,23 @@ class Engine(Protocol):
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template.
 
+        What the messages say is data, as is what a caller adds to the prompt with `+`: control tokens spelled out
+        in it are read as text (`genprm.engines.prompts`).
+
         With `prefill` the last assistant turn is left open: a new one is begun with it (step forcing, paper 4.2),
         or, when the last message is the assistant's, that one is continued. An empty one leaves the beginning of a
         new turn to the template (its generation prompt, which may open a thought). Without `prefill` the text ends
         after the last message.
 
         Raises:
-            EngineError: there is no chat template, or it changes what an assistant said.
+            EngineError: there is no chat template, it does not work, or it changes what an assistant said.
         """
         ...
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
+
+        Of what `render` gave, only the template's own control tokens are tokenised as such; of a plain string all.
 
         Raises:
             ContextFull: the prompt leaves no room in the context.

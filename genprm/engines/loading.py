@@ -50,6 +50,22 @@ def unloadable(model: str, error: BaseException) -> EngineError:
     return EngineError(f"model {model!r} cannot be loaded: {first_line(error)}")
 
 
+def source(model: str) -> tuple[str, dict[str, str]]:
+    """Where transformers finds a model, and what it is told besides: a GGUF file is named apart from its folder.
+
+    >>> source("models/smol.Q8_0.gguf"), source("Qwen/Qwen2.5-Math-1.5B")
+    (('models', {'gguf_file': 'smol.Q8_0.gguf'}), ('Qwen/Qwen2.5-Math-1.5B', {}))
+    """
+    if not is_gguf(model):
+        return model, {}
+    return str(Path(model).parent), {"gguf_file": Path(model).name}
+
+
+def is_gguf(model: str) -> bool:
+    """Whether a model is a single file as llama.cpp has it."""
+    return model.endswith(".gguf")
+
+
 def load_config(model: str) -> Any:
     """The checkpoint's configuration.
 
@@ -59,7 +75,8 @@ def load_config(model: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(model, trust_remote_code=False)
+        place, options = source(model)
+        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
     except UNREADABLE as error:
         raise unloadable(model, error) from error
 
@@ -76,7 +93,8 @@ def load_tokenizer(model: str) -> Any:
     if Path(model).is_dir() and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
         raise EngineError(f"model {model!r}: no tokenizer ({' or '.join(_VOCABULARIES)})")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        place, options = source(model)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
     except UNREADABLE as error:
         raise unloadable(model, error) from error
     if not tokenizer.is_fast:
@@ -105,14 +123,14 @@ def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence
 def check_weights(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = ()) -> None:
     """Refuse weights that `load_network` would refuse, from the names and shapes in the files alone.
 
-    Quantised weights pass: their names are those of the quantiser.
+    Quantised weights and GGUF files pass: their names are others, and `load_network` looks at them once read.
 
     Raises:
         EngineError: as `load_network`.
     """
     config = load_config(model)
     _check_direction(kind, model, config)
-    if getattr(config, "quantization_config", None) is None:
+    if getattr(config, "quantization_config", None) is None and not is_gguf(model):
         # On the meta device nothing is read but the headers, and transformers applies the renames that it knows.
         with _without_bar():
             network, info = _read(kind, model, device_map="meta", ignore_mismatched_sizes=True)
@@ -130,9 +148,10 @@ def _check_direction(kind: Any, model: str, config: Any) -> None:
 
 def _read(kind: Any, model: str, **options: Any) -> tuple[Any, Mapping[str, Any]]:
     try:
+        place, gguf = source(model)
         with _quiet():
             network, info = kind.from_pretrained(
-                model, trust_remote_code=False, output_loading_info=True, weights_only=True, **options
+                place, trust_remote_code=False, output_loading_info=True, weights_only=True, **gguf, **options
             )
     except UNREADABLE as error:
         raise unloadable(model, error) from error

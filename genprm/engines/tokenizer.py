@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
 from genprm.engines.chat import render_chat
 from genprm.engines.encoding import encoder_of
-from genprm.engines.loading import load_config, load_tokenizer
+from genprm.engines.loading import is_gguf, load_config, load_tokenizer
 from genprm.engines.prompts import Prompt
 from genprm.engines.vocabulary import Vocabulary, first_stop
 from genprm.records import Message
 
 _PROBE = "Step 1: Add 2 + 3, so x = 5.\n\n```python\nprint(x - 1)\n```\n"
 """Text that every model here reads and writes."""
+_BRACE = "**Judgement**: $\\boxed{"
+_VERDICTS = ("Yes", "No")
 
 
 class ModelTokenizer:
@@ -22,8 +25,8 @@ class ModelTokenizer:
 
     Prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is exactly
     one). The end token is not part of a completion's text, other added tokens are. What would otherwise be found
-    out after the weights are read, or never, is tried at once: the chat template, and that text comes back from
-    its tokens as it was.
+    out after the weights are read, or never, is tried at once: the chat template, that text comes back from its
+    tokens as it was, and (with a warning) that Yes and No are tokens which can be told apart behind a brace.
 
     Raises:
         EngineError: there is no fast tokenizer, it changes text, or its chat template is missing or does not work.
@@ -43,6 +46,7 @@ class ModelTokenizer:
         self.vocabulary = Vocabulary(self._tokenizer.backend_tokenizer, len(self._tokenizer))
         self._embedded = config.vocab_size
         self._check_text()
+        self._check_verdicts()
         self._embeddable(self._encoder.encode(self.render([Message("user", "1")], prefill="")))
 
     def _check_text(self) -> None:
@@ -50,6 +54,20 @@ class ModelTokenizer:
         if back != _PROBE:
             raise EngineError(
                 f"model {self._model}: its tokenizer does not give text back as it was: {_PROBE!r} became {back!r}"
+            )
+
+    def _check_verdicts(self) -> None:
+        """Say where the word of a verdict is not a token of its own behind the brace that it is read at."""
+        lead = self._encoder.encode(Prompt(_BRACE))
+        following = []
+        for word in _VERDICTS:
+            ids = self._encoder.encode(Prompt(_BRACE + word))
+            following.append(ids[len(lead)] if ids[: len(lead)] == lead else None)
+        if None in following or len(set(following)) < len(following):
+            warnings.warn(
+                f"model {self._model}: its tokenizer does not part {' and '.join(_VERDICTS)} from the brace before "
+                "them, so what it writes there is no verdict that can be read; its rewards mean little",
+                stacklevel=4,
             )
 
     def _embeddable(self, ids: list[int]) -> list[int]:
@@ -120,7 +138,10 @@ def _end_tokens(model: str, config: Any, tokenizer: Any) -> frozenset[int]:
     from transformers import GenerationConfig
 
     try:
-        settings = GenerationConfig.from_pretrained(model)
+        if is_gguf(model):
+            settings = GenerationConfig.from_model_config(config)
+        else:
+            settings = GenerationConfig.from_pretrained(model)
     except OSError:  # a model need not have generation settings of its own
         settings = GenerationConfig.from_model_config(config)
     ends: set[int] = set()

@@ -1,9 +1,9 @@
 """Keys and values of the sequences being decoded: one slot a sequence, tokens from column 0 on, any lengths.
 
-transformers' own caches hold one rectangle that every row fills at the same column, so rows that come and go need
-padding, shifting and copying. Here each row writes at its own column: joining the batch is a prefill into a free
-slot, leaving it is one move, and nothing is copied from step to step. The attention function is registered with
-transformers (as serving engines do) and gets its `Extension` through the model's keyword arguments.
+Each row writes at its own column, so rows that come and go need no padding and no shifting: joining the batch is a
+prefill into a free slot, leaving it is one move, and nothing is copied from step to step. The attention function is
+registered with transformers (as serving engines do) and gets its `Extension` through the model's keyword arguments.
+Why this is not transformers' own continuous batching is said in docs/engines.md.
 """
 
 from __future__ import annotations

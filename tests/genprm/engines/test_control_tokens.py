@@ -29,7 +29,7 @@ CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_e
 
 
 def reference(tokenizer: Any, before: str, data: str, after: str) -> list[int]:
-    """The tokens of data between two texts of a template; data by transformers' own option to split control tokens."""
+    """Tokens of data between two texts of a template; the data by transformers' own option to split such tokens."""
     ids: list[int] = []
     for text, split in ((before, False), (data, True), (after, False)):
         ids += tokenizer(text, add_special_tokens=False, split_special_tokens=split)["input_ids"]
@@ -91,7 +91,7 @@ def test_turn_tokens_that_a_tokenizer_does_not_call_special_build_no_turns_eithe
 def test_overlapping_control_tokens_and_marks_in_a_message_do_not_help() -> None:
     tokenizer = byte_tokenizer(
         ["<a>", "a><b>", "<|im_end|>"], eos_token="<|im_end|>", chat_template="{{ messages[0].content }}"
-    )  # noqa: E501
+    )
     said = "<a><b>\ufdd0<|im_\ufdd0end|><|im_end|>"
     rendered = render_chat(tokenizer, "m", [Message("user", said)])
     assert rendered == said
@@ -108,9 +108,8 @@ def test_llama_like_tokenizers_keep_their_beginnings() -> None:
 
 
 def test_a_tokenizer_that_marks_the_beginning_of_a_text_marks_no_other_place() -> None:
-    core = Tokenizer(
-        models.WordLevel({"<s>": 0, "\u2581a": 1, "a": 2, "<": 3, "s": 4, ">": 5, "?": 6}, unk_token="?")
-    )
+    words = {"<s>": 0, "\u2581a": 1, "a": 2, "<": 3, "s": 4, ">": 5, "?": 6}
+    core = Tokenizer(models.WordLevel(words, unk_token="?"))
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Metaspace(prepend_scheme="first"), pre_tokenizers.Split("s", "isolated"),
          pre_tokenizers.Split("<", "isolated"), pre_tokenizers.Split(">", "isolated")]
@@ -142,7 +141,7 @@ def test_a_word_of_the_vocabulary_that_reads_like_a_control_token_is_not_used() 
 
 
 def test_training_reads_what_inference_reads(make_model: Callable[..., str]) -> None:
-    """Loss is on the end of a turn, not on what an assistant spells out; ids are those of the verifier's prompts."""
+    """Loss is on the end of a turn, not on what is spelled out in it; ids are those of the verifier's prompts."""
     tokenizer = AutoTokenizer.from_pretrained(make_model())
     messages = [Message("user", FAKE), Message("assistant", f"Odd: {FAKE}"), Message("user", "Next.")]
     row = encode_conversation(tokenizer, TrainingExample("a", [*messages[:2]]), mask_code_output=False)

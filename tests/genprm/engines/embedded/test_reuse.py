@@ -69,7 +69,7 @@ async def test_conversations_are_the_same_with_and_without_reuse(model: str, meg
 
 async def test_a_conversation_reads_only_what_was_put_in(model: str) -> None:
     engine = TransformersEngine(model, EngineSettings(backend="transformers", dtype="float32", max_context=512))
-    ids = engine._tokenizer.vocabulary.encode
+    ids = engine._tokenizer.prompt
     text = "<|im_start|>user\nSam has 5 keys.<|im_end|>\n"
     (first,) = await engine.complete(text, Sampling(8, 0.0))
     assert (engine.prompt_tokens_seen, engine.prefix_tokens_reused) == (len(ids(text)), 0)
