@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,25 @@ def test_solutions_survive_the_way_to_the_training_process(tmp_path: Path) -> No
     assert list(read_solutions(tmp_path / "solutions.jsonl")) == SOLUTIONS
 
 
-def test_the_loss_is_the_cross_entropy_at_the_newline_behind_each_labelled_step(skywork: Any) -> None:
+@pytest.fixture
+def body(skywork: Any, tmp_path: Path) -> Path:
+    """The body of a reward model, to be given a new head."""
+    from safetensors.torch import load_file, save_file
+
+    place = Path(shutil.copytree(skywork.directory, tmp_path / "body"))
+    tensors = load_file(place / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("v_head.")}
+    save_file(kept, place / "model.safetensors")
+    return place
+
+
+def test_the_loss_is_the_cross_entropy_at_the_newline_behind_each_labelled_step(skywork: Any, body: Path) -> None:
     import torch
 
     from genprm.training.discriminative_trainer import encode_solutions, new_network, step_loss
 
     torch.manual_seed(0)
-    network = new_network(skywork.path).eval()
+    network = new_network(str(body)).eval()
     encoded, dropped = encode_solutions(skywork.tokenizer, SOLUTIONS[:3], max_length=256)
     assert dropped == []
     with torch.no_grad():

@@ -54,7 +54,11 @@ def turn(role: str, content: str) -> list[str]:
 
 def toy_model(folder: Path, template: str) -> ModelTokenizer:
     words = sorted({*map(chr, range(9, 127)), *pieces(text_of("Fine.", 1) + text_of("Fine.", 2))})
-    words += [word for word in ("system", "user", "assistant", "Question", "Check", "it") if word not in words]
+    words += [
+        word
+        for word in ("system", "user", "assistant", "Question", "Check", "it", "Step", "Add", "so")
+        if word not in words
+    ]
     vocabulary = {token: number for number, token in enumerate([*SPECIAL, "?unknown?", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="?unknown?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECE), "isolated")
