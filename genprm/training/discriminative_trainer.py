@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForTokenClassification, get_scheduler
 
-from genprm.engines.loading import load_network, load_tokenizer
+from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.manifest import library_versions, write_manifest
 from genprm.reward_models.forward import MarkedTokens
 from genprm.reward_models.step_heads import newline_rows
@@ -106,6 +106,10 @@ def new_network(base: str) -> Any:
     Raises:
         EngineError: a file of the base model is missing or wrong, or its weights are not those of its architecture.
     """
+    config = load_config(base)
+    config.id2label = dict(enumerate(CLASSES))
+    config.label2id = {name: index for index, name in enumerate(CLASSES)}
+    config.classifier_dropout = 0.0
     # On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
     attention = "sdpa" if torch.cuda.is_available() else "eager"
     return load_network(
@@ -113,11 +117,9 @@ def new_network(base: str) -> Any:
         base,
         heads=["lm_head."],
         new=["score."],
+        config=config,
         dtype=torch.float32,
         attn_implementation=attention,
-        id2label=dict(enumerate(CLASSES)),
-        label2id={name: index for index, name in enumerate(CLASSES)},
-        classifier_dropout=0.0,
     )
 
 
