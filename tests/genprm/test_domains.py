@@ -8,7 +8,6 @@ import pytest
 
 from genprm.data_sets.problems import load_problems
 from genprm.domains.base import DOMAINS, domain_of
-from genprm.engines.scripted import ScriptedEngine
 from genprm.labels.progress import label_steps
 from genprm.monte_carlo import score_steps
 from genprm.profiles import load_profile
@@ -17,6 +16,7 @@ from genprm.settings import LabelVariant, MonteCarloSettings, ProblemSettings, S
 from genprm.solutions import sample_solutions
 from genprm.step_sampler import StepSampler
 from tests.genprm.installed_package import install
+from tests.genprm.scripted_engine import ScriptedEngine
 
 WORDS = '''
 """Sums in words: steps are lines that begin with a letter, answers are the last word, in any case."""

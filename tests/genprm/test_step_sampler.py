@@ -8,11 +8,11 @@ import itertools
 import pytest
 
 from genprm.engines import open_engine
-from genprm.engines.scripted import ScriptedEngine, count_tokens
 from genprm.profiles import load_profile
 from genprm.settings import EngineSettings, SamplingSettings, SolutionSettings
 from genprm.step_sampler import SampledStep, StepSampler
 from genprm.steps import split_steps
+from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 
 PROBLEM = "What is 3 + 4 - 2?"
 SOLUTION = [" 3 + 4 = 7, see Step 2: below.", " 7 - 2 = 5.", " The answer is \\boxed{5}."]

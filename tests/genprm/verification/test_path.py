@@ -13,7 +13,6 @@ import pytest
 
 from genprm.engines import open_engine
 from genprm.engines.base import EngineError
-from genprm.engines.scripted import ScriptedEngine
 from genprm.modes import Mode
 from genprm.profiles import load_profile
 from genprm.records import Verification
@@ -21,6 +20,7 @@ from genprm.sandbox.base import Execution, Session
 from genprm.settings import EngineSettings, VerifierSettings
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import judge_engine
 
 PROBLEM = "What is 3 + 4 - 2?"
