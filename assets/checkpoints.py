@@ -1,7 +1,6 @@
 """Fine-tuned reward models, and the references they are compared with (paper 5.1)."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
 from genprm.checkpoints import Checkpoint, write_checkpoint
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
+from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.records import Provenance, TrainingExample
@@ -87,7 +87,7 @@ def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[P
     table = part(str(model.variant), name)
     examples = _share(store.read(record, "training_set", table), model.share)
     data = content_hash(examples)
-    made = hashlib.sha256(f"{data} {recipe(profile, model).fingerprint}".encode()).hexdigest()[:16]
+    made = fingerprint(f"{data} {recipe(profile, model).fingerprint}")
     directory = store.folder("checkpoints", model.key) / made
     run.dataset("training_set", data, store.path("training_set", table), "training")
     reused = (directory / MANIFEST_FILE).is_file()

@@ -7,9 +7,8 @@ how many partitions there are (shards, training modes) or how work is done (engi
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import dagster as dg
 from assets.partitions import Pipeline
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
+from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.modes import Mode
 from genprm.settings import Profile, Section
@@ -62,7 +62,7 @@ class Version:
     @property
     def fingerprint(self) -> str:
         text = json.dumps(self.values, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(text)
 
 
 def weights_version(model: str) -> str:
@@ -77,19 +77,20 @@ def weights_version(model: str) -> str:
 
 def directory_version(directory: Path) -> str:
     """Hash of a model directory: weights, configuration, tokenizer. Of large files the size and both ends."""
-    digest = hashlib.sha256()
-    for file in sorted(directory.iterdir()):
-        if file.is_file() and file.name not in _NOT_THE_MODEL:
-            size = file.stat().st_size
-            digest.update(f"{file.name} {size}\0".encode())
-            with file.open("rb") as stream:
-                if size <= _READ_WHOLE:
-                    digest.update(stream.read())
-                else:
-                    digest.update(stream.read(_END))
-                    stream.seek(size - _END)
-                    digest.update(stream.read())
-    return digest.hexdigest()[:16]
+    files = (file for file in sorted(directory.iterdir()) if file.is_file() and file.name not in _NOT_THE_MODEL)
+    return fingerprint(chunk for file in files for chunk in _chunks(file))
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    size = file.stat().st_size
+    yield f"{file.name} {size}\0".encode()
+    with file.open("rb") as stream:
+        if size <= _READ_WHOLE:
+            yield stream.read()
+        else:
+            yield stream.read(_END)
+            stream.seek(size - _END)
+            yield stream.read()
 
 
 def _values(section: Section, *without: str) -> dict[str, Any]:

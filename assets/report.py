@@ -1,6 +1,5 @@
 """The report: one HTML file with the orderings that the paper claims, its tables, and plots."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import dagster as dg
 
 from assets.artifact import ArtifactContext, Input, Made, Stage, artifact
 from assets.metadata import plot
+from genprm.files import write_text
+from genprm.fingerprints import fingerprint
 from genprm.results.captions import (
     TITLES,
     difference_cell,
@@ -51,11 +52,9 @@ def report(context: ArtifactContext) -> Made:
     results = Results(context.store.read(Measure, "leaderboard"), context.store.read(Claim, "claims"))
     page = render(context.profile.name, results, label_cost(context.profile, context.store))
     path = report_path(context.store)
-    part = path.with_name(".index.html.part")
-    part.write_text(page)
-    part.replace(path)
+    write_text(path, page)
     return Made(
-        version=hashlib.sha256(page.encode()).hexdigest()[:16],
+        version=fingerprint(page),
         metadata={"dagster/uri": str(path), "F1": plot(*f1_plot(results.measures))},
     )
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from genprm.files import write_text
 from genprm.store import MissingTable, TableStore
 
 
@@ -26,10 +27,7 @@ def _card(store: TableStore, model: str) -> Path:
 
 def write_checkpoint(store: TableStore, checkpoint: Checkpoint) -> None:
     """Keep the card of a checkpoint under its model's key."""
-    path = _card(store, checkpoint.model)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(asdict(checkpoint), indent=1) + "\n")
-    part.replace(path)
+    write_text(_card(store, checkpoint.model), json.dumps(asdict(checkpoint), indent=1) + "\n")
 
 
 def read_checkpoint(store: TableStore, model: str) -> Checkpoint:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from genprm.fingerprints import fingerprint
+
 
 def derived_seed(*parts: object) -> int:
     """A 31-bit seed of a request, from everything that tells it from others.
@@ -33,4 +35,4 @@ def sample_seed(seed: int, sample: int, prompt: Sequence[int]) -> int:
 def case_id(problem: str, steps: Sequence[str]) -> str:
     """Names a solution by its content (16 hex digits), so that it is sampled alike whenever and wherever it is
     scored."""
-    return hashlib.sha256(json.dumps([problem, *steps]).encode()).hexdigest()[:16]
+    return fingerprint(json.dumps([problem, *steps]))

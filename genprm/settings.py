@@ -7,7 +7,6 @@ Sections named in `OPERATIONAL` say how work is done, not what comes out: they h
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from genprm.fingerprints import fingerprint
 from genprm.modes import Mode
 
 
@@ -44,7 +44,7 @@ class Section(BaseModel):
     def fingerprint(self) -> str:
         """Sixteen hex digits that change exactly when a value changes."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(text)
 
 
 class SamplingSettings(Section):

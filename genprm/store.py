@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from genprm.files import write_text
 from genprm.journal import Journal
 from genprm.settings import home
 from genprm.tables import read_rows, write_rows
@@ -71,11 +72,7 @@ class TableStore:
 
     def note_version(self, name: str, partition: str | None, version: str) -> None:
         """Record which content the files of an artifact hold, once they are complete."""
-        path = self._note(name, partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(version)
-        part.replace(path)
+        write_text(self._note(name, partition), version)
 
     def version(self, name: str, partition: str | None = None) -> str:
         """The content recorded last; empty when there is none."""

@@ -7,19 +7,29 @@ scores and labels are list columns.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from genprm.data_sets.rows import InputError
+from genprm.files import replacing
+from genprm.fingerprints import fingerprint
 
 R = TypeVar("R")
+
+
+class TableError(InputError):
+    """A table on disk cannot be read as what it should be; the message names the file."""
+
 
 _SCALARS: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -70,26 +80,19 @@ def _without_none(annotation: Any) -> Any:
     return inner
 
 
-def _from_value(annotation: Any, value: Any) -> Any:
-    if value is None or annotation in _SCALARS:
-        return value
-    origin = typing.get_origin(annotation)
-    if origin is types.UnionType:
-        return _from_value(_without_none(annotation), value)
-    if origin is list:
-        inner = typing.get_args(annotation)[0]
-        return [_from_value(inner, item) for item in value]
-    if _is_word(annotation):
-        return annotation(value)
-    if dataclasses.is_dataclass(annotation):
-        return from_dict(typing.cast(type, annotation), value)
-    return value
+@cache
+def _adapter(record: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(record)
 
 
-def from_dict(record: type[R], row: dict[str, Any]) -> R:
-    """A record from what `dataclasses.asdict` made of it (or from the same as JSON)."""
-    hints = typing.get_type_hints(record)
-    return record(**{name: _from_value(hints[name], row[name]) for name in hints})
+def from_dict(record: type[R], row: Mapping[str, Any]) -> R:
+    """A record from what `dataclasses.asdict` made of it (or from the same as JSON).
+
+    Raises:
+        pydantic.ValidationError: a field is missing, or its value is of another type.
+    """
+    made: R = _adapter(record).validate_python(row)
+    return made
 
 
 def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
@@ -101,11 +104,9 @@ def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
     >>> content_hash([Message("user", "hi")], ["role"]) == content_hash([Message("system", "hi")], ["role"])
     True
     """
-    digest = hashlib.sha256()
-    for row in rows:
-        values = {name: value for name, value in dataclasses.asdict(row).items() if name not in without}
-        digest.update(json.dumps(values, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()[:16]
+    dicts = (dataclasses.asdict(row) for row in rows)
+    kept = ({name: value for name, value in row.items() if name not in without} for row in dicts)
+    return fingerprint(json.dumps(row, sort_keys=True).encode() + b"\n" for row in kept)
 
 
 def joined_hash(hashes: Sequence[str]) -> str:
@@ -121,25 +122,29 @@ def read_rows(record: type[R], path: Path) -> list[R]:
     """Read a Parquet file written by `write_rows`.
 
     Raises:
-        ValueError: a column is missing or of another type; the message names the record.
+        TableError: the file is damaged, is no Parquet file, or its columns are not those of the record.
+        OSError: the file is not there or cannot be read.
     """
     expected = schema_of(record)
-    with pq.ParquetFile(path) as file:
-        found = file.schema_arrow
-        if found.remove_metadata() != expected:
-            raise ValueError(
-                f"table is not a table of {record.__name__}: found columns {found.names}, "
-                f"expected {expected.names} (or the column types differ)"
-            )
-        parts = file.iter_batches(ROWS_AT_A_TIME)
-        return [from_dict(record, row) for part in parts for row in part.to_pylist()]
+    try:
+        with pq.ParquetFile(path) as file:
+            found = file.schema_arrow
+            if found.remove_metadata() != expected:
+                raise TableError(
+                    f"table {str(path)!r} is not a table of {record.__name__}: found columns {found.names}, "
+                    f"expected {expected.names} (or the column types differ)"
+                )
+            parts = file.iter_batches(ROWS_AT_A_TIME)
+            return [from_dict(record, row) for part in parts for row in part.to_pylist()]
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except (pa.ArrowException, OSError, ValidationError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise TableError(f"table {str(path)!r} is damaged, or is not a Parquet file: {reason}") from error
 
 
 def write_rows(record: type[R], rows: Sequence[R], path: Path) -> None:
     """Write rows to a Parquet file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with pq.ParquetWriter(part, schema_of(record)) as writer:
+    with replacing(path) as part, pq.ParquetWriter(part, schema_of(record)) as writer:
         for start in range(0, len(rows), ROWS_AT_A_TIME):
             writer.write_table(to_table(record, rows[start : start + ROWS_AT_A_TIME]))
-    part.replace(path)

@@ -118,15 +118,13 @@ def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[
 
 def _save(predictions: list[Prediction], folder: Path, report: dict[str, object]) -> Path:
     """Predictions as Parquet and as JSON lines (which `genprm score` reads), and the report."""
+    from genprm.files import write_text
     from genprm.records import Prediction
     from genprm.tables import write_rows
 
-    folder.mkdir(parents=True, exist_ok=True)
     write_rows(Prediction, predictions, folder / "predictions.parquet")
     lines = "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in predictions)
     path = folder / "predictions.jsonl"
-    for target, text in ((path, lines), (folder / "report.json", json.dumps(report, indent=1) + "\n")):
-        part = target.with_name(f".{target.name}.part")
-        part.write_text(text)
-        part.replace(target)
+    write_text(path, lines)
+    write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
     return path

@@ -13,6 +13,7 @@ from genprm.answers.checker import boxed_answer
 from genprm.data_sets.rows import InputError, bad_field, required, text_field
 from genprm.data_sets.sources import DataSource, Row, source_rows
 from genprm.domains.base import domain_of
+from genprm.fingerprints import fingerprint
 from genprm.records import Problem
 from genprm.settings import ProblemSettings
 
@@ -47,7 +48,7 @@ def problem_id(text: str) -> str:
     >>> problem_id("1 + 1 = ?") == problem_id("1+1 =\\n?")
     True
     """
-    return hashlib.sha256("".join(text.split()).encode()).hexdigest()[:16]
+    return fingerprint("".join(text.split()))
 
 
 def shard_keys(shards: int) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from genprm.files import write_text
+from genprm.fingerprints import fingerprint
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import simulated_cost
 from genprm.planning.planned import Planned
@@ -42,16 +43,12 @@ def plan_from_assumptions(profile: Profile, assumed: Assumptions) -> SavedPlan:
 def plan_path(profile: Profile) -> Path:
     """Where the plan of exactly these settings is kept, made or not."""
     values = profile.model_dump_json(exclude=WITHOUT_COST)
-    return home() / profile.name / "plans" / f"{hashlib.sha256(values.encode()).hexdigest()[:16]}.json"
+    return home() / profile.name / "plans" / f"{fingerprint(values)}.json"
 
 
 def save_plan(profile: Profile, plan: SavedPlan) -> None:
     """Keep a plan in the place of an earlier one for the same settings."""
-    path = plan_path(profile)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(plan.model_dump_json(indent=1) + "\n")
-    part.replace(path)
+    write_text(plan_path(profile), plan.model_dump_json(indent=1) + "\n")
 
 
 def read_plan(profile: Profile) -> SavedPlan | None:

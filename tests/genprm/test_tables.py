@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from genprm.records import (
     Verification,
     VoteReading,
 )
-from genprm.tables import read_rows, schema_of, to_table, write_rows
+from genprm.tables import TableError, read_rows, schema_of, to_table, write_rows
 
 
 def nested_row() -> Rationale:
@@ -69,3 +70,36 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_tables_are_equal_whenever_the_rows_are() -> None:
     assert to_table(Rationale, [nested_row()]).equals(to_table(Rationale, [nested_row()]))
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 0xFF
+    path.write_bytes(content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "cut off": _cut,
+    "a flipped byte": _flip,
+    "empty": lambda path: path.write_bytes(b""),
+    "a web page": lambda path: path.write_text("<html>not found</html>"),
+    "other columns": lambda path: pq.write_table(pa.table({"id": ["a"], "problem": [1]}), path),
+    "a field without a value": lambda path: pq.write_table(
+        pa.Table.from_pylist([{"id": None}], schema=schema_of(Problem)), path
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_on_disk_is_one_line_that_names_the_file(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "problems.parquet"
+    write_rows(Problem, [Problem("a", "1 + 1?", "2", "test")], path)
+    DAMAGE[damage](path)
+    with pytest.raises(TableError) as error:
+        read_rows(Problem, path)
+    assert repr(str(path)) in str(error.value)
+    assert "\n" not in str(error.value)
