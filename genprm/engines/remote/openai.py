@@ -12,11 +12,19 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
 from genprm.engines.remote.batching import RemoteBatchingEngine
 from genprm.engines.remote.http import JsonClient, RefusedError, Retries
+from genprm.engines.remote.schema import (
+    STOP_REASONS,
+    Choice,
+    Completions,
+    ServedModels,
+    ServerVersion,
+    Usage,
+)
 from genprm.engines.vocabulary import first_stop
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
@@ -24,10 +32,11 @@ from genprm.settings import EngineSettings
 KEY_VARIABLE = "GENPRM_API_KEY"
 """Environment variable with the key that the server asks for, if it does."""
 
-_TOKEN = "token_id:"
-"""What vLLM writes before the id of a token where it was asked for ids."""
-_STOP_REASONS = ("stop_reason", "matched_stop")
-"""Where vLLM and SGLang say which stop string ended a completion; None or a token id for an end token."""
+_COMPLETIONS = "/v1/completions"
+_CONTEXT_FULL = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+"""What OpenAI's interface and llama.cpp call a prompt that leaves no room in the context."""
+_LONGEST_TOKEN = 1024
+"""Characters of the longest token that any vocabulary has, and some."""
 _PROBES = (1.0, 2.0)
 """Temperatures under which raw log-probabilities are the same and processed ones are not; servers allow up to 2."""
 _HOTTEST = 2.0
@@ -71,7 +80,8 @@ class OpenAIEngine(RemoteBatchingEngine):
     async def _greet(self, names: list[str]) -> None:
         """See that the server serves the model, what it is, and how it gives log-probabilities."""
         try:
-            models = _listed(self._root, await self._client.ask("/v1/models"))
+            served = await self._client.ask("/v1/models", ServedModels)
+            models = {model.id: model for model in served.data}
             wanted = [self._served] if self._served else names
             self._served = next((name for name in wanted if name in models), "")
             if not self._served:
@@ -80,10 +90,9 @@ class OpenAIEngine(RemoteBatchingEngine):
                     f"{', '.join(map(repr, models)) or 'nothing'} (engine.served_model chooses one)"
                 )
             entry = models[self._served]
-            limit = entry.get("max_model_len")
-            if isinstance(limit, int):
-                self._tokenizer.context = min(self._tokenizer.context, limit)
-            version = f"{entry.get('owned_by', 'unknown')} {await self._version()}".strip()
+            if entry.max_model_len is not None:
+                self._tokenizer.context = min(self._tokenizer.context, entry.max_model_len)
+            version = f"{entry.owned_by or 'unknown'} {await self._version()}".strip()
             self._provenance = Provenance("openai", version, await self._kind_of_logprobs())
         except BaseException:
             await self._client.close()
@@ -91,10 +100,9 @@ class OpenAIEngine(RemoteBatchingEngine):
 
     async def _version(self) -> str:
         try:
-            answer = await self._client.ask("/version")
+            return (await self._client.ask("/version", ServerVersion)).version
         except RefusedError:  # not every server has such a page
             return ""
-        return str(answer.get("version", "")) if isinstance(answer, dict) else ""
 
     async def _kind_of_logprobs(self) -> Literal["raw", "processed", "none"]:
         """Ask for the same token twice: only processed log-probabilities change with the temperature."""
@@ -103,7 +111,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         for temperature in _PROBES:
             probe = Sampling(max_tokens=1, temperature=temperature, logprobs=5)
             answer = await self._asked(ids, probe, seed=0)
-            logprobs = self._top_logprobs(answer["choices"][0], probe)
+            logprobs = self._top_logprobs(answer.choices[0], probe)
             if not logprobs:
                 return "none"
             tops.append(logprobs[0])
@@ -111,11 +119,12 @@ class OpenAIEngine(RemoteBatchingEngine):
         moved = max((abs(first[token] - second[token]) for token in first.keys() & second.keys()), default=math.inf)
         return "processed" if moved > _DIFFERENT else "raw"
 
-    async def _asked(self, ids: list[int], sampling: Sampling, seed: int) -> Mapping[str, Any]:
+    async def _asked(self, ids: list[int], sampling: Sampling, seed: int) -> Completions:
+        most = min(sampling.max_tokens, self._tokenizer.context - len(ids))
         body = {
             "model": self._served,
             "prompt": ids,
-            "max_tokens": min(sampling.max_tokens, self._tokenizer.context - len(ids)),
+            "max_tokens": most,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "top_k": sampling.top_k or -1,
@@ -134,14 +143,11 @@ class OpenAIEngine(RemoteBatchingEngine):
         if sampling.logprobs:
             body |= {"logprobs": sampling.logprobs, "return_tokens_as_token_ids": True}
         try:
-            answer = await self._client.ask("/v1/completions", body)
+            return await self._client.ask(_COMPLETIONS, Completions, body)
         except RefusedError as error:
-            if "context" in error.kind:
+            if error.words & _CONTEXT_FULL:
                 raise ContextFull(str(error)) from error
             raise
-        if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list) or not answer["choices"]:
-            raise EngineError(f"{self._root}/v1/completions: the answer holds no completion: {answer!r:.300}")
-        return answer
 
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
         if sampling.temperature > _HOTTEST:
@@ -149,21 +155,30 @@ class OpenAIEngine(RemoteBatchingEngine):
                 f"sampling.temperature is {sampling.temperature:g}, allowed with backend openai: 0 to {_HOTTEST:g}"
             )
         answer = await self._asked(ids, sampling, seed)
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        self._count(len(ids), (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+        self._refuse_excess(answer, sampling.max_tokens)
+        choice, usage = answer.choices[0], answer.usage or Usage()
+        self._count(len(ids), usage.cached_tokens)
         tops = self._top_logprobs(choice, sampling)
         if sampling.logprobs and not tops:
             raise EngineError(f"{self._root}: the server gives no log-probabilities (top_logprobs)")
-        if choice.get("token_ids") is None:
+        if choice.token_ids is None:
             return _from_text(choice, usage, sampling, len(ids), tops)
-        return self._tokenizer.completion(choice["token_ids"], sampling, len(ids), tops)
+        return self._tokenizer.completion(choice.token_ids, sampling, len(ids), tops)
+
+    def _refuse_excess(self, answer: Completions, most: int) -> None:
+        tokens, characters = answer.longest(), len(answer.choices[0].text or "")
+        if tokens > most or characters > _LONGEST_TOKEN * most:
+            raise EngineError(
+                f"{self._root}{_COMPLETIONS}: a completion of {tokens} tokens and {characters} characters, "
+                f"allowed: the {most} tokens asked for"
+            )
 
     async def _shut_down(self) -> None:
         await self._client.close()
 
-    def _top_logprobs(self, choice: Mapping[str, Any], sampling: Sampling) -> list[Mapping[str, float]]:
+    def _top_logprobs(self, choice: Choice, sampling: Sampling) -> list[Mapping[str, float]]:
         """Per generated position token text to nats, however the server names tokens."""
-        return [self._texts(position, sampling.logprobs) for position in _positions(choice)]
+        return [self._texts(position, sampling.logprobs) for position in choice.positions()]
 
     def _texts(self, position: Mapping[int | str, float], most: int) -> Mapping[str, float]:
         by_id = {token: value for token, value in position.items() if isinstance(token, int)}
@@ -173,35 +188,9 @@ class OpenAIEngine(RemoteBatchingEngine):
         return {str(token): value for token, value in ranked}
 
 
-def _positions(choice: Mapping[str, Any]) -> list[dict[int | str, float]]:
-    """Nats by token at each generated position; a token is an id, or its text where the server gives no ids.
-
-    Completions have `top_logprobs` (vLLM writes ids when asked to); llama.cpp writes as for chats (`content`).
-    """
-    logprobs = choice.get("logprobs") or {}
-    if logprobs.get("content"):
-        tops = [position["top_logprobs"] for position in logprobs["content"]]
-        return [{entry.get("id", entry["token"]): entry["logprob"] for entry in top} for top in tops]
-    return [
-        {
-            int(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else token: value
-            for token, value in top.items()
-        }
-        for top in logprobs.get("top_logprobs") or ()
-    ]
-
-
-def _listed(root: str, answer: Any) -> dict[str, Mapping[str, Any]]:
-    """The models that a server serves, by name, as it describes them."""
-    try:
-        return {entry["id"]: entry for entry in answer["data"]}
-    except (KeyError, TypeError):
-        raise EngineError(f"{root}/v1/models: not a list of models: {answer!r:.300}") from None
-
-
 def _from_text(
-    choice: Mapping[str, Any],
-    usage: Mapping[str, Any],
+    choice: Choice,
+    usage: Usage,
     sampling: Sampling,
     prompt_tokens: int,
     top_logprobs: Sequence[Mapping[str, float]],
@@ -211,22 +200,22 @@ def _from_text(
     Raises:
         EngineError: the server says neither which stop string ended the text nor that none did.
     """
-    text = choice.get("text") or ""
-    ended = choice.get("finish_reason") != "length"
+    text = choice.text or ""
+    ended = choice.finish_reason != "length"
     found = first_stop(text, sampling.stop)
     if found is not None:
         text = text[: found[1]]
     elif ended and sampling.stop:
-        said = [choice[key] for key in _STOP_REASONS if key in choice]
+        said = choice.said_stop()
         if not said:
             raise EngineError(
-                f"the server does not say which stop string ended a completion ({' or '.join(_STOP_REASONS)})"
+                f"the server does not say which stop string ended a completion ({' or '.join(STOP_REASONS)})"
             )
-        if said[0] in sampling.stop:
+        if isinstance(said[0], str) and said[0] in sampling.stop:
             text, found = text + said[0], (said[0], len(text) + len(said[0]))
     return Completion(
         text=text,
-        tokens=usage.get("completion_tokens", len(top_logprobs)),
+        tokens=len(top_logprobs) if usage.completion_tokens is None else usage.completion_tokens,
         finish_reason="stop" if ended or found is not None else "length",
         stop=found[0] if found is not None else None,
         prompt_tokens=prompt_tokens,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tenacity import AsyncRetrying, Future, RetryCallState
 from transformers import AutoTokenizer
 
 from genprm.engines import open_engine, resolve_model
@@ -112,12 +113,33 @@ async def test_retry_after_is_heeded(server: CompletionsServer) -> None:
 
 def test_waits_double_up_to_a_limit_and_vary() -> None:
     retries = Retries(attempts=8, first_delay=1.0, longest_delay=10.0)
-    drawn = [list(retries.delays()) for _ in range(200)]
-    for k, longest in enumerate([1, 2, 4, 8, 10, 10, 10]):
-        waits = [delays[k] for delays in drawn]
+    for attempt, longest in enumerate([1, 2, 4, 8, 10, 10, 10], start=1):
+        state = RetryCallState(AsyncRetrying(), None, (), {})
+        state.attempt_number = attempt
+        state.outcome = Future(attempt)
+        state.outcome.set_exception(EngineError("in trouble"))
+        waits = [retries.wait(state) for _ in range(200)]
         assert longest / 2 <= min(waits) < max(waits) <= longest
         assert max(waits) - min(waits) > longest / 4
-    assert list(Retries(attempts=1).delays()) == []
+
+
+@pytest.mark.parametrize("after", ["600", "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_server_that_asks_for_a_long_wait_is_given_up_at_once(
+    server: CompletionsServer, after: str
+) -> None:
+    async with connected(server) as engine:
+        server.trouble.append((503, {"Retry-After": after}))
+        with pytest.raises(EngineError, match=r"asks to wait \d+ s, allowed by engine\.request_seconds: 1 s"):
+            await engine.complete("Tom", SAMPLING)
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("after", ["", "soon", "\u00b2", "-5", "1e9", "NaN", "Fri, 99 Foo 1999 00:00:00 GMT"])
+async def test_a_retry_after_without_a_meaning_is_none(server: CompletionsServer, after: str) -> None:
+    async with connected(server) as engine:
+        server.trouble.append((503, {"Retry-After": after}))
+        assert (await engine.complete("Tom", SAMPLING))[0].text == "Sam"
+    assert len(server.bodies) == 2
 
 
 async def test_requests_in_flight_are_bounded() -> None:
@@ -198,8 +220,8 @@ async def test_one_sample_that_fails_fails_its_call_alone(server: CompletionsSer
     ("answer", "said"),
     [
         (web.Response(text="<html>hello</html>"), "the answer is not JSON: '<html>hello</html>'"),
-        (web.json_response([]), r"the answer holds no completion: \[\]"),
-        (web.json_response({"choices": []}), "the answer holds no completion"),
+        (web.json_response([]), r"the answer is not as expected \(.*\): '\[\]'"),
+        (web.json_response({"choices": []}), r"the answer is not as expected \(choices: .* at least 1 item"),
     ],
     ids=["a web page", "a list", "no choices"],
 )
