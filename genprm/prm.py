@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, SupportsIndex
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines import MINIATURE, open_engine, resolve_model
@@ -33,19 +34,21 @@ from genprm.verification.voting import Result, score_solution
 _IN_PROCESS = ("transformers", "vllm")
 
 
-def check_solution(problem: str, steps: Sequence[str]) -> None:
-    """Refuse what cannot be scored.
+def check_solution(problem: str, steps: Iterable[str]) -> list[str]:
+    """The steps of a solution that can be scored, as a list: an array, a Series or a generator will do.
 
     Raises:
         InputError: no problem text, no steps, or a step that is not text.
     """
     if not isinstance(problem, str) or not problem.strip():
         raise InputError(f"problem is {shown(problem)}, allowed: a non-empty string")
-    if isinstance(steps, str) or not steps:
+    listed = [] if isinstance(steps, str | bytes) or not isinstance(steps, Iterable) else list(steps)
+    if not listed:
         raise InputError(f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step")
-    for index, step in enumerate(steps):
+    for index, step in enumerate(listed):
         if not isinstance(step, str) or not step.strip():
             raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
+    return [str(step) for step in listed]
 
 
 def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
@@ -65,9 +68,9 @@ def check_votes(votes: int) -> int:
     Raises:
         InputError: it is below 1.
     """
-    if not isinstance(votes, int) or votes < 1:
+    if isinstance(votes, bool) or not isinstance(votes, SupportsIndex) or operator.index(votes) < 1:
         raise InputError(f"votes is {shown(votes)}, allowed: a whole number from 1")
-    return votes
+    return operator.index(votes)
 
 
 def engine_settings(engine: str, **changes: Any) -> EngineSettings:
@@ -169,7 +172,7 @@ class GenPRM:
         assert manifest.verifier is not None
         return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted, chosen.live_paths)
 
-    def score(self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None) -> Result:
+    def score(self, problem: str, steps: Iterable[str], votes: int = 1, mode: Mode | None = None) -> Result:
         """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
 
         Raises:
@@ -180,7 +183,7 @@ class GenPRM:
 
     def score_many(
         self,
-        solutions: Sequence[tuple[str, Sequence[str]]],
+        solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
         progress: Callable[[int], None] | None = None,
@@ -189,14 +192,14 @@ class GenPRM:
         return self._background.run(self._score_many(solutions, votes, mode, progress)).result()
 
     async def score_async(
-        self, problem: str, steps: Sequence[str], votes: int = 1, mode: Mode | None = None
+        self, problem: str, steps: Iterable[str], votes: int = 1, mode: Mode | None = None
     ) -> Result:
         """`score` as a coroutine."""
         return (await self.score_many_async([(problem, steps)], votes, mode))[0]
 
     async def score_many_async(
         self,
-        solutions: Sequence[tuple[str, Sequence[str]]],
+        solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
         progress: Callable[[int], None] | None = None,
@@ -206,23 +209,22 @@ class GenPRM:
 
     async def _score_many(
         self,
-        solutions: Sequence[tuple[str, Sequence[str]]],
+        solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int,
         mode: Mode | None,
         progress: Callable[[int], None] | None,
     ) -> list[Result]:
         wanted = check_mode(mode or self.mode)
-        check_votes(votes)
-        for problem, steps in solutions:
-            check_solution(problem, steps)
+        paths = check_votes(votes)
+        checked = [(problem, check_solution(problem, steps)) for problem, steps in solutions]
 
-        async def scored(problem: str, steps: Sequence[str]) -> Result:
-            result = await score_solution(self._verifier, problem, steps, votes, wanted)
+        async def scored(problem: str, steps: list[str]) -> Result:
+            result = await score_solution(self._verifier, problem, steps, paths, wanted)
             if progress is not None:
                 progress(1)
             return result
 
-        return await together([scored(problem, steps) for problem, steps in solutions])
+        return await together([scored(problem, steps) for problem, steps in checked])
 
     def evaluate(
         self,
@@ -238,8 +240,7 @@ class GenPRM:
             EngineError, SandboxError: they cannot go on.
         """
         wanted = check_mode(mode or self.mode)
-        check_votes(votes)
-        work = evaluate_cases(cases, self._verifier, wanted, votes, THRESHOLD, progress)
+        work = evaluate_cases(cases, self._verifier, wanted, check_votes(votes), THRESHOLD, progress)
         return self._background.run(work).result()
 
     def reading(self) -> Reading:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -81,7 +81,7 @@ def _without_none(annotation: Any) -> Any:
 
 
 @cache
-def _adapter(record: Hashable) -> TypeAdapter[Any]:
+def _adapter(record: Any) -> TypeAdapter[Any]:
     return TypeAdapter(record)
 
 
@@ -91,7 +91,7 @@ def from_dict(record: type[R], row: Mapping[str, Any]) -> R:
     Raises:
         pydantic.ValidationError: a field is missing, or its value is of another type.
     """
-    made: R = _adapter(record).validate_python(row)
+    made: R = _adapter(typing.cast(Any, record)).validate_python(row)
     return made
 
 

@@ -43,8 +43,8 @@ def monte_carlo(
         return
     import numpy as np
 
-    from genprm.commands.reading import read_lines
-    from genprm.monte_carlo.simulated import StepProcess, from_scores
+    from genprm.commands.reading import read_objects
+    from genprm.monte_carlo.simulated import StepProcess, known_solutions
     from genprm.speed.monte_carlo import NOTES, compare, compared, draw_curve, table
     from genprm.speed.tables import show
 
@@ -52,8 +52,7 @@ def monte_carlo(
         title = f"simulated solutions, strength {strength:g}, recovery {recovery:g}"
         known = StepProcess(strength, recovery).draw(np.random.default_rng(seed), solutions)
     else:
-        name, lines = read_lines(scores)
-        title, known = f"scores of {name}", from_scores(lines, name)
+        title, known = f"scores of {scores}", known_solutions(read_objects(scores))
     rows = table(compare(known, compared(epsilon), epsilon, seed))
     if plot is not None:
         draw_curve({title: rows}, plot)

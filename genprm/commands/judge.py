@@ -69,7 +69,7 @@ def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
     """`rationale` is that of the first path; all of them are under `paths` when there are several."""
     paths = [_path(path) for path in result.paths]
     return {
-        **({"id": row["id"]} if "id" in row else {}),
+        **{name: row[name] for name in ("id", "label") if name in row},
         "rewards": result.rewards,
         "first_error": result.first_error,
         "rationale": paths[0]["rationale"],

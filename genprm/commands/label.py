@@ -30,12 +30,11 @@ def label(
     as_json: Annotated[bool, typer.Option("--json", help='JSON lines {"id", "progress", "labels"}.')] = False,
 ) -> None:
     """Label steps by relative progress estimation."""
-    from genprm.commands.reading import read_lines
-    from genprm.labels.progress import label_json, label_lines
+    from genprm.commands.reading import read_objects
+    from genprm.labels.progress import label_json, label_rows
 
     variant = _variant(estimator, epsilon)
-    name, lines = read_lines(scores)
-    for labels in label_lines(lines, variant, name):
+    for labels in label_rows(read_objects(scores), variant):
         if as_json:
             print(json.dumps(label_json(labels)))
         else:

@@ -22,12 +22,11 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Score predictions of the first wrong step: accuracies and F1 per subset, in percent."""
-    from genprm.commands.reading import read_lines
+    from genprm.commands.reading import read_objects
     from genprm.evaluation.metrics import report_json, score_predictions
-    from genprm.evaluation.predictions import read_predictions
+    from genprm.evaluation.predictions import parse_predictions
 
-    name, lines = read_lines(predictions)
-    result = score_predictions(read_predictions(lines, name))
+    result = score_predictions(parse_predictions(read_objects(predictions), predictions))
     if as_json:
         print(json.dumps(report_json(result), indent=1))
     else:

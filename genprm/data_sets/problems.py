@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from genprm.answers.checker import boxed_answer
-from genprm.data_sets.rows import InputError, bad_field, required, text_field
-from genprm.data_sets.sources import DataSource, Row, source_rows
+from genprm.data_sets.rows import InputError, Row, bad_field, required, text_field
+from genprm.data_sets.sources import DataSource, source_rows
 from genprm.domains.base import domain_of
 from genprm.fingerprints import fingerprint
 from genprm.records import Problem

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
-import json
-import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 T = TypeVar("T")
 
 SHOWN_CHARACTERS = 60
 """How much of a wrong value an error message shows."""
 
+Row = tuple[str, dict[str, Any]]
+"""Where a row is from (for messages) and its fields."""
+
 
 class InputError(ValueError):
     """Input from outside is wrong; the message is one line."""
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("blank")
+    return text
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is not a number")
+    return value
+
+
+Text = Annotated[str, Strict(), AfterValidator(_not_blank)]
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+"""A whole number, also as `3.0` or "3"."""
+Share = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, le=1, allow_inf_nan=False)]
+
+_ANY_TEXT = TypeAdapter(Annotated[str, Strict()])
+_TEXT = TypeAdapter(Text)
+_TEXTS = TypeAdapter(Annotated[list[Text], Field(min_length=1)])
+_ID = TypeAdapter(Annotated[str, Strict(), Field(min_length=1)] | Annotated[int, Strict()])
+_BOOL = TypeAdapter(Annotated[bool, Strict()])
+_WHOLE = TypeAdapter(Whole)
+_COUNTS = TypeAdapter(list[Annotated[Whole, Field(ge=0)]])
+_SHARE = TypeAdapter(Share)
+_SHARES = TypeAdapter(Annotated[list[Share], Field(min_length=1)])
+
+_SHARE_ALLOWED = "a number from 0 to 1"
 
 
 def shown(value: object) -> str:
@@ -29,38 +62,45 @@ def bad_field(where: str, name: str, value: object, allowed: str) -> InputError:
     return InputError(f"{where}: field {name!r} is {shown(value)}, allowed: {allowed}")
 
 
-UNREADABLE = (ValueError, RecursionError)
-"""What `json.loads` raises for JSON, as it is defined, that Python does not read."""
+def parse_json(text: str, where: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        InputError: it is not JSON, nested too deep, or holds half a surrogate pair or a number of thousands of
+            digits.
+    """
+    try:
+        return from_json(text)
+    except ValueError as error:
+        reason, _, line = str(error).partition(" at line ")
+        number, _, column = line.partition(" column ")
+        place = where if number in ("", "1") else f"{where} line {number}"
+        at = f" at column {column}" if column else ""
+        quoted = shown(text[: 2 * SHOWN_CHARACTERS].strip())
+        raise InputError(f"{place}: not JSON ({reason}{at}): {quoted}") from None
 
 
-def unreadable(where: str, error: BaseException) -> InputError:
-    """The error for one of `UNREADABLE`, ready to raise."""
-    if isinstance(error, RecursionError):
-        return InputError(f"{where}: JSON nested too deep, allowed: about a thousand levels")
-    return InputError(f"{where}: an integer of more than {sys.get_int_max_str_digits()} digits, allowed: fewer")
-
-
-def json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_rows(lines: Iterable[str], source: str) -> Iterator[Row]:
     """(`source`, line number) and object of each non-blank line.
 
     Raises:
         InputError: a line is not a JSON object.
     """
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{source} line {number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"{where}: not JSON ({error.msg} at column {error.colno}): {shown(line.strip())}"
-            ) from None
-        except UNREADABLE as error:
-            raise unreadable(where, error) from None
-        if not isinstance(row, dict):
-            raise InputError(f"{where}: {shown(row)} is not a JSON object")
-        yield where, row
+        if line.strip():
+            where = f"{source} line {number}"
+            yield where, json_object(parse_json(line, where), where)
+
+
+def json_object(value: Any, where: str) -> dict[str, Any]:
+    """The value, if it is an object.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: {shown(value)} is not a JSON object")
+    return value
 
 
 def required(row: Mapping[str, Any], name: str, where: str, allowed: str) -> Any:
@@ -72,90 +112,68 @@ def required(row: Mapping[str, Any], name: str, where: str, allowed: str) -> Any
     return row[name]
 
 
+def _checked(
+    adapter: TypeAdapter[T], row: Mapping[str, Any], name: str, where: str, allowed: str, of_items: str = ""
+) -> T:
+    """The field `name` as `adapter` reads it. `of_items` is what is allowed for the items of a list."""
+    value = required(row, name, where, allowed)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        index = next(iter(error.errors(include_url=False, include_context=False)[0]["loc"]), None)
+        if of_items and isinstance(index, int):
+            raise bad_field(where, f"{name}[{index}]", value[index], of_items) from None
+        raise bad_field(where, name, value, allowed) from None
+
+
 def text_field(row: Mapping[str, Any], name: str, where: str, *, empty: bool = False) -> str:
     """A string; a blank one only where `empty`."""
-    allowed = "a string" if empty else "a non-empty string"
-    value = required(row, name, where, allowed)
-    if not isinstance(value, str) or not (empty or value.strip()):
-        raise bad_field(where, name, value, allowed)
-    return value
+    if empty:
+        return _checked(_ANY_TEXT, row, name, where, "a string")
+    return _checked(_TEXT, row, name, where, "a non-empty string")
 
 
 def id_field(row: Mapping[str, Any], where: str) -> str:
     """The field `id`: a non-empty string, or a whole number (as text)."""
-    allowed = "a non-empty string or a whole number"
-    value = required(row, "id", where, allowed)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise bad_field(where, "id", value, allowed)
-    return value
+    return str(_checked(_ID, row, "id", where, "a non-empty string or a whole number"))
 
 
 def bool_field(row: Mapping[str, Any], name: str, where: str) -> bool:
     """true or false."""
-    value = required(row, name, where, "true or false")
-    if not isinstance(value, bool):
-        raise bad_field(where, name, value, "true or false")
-    return value
+    return _checked(_BOOL, row, name, where, "true or false")
 
 
 def whole_field(row: Mapping[str, Any], name: str, where: str, low: int, high: int | None, allowed: str) -> int:
-    """A whole number in [low, high]; no upper bound where `high` is None."""
-    value = required(row, name, where, allowed)
-    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+    """A whole number in [low, high], also as `3.0` or "3"; no upper bound where `high` is None."""
+    value = _checked(_WHOLE, row, name, where, allowed)
+    if value < low or (high is not None and value > high):
         raise bad_field(where, name, value, allowed)
     return value
-
-
-def share(value: object, name: str, where: str) -> float:
-    """A number in [0, 1]."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not 0 <= value <= 1
-    ):
-        raise bad_field(where, name, value, "a number from 0 to 1")
-    return float(value)
 
 
 def counts_field(row: Mapping[str, Any], name: str, where: str, length: int) -> list[int]:
     """A list of `length` whole numbers from 0."""
     allowed = f"a list of {length} whole numbers from 0"
-    values = required(row, name, where, allowed)
-    if not isinstance(values, list) or len(values) != length:
+    values = _checked(_COUNTS, row, name, where, allowed, "a whole number from 0")
+    if len(values) != length:
         raise bad_field(where, name, values, allowed)
-    for index, value in enumerate(values):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise bad_field(where, f"{name}[{index}]", value, "a whole number from 0")
     return values
 
 
 def share_field(row: Mapping[str, Any], name: str, where: str) -> float:
     """A field that holds a number in [0, 1]."""
-    return share(required(row, name, where, "a number from 0 to 1"), name, where)
+    return _checked(_SHARE, row, name, where, _SHARE_ALLOWED)
 
 
 def shares_field(row: Mapping[str, Any], name: str, where: str) -> list[float]:
     """A field that holds a non-empty list of numbers in [0, 1]."""
-    allowed = "a non-empty list of numbers from 0 to 1"
-    values = required(row, name, where, allowed)
-    if not isinstance(values, list) or not values:
-        raise bad_field(where, name, values, allowed)
-    return [share(value, f"{name}[{index}]", where) for index, value in enumerate(values)]
+    return _checked(_SHARES, row, name, where, "a non-empty list of numbers from 0 to 1", _SHARE_ALLOWED)
 
 
 def texts_field(row: Mapping[str, Any], name: str, where: str) -> list[str]:
     """A field that holds a non-empty list of non-empty strings."""
     allowed = "a non-empty list of non-empty strings"
-    values = required(row, name, where, allowed)
-    if not isinstance(values, list) or not values:
-        raise bad_field(where, name, values, allowed)
-    for index, value in enumerate(values):
-        if not isinstance(value, str) or not value.strip():
-            raise bad_field(where, f"{name}[{index}]", value, "a non-empty string")
-    return values
+    return _checked(_TEXTS, row, name, where, allowed, "a non-empty string")
 
 
 def unique(values: Iterable[tuple[str, str]]) -> None:

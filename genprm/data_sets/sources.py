@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from genprm.data_sets.rows import InputError, json_rows, shown
-
-Row = tuple[str, dict[str, Any]]
-"""Where a row is from (for messages) and its fields."""
+from genprm.data_sets.rows import InputError, Row, json_object, json_rows, parse_json, shown
 
 DIRECTORY_VARIABLE = "GENPRM_DATA_DIR"
 HUB = "hub"
@@ -59,29 +55,38 @@ def source_rows(source: DataSource, directory: Path | None) -> Iterator[Row]:
 
 def _file_rows(path: Path) -> Iterator[Row]:
     if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
-        return
+        return parquet_rows(path)
+    text = file_text(path)
+    return json_rows(text.split("\n"), str(path)) if ".jsonl" in path.name else _array_rows(path, text)
+
+
+def file_text(path: Path) -> str:
+    """The text of a file, without the byte order mark that some editors write; that of `.gz` files unpacked.
+
+    Raises:
+        InputError: it cannot be read, or is not UTF-8 text.
+    """
     try:
-        text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"data file {str(path)!r} cannot be read: {error}") from None
-    if ".jsonl" in path.name:
-        yield from json_rows(text.splitlines(), str(path))
-        return
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"data file {str(path)!r} is not JSON: {error}") from None
+
+
+def _array_rows(path: Path, text: str) -> Iterator[Row]:
+    rows = parse_json(text, f"data file {str(path)!r}")
     if not isinstance(rows, list):
         raise InputError(f"data file {str(path)!r} holds {shown(rows)}, allowed: an array of objects")
     for index, row in enumerate(rows):
-        where = f"{path} row {index}"
-        if not isinstance(row, dict):
-            raise InputError(f"{where}: {shown(row)} is not a JSON object")
-        yield where, row
+        yield f"{path} row {index}", json_object(row, f"{path} row {index}")
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def parquet_rows(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -89,7 +94,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         batches = pq.ParquetFile(path).iter_batches(batch_size=256)
         rows = (row for batch in batches for row in batch.to_pylist())
         yield from ((f"{path} row {index}", row) for index, row in enumerate(rows))
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"data file {str(path)!r} cannot be read: {error}") from None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genprm.data_sets.processbench import SUBSETS
 from genprm.data_sets.rows import (
     InputError,
+    Row,
     bad_field,
     id_field,
     json_rows,
@@ -31,6 +33,12 @@ class PredictionRow:
     subset: str
     label: int
     prediction: int | None
+
+
+def _named_in(identity: str) -> str:
+    """The subset that an id of ProcessBench begins with."""
+    subset, _, number = identity.rpartition("-")
+    return subset if subset in SUBSETS and number.isdigit() else DEFAULT_SUBSET
 
 
 def _complete(rewards: Sequence[float]) -> bool:
@@ -58,19 +66,28 @@ def _prediction(row: Mapping[str, Any], label: int, where: str) -> int | None:
 
 
 def read_predictions(lines: Iterable[str], source: str = "input") -> list[PredictionRow]:
-    """Rows `{"id", "subset"?, "label", "prediction": int | null}`, or with `"rewards": [float]` for a prediction.
-
-    With rewards the prediction is the first index below 0.5, else -1; where both are given, `prediction` counts.
-    Other fields are ignored.
+    """`parse_predictions` for JSON lines.
 
     Raises:
         InputError: a line is not such a row, an id comes twice in a subset, or there are no rows.
     """
+    return parse_predictions(json_rows(lines, source), source)
+
+
+def parse_predictions(placed: Iterable[Row], source: str) -> list[PredictionRow]:
+    """Rows `{"id", "subset"?, "label", "prediction": int | null}`, or with `"rewards": [float]` for a prediction.
+
+    With rewards the prediction is the first index below 0.5, else -1; where both are given, `prediction` counts.
+    Without a subset, an id as ProcessBench writes them (`gsm8k-0`) says it. Other fields are ignored.
+
+    Raises:
+        InputError: a row is not such a one, an id comes twice in a subset, or there are none.
+    """
     rows: list[PredictionRow] = []
     seen: dict[tuple[str, str], str] = {}
-    for where, row in json_rows(lines, source):
+    for where, row in placed:
         identity = id_field(row, where)
-        subset = text_field(row, "subset", where) if row.get("subset") is not None else DEFAULT_SUBSET
+        subset = _named_in(identity) if row.get("subset") is None else text_field(row, "subset", where)
         label = whole_field(row, "label", where, NO_ERROR, None, f"a whole number from {NO_ERROR} (no error)")
         if (subset, identity) in seen:
             raise InputError(f"{where}: id {shown(identity)} is already used at {seen[subset, identity]}")

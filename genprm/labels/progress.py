@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from genprm.data_sets.rows import counts_field, id_field, json_rows, share_field, shares_field
+from genprm.data_sets.rows import Row, counts_field, id_field, json_rows, share_field, shares_field
 from genprm.labels.estimators import ESTIMATORS
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.settings import LabelVariant
@@ -86,7 +86,12 @@ def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "inpu
     Raises:
         InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
     """
-    return [label_steps(_scores(row, where, variant), variant) for where, row in json_rows(lines, source)]
+    return label_rows(json_rows(lines, source), variant)
+
+
+def label_rows(placed: Iterable[Row], variant: LabelVariant) -> list[StepLabels]:
+    """`label_lines` for rows that were read already."""
+    return [label_steps(_scores(row, where, variant), variant) for where, row in placed]
 
 
 def _scores(row: dict[str, Any], where: str, variant: LabelVariant) -> StepScores:

@@ -309,7 +309,7 @@ def test_score_by_hand() -> None:
 @pytest.mark.parametrize(
     ("stdin", "message"),
     [
-        ("", "standard input: no predictions"),
+        ("", "standard input: nothing in it"),
         ("nonsense\n", "standard input line 1: not JSON"),
         (lines({"id": "a", "label": -2, "prediction": 0}), "line 1: field 'label' is -2, allowed: a whole number"),
         (lines({"id": "a", "label": 0}), "line 1: field 'prediction' is missing"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import genprm.prm
 from genprm import GenPRM
+from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
 from genprm.manifest import write_manifest
-from genprm.prm import model_manifest
+from genprm.prm import check_solution, check_votes, model_manifest
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat, VerifierSettings
@@ -182,3 +186,27 @@ def test_a_broken_manifest_is_named(checkpoint: Path) -> None:
     (checkpoint / "genprm.json").write_text(json.dumps({"inference_mode": "psychic"}))
     with pytest.raises(ValueError, match=r"genprm\.json: inference_mode: Input should be"):
         model_manifest(str(checkpoint))
+
+
+@pytest.mark.parametrize(
+    "steps", [np.array(["a", "b"]), pd.Series(["a", "b"]), ("a", "b"), (step for step in "ab"), {"a": 1, "b": 2}]
+)
+def test_steps_may_be_anything_that_gives_texts_in_order(steps: Iterable[str]) -> None:
+    checked = check_solution("1 + 1?", steps)
+    assert checked == ["a", "b"]
+    assert all(type(step) is str for step in checked)
+
+
+@pytest.mark.parametrize(
+    "steps", [None, 3, "ab", b"ab", [], np.array([]), pd.Series([], dtype=str), [1.0], ["a", " "]]
+)
+def test_steps_that_are_none_are_refused(steps: Any) -> None:
+    with pytest.raises(InputError, match="steps"):
+        check_solution("1 + 1?", steps)
+
+
+def test_votes_may_be_any_whole_number() -> None:
+    assert check_votes(np.int64(2)) == 2  # type: ignore[arg-type]
+    for wrong in (0, True, 2.0, "2", np.int64(0)):
+        with pytest.raises(InputError, match="votes"):
+            check_votes(wrong)  # type: ignore[arg-type]

@@ -72,7 +72,7 @@ def test_rows_of_the_hub_state_their_answer_in_the_solution(tmp_path: Path) -> N
         ),
         ([{"problem": "a", "final_answer": "1"}, 7], "row 1: 7 is not a JSON object"),
         ({"problem": "a"}, "allowed: an array of objects"),
-        ("[{", "is not JSON"),
+        ("[{", "not JSON (EOF"),
     ],
 )
 def test_a_wrong_row_is_refused_with_file_row_field_and_what_is_allowed(

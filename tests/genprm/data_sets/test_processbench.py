@@ -93,7 +93,7 @@ def test_a_label_names_a_step_or_none(tmp_path: Path, label: int) -> None:
     [
         ({"label": 2}, "field 'label' is 2, allowed: -1 (no error) to 1 (the last step)"),
         ({"label": -2}, "field 'label' is -2"),
-        ({"label": 0.0}, "field 'label' is 0.0"),
+        ({"label": 0.5}, "field 'label' is 0.5"),
         ({"steps": []}, "field 'steps' is [], allowed: a non-empty list of non-empty strings"),
         ({"steps": ["a", " "]}, "field 'steps[1]' is ' ', allowed: a non-empty string"),
         ({"steps": "a"}, "field 'steps' is 'a'"),

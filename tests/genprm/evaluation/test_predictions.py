@@ -24,6 +24,8 @@ def line(**fields: object) -> str:
         ({"rewards": [0.9, 0.5, 1]}, "all", -1),
         ({"rewards": [0.2]}, "all", 0),
         ({"rewards": [0.9, 0.9], "prediction": 0}, "all", 0),
+        ({"prediction": -1.0}, "all", -1),
+        ({"prediction": "3"}, "all", 3),
         ({"rewards": [0.9, 0.9], "subset": None, "more": 1}, "all", -1),
     ],
 )
@@ -34,6 +36,15 @@ def test_a_line_gives_a_prediction(fields: dict[str, object], subset: str, predi
 def test_rewards_may_end_at_the_first_negative_one() -> None:
     (row,) = read_predictions([line(label=5, rewards=[0.9, 0.1])])
     assert (row.label, row.prediction) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("identity", "subset"),
+    [("gsm8k-0", "gsm8k"), ("omnimath-17", "omnimath"), ("math-x", "all"), ("algebra-3", "all"), ("-1", "all")],
+)
+def test_an_id_of_processbench_says_its_subset(identity: str, subset: str) -> None:
+    (row,) = read_predictions([line(id=identity, prediction=1)])
+    assert row.subset == subset
 
 
 def test_an_id_may_come_again_in_another_subset() -> None:
@@ -48,7 +59,7 @@ def test_an_id_may_come_again_in_another_subset() -> None:
         ("3", "input line 2: 3 is not a JSON object"),
         ('{"label": 1, "prediction": 1}', "field 'id' is missing"),
         ('{"id": "y", "prediction": 1}', "field 'label' is missing, allowed: a whole number from -1"),
-        (line(id="y", label="1", prediction=1), "field 'label' is '1', allowed: a whole number from -1"),
+        (line(id="y", label="one", prediction=1), "field 'label' is 'one', allowed: a whole number from -1"),
         (line(id="y", label=-2, prediction=1), "field 'label' is -2, allowed: a whole number from -1"),
         (line(id="y", label=True, prediction=1), "field 'label' is True"),
         (line(id="y"), "field 'prediction' is missing, allowed: 'prediction' or 'rewards'"),
