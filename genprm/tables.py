@@ -111,7 +111,7 @@ def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
 
 def joined_hash(hashes: Sequence[str]) -> str:
     """One content hash for several tables; that of a single table is its own."""
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
+    return hashes[0] if len(hashes) == 1 else fingerprint(" ".join(hashes))
 
 
 ROWS_AT_A_TIME = 1024
