@@ -57,6 +57,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
+def names(row: Mapping[str, Any]) -> str:
+    """The names of the fields of a row, as they appear in an error message."""
+    return ", ".join(name if name.isprintable() else repr(name) for name in row) or "nothing"
+
+
 def bad_field(where: str, name: str, value: object, allowed: str) -> InputError:
     """The error for one wrong value, ready to raise."""
     return InputError(f"{where}: field {name!r} is {shown(value)}, allowed: {allowed}")
@@ -106,9 +111,7 @@ def json_object(value: Any, where: str) -> dict[str, Any]:
 def required(row: Mapping[str, Any], name: str, where: str, allowed: str) -> Any:
     """The value of a field that must be there."""
     if name not in row:
-        raise InputError(
-            f"{where}: field {name!r} is missing, allowed: {allowed} (found: {', '.join(row) or 'nothing'})"
-        )
+        raise InputError(f"{where}: field {name!r} is missing, allowed: {allowed} (found: {names(row)})")
     return row[name]
 
 

@@ -13,6 +13,7 @@ from genprm.data_sets.rows import (
     bad_field,
     id_field,
     json_rows,
+    names,
     shares_field,
     shown,
     text_field,
@@ -61,7 +62,7 @@ def _prediction(row: Mapping[str, Any], label: int, where: str) -> int | None:
         return whole_field(row, "prediction", where, NO_ERROR, None, allowed)
     if "rewards" in row:
         return _from_rewards(row, label, where)
-    found = ", ".join(row)
+    found = names(row)
     raise InputError(f"{where}: field 'prediction' is missing, allowed: 'prediction' or 'rewards' (found: {found})")
 
 
