@@ -67,6 +67,14 @@ def bad_field(where: str, name: str, value: object, allowed: str) -> InputError:
     return InputError(f"{where}: field {name!r} is {shown(value)}, allowed: {allowed}")
 
 
+_REASONS = {
+    "recursion limit exceeded": "nested too deep",
+    "number out of range": "a number of thousands of digits",
+    "unexpected end of hex escape": "half a surrogate pair",
+}
+"""What the parser says of texts that are JSON by the letter and cannot be read."""
+
+
 def parse_json(text: str, where: str) -> Any:
     """What a JSON text says.
 
@@ -81,6 +89,7 @@ def parse_json(text: str, where: str) -> Any:
         number, _, column = line.partition(" column ")
         place = where if number in ("", "1") else f"{where} line {number}"
         at = f" at column {column}" if column else ""
+        reason = _REASONS.get(reason, reason)
         quoted = shown(text[: 2 * SHOWN_CHARACTERS].strip())
         raise InputError(f"{place}: not JSON ({reason}{at}): {quoted}") from None
 

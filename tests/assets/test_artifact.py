@@ -70,8 +70,9 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     entries = importlib.metadata.entry_points
 
     def found(**selection: str) -> object:
-        given = [Entry("lengths_of_others")] if selection == {"group": registry.GROUP} else []
-        return [*entries(**selection), *given]
+        if selection != {"group": registry.GROUP}:
+            return entries(**selection)
+        return [*entries(**selection), Entry("lengths_of_others")]
 
     monkeypatch.setattr(importlib.metadata, "entry_points", found)
     yield "problem_lengths"

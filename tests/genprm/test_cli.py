@@ -385,26 +385,23 @@ def test_blocks_of_a_conversation_share_their_interpreter() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ('{"conversation": "a", "code": ' + "[" * 100_000 + "]" * 100_000 + "}", "line 1: JSON nested too deep"),
-        ('{"conversation": "a", "code": ' + "1" * 5000 + "}", "line 1: an integer of more than 4300 digits"),
-        ('{"conversation": "\\ud800", "code": 3}', "field 'code' is 3, allowed: a string"),
-        ('{"\\ud800": "a"}', r"field 'conversation' is missing, allowed: a string (found: \ud800)"),
+        (
+            '{"conversation": "a", "code": ' + "[" * 100_000 + "]" * 100_000 + "}",
+            "line 1: not JSON (nested too deep",
+        ),
+        ('{"conversation": "a", "code": ' + "1" * 5000 + "}", "line 1: not JSON (a number of thousands of digits"),
+        ('{"conversation": "\\ud800", "code": "1"}', "line 1: not JSON (half a surrogate pair"),
+        ('{"conversation": "a", "code": 3}', "field 'code' is 3, allowed: a string"),
     ],
 )
 def test_blocks_that_cannot_be_read_are_refused_in_one_line(row: str, message: str) -> None:
     assert message in refusal("sandbox", "exec", stdin=row)
 
 
-def test_half_characters_come_in_and_go_out() -> None:
-    blocks = lines(
-        {"conversation": "\ud800", "code": "raise ValueError(chr(0xd801))"},
-        {"conversation": "\ud800", "code": "print('\ud802')"},
-    )
-    rows = [json.loads(line) for line in call("sandbox", "exec", "--json", stdin=blocks).splitlines()]
-    assert [row["conversation"] for row in rows] == ["\ud800", "\ud800"]
-    assert rows[0]["output"] == "Code execute Error: ValueError: ?"
-    assert "UnicodeEncodeError" in rows[1]["output"]
-    assert call("sandbox", "exec", stdin=blocks).startswith(r"[\ud800] error")
+def test_half_characters_that_code_makes_are_shown_as_question_marks() -> None:
+    block = lines({"conversation": "a", "code": "raise ValueError(chr(0xd801))"})
+    (row,) = (json.loads(line) for line in call("sandbox", "exec", "--json", stdin=block).splitlines())
+    assert row["output"] == "Code execute Error: ValueError: ?"
 
 
 JSON_VALUES = st.recursive(
