@@ -80,7 +80,9 @@ def profile_resources(profile: Profile) -> Mapping[str, dg.ConfigurableResource[
     return {
         "store": StoreResource(home=str(home()), profile=profile.name),
         "machines": MachinesResource(
-            engine=profile.engine.model_dump(mode="json"), sandbox=profile.sandbox.model_dump(mode="json")
+            # Dagster takes no null in a map, and what is empty is so by default.
+            engine=profile.engine.model_dump(mode="json", exclude_none=True),
+            sandbox=profile.sandbox.model_dump(mode="json", exclude_none=True),
         ),
         "tracking": TrackingResource(
             uri=profile.tracking.uri, experiment=profile.tracking.experiment, profile=profile.name

@@ -18,7 +18,7 @@ from genprm.profiles import load_profile
 from genprm.records import TrainingExample
 from genprm.reward_models.step_heads import newline_rows
 from genprm.settings import Profile
-from genprm.steps import prompt_messages, rollout_prefill
+from genprm.steps import NUMBERED, prompt_messages, step_prefill
 from genprm.training.tokens import encode_conversation
 from genprm.verification.conversation import (
     VERDICT_LEAD,
@@ -54,7 +54,7 @@ def prompts(profile: Profile, model: ModelTokenizer) -> Iterator[list[int]]:
     for problem, steps in SOLUTIONS:
         asked = prompt_messages(profile.solutions.system, profile.solutions.prompt, problem)
         yield model.prompt(model.render(asked, profile.solutions.prefill))
-        yield model.prompt(model.render(asked, rollout_prefill(steps, 1)))
+        yield model.prompt(model.render(asked, step_prefill(NUMBERED, steps[:1])))
         turns = judged_turns(profile, steps)
         for index, turn in enumerate(turns):
             messages = conversation_messages(turn_format, problem, steps[: index + 1], turns[:index], "full")
