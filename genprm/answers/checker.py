@@ -1,24 +1,31 @@
-"""Final answers: reading one from a solution's text, and deciding whether two mean the same.
+"""Whether two final answers mean the same.
 
-What the normal form decides (the same text, two plain numbers) is decided here. The rest goes to math-verify in a
-worker process with a limit on CPU time, so that no input can hang the caller and no load changes a result.
+What the normal form decides (the same text, plain numbers) is decided here. The rest goes to a worker process with a
+limit on CPU time, so that no input can hang the caller and no load changes a result.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 
-from genprm.answers.forms import UndecidedError, parse_form, plain_leaves_equal, same_form
+from genprm.answers.comparison import SAME_NUMBER, SAME_TEXT, UndecidedError, compare, undecided
+from genprm.answers.forms import described, parse_form
+
+# Found here by those who read an answer and compare it.
+from genprm.answers.reading import boxed_answer as boxed_answer
+from genprm.answers.reading import extract_answer as extract_answer
 
 LONGEST = 2000
 """Answers longer than this (characters) are equal only when their texts are."""
@@ -28,99 +35,46 @@ STARTUP_SECONDS = 120.0
 WALL_FACTOR = 12.0
 """Wall time after which a worker that uses no CPU time is given up, in units of its CPU limit."""
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _WHOLE_NUMBER = re.compile(r"-?\d{1,40}", re.ASCII)
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_TOKEN = re.compile(r"[^\s$]+")
-_ANSWER_IS = re.compile(r"\banswer\s+is\b[\s:=]*", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"\n|[.!](?=\s|$)")
-_MATH = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)")
-_NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
 
 
-def _closing_braces(text: str) -> dict[int, int]:
-    """The position of the closing brace for each opening one that has it; escaped braces do not count."""
-    pairs: dict[int, int] = {}
-    open_braces: list[int] = []
-    for match in _BRACE.finditer(text):
-        if match[0] == "{":
-            open_braces.append(match.start())
-        elif match[0] == "}" and open_braces:
-            pairs[open_braces.pop()] = match.start()
-    return pairs
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Whether two answers mean the same; the rule that makes them equal (else why not); how each was read."""
 
-
-def _boxes(text: str) -> Iterator[str]:
-    """The contents of boxes, last first: `\\boxed{...}`, or the token after a `\\boxed` without braces."""
-    starts = list(_BOX.finditer(text))
-    pairs = _closing_braces(text) if starts else {}
-    for start in (match.end() for match in reversed(starts)):
-        if text.startswith("{", start):
-            content = text[start + 1 : pairs[start]] if start in pairs else ""
-        else:
-            token = _TOKEN.match(text, start)
-            content = token[0].rstrip(".,") if token else ""
-        if content.strip():
-            yield content.strip()
-
-
-def boxed_answer(text: str) -> str | None:
-    """The content of the last box that is closed and not empty, None if there is none.
-
-    >>> boxed_answer(r"\\boxed{1}, no: \\fbox{2}, or \\boxed{")
-    '2'
-    """
-    return next(_boxes(text), None)
-
-
-def extract_answer(text: str) -> str | None:
-    """The final answer that a text states: its last closed box, else after "answer is", else its last number.
-
-    An empty or unclosed box is passed over. Give only the last step of a sampled solution, without its header
-    (`genprm.steps.final_answer`): an answer announced earlier is not final, and a step's number is no answer.
-
-    >>> extract_answer(r"so $x = \\boxed{\\frac{1}{2}}$.")
-    '\\\\frac{1}{2}'
-    >>> extract_answer("The answer is 14 keys. Good.")
-    '14 keys'
-    >>> extract_answer("She pays 3 dollars and 25 cents")
-    '25'
-    """
-    boxed = boxed_answer(text)
-    if boxed is not None:
-        return boxed
-    announced = list(_ANSWER_IS.finditer(text))
-    if announced:
-        rest = text[announced[-1].end() :][:LONGEST]
-        end = _SENTENCE_END.search(rest)
-        phrase = (rest[: end.start()] if end else rest).strip()
-        math = _MATH.search(phrase)
-        stated = (math[1] or math[2]).strip() if math else phrase
-        if stated:
-            return stated
-    numbers = _NUMBER.findall(text)
-    return numbers[-1] if numbers else None
+    equal: bool
+    rule: str
+    reference: str
+    given: str
 
 
 def quick_decision(reference: str, given: str) -> bool | None:
     """Equality where no algebra is needed; None where it is."""
-    if reference.strip() == given.strip():
-        return True
-    if max(len(reference), len(given)) > LONGEST:
-        return False
-    if _WHOLE_NUMBER.fullmatch(reference) and _WHOLE_NUMBER.fullmatch(given):
-        return int(reference) == int(given)
     try:
-        return same_form(parse_form(reference), parse_form(given), plain_leaves_equal)
+        return _quick_rule(reference, given) is not None
     except UndecidedError:
         return None
+
+
+def _quick_rule(reference: str, given: str) -> str | None:
+    """The rule by which two answers are equal; None if they are not.
+
+    Raises:
+        UndecidedError: algebra is needed.
+    """
+    if reference.strip() == given.strip():
+        return SAME_TEXT
+    if max(len(reference), len(given)) > LONGEST:
+        return None
+    if _WHOLE_NUMBER.fullmatch(reference) and _WHOLE_NUMBER.fullmatch(given):
+        return SAME_NUMBER if int(reference) == int(given) else None
+    return compare(parse_form(reference), parse_form(given), undecided)
 
 
 class AnswerChecker:
     """Decides whether two answers mean the same. One worker process, started when first needed.
 
-    A pair that the worker cannot decide within `seconds` of CPU time is not equal; the worker is killed and a new
-    one started. `timeouts` counts these (and those on which the worker ran out of memory or crashed).
+    A pair that the worker cannot decide within `seconds` of CPU time is not equal. `timeouts` counts these (and those on which the worker ran out of memory or crashed).
     Safe to share between threads and coroutines.
     """
 
@@ -130,15 +84,16 @@ class AnswerChecker:
         self._worker: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
-        self._known: OrderedDict[tuple[str, str], bool] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], str | None] = OrderedDict()
 
     def equivalent(self, reference: str, given: str | None) -> bool:
         """Whether `given` means the same as the reference answer. No answer (None) never does.
 
         Units, degrees, a percent sign, a currency or the base of a numeral count only where both sides have them:
-        one side without takes them from the question. x and 100x are different. Lists are compared in any order,
-        tuples and intervals in theirs, with their brackets. A decimal stands for an exact value only when it is
-        that value rounded to its digits, at least four of them significant.
+        one side without takes them from the question. x and 100x are different. Lists and sets are compared in any
+        order, tuples and intervals in theirs, with their brackets. A decimal stands for an exact value, rational
+        or not, only when it is that value rounded to its digits, at least four of them significant: 0.3333 for
+        1/3 and 3.1416 for pi. An equation is not the value of its right side unless the left side is a name.
 
         Raises:
             RuntimeError: the worker process does not start.
@@ -148,8 +103,22 @@ class AnswerChecker:
         decided = quick_decision(reference, given)
         if decided is not None:
             return decided
-        with self._lock:
-            return self._look_up(reference, given)
+        return self._rule(reference, given) is not None
+
+    def explain(self, reference: str, given: str) -> Comparison:
+        """`equivalent` with the reason.
+
+        Raises:
+            RuntimeError: the worker process does not start.
+        """
+        timeouts = self.timeouts
+        try:
+            rule = _quick_rule(reference, given)
+        except UndecidedError:
+            rule = self._rule(reference, given)
+        late = f"not decided within {self.seconds:g} s" if self.timeouts > timeouts else "no rule makes them equal"
+        read = [described(parse_form(text)) if len(text) <= LONGEST else text for text in (reference, given)]
+        return Comparison(rule is not None, rule or late, *read)
 
     async def equivalent_async(self, reference: str, given: str | None) -> bool:
         """`equivalent` without blocking the event loop while the worker thinks."""
@@ -179,16 +148,17 @@ class AnswerChecker:
     ) -> None:
         self.close()
 
-    def _look_up(self, reference: str, given: str) -> bool:
+    def _rule(self, reference: str, given: str) -> str | None:
         pair = (reference, given)
-        if pair not in self._known:
-            self._known[pair] = self._ask(reference, given)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        self._known.move_to_end(pair)
-        return self._known[pair]
+        with self._lock:
+            if pair not in self._known:
+                self._known[pair] = self._ask(reference, given)
+                if len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+            self._known.move_to_end(pair)
+            return self._known[pair]
 
-    def _ask(self, reference: str, given: str) -> bool:
+    def _ask(self, reference: str, given: str) -> str | None:
         worker = self._worker
         if worker is None or worker.poll() is not None:
             self._kill()
@@ -197,15 +167,21 @@ class AnswerChecker:
         worker.stdin.write(json.dumps([reference, given]) + "\n")
         worker.stdin.flush()
         reply = _read_line(worker, self.seconds * WALL_FACTOR)
-        if reply not in {"equal", "different"}:
-            self.timeouts += 1
+        if reply is None:
             self._kill()
-        return reply == "equal"
+        if reply is None or reply == "unanswered":
+            self.timeouts += 1
+        return reply.removeprefix("equal: ") if reply is not None and reply.startswith("equal: ") else None
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-P", "-m", "genprm.answers.worker", str(self.seconds)]
         self._worker = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
         )
         if _read_line(self._worker, STARTUP_SECONDS) != "ready":
             self._kill()
@@ -216,7 +192,8 @@ class AnswerChecker:
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        worker.kill()
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)  # the worker and the copy of it that answers
         worker.wait()
         for pipe in (worker.stdin, worker.stdout):
             assert pipe is not None

@@ -1,17 +1,14 @@
 """The normal form of a final answer: a tree of lists, tuples, intervals, unions and matrices over single values.
 
-Two forms are compared part by part; a value is compared as text, as a plain number, or by algebra that the caller
-supplies. Nothing here takes longer than a low power of the length of the answer, and nothing imports sympy.
+Nothing here takes longer than a low power of the length of the answer, and nothing imports sympy or mpmath.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from genprm.answers.numbers import numbers_equal, plain_number
 from genprm.answers.text import Leaf, compact, normalised, read_leaf, text_key
 
 REMEMBERED = 8192
@@ -20,13 +17,9 @@ DEEPEST = 20
 """Brackets nested deeper than this are left to algebra."""
 
 
-class UndecidedError(Exception):
-    """Two values are neither the same text nor both plain numbers: algebra has to decide."""
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Several values: a tuple or interval with its brackets, or a list ("" and "", in any order)."""
+    """Several values: a tuple or interval with its brackets, a set (braces), or a list ("" and "", in any order)."""
 
     open: str
     close: str
@@ -47,29 +40,75 @@ class Union:
     items: tuple[Form, ...]
 
 
-Form = Leaf | Group | Matrix | Union
-LeafEqual = Callable[[Leaf, Leaf], bool]
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value with the name it is given (`x = 5`, `f(x) = 2x`, `x \\in [0, 1]`), and the whole as it was written."""
+
+    name: str
+    value: Form
+    written: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice of a list by its letter, and what is said behind it: `(A) 12`."""
+
+    letter: str
+    value: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Approximated:
+    """A value and decimals for it: `\\frac{1}{3} \\approx 0.33`."""
+
+    items: tuple[Form, ...]
+
+
+Form = Leaf | Group | Matrix | Union | Named | Choice | Approximated
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _OPENING = frozenset(("(", "[", "{", "\\{", "\\begin"))
 _CLOSING = frozenset((")", "]", "}", "\\}", "\\end"))
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
-_GROUPED = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_CASES = re.compile(r"\\begin\{(cases|aligned|array)\}(?:\{[lcr|]+\})?(.*)\\end\{\1\}", re.DOTALL)
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
-_LEFT_SIDE = re.compile(
-    r"^ ?(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_\{?\w+\}?)?(?: ?\( ?[a-zA-Z] ?\))? ?(?:=|\\in(?![a-zA-Z]))"
+_RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|approx|equiv)(?![a-zA-Z])")
+_CHOICE = re.compile(
+    r"(?:\\text ?\{)? ?\(([A-Ja-j])\) ?\}?[\s:.]*(.*)|\\text ?\{ ?\(?([A-J])[).:]? ?\}[\s:.]*(.*)|([A-J])[).:] ?(.*)",
+    re.DOTALL,
 )
-_RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|neq|in)(?![a-zA-Z])")
+_LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]+)"
+_SIMPLE = rf"{_LETTER}'*(?:_(?:\w|\{{[^{{}}]*\}}))?'*(?:\^\{{?(?:-1|\*)\}}?)?"
+_NAME = re.compile(
+    r"(?:\d+\. )?(?:"
+    # a variable, or a function of anything: x, a_1, f(x), E(3, 2), f^{-1}(5), P(A \cap B)
+    rf"{_SIMPLE}(?: ?\([^=<>]*\))?"
+    # a function of letters: \sin G, \cos 2\theta
+    rf"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?(?:\(? ?\d* ?{_LETTER}+ ?\)?)"
+    # what geometry calls by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
+    r"|(?:m ?)?\\(?:angle|triangle|overline|widehat|overrightarrow|vec|mathcal|hat|bar) ?\{?[ a-zA-Z_'\d]+\}?"
+    r"|[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
+    r"|\\frac ?\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}"
+    # several at once: (u, v)
+    rf"|\( ?{_SIMPLE}(?: ?, ?{_SIMPLE})+ ?\)"
+    # words
+    r"|\\text ?\{[^{}]*\}|[A-Za-z][a-z]+(?: [a-z]+){0,5}"
+    r") ?"
+)  # fmt: skip
+_NAME_SIGNS = frozenset(("=", "\\in", "\\approx", "\\equiv"))
+_ORDER = {"<": "(", ">": "(", "\\le": "[", "\\ge": "["}
+_VARIABLE = re.compile(rf" ?(?:[a-zA-Z]|\\(?!pi|infty|frac|sqrt)[a-zA-Z]+)(?:_(?:\w|\{{\w+\}}))?(?: ?\([a-z]\))? ?")
 
 
-def _split(text: str, separator: str) -> list[str]:
-    """Parts of `text` between separators (one LaTeX token) that stand outside all brackets."""
+def split(text: str, *separators: str) -> list[str]:
+    """Parts of `text` between separators (LaTeX tokens) that stand outside all brackets."""
     parts: list[str] = []
     depth = start = 0
     for match in _TOKEN.finditer(text):
         token = match[0]
-        if depth == 0 and token == separator:
+        if depth == 0 and token in separators:
             parts.append(text[start : match.start()])
             start = match.end()
         depth += (token in _OPENING) - (token in _CLOSING)
@@ -97,113 +136,151 @@ def _with_signs(part: str) -> list[str]:
 @functools.lru_cache(maxsize=REMEMBERED)
 def parse_form(text: str) -> Form:
     """The normal form of an answer (remembered: rollouts give the same few answers again and again)."""
-    return _parse(normalised(text), DEEPEST)
+    text = normalised(text)
+    return _choice(text) or _parse(text, DEEPEST)
+
+
+def _choice(text: str) -> Choice | None:
+    found = _CHOICE.fullmatch(text)
+    if found is None:
+        return None
+    letter, rest = next((found[i], found[i + 1]) for i in (1, 3, 5) if found[i])
+    # (a) + b and (A)(B) are expressions, (A, B) is a pair.
+    if rest and not re.match(r"(?:\$|\\text|\\frac|\\sqrt|\\pi|\\\(|[\d.]|-\d|\([-\d]|\s*[a-zA-Z]{2})", rest):
+        return None
+    return Choice(letter.upper(), _parse(normalised(rest), DEEPEST))
 
 
 def _parse(text: str, depth: int) -> Form:
     text = text.strip()
-    matrix = _MATRIX.fullmatch(text)
-    if matrix and depth and "\\begin" not in matrix[1]:
-        rows = [row for row in re.split(r"\\\\", matrix[1]) if row.strip()]
-        return Matrix(tuple(tuple(_parse(cell, depth - 1) for cell in row.split("&")) for row in rows))
+    if depth and (nested := _environment(text, depth)):
+        return nested
     bare = read_leaf(text)
-    if not depth or bare.words or _GROUPED.fullmatch(bare.text):
+    if not depth or _GROUPED.fullmatch(bare.text):
         return bare
-    side = _LEFT_SIDE.match(text)
-    if side and _bracketed(text[side.end() :].strip()):
-        text = text[side.end() :].strip()
-    if len(union := _split(text, "\\cup")) > 1:
+    parts = split(text, ",")
+    if bare.words and (len(parts) == 1 or not all(_RELATION.search(part) for part in parts)):
+        return _named(text, depth) or bare
+    if len(union := split(text, "\\cup")) > 1:
         return Union(tuple(_parse(part, depth - 1) for part in union))
-    if len(parts := _split(text, ",")) > 1 or _with_signs(text) != [text]:
-        return Group("", "", tuple(_parse(p, depth - 1) for part in parts for p in _with_signs(part) if p.strip()))
+    if named := _named(text, depth):
+        return named
+    if len(parts) > 1 or _with_signs(text) != [text]:
+        return Group("", "", _items(parts, depth))
+    if interval := _interval(text, depth):
+        return interval
     if group := _bracketed(text):
         opening, content, closing = group
-        inner = _split(content, ",")
+        inner = split(content, ",")
         if opening == "\\{":
-            items = tuple(_parse(p, depth - 1) for part in inner for p in _with_signs(part) if p.strip())
-            return items[0] if len(items) == 1 else Group("", "", items)
+            return Group("\\{", "\\}", _items(inner, depth))
         if len(inner) == 1 and (opening, closing) == ("(", ")"):
             return _parse(content, depth - 1)
         return Group(opening, closing, tuple(_parse(part, depth - 1) for part in inner))
-    return read_leaf(text)
+    return bare
 
 
-def leaves_equal(reference: Leaf, given: Leaf, algebra: LeafEqual) -> bool:
-    """Whether two values are the same; `algebra` decides what text and numerals cannot."""
-    if reference.words or given.words:
-        return text_key(reference.text) == text_key(given.text)
-    if reference.unit and given.unit and reference.unit != given.unit:
-        return False
-    if compact(reference.text) == compact(given.text):
-        return True
-    first, second = plain_number(reference.text), plain_number(given.text)
-    if first is not None and second is not None:
-        return numbers_equal(first, second)
-    left, right = _LEFT_SIDE.match(reference.text), _LEFT_SIDE.match(given.text)
-    if (left is None) != (right is None):
-        one, other = (reference, given) if left else (given, reference)
-        end = (left or right).end()  # type: ignore[union-attr]
-        if not _RELATION.search(other.text) and not _RELATION.search(one.text[end:]):
-            bare = Leaf(one.text[end:].strip(), one.unit)
-            return leaves_equal(bare, other, algebra) if left else leaves_equal(other, bare, algebra)
-    return algebra(reference, given)
+def _items(parts: list[str], depth: int) -> tuple[Form, ...]:
+    return tuple(_parse(p, depth - 1) for part in parts for p in _with_signs(part) if p.strip())
 
 
-def plain_leaves_equal(reference: Leaf, given: Leaf) -> bool:
-    """`leaves_equal` without algebra.
-
-    Raises:
-        UndecidedError: the two need it.
-    """
-
-    def undecided(first: Leaf, second: Leaf) -> bool:
-        raise UndecidedError
-
-    return leaves_equal(reference, given, undecided)
-
-
-def _matched(first: Sequence[Form], second: Sequence[Form], leaf: LeafEqual) -> bool:
-    """Equality in any order: each of `first` takes the first unused equal one of `second`."""
-    left = list(second)
-    for form in first:
-        index = next((i for i, other in enumerate(left) if same_form(form, other, leaf)), None)
-        if index is None:
-            return False
-        del left[index]
-    return not left
+def _environment(text: str, depth: int) -> Form | None:
+    """A matrix, or a system of equations as their list."""
+    matrix = _MATRIX.fullmatch(text)
+    if matrix and "\\begin" not in matrix[1]:
+        rows = [row for row in re.split(r"\\\\", matrix[1]) if row.strip()]
+        return Matrix(tuple(tuple(_parse(cell, depth - 1) for cell in row.split("&")) for row in rows))
+    cases = _CASES.fullmatch(text)
+    if cases:
+        rows = [row.replace("&", " ").strip(" ,") for row in re.split(r"\\\\", cases[2]) if row.strip(" ,")]
+        if all(len(_RELATION.findall(row)) == 1 and "\\text" not in row for row in rows):
+            return Group("", "", tuple(_parse(row, depth - 1) for row in rows))
+    return None
 
 
-def _ordered(first: Sequence[Form], second: Sequence[Form], leaf: LeafEqual) -> bool:
-    return len(first) == len(second) and all(same_form(a, b, leaf) for a, b in zip(first, second, strict=True))
+def _named(text: str, depth: int) -> Form | None:
+    """A value behind its name; None where the left side is no name."""
+    approximated = split(text, "\\approx")
+    if len(approximated) > 1 and not _NAME.fullmatch(approximated[0]):
+        name, sides = None, approximated
+        first = _parse(sides[0], depth - 1)
+        rest = tuple(_parse(side, depth - 1) for side in sides[1:])
+        if isinstance(first, Named):
+            name, written, first = first.name, first.written, first.value
+            return Named(name, Approximated((first, *rest)), written)
+        return Approximated((first, *rest))
+    for match in _TOKEN.finditer(text):
+        if match[0] in _NAME_SIGNS:
+            left, right = text[: match.start()], text[match.end() :]
+            if not right.strip() or not _NAME.fullmatch(left.strip(" &")) or len(split(left, ",")) > 1:
+                return None
+            several = split(right, ",")
+            if len(several) > 1 and any(_RELATION.search(part) for part in several):
+                return None
+            return Named(compact(left.strip(" &")), _parse(right, depth - 1), Leaf(text))
+        if match[0] in _ORDER:
+            return None
+    return None
 
 
-def same_form(reference: Form, given: Form, leaf: LeafEqual) -> bool:
-    """Whether two forms have the same structure and equal values."""
-    if isinstance(reference, Leaf) and isinstance(given, Leaf):
-        return leaf(reference, given)
-    if isinstance(reference, Leaf) or isinstance(given, Leaf):
-        words = [form for form in (reference, given) if isinstance(form, Leaf) and form.words]
-        return bool(words) and _key(reference) == _key(given)
-    if isinstance(reference, Union) and isinstance(given, Union):
-        return len(reference.items) == len(given.items) and _matched(reference.items, given.items, leaf)
-    if isinstance(reference, Matrix) and isinstance(given, Matrix):
-        return len(reference.rows) == len(given.rows) and all(
-            _ordered(a, b, leaf) for a, b in zip(reference.rows, given.rows, strict=True)
-        )
-    if isinstance(reference, Group) and isinstance(given, Group):
-        if (reference.open, reference.close) != (given.open, given.close):
-            return False
-        if len(reference.items) != len(given.items):
-            return False
-        compare = _ordered if reference.open else _matched
-        return compare(reference.items, given.items, leaf)
-    return False
+def _interval(text: str, depth: int) -> Named | None:
+    """An inequality that bounds one variable, as the interval where it holds."""
+    signs = [match[0] for match in _TOKEN.finditer(text) if match[0] in _ORDER]
+    sides = [side.strip() for side in split(text, *_ORDER)]
+    if len(signs) not in (1, 2) or len(sides) != len(signs) + 1 or _RELATION.search("".join(sides)):
+        return None
+    if all(sign in {">", "\\ge"} for sign in signs):
+        sides.reverse()
+        signs.reverse()
+    elif not all(sign in {"<", "\\le"} for sign in signs):
+        return None
+    at = 1 if len(sides) == 3 else next((i for i, side in enumerate(sides) if _VARIABLE.fullmatch(side)), -1)
+    if at < 0 or not _VARIABLE.fullmatch(sides[at]):
+        return None
+    low, high = (sides[0] if at else "-\\infty"), (sides[-1] if at < len(sides) - 1 else "\\infty")
+    if sides[at] in _letters(low) | _letters(high):
+        return None
+    opening = _ORDER[signs[0]] if at else "("
+    closing = {"(": ")", "[": "]"}[_ORDER[signs[-1]]] if at < len(sides) - 1 else ")"
+    ends = (_parse(low, depth - 1), _parse(high, depth - 1))
+    return Named(compact(sides[at]), Group(opening, closing, ends), Leaf(text))
 
 
-def _key(form: Form) -> str:
+def _letters(text: str) -> set[str]:
+    return set(re.findall(r"\\[a-zA-Z]+|[a-zA-Z]", text))
+
+
+def form_key(form: Form) -> str:
     """The letters and digits of a form, for an answer in words with commas in it."""
     if isinstance(form, Leaf):
-        return text_key(form.text)
+        return text_key(form.text + form.unit)
     if isinstance(form, Matrix):
-        return "".join(_key(cell) for row in form.rows for cell in row)
-    return "".join(_key(item) for item in form.items)
+        return "".join(form_key(cell) for row in form.rows for cell in row)
+    if isinstance(form, Named):
+        return text_key(form.written.text)
+    if isinstance(form, Choice):
+        return text_key(form.letter) + form_key(form.value)
+    return "".join(form_key(item) for item in form.items)
+
+
+def described(form: Form) -> str:
+    """How an answer was read, in words.
+
+    >>> described(parse_form("x \\\\in [0, 1)")), described(parse_form("14 keys"))
+    ('x: interval or tuple [0, 1)', '14 (unit: keys)')
+    """
+    if isinstance(form, Leaf):
+        return (f"the text {form.text!r}" if form.words else form.text) + (f" (unit: {form.unit})" * bool(form.unit))
+    if isinstance(form, Named):
+        return f"{form.name}: {described(form.value)}"
+    if isinstance(form, Choice):
+        return f"choice {form.letter}" + (f": {described(form.value)}" if form.value != Leaf("") else "")
+    if isinstance(form, Matrix):
+        return "matrix " + "; ".join(", ".join(described(cell) for cell in row) for row in form.rows)
+    inner = [described(item) for item in form.items]
+    if isinstance(form, Union):
+        return "union of " + " and ".join(inner)
+    if isinstance(form, Approximated):
+        return ", about ".join(inner)
+    kind = {"": "list ", "\\{": "set "}.get(form.open, "interval or tuple ")
+    return kind + form.open + ", ".join(inner) + form.close

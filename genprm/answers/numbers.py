@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
 from typing import NamedTuple
@@ -11,10 +12,11 @@ LONGEST = 400
 SIGNIFICANT = 4
 """Digits that a decimal needs to stand for an exact value that it only rounds."""
 
-_INTEGER = r"\d+(?:,\d{3})*"
+_INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)"
 _NUMERAL = re.compile(
     rf"(?P<sign>[-+]?)(?:(?P<decimal>{_INTEGER}(?:\.\d*)?|\.\d+)"
     r"(?:[eE](?P<e>[-+]?\d{1,4})|(?:\\times|\\cdot)10\^(?:(?P<ten>-?\d)|\{(?P<ten_braced>-?\d{1,4})\}))?"
+    r"|(?P<before>\d*)\.(?P<once>\d*)\\(?:overline|dot|bar)\{(?P<again>\d{1,40})\}"
     r"|10\^\{(?P<power>-?\d{1,4})\}"
     rf"|(?:(?P<whole>\d+)\s*(?=\\frac|\s\d))?"
     rf"(?:\\frac\{{(?P<topa>{_INTEGER})\}}\{{(?P<bottoma>{_INTEGER})\}}"
@@ -30,11 +32,14 @@ class Number(NamedTuple):
     places: int | None
 
 
+@functools.lru_cache(maxsize=8192)
 def plain_number(text: str) -> Number | None:
     """The value of a numeral in normalised LaTeX; None for anything else.
 
     >>> plain_number(r"3\\frac{1}{2}")
     Number(value=Fraction(7, 2), places=None)
+    >>> plain_number(r"0.1\\overline{6}").value
+    Fraction(1, 6)
     >>> plain_number("4.5e3")
     Number(value=Fraction(4500, 1), places=-2)
     """
@@ -49,8 +54,16 @@ def plain_number(text: str) -> Number | None:
     if found["power"]:
         exponent = int(found["power"])
         return None if abs(exponent) > LONGEST else Number(sign * Fraction(10) ** exponent, None)
+    if found["again"]:
+        return Number(sign * _repeating(found["before"], found["once"], found["again"]), None)
     top, bottom = (int((found[f"{part}a"] or found[f"{part}b"]).replace(",", "")) for part in ("top", "bottom"))
     return None if bottom == 0 else Number(sign * (int(found["whole"] or "0") + Fraction(top, bottom)), None)
+
+
+def _repeating(before: str, once: str, again: str) -> Fraction:
+    """The value of a decimal whose last digits repeat for ever."""
+    period = Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(once))
+    return Fraction(f"{before or '0'}.{once or '0'}") + period
 
 
 def _decimal(sign: int, digits: str, power: str | None) -> Number | None:

@@ -1,0 +1,75 @@
+"""Two values that text and numerals cannot decide: by their values at points, or else by math-verify."""
+
+from __future__ import annotations
+
+from latex2sympy2_extended import NormalizationConfig  # type: ignore[import-untyped]
+from math_verify import LatexExtractionConfig, parse, verify
+from sympy import Basic, Expr, N
+
+from genprm.answers.expressions import UnreadableError
+from genprm.answers.identity import HOLDS, expressions_equal, is_relation, relations_equal, value_of_identity
+from genprm.answers.text import Leaf, compact
+
+RELATIVE = 1e-6
+"""Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
+MATH_VERIFY = "math-verify"
+
+# Units are split off before; here letters are variables.
+_WHOLE = [
+    LatexExtractionConfig(
+        normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
+    )
+]
+
+
+def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
+    """The rule by which two expressions or equations are equal; None if they are not.
+
+    An equation is never the same as a value, unless it holds whatever its variables are.
+    """
+    first, second = reference.text, given.text
+    try:
+        if is_relation(first) and is_relation(second):
+            return relations_equal(first, second)
+        if is_relation(first) or is_relation(second):
+            return _equation_and_value(first, second)
+        return expressions_equal(first, second)
+    except UnreadableError:
+        if is_relation(first) != is_relation(second):
+            return None
+        return MATH_VERIFY if _verified(first, second) else None
+
+
+def _equation_and_value(first: str, second: str) -> str | None:
+    equation, value = (first, second) if is_relation(first) else (second, first)
+    stated = value_of_identity(equation)
+    if stated is None:
+        return None
+    same = compact(stated) == compact(value) or expressions_equal(stated, value)
+    return HOLDS if same else None
+
+
+def _expressions(text: str) -> list[object]:
+    return list(parse(f"${text}$", extraction_config=_WHOLE, parsing_timeout=None))
+
+
+def _close(first: object, second: object) -> bool:
+    """False when both are numbers and differ by more than rounding."""
+    if not (isinstance(first, Expr) and isinstance(second, Expr) and first.is_number and second.is_number):
+        return True
+    if first == second or second.is_zero:
+        return bool(first == second or first.is_zero)
+    # The quotient, not the difference: 1/2004! and 5/2004! are both 0 as floats.
+    return bool(abs(complex(N(first / second)) - 1) <= RELATIVE)
+
+
+def _names(expression: object) -> set[str]:
+    return {str(symbol) for symbol in expression.free_symbols} if isinstance(expression, Basic) else set()
+
+
+def _verified(reference: str, given: str) -> bool:
+    first, second = _expressions(reference), _expressions(given)
+    if not first or not second or not verify(first, second, strict=True, timeout_seconds=None):
+        return False
+    # Names of several letters are compared there without their case.
+    return _close(first[0], second[0]) and _names(first[0]) == _names(second[0])

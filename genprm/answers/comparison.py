@@ -1,0 +1,224 @@
+"""Two answers compared part by part, with the rule by which they are equal.
+
+A value is compared as text, as a plain number, or by algebra that the caller supplies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+
+from genprm.answers.forms import Approximated, Choice, Form, Group, Matrix, Named, Union, form_key
+from genprm.answers.numbers import numbers_equal, plain_number
+from genprm.answers.text import Leaf, compact, text_key
+
+SAME_TEXT = "the same text"
+SAME_WORDS = "the same words"
+SAME_NUMBER = "the same number"
+ROUNDED_NUMBER = "a decimal that rounds the number"
+ANY_ORDER = "the same values in any order"
+IN_ORDER = "the same values in this order"
+BY_NAME = "the same values for the same names"
+BY_LETTER = "the same letter of a choice"
+
+LeafEqual = Callable[[Leaf, Leaf], str | None]
+"""Algebra: the rule by which two values are equal, or None."""
+MANY = 64
+"""Values of a list that are compared each with each; beyond, algebra has to be allowed."""
+
+_RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in)(?![a-zA-Z])")
+_FUNCTION = re.compile(r"([a-zA-Z]\w*'*)\(([a-zA-Z])\)")
+_EMPTY = Leaf("")
+
+
+class UndecidedError(Exception):
+    """Two values are neither the same text nor both plain numbers: algebra has to decide."""
+
+
+def undecided(reference: Leaf, given: Leaf) -> str | None:
+    """The algebra of those who have none.
+
+    Raises:
+        UndecidedError: always.
+    """
+    raise UndecidedError
+
+
+def compare(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
+    """The rule by which two answers are equal; None if they are not."""
+    if isinstance(reference, Choice) or isinstance(given, Choice):
+        return _compare_choices(reference, given, algebra)
+    if isinstance(reference, Approximated) or isinstance(given, Approximated):
+        return _compare_approximated(reference, given, algebra)
+    if isinstance(reference, Named) or isinstance(given, Named):
+        return _compare_named(reference, given, algebra)
+    if isinstance(reference, Leaf) and isinstance(given, Leaf):
+        return compare_leaves(reference, given, algebra)
+    if isinstance(reference, Union) and isinstance(given, Union):
+        return _in_any_order(reference.items, given.items, algebra)
+    if isinstance(reference, Matrix) and isinstance(given, Matrix):
+        return _compare_matrices(reference, given, algebra)
+    if isinstance(reference, Group) and isinstance(given, Group):
+        return _compare_groups(reference, given, algebra)
+    for one, other in ((reference, given), (given, reference)):
+        if isinstance(one, Leaf) and one.words and form_key(one) == form_key(other):
+            return SAME_WORDS
+        if _is_set(one) and isinstance(one, Group) and len(one.items) == 1 and not isinstance(other, Group):
+            return compare(*((one.items[0], other) if one is reference else (other, one.items[0])), algebra)
+    return None
+
+
+def compare_leaves(reference: Leaf, given: Leaf, algebra: LeafEqual) -> str | None:
+    """The rule by which two single values are equal; None if they are not."""
+    if reference.words or given.words:
+        same = text_key(reference.text) == text_key(given.text) and reference.unit == given.unit
+        return SAME_WORDS if same else None
+    if reference.unit and given.unit and reference.unit != given.unit:
+        return None
+    if compact(reference.text) == compact(given.text):
+        return SAME_TEXT
+    first, second = plain_number(reference.text), plain_number(given.text)
+    if first is not None and second is not None:
+        if not numbers_equal(first, second):
+            return None
+        return SAME_NUMBER if first.value == second.value else ROUNDED_NUMBER
+    return algebra(reference, given)
+
+
+def _compare_choices(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
+    letters, values = [], []
+    for form in (reference, given):
+        letter = form.letter if isinstance(form, Choice) else None
+        if isinstance(form, Leaf) and re.fullmatch(r"(?:\\text ?\{)? ?[A-J] ?\}?", form.text) and not form.unit:
+            letter = form.text.strip("\\text{} ") or "t"
+        letters.append(letter)
+        values.append(form.value if isinstance(form, Choice) else form)
+    if None not in letters:
+        return BY_LETTER if letters[0] == letters[1] else None
+    return None if _EMPTY in values else compare(values[0], values[1], algebra)
+
+
+def _compare_approximated(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
+    ours = reference.items if isinstance(reference, Approximated) else (reference,)
+    theirs = given.items if isinstance(given, Approximated) else (given,)
+    return next((rule for a in ours for b in theirs if (rule := compare(a, b, algebra))), None)
+
+
+def _compare_named(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
+    if isinstance(reference, Named) and isinstance(given, Named):
+        if _spoken(reference) or _spoken(given) or reference.name == given.name:
+            return compare(reference.value, given.value, algebra)
+        functions = _FUNCTION.fullmatch(reference.name), _FUNCTION.fullmatch(given.name)
+        if functions[0] and functions[1] and functions[0][1] == functions[1][1]:
+            return compare(reference.value, _renamed(given.value, functions[1][2], functions[0][2]), algebra)
+        return compare_leaves(reference.written, given.written, algebra)
+    named, other = (reference, given) if isinstance(reference, Named) else (given, reference)
+    assert isinstance(named, Named)
+    if isinstance(other, Leaf) and _RELATION.search(other.text) and _RELATION.search(named.written.text):
+        pair = (named.written, other) if named is reference else (other, named.written)
+        if rule := compare_leaves(*pair, algebra):
+            return rule
+    pair_of_forms = (named.value, other) if named is reference else (other, named.value)
+    if isinstance(named.value, Leaf) and _RELATION.search(named.value.text) and not isinstance(other, Leaf):
+        return None
+    return compare(*pair_of_forms, algebra)
+
+
+def _spoken(form: Named) -> bool:
+    """Whether its name is words, which say nothing that has to agree."""
+    return "\\text" in form.name or re.fullmatch(r"[A-Za-z][a-z]{2,}[a-z ]*", form.name) is not None
+
+
+def _renamed(form: Form, old: str, new: str) -> Form:
+    """The value of a function with its argument called otherwise."""
+    if not isinstance(form, Leaf):
+        return form
+    return Leaf(re.sub(rf"(?<![a-zA-Z\\]){old}(?![a-zA-Z])", new, form.text), form.unit, form.words)
+
+
+def _is_set(form: Form) -> bool:
+    return isinstance(form, Group) and form.open in {"", "\\{"}
+
+
+def _compare_groups(reference: Group, given: Group, algebra: LeafEqual) -> str | None:
+    if _is_set(reference) and _is_set(given):
+        rule = _by_name(reference.items, given.items, algebra)
+        return rule or _in_any_order(reference.items, given.items, algebra)
+    if _is_set(reference) or _is_set(given):
+        listed, tupled = (reference, given) if _is_set(reference) else (given, reference)
+        if len(listed.items) == 1 and not isinstance(listed.items[0], Group):
+            return None
+        if len(listed.items) == 1:
+            return compare(*((listed.items[0], given) if listed is reference else (reference, listed.items[0])), algebra)
+        if (tupled.open, tupled.close) != ("(", ")") or listed.open:
+            return None
+        if all(isinstance(item, Named) for item in listed.items):
+            named = sorted((item for item in listed.items if isinstance(item, Named)), key=lambda item: item.name)
+            values = tuple(item.value for item in named)
+            if len({item.name for item in named}) < len(named):
+                return None
+            return _in_order(*((values, given.items) if listed is reference else (reference.items, values)), algebra)
+        # Two values in parentheses are a point or an interval; three or more are a list that has an order.
+        return _in_order(reference.items, given.items, algebra) if len(listed.items) > 2 else None
+    if (reference.open, reference.close) != (given.open, given.close):
+        return None
+    return _in_order(reference.items, given.items, algebra)
+
+
+def _by_name(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:
+    """Equality of `x=1, y=2` by what each name is given; None where not all have one name each, or not the same."""
+    ours, theirs = ({form.name: form for form in forms if isinstance(form, Named)} for forms in (first, second))
+    if len(ours) != len(first) or len(theirs) != len(second) or set(ours) != set(theirs):
+        return None
+    return BY_NAME if all(compare(ours[name].value, theirs[name].value, algebra) for name in ours) else None
+
+
+def _key(form: Form) -> Hashable:
+    """What is the same for two values only if they are equal without algebra."""
+    if isinstance(form, Leaf) and not form.words:
+        number = plain_number(form.text)
+        return (number.value if number else compact(form.text), form.unit)
+    return form
+
+
+def _in_any_order(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:
+    """Equality as sets where one side repeats nothing, else with the same number of each value."""
+    ours, theirs = Counter(map(_key, first)), Counter(map(_key, second))
+    if ours == theirs:
+        return ANY_ORDER
+    if max(ours.values(), default=0) == 1 or max(theirs.values(), default=0) == 1:
+        ours, theirs = (Counter(dict.fromkeys(counted, 1)) for counted in (ours, theirs))
+    left, right = _rest(first, ours - theirs), _rest(second, theirs - ours)
+    if len(left) != len(right):
+        return None
+    if len(left) > MANY and algebra is undecided:
+        raise UndecidedError
+    for form in left:
+        index = next((i for i, other in enumerate(right) if compare(form, other, algebra)), None)
+        if index is None:
+            return None
+        del right[index]
+    return ANY_ORDER
+
+
+def _rest(forms: Sequence[Form], wanted: Counter[Hashable]) -> list[Form]:
+    """The forms that are left when those of the same key on the other side are taken away."""
+    left, found = Counter(wanted), []
+    for form in forms:
+        if left[key := _key(form)] > 0:
+            left[key] -= 1
+            found.append(form)
+    return found
+
+
+def _in_order(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:
+    same = len(first) == len(second) and all(compare(a, b, algebra) for a, b in zip(first, second, strict=True))
+    return IN_ORDER if same else None
+
+
+def _compare_matrices(reference: Matrix, given: Matrix, algebra: LeafEqual) -> str | None:
+    if len(reference.rows) != len(given.rows):
+        return None
+    rows = zip(reference.rows, given.rows, strict=True)
+    return IN_ORDER if all(_in_order(a, b, algebra) for a, b in rows) else None

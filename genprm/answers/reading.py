@@ -1,0 +1,220 @@
+"""The final answer that a text states: in boxes, behind "the answer is", or in what it concludes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LONGEST = 2000
+"""Characters behind an announcement, and at the end of a text without one, that are looked at."""
+
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_UNBRACED = re.compile(r"[-\d\\][^\s$]*|[a-zA-Z](?![a-zA-Z])")
+_NOTATION = re.compile(r"\s*(?:=\s*-?\d|\\times|\\cdot|\+)")
+"""Behind a box that is a sign of the problem's own and no answer: `\\boxed{11} = 2`."""
+_LINK = re.compile(
+    r"(?:[\s$,;.&]|\\[()\[\],;]|\\(?:quad|qquad|text|mbox|ldots)\b|[{}]|\band\b|\bor\b|\bthe values?\b"
+    r"|(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_\{?\w\}?)?\s*=)*"
+)
+_JOINT = re.compile(r"\b(?:and|or)\b|,|;")
+_LEAD = re.compile(r"(?:\b\w+ is|[a-zA-Z]\w*\s*=)[\s$\\(\[]*$")
+_CASE = re.compile(r"\b(?:[Ii]f|[Ww]hen|[Ff]or|third|second|other|another)\b")
+_OTHER_WAY = re.compile(
+    r"\bOR\b|[Aa]lternat|[Aa]nother (?:way|solution|method)|[Ss]olution\s*#?\s*2|we (?:can|could|may|might) also"
+)
+_REMARK = re.compile(r"\b(?:note|notice|remark|check|accept(?:ed|able))\b[^.]*$", re.IGNORECASE)
+_ACCEPTED = re.compile(r"\s*\$?\s*(?:is|are|would be)\s+(?:also\s+)?(?:an?\s+)?accept", re.IGNORECASE)
+
+_ANNOUNCED = re.compile(
+    r"####[ \t]*|\banswers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
+    r"[\s:=*]*",
+    re.IGNORECASE,
+)
+_IS_OUR_ANSWER = re.compile(r"(\S+)\s+is\s+(?:our|the)\s+(?:final\s+)?answer\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"\n|[.!](?=[\s*]|$)")
+_REASON = re.compile(
+    r"(?<=\S),?\s+(?:since|because|as|where|which|so|for|when|if|by|after)\b.*|\s\([a-z]{2}[^()]*\)\s*$", re.DOTALL
+)
+_MATH = re.compile(
+    r"\$\$(?P<a>.+?)\$\$|\\\[(?P<b>.+?)\\\]|(?<!\\)\$(?P<c>(?:\\.|[^$\\])+)\$|\\\((?P<d>.+?)\\\)", re.DOTALL
+)
+_PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-z]{2,} (?:[a-z]{2,}|$)")
+_BETWEEN = re.compile(r"\s*(?:,|;|and|or|,\s*(?:and|or))?\s*")
+_NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
+_STEP_COMMAND = re.compile(r"=\s*([^=$]*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])[^=$\n]*)")
+_VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
+_WORK_AHEAD = re.compile(
+    r"\b(?:let us|let's|let’s|we (?:now )?(?:need|want|have|must|will|shall|should)\b|we'll|in order to|next,"
+    r"|suppose|consider)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    content: str
+    start: int
+    end: int
+
+
+def _closing_braces(text: str) -> dict[int, int]:
+    """The position of the closing brace for each opening one that has it; escaped braces do not count."""
+    pairs: dict[int, int] = {}
+    open_braces: list[int] = []
+    for match in _BRACE.finditer(text):
+        if match[0] == "{":
+            open_braces.append(match.start())
+        elif match[0] == "}" and open_braces:
+            pairs[open_braces.pop()] = match.start()
+    return pairs
+
+
+def _boxes(text: str) -> list[_Box]:
+    """The boxes in order: `\\boxed{...}`, or the value after a `\\boxed` without braces; none that are empty."""
+    found: list[_Box] = []
+    starts = list(_BOX.finditer(text))
+    pairs = _closing_braces(text) if starts else {}
+    for match in starts:
+        start, end, content = match.end(), match.end(), ""
+        if text.startswith("{", start):
+            end = pairs.get(start, -1) + 1
+            content = text[start + 1 : end - 1] if end else ""
+        elif token := _UNBRACED.match(text, start):
+            content, end = token[0].rstrip(".,"), token.end()
+        if content.strip() and "\\phantom" not in content and not _NOTATION.match(text, end, end + 20):
+            found.append(_Box(content.strip(), match.start(), end))
+    return found
+
+
+def _joined(boxes: list[_Box]) -> str:
+    """One list of the contents, each once."""
+    return ",".join(dict.fromkeys(box.content for box in boxes))
+
+
+def _linked(text: str, first: _Box, second: _Box) -> bool:
+    """Whether two boxes are one answer: nothing but "and", "or", a comma or a name stands between them."""
+    between = text[first.end : second.start]
+    return len(between) <= 80 and _LINK.fullmatch(between) is not None and _JOINT.search(between) is not None
+
+
+def _parallel(text: str, first: _Box, second: _Box) -> bool:
+    """Whether a worked solution gives two values of one thing: `$b = \\boxed{1}$. If $r = 2$, then $b = \\boxed{3}$`."""
+    between = text[first.end : second.start]
+    leads = [_LEAD.search(text[max(0, box.start - 40) : box.start]) for box in (first, second)]
+    if _OTHER_WAY.search(between) or leads[0] is None or leads[1] is None:
+        return False
+    same = leads[0][0].split()[0] == leads[1][0].split()[0]
+    return same or (len(between) < 120 and _CASE.search(between) is not None)
+
+
+def boxed_answer(text: str) -> str | None:
+    """The answer that a reference solution gives in its boxes, None if there is none.
+
+    Boxes that are linked, or that give other values of the same thing, are one list; a second way to the same answer
+    and a box in a closing remark are not read.
+
+    >>> boxed_answer(r"so $x=\\boxed{1}$ or $x=\\boxed{-1}$")
+    '1,-1'
+    >>> boxed_answer(r"$d=\\boxed{-3}$. Note: $\\boxed{3}$ is also accepted.")
+    '-3'
+    """
+    boxes = _boxes(text)
+    while len(boxes) > 1 and _is_remark(text, boxes[-2], boxes[-1]):
+        boxes.pop()
+    if not boxes:
+        return None
+    answer = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        if not (_linked(text, box, answer[0]) or _parallel(text, box, answer[0])):
+            break
+        answer.insert(0, box)
+    return _joined(answer)
+
+
+def _is_remark(text: str, before: _Box, box: _Box) -> bool:
+    between = text[before.end : box.start]
+    return _ACCEPTED.match(text, box.end) is not None or (
+        _REMARK.search(between) is not None and box.content != before.content
+    )
+
+
+def extract_answer(text: str) -> str | None:
+    """The final answer that a text states: its last boxes, else behind "answer is", else what it concludes last.
+
+    An empty or unclosed box is passed over. Give only the last step of a sampled solution, without its header
+    (`genprm.steps.final_answer`): an answer announced earlier is not final, and a step's number is no answer.
+
+    >>> extract_answer(r"so $x = \\boxed{\\frac{1}{2}}$.")
+    '\\\\frac{1}{2}'
+    >>> extract_answer("The answer is 14 keys. Good.")
+    '14 keys'
+    >>> extract_answer("She pays 3 dollars and 25 cents")
+    '25'
+    >>> extract_answer("Let us now solve w + 4 = 9 for w") is None
+    True
+    """
+    boxes = _boxes(text)
+    if boxes:
+        answer = [boxes[-1]]
+        for box in reversed(boxes[:-1]):
+            if not _linked(text, box, answer[0]):
+                break
+            answer.insert(0, box)
+        return _joined(answer)
+    return _announced(text) or _concluded(text)
+
+
+def _announced(text: str) -> str | None:
+    """What stands behind the last announcement of an answer."""
+    announced = list(_ANNOUNCED.finditer(text))
+    if announced:
+        rest = text[announced[-1].end() :][:LONGEST]
+        display = _MATH.match(rest)
+        if display is not None and (display["a"] or display["b"]):
+            return _content(display).strip(" .,")
+        end = _SENTENCE_END.search(rest)
+        if stated := _stated((rest[: end.start()] if end else rest).strip()):
+            return stated
+    if ours := list(_IS_OUR_ANSWER.finditer(text[-LONGEST:])):
+        return ours[-1][1].strip("$*")
+    return None
+
+
+def _stated(phrase: str) -> str:
+    """The answer in the words behind an announcement."""
+    phrase = _REASON.sub("", phrase.replace("**", "")).strip().rstrip("*,")
+    formulas = [match for match in _MATH.finditer(phrase) if not _PROSE.search(_content(match))]
+    if len(formulas) > 1:
+        gaps = zip(formulas, formulas[1:], strict=False)
+        if all(_BETWEEN.fullmatch(phrase[a.end() : b.start()]) for a, b in gaps):
+            return ", ".join(_content(match).strip() for match in formulas)
+    return _content(formulas[0]).strip() if formulas else phrase
+
+
+def _content(math: re.Match[str]) -> str:
+    return next(part for part in math.groups() if part is not None)
+
+
+def _concluded(text: str) -> str | None:
+    """The last value of a text that announces none: a formula whole, else a number; None where work is ahead."""
+    text = text[-LONGEST:]
+    formulas = [match for match in _MATH.finditer(text) if _VALUE.search(_content(match))]
+    numbers = list(_NUMBER.finditer(text))
+    formula = formulas[-1] if formulas and not _PROSE.search(_content(formulas[-1])) else None
+    number = numbers[-1] if numbers else None
+    last = max(formula.start() if formula else -1, number.start() if number else -1)
+    if last < 0 or _WORK_AHEAD.search(text, _sentence_start(text, last), last):
+        return None
+    if formula is not None and (number is None or number.start() < formula.end()):
+        return _content(formula).strip().rstrip(".,")
+    bare = list(_STEP_COMMAND.finditer(text))
+    if bare and number is not None and bare[-1].end(1) >= number.end() and bare[-1].start() <= number.start():
+        end = _SENTENCE_END.search(bare[-1][1])
+        return (bare[-1][1][: end.start()] if end else bare[-1][1]).strip()
+    return number[0] if number else None
+
+
+def _sentence_start(text: str, position: int) -> int:
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, position)]
+    return ends[-1] if ends else 0
