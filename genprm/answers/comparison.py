@@ -62,10 +62,8 @@ def compare(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
     if isinstance(reference, Group) and isinstance(given, Group):
         return _compare_groups(reference, given, algebra)
     for one, other in ((reference, given), (given, reference)):
-        if isinstance(one, Leaf) and one.words and form_key(one) == form_key(other):
+        if isinstance(one, Leaf) and one.words and form_key(one).lower() == form_key(other).lower():
             return SAME_WORDS
-        if _is_set(one) and isinstance(one, Group) and len(one.items) == 1 and not isinstance(other, Group):
-            return compare(*((one.items[0], other) if one is reference else (other, one.items[0])), algebra)
     return None
 
 
@@ -111,7 +109,7 @@ def _compare_named(reference: Form, given: Form, algebra: LeafEqual) -> str | No
             return compare(reference.value, given.value, algebra)
         functions = _FUNCTION.fullmatch(reference.name), _FUNCTION.fullmatch(given.name)
         if functions[0] and functions[1] and functions[0][1] == functions[1][1]:
-            return compare(reference.value, _renamed(given.value, functions[1][2], functions[0][2]), algebra)
+            return _compare_functions(reference, given, functions[0][2], functions[1][2], algebra)
         return compare_leaves(reference.written, given.written, algebra)
     named, other = (reference, given) if isinstance(reference, Named) else (given, reference)
     assert isinstance(named, Named)
@@ -130,11 +128,15 @@ def _spoken(form: Named) -> bool:
     return "\\text" in form.name or re.fullmatch(r"[A-Za-z][a-z]{2,}[a-z ]*", form.name) is not None
 
 
-def _renamed(form: Form, old: str, new: str) -> Form:
-    """The value of a function with its argument called otherwise."""
-    if not isinstance(form, Leaf):
-        return form
-    return Leaf(re.sub(rf"(?<![a-zA-Z\\]){old}(?![a-zA-Z])", new, form.text), form.unit, form.words)
+def _compare_functions(reference: Named, given: Named, name: str, other: str, algebra: LeafEqual) -> str | None:
+    """One function with its argument called `name` here and `other` there."""
+    value = given.value
+    if isinstance(value, Leaf):
+        if re.search(rf"(?<![a-zA-Z\\]){name}(?![a-zA-Z])", value.text):
+            return None
+        renamed = re.sub(rf"(?<![a-zA-Z\\]){other}(?![a-zA-Z])", name, value.text)
+        value = Leaf(renamed, value.unit, value.words)
+    return compare(reference.value, value, algebra)
 
 
 def _is_set(form: Form) -> bool:

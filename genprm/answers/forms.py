@@ -69,7 +69,8 @@ Form = Leaf | Group | Matrix | Union | Named | Choice | Approximated
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _OPENING = frozenset(("(", "[", "{", "\\{", "\\begin"))
 _CLOSING = frozenset((")", "]", "}", "\\}", "\\end"))
-_BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
+_BRACKETS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
+_NUMERAL = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _CASES = re.compile(r"\\begin\{(cases|aligned|array)\}(?:\{[lcr|]+\})?(.*)\\end\{\1\}", re.DOTALL)
 _GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -86,13 +87,13 @@ _NAME = re.compile(
     # a variable, or a function of anything: x, a_1, f(x), E(3, 2), f^{-1}(5), P(A \cap B)
     rf"{_SIMPLE}(?: ?\([^=<>]*\))?"
     # a function of letters: \sin G, \cos 2\theta
-    rf"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?(?:\(? ?\d* ?{_LETTER}+ ?\)?)"
+    rf"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?(?:\(? ?\d* ?(?:\\angle ?)?{_LETTER}+ ?\)?)"
     # what geometry calls by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
     r"|(?:m ?)?\\(?:angle|triangle|overline|widehat|overrightarrow|vec|mathcal|hat|bar) ?\{?[ a-zA-Z_'\d]+\}?"
     r"|[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
     r"|\\frac ?\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}"
     # several at once: (u, v)
-    rf"|\( ?{_SIMPLE}(?: ?, ?{_SIMPLE})+ ?\)"
+    rf"|\( ?{_SIMPLE}(?: ?\([a-z]\))?(?: ?, ?{_SIMPLE}(?: ?\([a-z]\))?)+ ?\)"
     # words
     r"|\\text ?\{[^{}]*\}|[A-Za-z][a-z]+(?: [a-z]+){0,5}"
     r") ?"
@@ -137,7 +138,14 @@ def _with_signs(part: str) -> list[str]:
 def parse_form(text: str) -> Form:
     """The normal form of an answer (remembered: rollouts give the same few answers again and again)."""
     text = normalised(text)
-    return _choice(text) or _parse(text, DEEPEST)
+    return _choice(text) or _without_braces(_parse(text, DEEPEST))
+
+
+def _without_braces(form: Form) -> Form:
+    """An answer that is a set of one value as the value; sets inside others stay."""
+    if isinstance(form, Group) and form.open == "\\{" and len(form.items) == 1 and isinstance(form.items[0], Leaf):
+        return form.items[0]
+    return Named(form.name, _without_braces(form.value), form.written) if isinstance(form, Named) else form
 
 
 def _choice(text: str) -> Choice | None:
@@ -153,6 +161,8 @@ def _choice(text: str) -> Choice | None:
 
 def _parse(text: str, depth: int) -> Form:
     text = text.strip()
+    if _NUMERAL.fullmatch(text):
+        return Leaf(text)
     if depth and (nested := _environment(text, depth)):
         return nested
     bare = read_leaf(text)
@@ -172,11 +182,15 @@ def _parse(text: str, depth: int) -> Form:
     if group := _bracketed(text):
         opening, content, closing = group
         inner = split(content, ",")
-        if opening == "\\{":
+        if len(inner) == 1 and opening == "{" == text[:1] and depth == DEEPEST:
+            return _parse(content, depth - 1)
+        if opening in {"\\{", "{"}:
             return Group("\\{", "\\}", _items(inner, depth))
         if len(inner) == 1 and (opening, closing) == ("(", ")"):
             return _parse(content, depth - 1)
-        return Group(opening, closing, tuple(_parse(part, depth - 1) for part in inner))
+        items = tuple(_parse(part, depth - 1) for part in inner)
+        named = all(isinstance(item, Named) for item in items)
+        return Group("", "", items) if named else Group(opening, closing, items)
     return bare
 
 

@@ -21,7 +21,7 @@ HOLDS = "an equation that holds, and its right side"
 _TRIED = 6
 _NEEDED = 3
 """Points tried, and how many have to give values."""
-_RELATION = re.compile(r"(\\le|\\ge|\\ne|=|<|>)(?![a-zA-Z])")
+_RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|[=<>])")
 _TURNED = {">": "<", "\\ge": "\\le"}
 _TOLERANCE = mpmath.mpf(10) ** -(DIGITS * 3 // 4)
 
@@ -44,7 +44,11 @@ def _same(first: Any, second: Any) -> bool:
     if first == second:
         return True
     largest = max(abs(first), abs(second))
-    return bool(largest < _TOLERANCE or abs(first - second) <= _TOLERANCE * largest)
+    if mpmath.isinf(first) or mpmath.isinf(second):
+        return False
+    if not (first and second):  # what rounding leaves of a value that is zero
+        return bool(largest < _TOLERANCE)
+    return bool(abs(first - second) <= _TOLERANCE * largest)
 
 
 def _pairs(first: Tree, second: Tree) -> list[tuple[Any, Any]]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from genprm.answers.numbers import plain_number
+from genprm.answers.text import normalised
+
 LONGEST = 2000
 """Characters behind an announcement, and at the end of a text without one, that are looked at."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-\d\\][^\s$]*|[a-zA-Z](?![a-zA-Z])")
-_NOTATION = re.compile(r"\s*(?:=\s*-?\d|\\times|\\cdot|\+)")
+_NOTATION = re.compile(r"\s*(?:=\s*-?(\d+)\s*[,.$]|\\times\s*\\boxed)")
 """Behind a box that is a sign of the problem's own and no answer: `\\boxed{11} = 2`."""
+_EITHER = re.compile(r"[^.]{0,20}\.?[^.]{0,40}\b[Ee]ither\b[^.]*\b(?:correct|accept)")
 _LINK = re.compile(
     r"(?:[\s$,;.&]|\\[()\[\],;]|\\(?:quad|qquad|text|mbox|ldots)\b|[{}]|\band\b|\bor\b|\bthe values?\b"
     r"|(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_\{?\w\}?)?\s*=)*"
@@ -25,6 +29,8 @@ _OTHER_WAY = re.compile(
 )
 _REMARK = re.compile(r"\b(?:note|notice|remark|check|accept(?:ed|able))\b[^.]*$", re.IGNORECASE)
 _ACCEPTED = re.compile(r"\s*\$?\s*(?:is|are|would be)\s+(?:also\s+)?(?:an?\s+)?accept", re.IGNORECASE)
+
+_TERM = re.compile(r"-?[^-+]+")
 
 _ANNOUNCED = re.compile(
     r"####[ \t]*|\banswers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
@@ -42,7 +48,7 @@ _MATH = re.compile(
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-z]{2,} (?:[a-z]{2,}|$)")
 _BETWEEN = re.compile(r"\s*(?:,|;|and|or|,\s*(?:and|or))?\s*")
 _NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
-_STEP_COMMAND = re.compile(r"=\s*([^=$]*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])[^=$\n]*)")
+_STEP_COMMAND = re.compile(r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)")
 _VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
 _WORK_AHEAD = re.compile(
     r"\b(?:let us|let's|let’s|we (?:now )?(?:need|want|have|must|will|shall|should)\b|we'll|in order to|next,"
@@ -82,14 +88,24 @@ def _boxes(text: str) -> list[_Box]:
             content = text[start + 1 : end - 1] if end else ""
         elif token := _UNBRACED.match(text, start):
             content, end = token[0].rstrip(".,"), token.end()
-        if content.strip() and "\\phantom" not in content and not _NOTATION.match(text, end, end + 20):
+        own = content.isdigit() and (sign := _NOTATION.match(text, end, end + 20)) and sign[1] != content
+        if content.strip() and "\\phantom" not in content and not own:
             found.append(_Box(content.strip(), match.start(), end))
     return found
 
 
 def _joined(boxes: list[_Box]) -> str:
     """One list of the contents, each once."""
-    return ",".join(dict.fromkeys(box.content for box in boxes))
+    return ",".join({_terms(box.content): box.content for box in boxes}.values())
+
+
+def _terms(content: str) -> object:
+    """What is the same for two ways to write one value: a number's value, the terms of a sum in any order."""
+    number = plain_number(normalised(content))
+    if number is not None:
+        return number.value
+    bare = content.replace(" ", "")
+    return bare if "," in bare else tuple(sorted(_TERM.findall(bare)))
 
 
 def _linked(text: str, first: _Box, second: _Box) -> bool:
@@ -123,9 +139,9 @@ def boxed_answer(text: str) -> str | None:
     while len(boxes) > 1 and _is_remark(text, boxes[-2], boxes[-1]):
         boxes.pop()
     if not boxes:
-        return None
+        return _own_words(text) if _BOX.search(text) else None
     answer = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
+    for box in [] if _EITHER.match(text, boxes[-1].end) else reversed(boxes[:-1]):
         if not (_linked(text, box, answer[0]) or _parallel(text, box, answer[0])):
             break
         answer.insert(0, box)
@@ -172,24 +188,41 @@ def _announced(text: str) -> str | None:
         rest = text[announced[-1].end() :][:LONGEST]
         display = _MATH.match(rest)
         if display is not None and (display["a"] or display["b"]):
-            return _content(display).strip(" .,")
+            return _content(display).strip().rstrip(".,")
         end = _SENTENCE_END.search(rest)
         if stated := _stated((rest[: end.start()] if end else rest).strip()):
             return stated
-    if ours := list(_IS_OUR_ANSWER.finditer(text[-LONGEST:])):
-        return ours[-1][1].strip("$*")
-    return None
+    return _own_words(text)
+
+
+def _own_words(text: str) -> str | None:
+    """What a text calls its answer behind naming it: `$6$ is our answer`."""
+    ours = list(_IS_OUR_ANSWER.finditer(text[-LONGEST:]))
+    return ours[-1][1].strip("$*") if ours else None
 
 
 def _stated(phrase: str) -> str:
     """The answer in the words behind an announcement."""
     phrase = _REASON.sub("", phrase.replace("**", "")).strip().rstrip("*,")
     formulas = [match for match in _MATH.finditer(phrase) if not _PROSE.search(_content(match))]
-    if len(formulas) > 1:
-        gaps = zip(formulas, formulas[1:], strict=False)
-        if all(_BETWEEN.fullmatch(phrase[a.end() : b.start()]) for a, b in gaps):
-            return ", ".join(_content(match).strip() for match in formulas)
-    return _content(formulas[0]).strip() if formulas else phrase
+    if formulas:
+        return ", ".join(_content(match).strip() for match in _run(phrase, formulas))
+    numbers = _NUMBER.findall(phrase)
+    prose = phrase[:1].isalpha() and len(phrase.split()) > 3
+    return numbers[0] if prose and len(numbers) == 1 else phrase
+
+
+def _run(phrase: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]:
+    """The formulas that stand together: the first ones, or the last ones of a phrase that begins with words."""
+    in_words = formulas[0].start() > 0
+    ordered = formulas[::-1] if in_words else formulas
+    run = [ordered[0]]
+    for formula in ordered[1:]:
+        first, second = (formula, run[-1]) if in_words else (run[-1], formula)
+        if not _BETWEEN.fullmatch(phrase[first.end() : second.start()]):
+            break
+        run.append(formula)
+    return run[::-1] if in_words else run
 
 
 def _content(math: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ _WORD_END = r"(?![a-zA-Z])"
 _Replacement = str | Callable[[re.Match[str]], str]
 _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (r"\s+", " "),
+        (r"(?<!\\)\\(?=\d)", ""),
         # thousands: 12,\!345  12{,}345  12\,345
         (r", ?\\! ?(?=\d{3})|\{,\}(?=\d{3})", ""),
         (r"(?<=\d) ?\\[,;:] ?(?=\d{3}(?!\d))", ""),
@@ -71,6 +72,8 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (rf" ?\\pmod ?(?:\{{[^{{}}]*\}}|\d+)$| ?\(\\(?:mod|bmod){_WORD_END}[^()]*\)$", ""),
 )  # fmt: skip
 _SPELLINGS = tuple((re.compile(pattern, re.DOTALL), replacement) for pattern, replacement in _SPELLED)
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?: (?!and|or|where|for|with)[a-z]{3,})?", re.ASCII)
+"""A number, with a word or without: spelled as it should be."""
 _FRACTION = re.compile(
     r"\\frac ?(?:\{(?P<a>[^{}]*)\}|(?P<b>\d)) ?(?:\{(?P<c>[^{}]*)\}|(?P<d>\d|[a-zA-Z]))", re.DOTALL
 )
@@ -87,6 +90,8 @@ _SYMBOL_UNITS = (
     ("€", "currency"), ("£", "currency"), ("''", "in"), ("'", "prime"),
 )  # fmt: skip
 _VALUE_END = re.compile(r"[\d)}] ?$")
+_ANGLE_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+_NUMERAL = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
 _WORD = re.compile(r"[a-zA-Z]{3,}")
 _OPERATOR = re.compile(r"[-+*/^_=<>\\]")
@@ -122,7 +127,11 @@ def normalised(text: str) -> str:
     >>> normalised(r"$\\dfrac12 \\,\\mbox{ cm}$")
     '\\\\frac{1}{2} \\\\text{ cm}'
     """
+    if _PLAIN.fullmatch(text):
+        return text
     text = _unwrapped(as_latex(text))
+    if _PLAIN.fullmatch(text):
+        return text
     for pattern, replacement in _SPELLINGS:
         text = pattern.sub(replacement, text)
     text = _FRACTION.sub(lambda m: f"\\frac{{{m['a'] or m['b'] or ''}}}{{{m['c'] or m['d'] or ''}}}", text)
@@ -135,6 +144,8 @@ def _split_unit(text: str) -> tuple[str, str]:
     if currency := _CURRENCY.match(text):
         text, unit = currency[1] + text[currency.end() :], "currency"
     for symbol, name in _SYMBOL_UNITS:
+        if name == "degree" and _ANGLE_FUNCTION.search(text):
+            continue
         if text.endswith(symbol) and _VALUE_END.search(text.removesuffix(symbol)):
             text, unit = text.removesuffix(symbol).strip(), name
     if found := _UNIT_OVER.search(text):
@@ -144,8 +155,7 @@ def _split_unit(text: str) -> tuple[str, str]:
     if found and name and found.start():
         return text[: found.start()], name
     if split := split_symbols(text):
-        if split[1].split()[0] not in _FUNCTIONS:
-            return split
+        return split
     based = _NUMERAL_BASE.fullmatch(text)
     # A letter is a digit only in bases above ten: A_1 is a variable.
     if based and (int(based[2][:4]) > 10 or not re.search("[A-Z]", based[1])):
@@ -174,6 +184,8 @@ def read_leaf(text: str) -> Leaf:
     Leaf(text='12', unit='in^2', words=False)
     """
     text = text.strip().rstrip(".").strip()
+    if _NUMERAL.fullmatch(text):
+        return Leaf(text)
     if text[-1:].isalpha() or text.endswith("}"):
         text = _without_number_words(text)
     value, unit = _split_unit(text)

@@ -31,12 +31,12 @@ _NO_UNIT = frozenset(
     "is are was were be not no wrong right false true correct incorrect if when where since because so but than more "
     "less least most fewer only except mod modulo plus minus over divided factorial half halves third thirds quarter "
     "quarters fourths fifths sixths sevenths eighths ninths tenths sqrt root does do can cannot which that this then "
-    "choose with without even odd prime yes undefined none".split()
+    "sin cos tan cot sec csc log exp choose with without even odd prime yes undefined none".split()
 )
 """Words that change what a value says: text that has one of them is no unit."""
 _SYMBOL = re.compile(r"[a-zA-Z]+")
 _ATOM = r"[a-zA-Z]+(?:\^\{?-?\d\}?)?"
-_BEHIND_VALUE = re.compile(rf"(.*?[\d)}}])( ?)({_ATOM}(?:(?: ?[/*] ?| ){_ATOM})*\.?)", re.DOTALL)
+_BEHIND_VALUE = re.compile(rf"(.*?(?:[\d)}}]|\\pi))( ?)({_ATOM}(?:(?: ?[/*] ?| ){_ATOM})*\.?)", re.DOTALL)
 _LETTERS = frozenset("m s g h L l N J W V K A".split())
 """Units of one letter; behind a blank only, as `5m` is a product."""
 

@@ -1,0 +1,251 @@
+r"""Final answers by kind: what a text states, and which answers mean the same; one table for each kind.
+
+A row is (reference, given, equal, why). The right value is what the mathematics says, not what any program says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from genprm.answers.checker import AnswerChecker
+from genprm.answers.reading import boxed_answer, extract_answer
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[AnswerChecker]:
+    with AnswerChecker() as checker:
+        yield checker
+
+
+Row = tuple[str, str, bool, str]
+
+ROUNDED: list[Row] = [
+    ("1/3", "0.3333", True, "four digits of a fraction"),
+    ("1/3", "0.33", False, "two digits say too little"),
+    (r"\sqrt{5}", "2.2361", True, "an irrational value as a rational one"),
+    (r"\sqrt{5}", "2.236", True, "four digits"),
+    (r"\sqrt{5}", "2.2362", False, "not its rounding"),
+    (r"\pi", "3.14159", True, "six digits"),
+    (r"\pi", "3.1416", True, "rounded up in the last digit"),
+    (r"\pi", "3.1415", False, "cut off, not rounded"),
+    (r"\pi", "3.14", False, "three digits"),
+    ("3.1416", "3.14159", False, "two decimals are what they are"),
+    (r"\frac{3\sqrt{3}}{2}", "2.5981", True, "2.59807..."),
+    (r"e^2", "7.389", True, "7.38905..."),
+]
+CHOICES: list[Row] = [
+    ("A", "(A) 12", True, "the letter counts"),
+    ("12", "(c) 12", True, "the value counts"),
+    ("B", "(A) 12", False, "another letter"),
+    ("13", "(c) 12", False, "another value"),
+    ("7", r"\textbf{(C)}\ 7", True, "set in bold"),
+    ("C", r"\textbf{(C)}\ 7", True, "set in bold"),
+    ("C", "(c)", True, "a letter in parentheses is a choice"),
+    (r"\text{(C)}", "C", True, "as words"),
+    ("A", "B", False, "another letter"),
+    ("(a+b)", "a+b", True, "no choice"),
+]
+LEFT_SIDES: list[Row] = [
+    ("(4,1)", "(u,v)=(4,1)", True, "a tuple of names"),
+    ("12", "E(3, 2) = 12", True, "a function of numbers"),
+    ("50", r"\text{Total} = \$50", True, "words"),
+    ("8/17", r"\sin G = 8/17", True, "a function of a name"),
+    ("7", "T(5)=7", True, "a function of a number"),
+    ("5", r"\approx 5", True, "a sign before the value"),
+    ("5", "x = 5", True, "a variable"),
+    ("5", "AB = 5", True, "a segment"),
+    ("30", r"\angle ABC = 30^\circ", True, "an angle"),
+    ("f(x)=1", "f(y)=1", True, "the name of an argument"),
+    ("f(x)=2x+1", "f(t)=2t+1", True, "the name of an argument"),
+    ("f(x)=2x+1", "f(t)=2x+1", False, "x is not the argument"),
+    ("5", r"n\equiv 5\pmod 9", True, "a residue"),
+    ("2x+3", "y=2x+3", True, "the value of y"),
+    ("k = 15", "m = 15", False, "another variable"),
+    ("5", "x^2=5", False, "x is not 5"),
+    ("5", "2x=5", False, "x is not 5"),
+    ("5", "x+1=5", False, "x is not 5"),
+    ("5", "3=5", False, "not true"),
+    ("5", "2+3=5", True, "true"),
+    ("0", "x-5=0", False, "x is not 0"),
+    ("x^2=5", "2x^2=10", True, "the same equation"),
+]
+RANGES: list[Row] = [
+    ("(2,5)", "2 < x < 5", True, "open"),
+    (r"[3,\infty)", r"x \ge 3", True, "half a line"),
+    ("2<x<3", "3>x>2", True, "turned round"),
+    (r"(-\infty,3)", "x<3", True, "half a line"),
+    ("[2,5)", r"2 \le x < 5", True, "half open"),
+    ("(2,5)", r"2 \le x < 5", False, "the end belongs to it"),
+    ("(2,5)", r"2 < x \le 6", False, "another end"),
+    ("x<3", "x>3", False, "the other half"),
+    (r"x \le 3", r"y \le 3", False, "another variable"),
+    (r"x \in [-2,7]", "[-2,7]", True, "membership"),
+    (r"\mathbb{R}", r"(-\infty,\infty)", True, "the real numbers"),
+    (r"\emptyset", r"\varnothing", True, "two signs of one set"),
+    (r"\emptyset", "∅", True, "Unicode"),
+    ("x+y<3", "3>x+y", True, "turned round"),
+    ("2x+2y<6", "x+y<3", True, "halved"),
+    ("-x-y<-3", "x+y<3", False, "the sign turns the relation"),
+]
+LISTS: list[Row] = [
+    ("1,2,3", "(1,2,3)", True, "a list in parentheses"),
+    ("2,4,3", "(2,3,4)", False, "another order"),
+    ("1,2", r"\{1,2\}", True, "braces"),
+    ("1,2", "{1,2}", True, "bare braces"),
+    ("(1;2)", "(1,2)", True, "semicolon"),
+    ("(1,2),(3,4)", "$(1,2)$,$(3,4)$", True, "delimiters inside"),
+    ("1,2", "1,2,2", True, "a set repeats nothing"),
+    ("1,1,2", "1,2,2", False, "which is repeated matters where both repeat"),
+    ("6,-1", "-1,6", True, "any order"),
+    ("(1,2)", "1,2", False, "a point or interval is no list of two"),
+    (r"\{\{1\},\{2\}\}", r"\{1,2\}", False, "sets of sets"),
+    (r"\{5\}", "5", True, "the only element"),
+    ("0,123", "123", False, "no thousands begin with 0"),
+    ("x=1,y=2", "y=2,x=1", True, "by name"),
+    ("x=1,y=2", "x=2,y=1", False, "by name"),
+    ("(5,3)", "x=5, y=3", True, "a pair by name"),
+    ("(3,5)", "x=5, y=3", False, "a pair by name"),
+    ("(1,2)", r"\langle 1,2 \rangle", True, "a vector"),
+    ("(1,2)", "（1，2）", True, "full width"),
+    (r"1 \pm \sqrt{2}", r"1+\sqrt2, 1-\sqrt2", True, "both signs"),
+    ("x=3 or x=5", "5, 3", True, "words between"),
+]
+UNITS: list[Row] = [
+    ("5", "5 m", True, "one letter behind a blank"),
+    ("5", "5m", False, "a product"),
+    ("7", "7days", True, "no blank"),
+    (r"20\%", "20 pct", True, "percent"),
+    ("12000", "12 000", True, "a blank between thousands"),
+    ("1200.5", "1,200.50$", True, "the dollar behind"),
+    ("5", "5 m/s", True, "a quotient"),
+    ("5", "5 km/h", True, "a quotient"),
+    ("5 km/h", "5 m/s", False, "another unit"),
+    ("30", "30 min", True, "a short name"),
+    (r"12\pi", r"12\pi square units", True, "bare words"),
+    ("5", "5€", True, "a sign behind"),
+    ("14", "14 keys", True, "a noun"),
+    ("5", "5 million", False, "a number word"),
+    ("5000000", "5 million", True, "a number word"),
+    ("3", "3 dozen", False, "a number word"),
+    ("36", "3 dozen", True, "a number word"),
+    ("4", "4 squared", False, "a power"),
+    ("16", "4 squared", True, "a power"),
+    ("7", r"7 \text{ is wrong}", False, "a statement"),
+    ("12.5 seconds", "125 seconds", False, "the point counts"),
+    ("1:15 pm", "11:5 pm", False, "the colon counts"),
+    (r"\text{1:15 p.m.}", "1:15 PM", True, "points and case do not"),
+    (r"30^\circ", "30'", False, "minutes are no degrees"),
+    (r"5 \text{ cm}", r"5 \text{ cm}^2", False, "an area"),
+    (r"440\text{ cm}^2", r"440 \text{ square centimeters}", True, "an area"),
+    (r"\$7", "7 dollars", True, "currency"),
+    (r"2\text{ hours}", "2 h", True, "names of one unit"),
+]
+CASE_AND_PRIMES: list[Row] = [
+    ("2B", "2b", False, "two variables"),
+    (r"\frac{N}{2}", r"\frac{n}{2}", False, "two variables"),
+    ("X", "x", False, "two variables"),
+    (r"\text{odd}", "Odd.", True, "words"),
+    ("f'(x)", "f(x)", False, "the derivative"),
+    ("A'", "A", False, "another point"),
+    ("ab", "aB", False, "two variables"),
+]
+NOTATION: list[Row] = [
+    (r"\frac{\pi}{3}", "pi/3", True, "plain"),
+    (r"2\sqrt{3}", "2sqrt(3)", True, "plain"),
+    ("e^9", "exp(9)", True, "plain"),
+    ("x^2", "x**2", True, "Python"),
+    (r"\frac{1}{2}", "½", True, "Unicode"),
+    (r"\sqrt{10}", "√10", True, "Unicode"),
+    (r"2\sqrt{3}", "2√3", True, "Unicode"),
+    (r"\sqrt{x+1}", "√(x+1)", True, "Unicode"),
+    ("x^2", "x²", True, "Unicode"),
+    ("10^{-3}", "10⁻³", True, "Unicode"),
+    (r"2 \cdot x", "2·x", True, "Unicode"),
+    ("61", "**61**", True, "Markdown"),
+    ("5", "`5`", True, "Markdown"),
+    ("5", r"\bm{5}", True, "bold"),
+    ("2^3", "2**3", True, "Python"),
+    ("x^2", "2x", False, "another function"),
+    (r"\sqrt{2}", "√3", False, "another root"),
+]
+ALGEBRA: list[Row] = [
+    ("2", "(1+i)(1-i)", True, "the imaginary unit"),
+    ("-1", r"e^{i\pi}", True, "the imaginary unit"),
+    ("1/2", r"\cos 60^\circ", True, "degrees"),
+    (r"\frac{\sqrt3}{2}", r"\sin 60^{\circ}", True, "degrees"),
+    ("1/3", r"0.\overline{3}", True, "a repeating decimal"),
+    ("7/12", r"0.58\overline{3}", True, "a repeating decimal"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\left[\begin{array}{c}1\\2\end{array}\right]", True, "an array"),
+    ("x=1,y=2", r"\begin{cases} x=1 \\ y=2 \end{cases}", True, "cases"),
+    (r"\pi k", r"\pi k, k\in\mathbb{Z}", True, "over which k it runs"),
+    ("f(x+1)", "f(x)+f(1)", False, "f is no factor"),
+    (r"\sin^2 x", r"1-\cos^2 x", True, "an identity"),
+    (r"\sqrt{x^2}", "x", False, "not where x is negative"),
+    (r"\sqrt[3]{-8}", "-2", True, "the real root"),
+    (r"\log_2 8", "3", True, "a logarithm"),
+    (r"\binom{5}{2}", "10", True, "a binomial coefficient"),
+    ("5!", "120", True, "a factorial"),
+    (r"\frac{1}{2004!}", r"\frac{5}{2004!}", False, "tiny is not zero"),
+    (r"\tan(\arctan 2)", "2", True, "an inverse"),
+]
+KINDS = {
+    "rounded": ROUNDED, "choices": CHOICES, "left sides": LEFT_SIDES, "ranges": RANGES, "lists": LISTS,
+    "units": UNITS, "case and primes": CASE_AND_PRIMES, "notation": NOTATION, "algebra": ALGEBRA,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reference", "given", "equal"),
+    [
+        pytest.param(*row[:3], id=f"{kind}: {row[0]} / {row[1]}: {row[3]}")
+        for kind, rows in KINDS.items()
+        for row in rows
+    ],
+)
+def test_answers_of_each_kind(answers: AnswerChecker, reference: str, given: str, equal: bool) -> None:
+    assert answers.equivalent(reference, given) is equal
+    assert answers.equivalent(given, reference) is equal
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Let us now solve w + 4 = 9 for w", None),
+        ("We need to find x when 3x = 12", None),
+        (r"the value is \(-\frac{7}{9}\).", r"-\frac{7}{9}"),
+        ("Hence $y = x^2 + 4$.", "y = x^2 + 4"),
+        ("it is $10^6$", "10^6"),
+        ("The final answer is\n\\[\n\\frac{1}{4}\n\\]", r"\frac{1}{4}"),
+        ("#### C", "C"),
+        ("Answer: C", "C"),
+        (r"**Answer:** $\frac{3}{7}$", r"\frac{3}{7}"),
+        (r"so x=\frac{3}{4}", r"\frac{3}{4}"),
+        ("The answer is 7, since 3+4=7.", "7"),
+        ("**The answer is: 7**", "7"),
+        ("The answer is 7 keys (step 3).", "7 keys"),
+        (r"The answer is $\$7$.", r"\$7"),
+        (r"The answer is 7. I put it in a \boxed notation.", "7"),
+        (r"x = \boxed{6} or x = \boxed{-1}", "6,-1"),
+        (r"$\boxed{4}$ and $\boxed{5}$", "4,5"),
+        (r"First $\boxed{4}$. So the sum of both is $\boxed{9}$", "9"),
+    ],
+)
+def test_what_a_text_states(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        (r"so $x=\boxed{1}$ or $x=\boxed{-1}$", "1,-1"),
+        (r"so $b = \boxed{-3}.$ If $r = -1,$ then $1988 - b = 0,$ so $b = \boxed{3}.$", "-3,3"),
+        (r"$d=\boxed{-3}$. Note: $\boxed{3}$ is also accepted as an answer.", "-3"),
+        (r"which gives $\boxed{7}$. Thus $a=5$, and the sum is $\boxed{12}$.", "12"),
+        (r"length is $\boxed{10}$. - OR - We note it must be $\boxed{10}$.", "10"),
+        (r"so $\boxed{11}=2$. Therefore, $6$ is our answer.", "6"),
+    ],
+)
+def test_a_reference_with_several_boxes(solution: str, answer: str | None) -> None:
+    assert boxed_answer(solution) == answer
