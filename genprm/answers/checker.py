@@ -1,7 +1,7 @@
 """Whether two final answers mean the same.
 
-What the normal form decides (the same text, plain numbers) is decided here. The rest goes to a worker process with a
-limit on CPU time, so that no input can hang the caller and no load changes a result.
+What the normal form decides (the same text, plain numbers) is decided here. The rest goes to a worker process with
+a limit on CPU time, so that no input can hang the caller and no load changes a result.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def _quick_rule(reference: str, given: str) -> str | None:
 class AnswerChecker:
     """Decides whether two answers mean the same. One worker process, started when first needed.
 
-    A pair that the worker cannot decide within `seconds` of CPU time is not equal. `timeouts` counts these (and those on which the worker ran out of memory or crashed).
+    A pair that the worker cannot decide within `seconds` of CPU time is not equal. `timeouts` counts these
+    (and those on which the worker ran out of memory or crashed).
     Safe to share between threads and coroutines.
     """
 

@@ -89,7 +89,7 @@ def _compare_choices(reference: Form, given: Form, algebra: LeafEqual) -> str | 
     for form in (reference, given):
         letter = form.letter if isinstance(form, Choice) else None
         if isinstance(form, Leaf) and re.fullmatch(r"(?:\\text ?\{)? ?[A-J] ?\}?", form.text) and not form.unit:
-            letter = form.text.strip("\\text{} ") or "t"
+            letter = form.text.strip(" }")[-1]
         letters.append(letter)
         values.append(form.value if isinstance(form, Choice) else form)
     if None not in letters:
@@ -110,6 +110,8 @@ def _compare_named(reference: Form, given: Form, algebra: LeafEqual) -> str | No
         functions = _FUNCTION.fullmatch(reference.name), _FUNCTION.fullmatch(given.name)
         if functions[0] and functions[1] and functions[0][1] == functions[1][1]:
             return _compare_functions(reference, given, functions[0][2], functions[1][2], algebra)
+        if "\\in " in reference.written.text or "\\in " in given.written.text:
+            return None
         return compare_leaves(reference.written, given.written, algebra)
     named, other = (reference, given) if isinstance(reference, Named) else (given, reference)
     assert isinstance(named, Named)
@@ -117,10 +119,9 @@ def _compare_named(reference: Form, given: Form, algebra: LeafEqual) -> str | No
         pair = (named.written, other) if named is reference else (other, named.written)
         if rule := compare_leaves(*pair, algebra):
             return rule
-    pair_of_forms = (named.value, other) if named is reference else (other, named.value)
     if isinstance(named.value, Leaf) and _RELATION.search(named.value.text) and not isinstance(other, Leaf):
         return None
-    return compare(*pair_of_forms, algebra)
+    return compare(named.value, other, algebra) if named is reference else compare(other, named.value, algebra)
 
 
 def _spoken(form: Named) -> bool:
@@ -147,25 +148,25 @@ def _compare_groups(reference: Group, given: Group, algebra: LeafEqual) -> str |
     if _is_set(reference) and _is_set(given):
         rule = _by_name(reference.items, given.items, algebra)
         return rule or _in_any_order(reference.items, given.items, algebra)
-    if _is_set(reference) or _is_set(given):
-        listed, tupled = (reference, given) if _is_set(reference) else (given, reference)
-        if len(listed.items) == 1 and not isinstance(listed.items[0], Group):
-            return None
-        if len(listed.items) == 1:
-            return compare(*((listed.items[0], given) if listed is reference else (reference, listed.items[0])), algebra)
-        if (tupled.open, tupled.close) != ("(", ")") or listed.open:
-            return None
-        if all(isinstance(item, Named) for item in listed.items):
-            named = sorted((item for item in listed.items if isinstance(item, Named)), key=lambda item: item.name)
-            values = tuple(item.value for item in named)
-            if len({item.name for item in named}) < len(named):
-                return None
-            return _in_order(*((values, given.items) if listed is reference else (reference.items, values)), algebra)
-        # Two values in parentheses are a point or an interval; three or more are a list that has an order.
-        return _in_order(reference.items, given.items, algebra) if len(listed.items) > 2 else None
+    if _is_set(reference):
+        return _compare_list_and_tuple(reference, given, algebra)
+    if _is_set(given):
+        return _compare_list_and_tuple(given, reference, algebra)
     if (reference.open, reference.close) != (given.open, given.close):
         return None
     return _in_order(reference.items, given.items, algebra)
+
+
+def _compare_list_and_tuple(listed: Group, tupled: Group, algebra: LeafEqual) -> str | None:
+    if len(listed.items) == 1 and isinstance(listed.items[0], Group):
+        return compare(listed.items[0], tupled, algebra)
+    if (tupled.open, tupled.close) != ("(", ")") or listed.open:
+        return None
+    named = {item.name: item.value for item in listed.items if isinstance(item, Named)}
+    if len(named) == len(listed.items):  # x = 5, y = 3 is the point (5, 3)
+        return _in_order([named[name] for name in sorted(named)], tupled.items, algebra)
+    # Two values in parentheses are a point or an interval; three or more are a list that has an order.
+    return _in_order(listed.items, tupled.items, algebra) if len(listed.items) > 2 else None
 
 
 def _by_name(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:

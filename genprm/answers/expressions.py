@@ -37,10 +37,11 @@ _FUNCTIONS = {
     "cosh": mpmath.cosh, "tanh": mpmath.tanh, "ln": mpmath.log, "exp": mpmath.exp, "log": mpmath.log,
     "lg": mpmath.log10,
 }  # fmt: skip
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell".split()
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho "
+    "sigma tau phi  varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell "
 )
+_GREEK = frozenset(_GREEK_NAMES.split())
 _NAMED = frozenset("fgh")
 """Letters that are functions where a parenthesis follows."""
 _PRODUCTS = {"*": "*", "\\cdot": "*", "\\times": "*", "/": "/", "\\div": "/"}
@@ -115,10 +116,14 @@ class _Reader:
                 self.at += 3
                 tree = ("*", tree, ("/", ("symbol", "\\pi"), ("number", "180")))
             elif mark == "^":
-                tree = ("^", tree, self.argument())
+                tree = ("^", tree, self.exponent())
             else:
                 tree = ("!", tree) if mark == "!" else ("/", tree, ("number", "100"))
         return tree
+
+    def exponent(self) -> Tree:
+        """A whole number is one exponent even without braces: nobody writes x^21 for x^2 times 1."""
+        return ("number", self.take()) if self.peek().isdigit() else self.argument()
 
     def argument(self) -> Tree:
         """What a command or a power applies to: a group, or the next token (its first digit)."""

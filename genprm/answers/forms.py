@@ -19,7 +19,7 @@ DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Several values: a tuple or interval with its brackets, a set (braces), or a list ("" and "", in any order)."""
+    """Several values: a tuple or interval with its brackets, a set (braces), or a list ("" and "")."""
 
     open: str
     close: str
@@ -42,7 +42,7 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A value with the name it is given (`x = 5`, `f(x) = 2x`, `x \\in [0, 1]`), and the whole as it was written."""
+    """A value with the name it is given (`x = 5`, `f(x) = 2x`, `x \\in [0, 1]`), and both as written."""
 
     name: str
     value: Form
@@ -77,7 +77,8 @@ _GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|approx|equiv)(?![a-zA-Z])")
 _CHOICE = re.compile(
-    r"(?:\\text ?\{)? ?\(([A-Ja-j])\) ?\}?[\s:.]*(.*)|\\text ?\{ ?\(?([A-J])[).:]? ?\}[\s:.]*(.*)|([A-J])[).:] ?(.*)",
+    r"(?:\\text ?\{)? ?\(([A-Ja-j])\) ?\}?[\s:.]*(.*)|\\text ?\{ ?\(?([A-J])[).:]? ?\}[\s:.]*(.*)"
+    r"|([A-J])[).:] ?(.*)",
     re.DOTALL,
 )
 _LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]+)"
@@ -87,7 +88,8 @@ _NAME = re.compile(
     # a variable, or a function of anything: x, a_1, f(x), E(3, 2), f^{-1}(5), P(A \cap B)
     rf"{_SIMPLE}(?: ?\([^=<>]*\))?"
     # a function of letters: \sin G, \cos 2\theta
-    rf"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?(?:\(? ?\d* ?(?:\\angle ?)?{_LETTER}+ ?\)?)"
+    r"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?"
+    rf"(?:\(? ?\d* ?(?:\\angle ?)?{_LETTER}+ ?\)?)"
     # what geometry calls by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
     r"|(?:m ?)?\\(?:angle|triangle|overline|widehat|overrightarrow|vec|mathcal|hat|bar) ?\{?[ a-zA-Z_'\d]+\}?"
     r"|[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
@@ -100,7 +102,7 @@ _NAME = re.compile(
 )  # fmt: skip
 _NAME_SIGNS = frozenset(("=", "\\in", "\\approx", "\\equiv"))
 _ORDER = {"<": "(", ">": "(", "\\le": "[", "\\ge": "["}
-_VARIABLE = re.compile(rf" ?(?:[a-zA-Z]|\\(?!pi|infty|frac|sqrt)[a-zA-Z]+)(?:_(?:\w|\{{\w+\}}))?(?: ?\([a-z]\))? ?")
+_VARIABLE = re.compile(r" ?(?:[a-zA-Z]|\\(?!pi|infty|frac|sqrt)[a-zA-Z]+)(?:_(?:\w|\{\w+\}))?(?: ?\([a-z]\))? ?")
 
 
 def split(text: str, *separators: str) -> list[str]:
@@ -189,8 +191,8 @@ def _parse(text: str, depth: int) -> Form:
         if len(inner) == 1 and (opening, closing) == ("(", ")"):
             return _parse(content, depth - 1)
         items = tuple(_parse(part, depth - 1) for part in inner)
-        named = all(isinstance(item, Named) for item in items)
-        return Group("", "", items) if named else Group(opening, closing, items)
+        systems = all(isinstance(item, Named) for item in items)
+        return Group("", "", items) if systems else Group(opening, closing, items)
     return bare
 
 
@@ -216,12 +218,11 @@ def _named(text: str, depth: int) -> Form | None:
     """A value behind its name; None where the left side is no name."""
     approximated = split(text, "\\approx")
     if len(approximated) > 1 and not _NAME.fullmatch(approximated[0]):
-        name, sides = None, approximated
+        sides = approximated
         first = _parse(sides[0], depth - 1)
         rest = tuple(_parse(side, depth - 1) for side in sides[1:])
         if isinstance(first, Named):
-            name, written, first = first.name, first.written, first.value
-            return Named(name, Approximated((first, *rest)), written)
+            return Named(first.name, Approximated((first.value, *rest)), first.written)
         return Approximated((first, *rest))
     for match in _TOKEN.finditer(text):
         if match[0] in _NAME_SIGNS:
@@ -284,7 +285,9 @@ def described(form: Form) -> str:
     ('x: interval or tuple [0, 1)', '14 (unit: keys)')
     """
     if isinstance(form, Leaf):
-        return (f"the text {form.text!r}" if form.words else form.text) + (f" (unit: {form.unit})" * bool(form.unit))
+        return (f"the text {form.text!r}" if form.words else form.text) + (
+            f" (unit: {form.unit})" * bool(form.unit)
+        )
     if isinstance(form, Named):
         return f"{form.name}: {described(form.value)}"
     if isinstance(form, Choice):

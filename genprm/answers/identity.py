@@ -9,7 +9,15 @@ from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 
-from genprm.answers.expressions import DIGITS, Tree, UnreadableError, has_decimal, read_expression, symbols, value_of
+from genprm.answers.expressions import (
+    DIGITS,
+    Tree,
+    UnreadableError,
+    has_decimal,
+    read_expression,
+    symbols,
+    value_of,
+)
 from genprm.answers.numbers import SIGNIFICANT, Number, plain_number
 
 SAME_VALUE = "the same value"

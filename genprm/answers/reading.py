@@ -33,7 +33,8 @@ _ACCEPTED = re.compile(r"\s*\$?\s*(?:is|are|would be)\s+(?:also\s+)?(?:an?\s+)?a
 _TERM = re.compile(r"-?[^-+]+")
 
 _ANNOUNCED = re.compile(
-    r"####[ \t]*|\banswers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
+    r"####[ \t]*"
+    r"|\banswers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
     r"[\s:=*]*",
     re.IGNORECASE,
 )
@@ -48,7 +49,9 @@ _MATH = re.compile(
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-z]{2,} (?:[a-z]{2,}|$)")
 _BETWEEN = re.compile(r"\s*(?:,|;|and|or|,\s*(?:and|or))?\s*")
 _NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
-_STEP_COMMAND = re.compile(r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)")
+_STEP_COMMAND = re.compile(
+    r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)"
+)
 _VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
 _WORK_AHEAD = re.compile(
     r"\b(?:let us|let's|let’s|we (?:now )?(?:need|want|have|must|will|shall|should)\b|we'll|in order to|next,"
@@ -115,7 +118,7 @@ def _linked(text: str, first: _Box, second: _Box) -> bool:
 
 
 def _parallel(text: str, first: _Box, second: _Box) -> bool:
-    """Whether a worked solution gives two values of one thing: `$b = \\boxed{1}$. If $r = 2$, then $b = \\boxed{3}$`."""
+    """Whether a worked solution gives two values of one thing: `b = \\boxed{1}. If r = 2, then b = \\boxed{3}`."""
     between = text[first.end : second.start]
     leads = [_LEAD.search(text[max(0, box.start - 40) : box.start]) for box in (first, second)]
     if _OTHER_WAY.search(between) or leads[0] is None or leads[1] is None:
@@ -127,7 +130,7 @@ def _parallel(text: str, first: _Box, second: _Box) -> bool:
 def boxed_answer(text: str) -> str | None:
     """The answer that a reference solution gives in its boxes, None if there is none.
 
-    Boxes that are linked, or that give other values of the same thing, are one list; a second way to the same answer
+    Boxes that are linked, or that give other values of the same thing, are one list; a second way to the answer
     and a box in a closing remark are not read.
 
     >>> boxed_answer(r"so $x=\\boxed{1}$ or $x=\\boxed{-1}$")

@@ -143,11 +143,11 @@ def _split_unit(text: str) -> tuple[str, str]:
     unit = ""
     if currency := _CURRENCY.match(text):
         text, unit = currency[1] + text[currency.end() :], "currency"
-    for symbol, name in _SYMBOL_UNITS:
-        if name == "degree" and _ANGLE_FUNCTION.search(text):
+    for symbol, symbol_unit in _SYMBOL_UNITS:
+        if symbol_unit == "degree" and _ANGLE_FUNCTION.search(text):
             continue
         if text.endswith(symbol) and _VALUE_END.search(text.removesuffix(symbol)):
-            text, unit = text.removesuffix(symbol).strip(), name
+            text, unit = text.removesuffix(symbol).strip(), symbol_unit
     if found := _UNIT_OVER.search(text):
         name = unit_name(f"{found[1]}/{found[2]}" + (f"^{found[3]}" if found[3] else ""))
     elif found := _UNIT.search(text):

@@ -1,4 +1,4 @@
-"""What stands beside a value: units, currency, percent, number words; by table, so that no word is taken for one."""
+"""What stands beside a value: units, currency, percent and number words, by table."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ POWER_WORDS = {"squared": "2", "cubed": "3"}
 """Words that raise the number before them."""
 
 _SHAPES = {"square": "2", "sq": "2", "cubic": "3", "cu": "3"}
-_NO_UNIT = frozenset(
-    "is are was were be not no wrong right false true correct incorrect if when where since because so but than more "
-    "less least most fewer only except mod modulo plus minus over divided factorial half halves third thirds quarter "
-    "quarters fourths fifths sixths sevenths eighths ninths tenths sqrt root does do can cannot which that this then "
-    "sin cos tan cot sec csc log exp choose with without even odd prime yes undefined none".split()
+_STATEMENTS = (
+    "is are was were be not no wrong right false true correct incorrect if when where since because so "
+    "but than more less least most fewer only except mod modulo plus minus over divided factorial half "
+    "halves third thirds quarter quarters fourths fifths sixths sevenths eighths ninths tenths sqrt root "
+    "does do can cannot which that this then sin cos tan cot sec csc log exp choose with without even odd "
+    "prime yes undefined none "
 )
+_NO_UNIT = frozenset(_STATEMENTS.split())
 """Words that change what a value says: text that has one of them is no unit."""
 _SYMBOL = re.compile(r"[a-zA-Z]+")
 _ATOM = r"[a-zA-Z]+(?:\^\{?-?\d\}?)?"
 _BEHIND_VALUE = re.compile(rf"(.*?(?:[\d)}}]|\\pi))( ?)({_ATOM}(?:(?: ?[/*] ?| ){_ATOM})*\.?)", re.DOTALL)
-_LETTERS = frozenset("m s g h L l N J W V K A".split())
+_LETTERS = frozenset("msghLlNJWVKA")
 """Units of one letter; behind a blank only, as `5m` is a product."""
 
 

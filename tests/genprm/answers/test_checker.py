@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genprm.answers.checker import AnswerChecker, extract_answer, quick_decision
+from genprm.answers.checker import AnswerChecker, boxed_answer, extract_answer, quick_decision
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,7 @@ EQUAL = [
     (r"(-\infty,0]\cup[4,\infty)", r"[4, \infty) \cup (-\infty, 0]"),
     (r"\begin{pmatrix} 1/5 \\ 2 \end{pmatrix}", r"\begin{bmatrix}\frac15\\2\end{bmatrix}"),
     ("3:1", "6:2"),
+    (r"-\sqrt{3}", r"\frac{\sin 80^\circ (4 \cos 80^\circ - 1)}{\cos 80^\circ}"),
     ("$5$", r"\(5\)"),
     (r"\$15,\!000", r"$\$15,000$."),
 ]
@@ -175,7 +176,6 @@ def test_numbers_are_compared_without_a_worker() -> None:
     ("reference", "found"),
     [
         (r"9^{9^{9^{9}}}", r"8^{9^{9^{9}}}"),
-        (r"-\sqrt{3}", r"\frac{\sin 80^\circ (4 \cos 80^\circ - 1)}{\cos 80^\circ}"),
         (r"(10^{10})!", "y + 1.0"),
     ],
 )
@@ -418,3 +418,53 @@ def test_grades_of_sampled_responses_agree_with_published_ones(answers: AnswerCh
     assert [reference for ours, theirs, reference in graded if theirs and not ours] == ["12"]
     # Published as wrong although right: 2240/78125 for 448/15625, 30 for 30 degrees, 0.35625 for .35625 and such.
     assert sum(ours and not theirs for ours, theirs, _ in graded) == 11
+
+
+def test_long_lists_in_opposite_order_are_compared_by_their_values() -> None:
+    numbers = [str(number) for number in range(400)]
+    assert quick_decision(",".join(numbers), ",".join(reversed(numbers))) is True
+
+
+def test_long_lists_that_need_each_pair_compared_are_left_to_the_worker() -> None:
+    first = ",".join(f"{number}/7" for number in range(1, 200))
+    second = ",".join(f"{number}.5" for number in range(1, 200))
+    assert quick_decision(first, second) is None
+    with AnswerChecker() as checker:
+        assert not checker.equivalent(first, second)
+        assert checker.timeouts == 0
+
+
+def test_a_pair_beyond_the_limit_ends_a_copy_of_the_worker_and_not_the_worker() -> None:
+    with AnswerChecker(seconds=1.0) as checker:
+        assert checker.equivalent("x+1", "1+x")
+        worker = checker._worker
+        assert not checker.equivalent(r"\sum_{k=1}^{10^9} \frac{1}{k^k}", r"\sum_{k=1}^{10^9} \frac{1}{k^{k}+1}")
+        assert checker.equivalent("x+2", "2+x")
+        assert checker._worker is worker
+
+
+def references(data_dir: Path) -> dict[str, dict[str, str]]:
+    """The reference answers of ProcessBench's problems, by the problem without white space."""
+    with (data_dir / "gsm8k" / "test.jsonl").open() as file:
+        gsm8k = {row["question"]: row["answer"].rpartition("####")[2] for row in map(json.loads, file)}
+    math = {row["problem"]: boxed_answer(row["solution"]) or "" for row in math_test(data_dir)}
+    return {
+        name: {"".join(problem.split()): answer.strip() for problem, answer in answers.items()}
+        for name, answers in (("gsm8k", gsm8k), ("math", math))
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("subset", "rows", "share"), [("gsm8k", 400, 0.99), ("math", 1000, 0.985)])
+def test_final_answers_of_processbench_are_graded_as_published(
+    answers: AnswerChecker, data_dir: Path, subset: str, rows: int, share: float
+) -> None:
+    known = references(data_dir)[subset]
+    cases = json.loads((data_dir / "processbench" / f"{subset}.json").read_text())
+    agreed = [
+        answers.equivalent(known["".join(case["problem"].split())], extract_answer(case["steps"][-1]))
+        == case["final_answer_correct"]
+        for case in cases
+    ]
+    assert len(agreed) == rows
+    assert sum(agreed) / rows >= share
