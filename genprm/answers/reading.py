@@ -82,6 +82,7 @@ def _closing_braces(text: str) -> dict[int, int]:
 def _boxes(text: str) -> list[_Box]:
     """The boxes in order: `\\boxed{...}`, or the value after a `\\boxed` without braces; none that are empty."""
     found: list[_Box] = []
+    signs = 0
     starts = list(_BOX.finditer(text))
     pairs = _closing_braces(text) if starts else {}
     for match in starts:
@@ -92,9 +93,10 @@ def _boxes(text: str) -> list[_Box]:
         elif token := _UNBRACED.match(text, start):
             content, end = token[0].rstrip(".,"), token.end()
         own = content.isdigit() and (sign := _NOTATION.match(text, end, end + 20)) and sign[1] != content
+        signs += bool(own)
         if content.strip() and "\\phantom" not in content and not own:
             found.append(_Box(content.strip(), match.start(), end))
-    return found
+    return found if signs < 2 else []  # where the problem defines a box as a sign, none is an answer
 
 
 def _joined(boxes: list[_Box]) -> str:

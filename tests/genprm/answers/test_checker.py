@@ -416,8 +416,9 @@ def test_grades_of_sampled_responses_agree_with_published_ones(answers: AnswerCh
     assert len(graded) > 1900
     # Published as right, graded wrong: the reference 12, answered with "Twelfth Grade".
     assert [reference for ours, theirs, reference in graded if theirs and not ours] == ["12"]
-    # Published as wrong although right: 2240/78125 for 448/15625, 30 for 30 degrees, 0.35625 for .35625 and such.
-    assert sum(ours and not theirs for ours, theirs, _ in graded) == 11
+    # Published as wrong although right: 2240/78125 for 448/15625, 30 for 30 degrees, 0.35625 for .35625 and such,
+    # and sin 80 (4 cos 80 - 1) / cos 80 for -sqrt(3).
+    assert sum(ours and not theirs for ours, theirs, _ in graded) == 12
 
 
 def test_long_lists_in_opposite_order_are_compared_by_their_values() -> None:
