@@ -7,9 +7,9 @@ from assets.metadata import as_key, examples, share
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
 from genprm.data_sets.sources import data_directory
-from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
+from genprm.registry import domain_of
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
 from genprm.tables import from_dict
 

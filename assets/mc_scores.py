@@ -6,10 +6,10 @@ from typing import Any
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
-from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores
+from genprm.registry import domain_of
 from genprm.settings import MonteCarloSettings
 from genprm.tables import from_dict
 

@@ -9,10 +9,10 @@ from assets.artifact import ArtifactContext
 from assets.judging import open_verifier
 from assets.parameters import weights_version
 from genprm.checkpoints import read_checkpoint
-from genprm.domains.base import domain_of
 from genprm.engines.base import Engine
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
+from genprm.registry import domain_of
 from genprm.scaling.critics import Critic, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Refinement, Refiner
 

@@ -6,9 +6,9 @@ from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, T
 from assets.metadata import as_key, examples, plot, share
 from assets.parameters import reads, weights_version
 from genprm.data_sets.problems import shard_of
-from genprm.domains.base import domain_of
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
+from genprm.registry import domain_of
 from genprm.solutions import sample_solutions
 from genprm.steps import StepFormat
 from genprm.tables import from_dict

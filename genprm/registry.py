@@ -1,14 +1,18 @@
 """Things of one kind by name: those of this package, and those that other packages add.
 
 A package adds one by an entry point: its name, and where it is (`module:attribute`). It is imported when it is
-asked for by that name.
+asked for by that name, so that settings can check a name without knowing what stands behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+if TYPE_CHECKING:
+    from genprm.domains.base import Domain
+    from genprm.labels.estimators import LabelEstimator
 
 T = TypeVar("T")
 
@@ -54,3 +58,39 @@ class Registry(Generic[T]):
     def _others(self) -> dict[str, EntryPoint]:
         found = {point.name: point for point in entry_points(group=self._group)}
         return {name: point for name, point in found.items() if name not in self._built_in}
+
+
+ESTIMATORS: Registry[LabelEstimator] = Registry(
+    "estimator",
+    "genprm.label_estimators",
+    {
+        "ratio": "genprm.labels.estimators:RATIO",
+        "difference": "genprm.labels.estimators:DIFFERENCE",
+        "hard": "genprm.labels.estimators:HARD",
+        "changepoint": "genprm.labels.change_point:CHANGE_POINT",
+    },
+)
+"""Estimators of step labels."""
+
+DOMAINS: Registry[Domain] = Registry(
+    "domain", "genprm.domains", {"mathematics": "genprm.domains.mathematics:MATHEMATICS"}
+)
+"""Fields of problems."""
+
+
+def domain_of(source: str) -> Domain:
+    """The domain that has this source of problems.
+
+    Raises:
+        ValueError: none has; the message names those that there are.
+    """
+    known: list[str] = []
+    for name in DOMAINS.names():
+        domain = DOMAINS.get(name)
+        if source in domain.problems:
+            return domain
+        known += domain.problems
+    raise ValueError(
+        f"source is {source!r}, allowed: {', '.join(known)} "
+        "(others can be added by domains, entry points of the group 'genprm.domains')"
+    )

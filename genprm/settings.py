@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from genprm.fingerprints import fingerprint
 from genprm.modes import Mode
+from genprm.registry import ESTIMATORS, domain_of
 
 
 def _is_one_turn(mode: Mode) -> Mode:
@@ -58,8 +59,6 @@ class SamplingSettings(Section):
 
 
 def _known_source(name: str) -> str:
-    from genprm.domains.base import domain_of
-
     domain_of(name)
     return name
 
@@ -144,8 +143,6 @@ class MonteCarloSettings(Section):
 
 
 def _known_estimator(name: str) -> str:
-    from genprm.labels.estimators import ESTIMATORS
-
     ESTIMATORS.get(name)
     return name
 
@@ -154,7 +151,7 @@ class LabelVariant(Section):
     """An estimator of step labels and its threshold (paper 4.2 and table 3; `changepoint` is ours)."""
 
     estimator: Annotated[str, AfterValidator(_known_estimator)] = "ratio"
-    """One of `genprm.labels.estimators.ESTIMATORS`: ratio, difference, hard, changepoint, or another package's."""
+    """One of `genprm.registry.ESTIMATORS`: ratio, difference, hard, changepoint, or another package's."""
     epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
     """Label 1 iff progress >= epsilon, where the estimator has a threshold; when none is given, the estimator's
     own."""
@@ -162,8 +159,6 @@ class LabelVariant(Section):
     @model_validator(mode="before")
     @classmethod
     def _default_of_the_estimator(cls, values: Any) -> Any:
-        from genprm.labels.estimators import ESTIMATORS
-
         if isinstance(values, dict) and values.get("estimator") in ESTIMATORS:
             default = ESTIMATORS.get(values["estimator"]).default_epsilon
             return values if default is None else {"epsilon": default, **values}

@@ -49,7 +49,7 @@ def _variant(estimator: str, epsilon: float | None) -> LabelVariant:
     from pydantic import ValidationError
 
     from genprm.data_sets.rows import InputError
-    from genprm.labels.estimators import ESTIMATORS
+    from genprm.registry import ESTIMATORS
     from genprm.settings import LabelVariant
 
     try:

@@ -12,9 +12,9 @@ from typing import Any
 from genprm.answers.checker import boxed_answer
 from genprm.data_sets.rows import InputError, Row, bad_field, required, text_field
 from genprm.data_sets.sources import DataSource, source_rows
-from genprm.domains.base import domain_of
 from genprm.fingerprints import fingerprint
 from genprm.records import Problem
+from genprm.registry import domain_of
 from genprm.settings import ProblemSettings
 
 MATH_TRAIN = DataSource(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from genprm.records import Problem
-from genprm.registry import Registry
 from genprm.steps import NUMBERED, StepFormat
 
 if TYPE_CHECKING:
@@ -65,26 +64,3 @@ class Domain:
         """Steps and answers, open while the block runs."""
         with self.answers() as answers:
             yield Grader(self.steps, answers)
-
-
-DOMAINS: Registry[Domain] = Registry(
-    "domain", "genprm.domains", {"mathematics": "genprm.domains.mathematics:MATHEMATICS"}
-)
-
-
-def domain_of(source: str) -> Domain:
-    """The domain that has this source of problems.
-
-    Raises:
-        ValueError: none has; the message names those that there are.
-    """
-    known: list[str] = []
-    for name in DOMAINS.names():
-        domain = DOMAINS.get(name)
-        if source in domain.problems:
-            return domain
-        known += domain.problems
-    raise ValueError(
-        f"source is {source!r}, allowed: {', '.join(known)} "
-        "(others can be added by domains, entry points of the group 'genprm.domains')"
-    )

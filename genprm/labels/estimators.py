@@ -9,9 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from genprm.records import StepScores
-from genprm.registry import Registry
 
-GROUP = "genprm.label_estimators"
 ROUNDING = 1e-9
 """Scores are shares of rollouts written as binary fractions: 0.7 - 0.8 must still count as -0.1."""
 
@@ -98,14 +96,3 @@ def _ratio(before: float, after: float) -> float:
 
 
 RATIO, DIFFERENCE, HARD = Ratio(), Difference(), Hard()
-
-ESTIMATORS: Registry[LabelEstimator] = Registry(
-    "estimator",
-    GROUP,
-    {
-        "ratio": f"{__name__}:RATIO",
-        "difference": f"{__name__}:DIFFERENCE",
-        "hard": f"{__name__}:HARD",
-        "changepoint": "genprm.labels.change_point:CHANGE_POINT",
-    },
-)

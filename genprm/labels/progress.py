@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from genprm.data_sets.rows import Row, counts_field, id_field, json_rows, share_field, shares_field
-from genprm.labels.estimators import ESTIMATORS
 from genprm.records import NO_ERROR, StepLabels, StepScores
+from genprm.registry import ESTIMATORS
 from genprm.settings import LabelVariant
 
 

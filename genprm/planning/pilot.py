@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from genprm.data_sets.problems import shard_of
-from genprm.domains.base import Grader, domain_of
+from genprm.domains.base import Grader
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.engines.wrapped import WrappedEngine
@@ -23,6 +23,7 @@ from genprm.planning.saved import SavedPlan
 from genprm.planning.totals import plan
 from genprm.rationales import judge_solution
 from genprm.records import Problem, Rationale, SampledProblem, Solution
+from genprm.registry import domain_of
 from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 from genprm.evaluation.metrics import Judged, f1_difference, score, single_paths, voted
 from genprm.intervals import Difference
-from genprm.labels.estimators import ESTIMATORS
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
 from genprm.records import Prediction
+from genprm.registry import ESTIMATORS
 from genprm.results import paper
 from genprm.results.measures import Metric, Unit
 from genprm.settings import LabelVariant

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from genprm.consensus import count_reasons
 from genprm.intervals import paired_difference
-from genprm.labels.estimators import ESTIMATORS
 from genprm.labels.progress import found_errors
 from genprm.lineup import Lineup
 from genprm.miniature.world.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Solution, StepLabels
+from genprm.registry import ESTIMATORS
 from genprm.results.claims import Claim, Side, claim
 from genprm.results.measures import Measure, Metric, Table, Unit, percentage
 from genprm.settings import MAIN_VARIANT, LabelVariant

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from genprm.labels.estimators import ESTIMATORS
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
 from genprm.records import Prediction
+from genprm.registry import ESTIMATORS
 from genprm.results import paper
 from genprm.results.claims import label_setting
 from genprm.results.measures import MEAN, PAPER, Measure, Metric, Table, Unit

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from genprm.domains.base import Grader, domain_of
+from genprm.domains.base import Grader
 from genprm.engines import open_engine
 from genprm.engines.base import Engine
 from genprm.journal import Journal, finish
 from genprm.monte_carlo import score_steps
 from genprm.records import Problem, Solution, StepScores
+from genprm.registry import domain_of
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
 from genprm.speed.recorded import Recorded, at_once, measured_with

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from genprm.data_sets.problems import load_problems
-from genprm.domains.base import DOMAINS, domain_of
 from genprm.labels.progress import label_steps
 from genprm.monte_carlo import score_steps
 from genprm.profiles import load_profile
 from genprm.records import Problem
+from genprm.registry import DOMAINS, domain_of
 from genprm.settings import LabelVariant, MonteCarloSettings, ProblemSettings, SettingsError, SolutionSettings
 from genprm.solutions import sample_solutions
 from genprm.step_sampler import StepSampler

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from genprm.labels.estimators import ESTIMATORS, LabelEstimator
+from genprm.labels.estimators import LabelEstimator
 from genprm.labels.progress import label_steps
 from genprm.profiles import load_profile
 from genprm.records import StepScores
+from genprm.registry import ESTIMATORS
 from genprm.results.claims import label_setting
 from genprm.settings import LabelVariant, SettingsError
 from tests.genprm.installed_package import install
