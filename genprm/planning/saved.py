@@ -13,11 +13,7 @@ from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import simulated_cost
 from genprm.planning.planned import Planned
 from genprm.planning.totals import plan
-from genprm.settings import Profile, home
-
-WITHOUT_COST = {"engine", "sandbox", "tracking", "runner"}
-"""Sections that say how work is done and not how much there is."""
-
+from genprm.settings import OPERATIONAL, Profile, home
 
 SIMULATED = 300
 """Problems simulated for a plan without a pilot."""
@@ -42,7 +38,7 @@ def plan_from_assumptions(profile: Profile, assumed: Assumptions) -> SavedPlan:
 
 def plan_path(profile: Profile) -> Path:
     """Where the plan of exactly these settings is kept, made or not."""
-    values = profile.model_dump_json(exclude=WITHOUT_COST)
+    values = profile.model_dump_json(exclude=set(OPERATIONAL))
     return home() / profile.name / "plans" / f"{fingerprint(values)}.json"
 
 

@@ -22,13 +22,12 @@ from genprm.steps import NUMBERED, prompt_messages, step_prefill
 from genprm.training.tokens import encode_conversation
 from genprm.verification.conversation import (
     VERDICT_LEAD,
-    CodeRound,
     Verdict,
     analyze_prefill,
-    compose_turn,
     conversation_messages,
     verify_prefill,
 )
+from tests.genprm.composed_turn import CodeRound, compose_turn
 
 SOLUTIONS = [(problem.text, right_steps(problem)) for problem in generate_problems("foundation", 5, seed=7)]
 

@@ -1,0 +1,57 @@
+"""Everything that can be tuned, written down once: one typed section per artifact, defaults from the paper.
+
+A profile is a YAML file that states what differs from these defaults (`genprm.profiles` reads one). Which artifacts
+a changed value makes stale is said in `assets.parameters`; sections named in `OPERATIONAL` say how work is done,
+not what comes out, and have no say in that.
+"""
+
+from genprm.settings.base import Key, SamplingSettings, Section, SettingsError, Share, TurnMode
+from genprm.settings.data import (
+    MAIN_VARIANT,
+    LabelSettings,
+    LabelVariant,
+    MonteCarloSettings,
+    ProblemSettings,
+    RolloutTier,
+    SequentialSettings,
+    SolutionSettings,
+)
+from genprm.settings.evaluation import Aggregate, EvaluationSettings, RefinementSettings, ScalingSettings
+from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
+from genprm.settings.profile import OPERATIONAL, Profile, home
+from genprm.settings.training import TrainingSettings
+from genprm.settings.verification import FilterSettings, RationaleSettings, TurnFormat, VerifierSettings
+
+__all__ = [
+    "LIVE_PATHS",
+    "MAIN_VARIANT",
+    "OPERATIONAL",
+    "Aggregate",
+    "EngineSettings",
+    "EvaluationSettings",
+    "FilterSettings",
+    "Key",
+    "LabelSettings",
+    "LabelVariant",
+    "MonteCarloSettings",
+    "ProblemSettings",
+    "Profile",
+    "RationaleSettings",
+    "RefinementSettings",
+    "RolloutTier",
+    "RunnerSettings",
+    "SamplingSettings",
+    "SandboxSettings",
+    "ScalingSettings",
+    "Section",
+    "SequentialSettings",
+    "SettingsError",
+    "Share",
+    "SolutionSettings",
+    "TrackingSettings",
+    "TrainingSettings",
+    "TurnFormat",
+    "TurnMode",
+    "VerifierSettings",
+    "home",
+]

@@ -1,0 +1,142 @@
+"""Problems, solutions, Monte-Carlo scores and labels (paper 4.2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from genprm.registry import ESTIMATORS, domain_of
+from genprm.settings.base import Key, SamplingSettings, Section
+
+
+def _known_source(name: str) -> str:
+    domain_of(name)
+    return name
+
+
+class ProblemSettings(Section):
+    """The problems that solutions are sampled for (paper 4.2: MATH train, 7.5K)."""
+
+    source: Annotated[str, AfterValidator(_known_source)] = "math-train"
+    """A source of a domain (`genprm.domains`): miniature, math-train, or another package's."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Use the first `limit` problems; all when empty."""
+    seed: int = 0
+    """Which miniature problems are drawn."""
+    shards: Annotated[int, Field(ge=1, le=64)] = 16
+    """Partitions by hash of the problem id. At most 64: above 99 Dagster drops staleness without a word."""
+
+
+class SolutionSettings(Section):
+    """Solution generation with step forcing (paper 4.2)."""
+
+    model: str = "Qwen/Qwen2.5-7B-Instruct"
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    prompt: str = "{problem}"
+    prefill: str = "Step 1:"
+    sampling: SamplingSettings = SamplingSettings()
+    wanted_correct: Annotated[int, Field(ge=1)] = 2
+    """Distinct correct paths kept per problem."""
+    wanted_incorrect: Annotated[int, Field(ge=1)] = 2
+    """Distinct incorrect paths kept per problem."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Paths asked for at a time, until both kinds are complete; more at a time once many were sampled."""
+    max_samples: Annotated[int, Field(ge=1)] = 2048
+    seed: int = 0
+
+
+class RolloutTier(Section):
+    """`rollouts` per step for problems whose MC(s_1) is below `below` (and not below an earlier tier's)."""
+
+    below: Annotated[float, Field(gt=0.0)]
+    rollouts: Annotated[int, Field(ge=1)]
+
+
+class SequentialSettings(Section):
+    """When sequential estimation stops rolling a step out (ours; `genprm.monte_carlo.stopping`)."""
+
+    epsilon: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
+    """Threshold of relative progress that stopping is decided for. A `labels.epsilon` other than this one labels
+    without a rollout too, with steps near it less exact than K rollouts would be."""
+    error: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """Probability, at most, that a step is called kept, lost or dead and is not."""
+    flip: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.05
+    """Stop as well once K rollouts would give another label with at most this probability; 0 never does."""
+    dead_below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """A step that no rollout came back from is dead when its share is below this, or below half of Pass@1 where
+    that is less: MC = 0 itself can be seen but not proved."""
+
+
+class MonteCarloSettings(Section):
+    """Monte-Carlo estimation (paper 4.2) with dynamic K (eq. 9)."""
+
+    model: str = "Qwen/Qwen2.5-Math-7B-Instruct"
+    system: str | None = "Please reason step by step, and put your final answer within \\boxed{}."
+    prompt: str = "{problem}"
+    sampling: SamplingSettings = SamplingSettings()
+    tiers: tuple[RolloutTier, ...] = (
+        RolloutTier(below=0.1, rollouts=128),
+        RolloutTier(below=0.9, rollouts=64),
+    )
+    rollouts_otherwise: Annotated[int, Field(ge=1)] = 32
+    """K when MC(s_1) is in no tier (0.9 <= MC(s_1) <= 1 in the paper)."""
+    estimator: Literal["fixed", "sequential"] = "fixed"
+    """K rollouts for every step (the paper's), or batches until the step's label is decided, K at most."""
+    sequential: SequentialSettings = SequentialSettings()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _tiers_ascend(self) -> MonteCarloSettings:
+        bounds = [tier.below for tier in self.tiers]
+        if bounds != sorted(set(bounds)):
+            raise ValueError(f"tiers must ascend by `below`, got {bounds}")
+        return self
+
+
+def _known_estimator(name: str) -> str:
+    ESTIMATORS.get(name)
+    return name
+
+
+class LabelVariant(Section):
+    """An estimator of step labels and its threshold (paper 4.2 and table 3; `changepoint` is ours)."""
+
+    estimator: Annotated[str, AfterValidator(_known_estimator)] = "ratio"
+    """One of `genprm.registry.ESTIMATORS`: ratio, difference, hard, changepoint, or another package's."""
+    epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
+    """Label 1 iff progress >= epsilon, where the estimator has a threshold; when none is given, the estimator's
+    own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_of_the_estimator(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("estimator") in ESTIMATORS:
+            default = ESTIMATORS.get(values["estimator"]).default_epsilon
+            return values if default is None else {"epsilon": default, **values}
+        return values
+
+
+MAIN_VARIANT = "main"
+
+
+class LabelSettings(LabelVariant):
+    """Relative progress estimation. The section's own estimator is the variant `main`; `variants` adds more."""
+
+    variants: dict[Key, LabelVariant] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _main_is_taken(self) -> LabelSettings:
+        if MAIN_VARIANT in self.variants:
+            raise ValueError(f"variant name {MAIN_VARIANT!r} is the section's own estimator; choose another name")
+        return self
+
+    def variant(self, name: str) -> LabelVariant:
+        """The estimator called `name`."""
+        if name == MAIN_VARIANT:
+            return LabelVariant(estimator=self.estimator, epsilon=self.epsilon)
+        return self.variants[name]
+
+    def variant_names(self) -> list[str]:
+        """`main` first, then the others as written."""
+        return [MAIN_VARIANT, *self.variants]

@@ -1,0 +1,81 @@
+"""A profile: one run, completely described."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import model_validator
+
+from genprm.modes import Mode
+from genprm.settings.base import Key, Section
+from genprm.settings.data import LabelSettings, MonteCarloSettings, ProblemSettings, SolutionSettings
+from genprm.settings.evaluation import EvaluationSettings, RefinementSettings, ScalingSettings
+from genprm.settings.machine import EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
+from genprm.settings.training import TrainingSettings
+from genprm.settings.verification import FilterSettings, RationaleSettings
+
+OPERATIONAL = frozenset({"engine", "sandbox", "tracking", "runner"})
+"""Sections that say how work is done, and not what comes out or what it costs."""
+
+
+class Profile(Section):
+    """One run, completely described."""
+
+    name: Key
+    problems: ProblemSettings = ProblemSettings()
+    solutions: SolutionSettings = SolutionSettings()
+    monte_carlo: MonteCarloSettings = MonteCarloSettings()
+    labels: LabelSettings = LabelSettings()
+    rationales: RationaleSettings = RationaleSettings()
+    consensus: FilterSettings = FilterSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    refinement: RefinementSettings = RefinementSettings()
+    engine: EngineSettings = EngineSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    runner: RunnerSettings = RunnerSettings()
+
+    @model_validator(mode="after")
+    def _variants_exist(self) -> Profile:
+        known = self.labels.variant_names()
+        missing = [name for name in self.training.variants if name not in known]
+        if missing:
+            raise ValueError(f"training.variants names {missing}, labels has {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _refined_sets_have_candidates(self) -> Profile:
+        missing = [name for name in self.refinement.sets if name not in self.scaling.sets]
+        if missing:
+            raise ValueError(f"refinement.sets names {missing}, scaling.sets has {list(self.scaling.sets)}")
+        if self.refinement.solutions > self.scaling.candidates:
+            raise ValueError(
+                f"refinement.solutions is {self.refinement.solutions}, allowed: at most scaling.candidates "
+                f"= {self.scaling.candidates}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _chains_are_made_of_analyses(self) -> Profile:
+        if self.training.think and not self.rationales.mode.analysis:
+            raise ValueError(
+                f"training.think needs rationales with an analysis: rationales.mode is {self.rationales.mode!r}, "
+                f"allowed: {', '.join(mode for mode in Mode.FULL.contained() if mode.analysis)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_full_model_is_judged_otherwise(self) -> Profile:
+        if self.evaluation.other_modes and Mode.FULL not in self.training.modes:
+            raise ValueError(
+                "evaluation.other_modes needs a model trained in full mode, which training.modes lacks"
+            )
+        return self
+
+
+def home() -> Path:
+    """Everything a run makes lives here: `GENPRM_HOME`, or `.genprm` in the current directory."""
+    return Path(os.environ.get("GENPRM_HOME") or ".genprm").resolve()

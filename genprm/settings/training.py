@@ -1,0 +1,54 @@
+"""Supervised fine-tuning (paper 5.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from genprm.modes import Mode
+from genprm.settings.base import Key, Section, Share, TurnMode
+from genprm.settings.data import MAIN_VARIANT
+
+
+class TrainingSettings(Section):
+    """Supervised fine-tuning (paper 5.1: batch 64, learning rate 2e-6, DeepSeek-R1-Distill bases)."""
+
+    base: dict[Key, str] = Field(
+        default_factory=lambda: {"r1-distill-7b": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}
+    )
+    modes: tuple[TurnMode, ...] = (Mode.FULL, Mode.COT, Mode.DIRECT)
+    variants: tuple[Key, ...] = (MAIN_VARIANT,)
+    """Label variants that checkpoints are trained on: the first in every mode, the others in full (table 3)."""
+    discriminative: bool = False
+    """Train a classification head on the same solutions too (eq. 1)."""
+    think: bool = False
+    """Train a ThinkPRM on the same solutions too: one verification of the whole solution instead of turns."""
+    shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
+    """Smaller shares of the training set that a full model of the first variant is trained on too (table 8)."""
+    epochs: Annotated[float, Field(gt=0.0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-6
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    device_batch_size: Annotated[int, Field(ge=1)] = 1
+    max_length: Annotated[int, Field(ge=16)] = 8192
+    warmup_ratio: Share = 0.0
+    scheduler: Literal["linear", "cosine", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _whole_updates(self) -> TrainingSettings:
+        if self.batch_size % self.device_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of device_batch_size {self.device_batch_size}"
+            )
+        return self
+
+    def trained(self) -> list[tuple[str, Mode]]:
+        """The label variant and the mode of every generative model that sees the whole training set, per base."""
+        return [
+            (variant, mode)
+            for index, variant in enumerate(self.variants)
+            for mode in (self.modes if index == 0 else (Mode.FULL,))
+        ]

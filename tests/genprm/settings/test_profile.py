@@ -1,0 +1,25 @@
+"""The sections of a profile."""
+
+from __future__ import annotations
+
+import hashlib
+
+from genprm.planning.saved import plan_path
+from genprm.settings import OPERATIONAL, Profile
+
+
+def test_operational_sections_are_sections() -> None:
+    assert set(Profile.model_fields) > OPERATIONAL
+
+
+def test_how_work_is_done_is_no_part_of_what_a_plan_is_for() -> None:
+    plain = Profile(name="p")
+    busy = Profile.model_validate({"name": "p", "engine": {"max_batch": 2}, "runner": {"workers": 3}})
+    assert plan_path(plain) == plan_path(busy)
+    assert plan_path(plain) != plan_path(Profile.model_validate({"name": "p", "labels": {"epsilon": 0.5}}))
+
+
+def test_sections_are_written_as_they_always_were() -> None:
+    """The fingerprints of artifacts are made of this text: a digest of all defaults, recorded at f80762b."""
+    text = Profile(name="p").model_dump_json(exclude=set(OPERATIONAL))
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "107464b4a7bbcf6b"
