@@ -187,10 +187,9 @@ class ArtifactContext:
         """One dimension of the key."""
         return dimension(self.dagster.partition_key, name)
 
-    @cached_property
-    def advance(self) -> Callable[[int, int], None]:
-        """Told rows finished and rows in all."""
-        return self.progress.of(self.dagster)
+    def advance(self, total: int) -> Callable[[int], None]:
+        """The progress over `total` items: told how many more are finished."""
+        return self.progress.of(self.dagster, total)
 
     def journal(self) -> Journal:
         """The journal of the partition."""

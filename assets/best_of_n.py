@@ -1,22 +1,18 @@
 """The reward model as verifier: which of N solutions is the one to take? (paper 5.3)"""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
-from assets.judging import open_verifier, read_from, score_solutions, without_text
-from assets.metadata import as_key, examples, plot
+from assets.judging import Judge, read_from
+from assets.metadata import examples, plot
 from assets.parameters import REWARDS, reads_scaling
-from genprm.checkpoints import Checkpoint, read_checkpoint
-from genprm.journal import Journal, finish, row_key
+from genprm.checkpoints import read_checkpoint
 from genprm.lineup import Model
-from genprm.records import SampledSolution, SolutionRewards, Verification
+from genprm.records import SampledSolution, SolutionRewards
 from genprm.results.best_of_n import aggregate_curves, read_candidates
-from genprm.tables import from_dict
-from genprm.verification.rewards import rewards
-from genprm.verification.voting import executions, majority_rewards, vote_reading
+from genprm.reward_models.base import SolutionScore, StepwiseSolution
 
 CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step (of a ThinkPRM, one in all), each in [0, 1].")
@@ -49,19 +45,13 @@ def best_of_n(context: ArtifactContext) -> Made:
     model = context.lineup.model(name)
     checkpoint = read_checkpoint(context.store, model.checkpoint)
     sampled = context.store.read(SampledSolution, "candidates", answer_set)
-    votes = settings.votes_in(model.mode)
+    judge = Judge(context, model, checkpoint, settings.votes_in(model.mode))
     title = f"{model.key} best of {settings.candidates} on {answer_set}"
-    parameters = {
-        "model": model.key,
-        "set": answer_set,
-        "mode": model.judging,
-        "votes": votes,
-        "sandbox": context.machines.sandbox().description() if model.mode.runs else None,
-    }
+    parameters = judge.run_parameters(set=answer_set)
+    candidates = [StepwiseSolution(row.problem, tuple(row.steps), row.id) for row in sampled]
     with context.tracking.run(context.dagster, title, parameters, parent=checkpoint.run_id) as run:
-        judged = _verified if model.kind == "genprm" else _scored
-        with context.journal() as journal:
-            rows = judged(context, model, checkpoint, sampled, votes, journal)
+        scores = judge.score({one: (one.id, one.problem, one.steps) for one in candidates}, CODE_VERSION)
+        rows = [ranked_row(row, scores[one]) for row, one in zip(sampled, candidates, strict=True)]
         curves = aggregate_curves(read_candidates(sampled, rows), evaluation.bootstrap)
         path = context.store.path("candidates", answer_set)
         run.dataset("candidates", context.store.version("candidates", answer_set), path, "evaluation")
@@ -90,62 +80,18 @@ def best_of_n(context: ArtifactContext) -> Made:
     )
 
 
-def _verified(
-    context: ArtifactContext,
-    model: Model,
-    checkpoint: Checkpoint,
-    sampled: Sequence[SampledSolution],
-    votes: int,
-    journal: Journal,
-) -> list[SolutionRewards]:
-    """The candidates with the rewards of a generative model: every step, on every path."""
-    settings = context.profile.evaluation.verifier
-    items = [(row, path) for row in sampled for path in range(votes)]
-    how = (CODE_VERSION, checkpoint.version, model.mode, settings.deciding(model.mode))
-    verifier = open_verifier(context, checkpoint.weights, settings)
-
-    async def one(index: int) -> Verification:
-        row, path = items[index]
-        return await verifier.verify(row.id, row.problem, row.steps, model.mode, path)
-
-    paths = context.machines.run(
-        finish(
-            journal,
-            [row_key(row.id, row.problem, row.steps, path, *how) for row, path in items],
-            one,
-            lambda verification: as_key(without_text(verification)),
-            lambda value: from_dict(Verification, value),
-            context.advance,
-        )
+def ranked_row(sampled: SampledSolution, score: SolutionScore) -> SolutionRewards:
+    """A candidate with the rewards of its steps, or with the one of a model that answers for a whole solution."""
+    return SolutionRewards(
+        id=sampled.id,
+        problem_id=sampled.problem_id,
+        rewards=score.rewards if score.outcome is None else [score.outcome],
+        path_rewards=score.path_rewards,
+        tokens=score.tokens,
+        prompt_tokens=score.prompt_tokens,
+        executions=score.executions,
+        reading=score.reading,
     )
-    return [_rewarded(row, paths[n * votes : (n + 1) * votes]) for n, row in enumerate(sampled)]
-
-
-def _scored(
-    context: ArtifactContext,
-    model: Model,
-    checkpoint: Checkpoint,
-    sampled: Sequence[SampledSolution],
-    votes: int,
-    journal: Journal,
-) -> list[SolutionRewards]:
-    """The candidates with the rewards of a model that is no verifier: those of their steps, or of one that answers
-    for a whole solution that answer alone."""
-    solutions = [(row.problem, row.steps) for row in sampled]
-    scores = score_solutions(context, model, checkpoint, solutions, votes, journal)
-    return [
-        SolutionRewards(
-            id=row.id,
-            problem_id=row.problem_id,
-            rewards=score.rewards if score.outcome is None else [score.outcome],
-            path_rewards=score.path_rewards,
-            tokens=score.tokens,
-            prompt_tokens=score.prompt_tokens,
-            executions=0,
-            reading=None,
-        )
-        for row, score in zip(sampled, scores, strict=True)
-    ]
 
 
 def metric_name(way: str, n: int) -> str:
@@ -157,22 +103,8 @@ def metric_name(way: str, n: int) -> str:
     return f"{way.lower().replace(', ', '_').replace('@', '_').replace(' ', '_')}_{n}"
 
 
-def _rewarded(row: SampledSolution, paths: list[Verification]) -> SolutionRewards:
-    path_rewards = [rewards(path) for path in paths]
-    return SolutionRewards(
-        id=row.id,
-        problem_id=row.problem_id,
-        rewards=majority_rewards(path_rewards),
-        path_rewards=path_rewards,
-        tokens=sum(path.tokens for path in paths),
-        prompt_tokens=sum(path.prompt_tokens for path in paths),
-        executions=executions(paths),
-        reading=vote_reading(paths),
-    )
-
-
 def _sound(row: SolutionRewards, judged: SampledSolution, model: Model) -> bool:
-    wanted = 1 if model.kind == "think" else len(judged.steps)
+    wanted = 1 if model.recipe.ranks_by_outcome else len(judged.steps)
     return len(row.rewards) == wanted and all(0.0 <= reward <= 1.0 for reward in row.rewards)
 
 

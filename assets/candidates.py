@@ -49,7 +49,7 @@ def candidates(context: ArtifactContext) -> Made:
                 lambda n: sample_candidate(*items[n], engine, settings, grader),
                 as_key,
                 lambda value: from_dict(SampledSolution, value),
-                context.advance,
+                context.advance(len(items)),
             )
             return [
                 row

@@ -12,19 +12,17 @@ from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, a
 from assets.metadata import plot
 from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.resources import TrackedRun
-from assets.training_set import CHAINS, JUDGED_FROM, LABELLED, part
+from assets.training_set import JUDGED_FROM, part
 from genprm.checkpoints import Checkpoint, write_checkpoint
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE, read_manifest
-from genprm.records import Provenance, TrainingExample
-from genprm.settings import Profile
+from genprm.records import Provenance
 from genprm.tables import content_hash
-from genprm.training import progress_of, run_training
-from genprm.training.discriminative import train_discriminative
-from genprm.training.discriminative_data import LabelledSolution
+from genprm.training import progress_of
+from genprm.training.job import TrainingJob
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
@@ -83,9 +81,8 @@ def checkpoints(context: ArtifactContext) -> Made:
 def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Path, dict[str, Any]]:
     """The directory of the trained weights and what to tell about them."""
     profile, store = context.profile, context.store
-    record, name = _data(model)
-    table = part(str(model.variant), name)
-    examples = _share(store.read(record, "training_set", table), model.share)
+    table = part(str(model.variant), model.recipe.data(model.mode))
+    examples = _share(store.read(model.recipe.record, "training_set", table), model.share)
     data = content_hash(examples)
     made = fingerprint(f"{data} {recipe(profile, model).fingerprint}")
     directory = store.folder("checkpoints", model.key) / made
@@ -93,8 +90,7 @@ def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[P
     reused = (directory / MANIFEST_FILE).is_file()
     if not reused:
         context.machines.release()
-        log, manifest = _log(context), _manifest(context, model, made)
-        _train(profile, model, examples, directory, run, log, manifest)
+        model.recipe.train(examples, _job(context, model, directory), run.environment(), _log(context))
     trained = read_manifest(directory)
     assert trained is not None
     losses = [point["loss"] for point in json.loads((directory / LOSSES_FILE).read_text())]
@@ -117,13 +113,6 @@ def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[P
     return directory, facts
 
 
-def _data(model: Model) -> tuple[type[Any], str]:
-    """What a model learns from: the record, and the store's name for it in the place of a mode."""
-    if model.kind == "discriminative":
-        return LabelledSolution, LABELLED
-    return TrainingExample, CHAINS if model.kind == "think" else model.mode
-
-
 class _Example(Protocol):
     @property
     def id(self) -> str: ...
@@ -137,45 +126,34 @@ def _share(examples: Sequence[E], share: float) -> list[E]:
     return [example for example in examples if example.id in chosen]
 
 
-def _manifest(context: ArtifactContext, model: Model, recipe_name: str) -> dict[str, Any]:
-    """What the checkpoint is to know of itself, which is how it is asked; a head says so in its architecture."""
+def _job(context: ArtifactContext, model: Model, directory: Path) -> TrainingJob:
+    """What the training process is told; the manifest is what a checkpoint is to know of itself."""
+    profile = context.profile
     judged_from = context.store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
-    known = {
+    manifest = {
+        **model.recipe.manifest(model.mode, profile.rationales.verifier),
         "judged_from": [dataclasses.asdict(one) for one in judged_from],
         "model": model.key,
-        "recipe": recipe_name,
+        "recipe": directory.name,
     }
-    if model.kind == "discriminative":
-        return known
-    if model.kind == "think":
-        return {"adapter": "thinkprm", **known}
-    verifier = context.profile.rationales.verifier.model_dump(mode="json")
-    return {"inference_mode": model.mode, "verifier": verifier, **known}
-
-
-def _train(
-    profile: Profile,
-    model: Model,
-    examples: Sequence[Any],
-    directory: Path,
-    run: TrackedRun,
-    log: Callable[[str], None],
-    manifest: dict[str, Any],
-) -> None:
     base = resolve_model(model.weights)
-    if model.kind == "discriminative":
-        train_discriminative(examples, profile.training, base, directory, run.environment(), log, manifest)
-    else:
-        mask = profile.consensus.mask_code_output
-        run_training(examples, profile.training, base, mask, directory, run.environment(), log, manifest)
+    return TrainingJob(base, profile.training, profile.consensus.mask_code_output, directory, manifest)
 
 
 def _log(context: ArtifactContext) -> Callable[[str], None]:
+    """Lines of the training process go to Dagster's log; those that tell a step move the progress on."""
+    advance: Callable[[int], None] | None = None
+    done = 0
+
     def line(text: str) -> None:
+        nonlocal advance, done
         context.dagster.log.info(text)
         reached = progress_of(text)
         if reached is not None:
-            context.advance(*reached)
+            step, steps = reached
+            advance = advance or context.advance(steps)
+            advance(step - done)
+            done = step
 
     return line
 

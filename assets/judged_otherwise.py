@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Input, Made, Spent, Stage, Table, artifact
-from assets.judging import JUDGING_VERSION, judge_cases, run_parameters
+from assets.judging import JUDGING_VERSION, Judge, judge_cases
 from assets.parameters import ESCALATION, VERIFICATION, reads
 from assets.partitions import Pipeline
 from assets.processbench import JUDGING_CHECKS, judging_checks, judging_facts, log_scores
@@ -45,9 +45,10 @@ def judged_otherwise(context: ArtifactContext) -> Made:
     model = context.lineup.model(context.key)
     cases = context.store.read(BenchmarkCase, "evaluation_set")
     checkpoint = read_checkpoint(context.store, model.checkpoint)
-    parameters = run_parameters(context, model, "all")
+    judge = Judge(context, model, checkpoint, context.lineup.votes_of(model))
+    parameters = judge.run_parameters(subset="all")
     with context.tracking.run(context.dagster, model.key, parameters, parent=checkpoint.run_id) as run:
-        rows = judge_cases(context, model, cases)
+        rows = judge_cases(judge, cases)
         scores = log_scores(context, run, model, rows)
         metrics = {f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()}
         run.metrics(metrics)

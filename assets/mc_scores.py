@@ -49,7 +49,7 @@ def mc_scores(context: ArtifactContext) -> Made:
                 lambda index: score_steps(solutions[index], engine, settings, grader, journal, weights),
                 as_key,
                 lambda value: from_dict(StepScores, value),
-                context.advance,
+                context.advance(len(solutions)),
                 context.machines.settings.max_in_flight,
             )
 

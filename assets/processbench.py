@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
-from assets.judging import JUDGING_VERSION, judge_cases, read_from, run_parameters
+from assets.judging import JUDGING_VERSION, Judge, judge_cases, read_from
 from assets.metadata import examples
 from assets.parameters import VERIFICATION, reads_evaluation
 from assets.partitions import by_dimension
@@ -46,9 +46,10 @@ def processbench(context: ArtifactContext) -> Made:
     model, subset = context.lineup.model(context.dimension("model")), context.dimension("subset")
     cases = [case for case in context.store.read(BenchmarkCase, "evaluation_set") if case.subset == subset]
     checkpoint = read_checkpoint(context.store, model.checkpoint)
-    title, parameters = f"{model.key} on {subset}", run_parameters(context, model, subset)
+    judge = Judge(context, model, checkpoint, context.lineup.votes_of(model))
+    title, parameters = f"{model.key} on {subset}", judge.run_parameters(subset=subset)
     with context.tracking.run(context.dagster, title, parameters, parent=checkpoint.run_id) as run:
-        rows = judge_cases(context, model, cases)
+        rows = judge_cases(judge, cases)
         metrics = log_scores(context, run, model, rows)[subset]
         run.metrics(metrics)
         run.metrics({f"{subset}/{name}": value for name, value in metrics.items()}, checkpoint.run_id)

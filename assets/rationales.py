@@ -43,7 +43,7 @@ def rationales(context: ArtifactContext) -> Made:
             lambda index: judge_solution(solutions[index], verifier, settings.mode),
             as_key,
             lambda value: from_dict(Rationale, value),
-            context.advance,
+            context.advance(len(solutions)),
         )
 
     with context.journal() as journal:

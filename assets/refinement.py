@@ -56,7 +56,8 @@ def refinement(context: ArtifactContext) -> Made:
             problems = answer_problems(key, context.profile.scaling, data_directory())
             answers = {problem.id: problem.answer for problem in problems}
             begun = [begin(row, answers[row.problem_id]) for row in first]
-            refined = refiner(context, journal).refine(list(context.lineup.critic_models), begun, context.advance)
+            critics, work = list(context.lineup.critic_models), refiner(context, journal)
+            refined = work.refine(critics, begun, context.advance(work.phases(len(critics))))
         problem_of = {row.id: row.problem_id for row in first}
         rows = [
             row

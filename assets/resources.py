@@ -50,8 +50,8 @@ class Machines(Protocol):
 class Progress(Protocol):
     """Who is told how far a long asset has come."""
 
-    def of(self, context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
-        """A callback for one step: rows finished, rows in all."""
+    def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
+        """A callback for one step of `total` items: how many more are finished."""
         ...
 
 

@@ -54,7 +54,7 @@ def solutions(context: ArtifactContext) -> Made:
                 lambda index: sample_solutions(problems[index], engine, settings, grader, journal, weights),
                 encode,
                 decode,
-                context.advance,
+                context.advance(len(problems)),
                 context.machines.settings.max_in_flight,
             )
 

@@ -14,16 +14,14 @@ from genprm.records import FilterDecision, Provenance, Rationale, TrainingExampl
 from genprm.store import partition_key
 from genprm.tables import schema_of
 from genprm.training.discriminative_data import LabelledSolution, labelled_solutions
+from genprm.training.recipes.discriminative import LABELLED
+from genprm.training.recipes.think import CHAINS
 from genprm.training.think_data import verification_chains
 
 TURNS = Check("turns_alternate", "After an optional system message, user and assistant take turns; both speak.")
 KEPT = Check("kept_only", "Every conversation comes from a kept solution, and none comes twice.")
 SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
 
-CHAINS = "think"
-"""The store's name, in the place of a mode, for the conversations of ThinkPRM."""
-LABELLED = "labelled"
-"""The store's name, in the place of a mode, for the solutions of a training set with a label per step."""
 JUDGED_FROM = "judged_from"
 """The store's name, in the place of a mode, for what the judgements of a training set were read from."""
 PROVENANCE = tuple(schema_of(Provenance).names)

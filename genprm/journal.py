@@ -144,29 +144,27 @@ async def finish(
     work: Callable[[int], Awaitable[T]],
     encode: Callable[[T], Any],
     decode: Callable[[Any], T],
-    done: Callable[[int, int], None] = lambda finished, total: None,
+    done: Callable[[int], None] = lambda items: None,
     in_flight: int = 1024,
 ) -> list[T]:
     """The result of every item, in the order of `keys`: from the journal where it is there, else by `work(index)`.
 
     Items with the same key are one piece of work. At most `in_flight` are worked on at a time, begun in order.
     Results pass through `encode` and `decode` in both cases, so that a resumed run returns exactly what an
-    undisturbed one does. The first failure ends the rest; what was finished before stays in the journal.
+    undisturbed one does. `done` is told how many items are there, and then how many more are finished. The first
+    failure ends the rest; what was finished before stays in the journal.
     """
     first: dict[str, int] = {}
     for index, key in enumerate(keys):
         if key not in journal:
             first.setdefault(key, index)
     missing, counts = iter(first.values()), Counter(keys)
-    finished = len(keys) - sum(counts[key] for key in first)
-    done(finished, len(keys))
+    done(len(keys) - sum(counts[key] for key in first))
 
     async def next_ones() -> None:
-        nonlocal finished
         for index in missing:
             journal.put(keys[index], encode(await work(index)))
-            finished += counts[keys[index]]
-            done(finished, len(keys))
+            done(counts[keys[index]])
 
     try:
         async with asyncio.TaskGroup() as group:

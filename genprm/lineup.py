@@ -6,15 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 from genprm.modes import Mode
 from genprm.settings import MAIN_VARIANT, Profile, SettingsError
+from genprm.training.recipes import RECIPES, Recipe
 
-Kind = Literal["genprm", "discriminative", "think"]
-"""What a model was made into: a verifier that takes turns, a classification head (paper eq. 1), or a ThinkPRM that
-verifies a whole solution in one text."""
-
+VERIFIER = "genprm"
+"""The kind of GenPRM itself, and of every model that was not trained here."""
 REFERENCE = "rationale"
 """Key of the rationale model itself: what the trained models are distilled from."""
 SELF = "self"
@@ -38,9 +36,10 @@ class Model:
     """One model that is evaluated.
 
     `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set;
-    `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`. `{base}.untrained` and
-    `rationale` are references. `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained
-    in: its `checkpoint` is that of the model without the ending, everybody else's their own.
+    `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`, a key of
+    `genprm.training.recipes.RECIPES`. `{base}.untrained` and `rationale` are references.
+    `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained in: its `checkpoint` is that
+    of the model without the ending, everybody else's their own.
 
     `weights` names what a model starts from. `mode` is how it judges; of another kind, the mode that comes nearest
     in what it reads and writes.
@@ -53,7 +52,7 @@ class Model:
     weights: str
     checkpoint: str
     share: float = 1.0
-    kind: Kind = "genprm"
+    kind: str = VERIFIER
 
     @property
     def trained(self) -> bool:
@@ -66,9 +65,14 @@ class Model:
         return self.checkpoint == self.key
 
     @property
+    def recipe(self) -> Recipe:
+        """What its kind means: how it is trained, opened and shown."""
+        return RECIPES[self.kind]
+
+    @property
     def judging(self) -> str:
         """How it judges, for people."""
-        return self.mode.value if self.kind == "genprm" else self.kind
+        return self.recipe.judging(self.mode)
 
     @property
     def billions(self) -> float | None:
@@ -110,17 +114,16 @@ class Lineup:
     def _trained_from(self, base: str) -> list[Model]:
         training = self.profile.training
 
-        def model(variant: str, name: str, mode: Mode, share: float = 1.0, kind: Kind = "genprm") -> Model:
+        def model(variant: str, name: str, mode: Mode, share: float = 1.0, kind: str = VERIFIER) -> Model:
             key = f"{base}.{variant}.{name}"
             return Model(key, base, variant, mode, training.base[base], key, share, kind)
 
         found = [model(variant, mode, mode) for variant, mode in training.trained()]
         for variant in training.variants[:1]:
             found += [model(variant, f"full.{100 * share:g}pct", Mode.FULL, share) for share in training.shares]
-            if training.discriminative:
-                found.append(model(variant, "discriminative", Mode.DIRECT, kind="discriminative"))
-            if training.think:
-                found.append(model(variant, "think", Mode.COT, kind="think"))
+            for kind, recipe in RECIPES.items():
+                if recipe.mode is not None and recipe.wanted(training):
+                    found.append(model(variant, kind, recipe.mode, kind=kind))
         return found
 
     @cached_property
@@ -129,7 +132,7 @@ class Lineup:
         return tuple(
             model.asked_as(mode)
             for model in self.models
-            if model.trained and self.is_main(model) and model.kind == "genprm"
+            if model.trained and self.is_main(model) and model.recipe.by_step
             for mode in self.profile.evaluation.modes_besides(model.mode)
         )
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,8 +26,8 @@ class CheckpointManifest(BaseModel):
     """The mode that its training conversations were written in."""
     verifier: VerifierSettings | None = None
     """Turn format and sampling of the verifier that its training conversations follow."""
-    adapter: Literal["thinkprm"] | None = None
-    """The reward model whose format its training conversations follow, where that is not the verifier's."""
+    adapter: str | None = None
+    """Its reward model (`genprm.reward_models.registry`), where that is not the verifier."""
     judged_from: tuple[Provenance, ...] = ()
     """What the judgements in its training conversations were read from."""
     base: str | None = None

@@ -15,18 +15,18 @@ from types import TracebackType
 from typing import Any, SupportsIndex
 
 from genprm.data_sets.rows import InputError, shown
-from genprm.engines import MINIATURE, open_engine, resolve_model
+from genprm.engines import open_engine
 from genprm.engines.base import Engine, EngineError
 from genprm.evaluation.evaluate import evaluate_cases
 from genprm.event_loops import BackgroundLoop, together
-from genprm.manifest import CheckpointManifest, read_manifest
 from genprm.modes import Mode
-from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase, Prediction
+from genprm.reward_models.base import Asking
+from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import LIVE_PATHS, EngineSettings, SandboxSettings, VerifierSettings
-from genprm.verification.published import is_published, published_settings
+from genprm.verification.manifest import model_manifest
 from genprm.verification.rewards import THRESHOLD, Reading
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import Result, score_solution
@@ -84,32 +84,6 @@ def engine_settings(engine: str, **changes: Any) -> EngineSettings:
     if engine not in _IN_PROCESS:
         raise InputError(f"engine is {shown(engine)}, allowed: {', '.join(_IN_PROCESS)}, or the URL of a server")
     return EngineSettings.model_validate({"backend": engine, **changes})
-
-
-def model_manifest(
-    model: str, system: str | None = None, verifier: VerifierSettings | None = None
-) -> CheckpointManifest:
-    """What is known about how a model is asked.
-
-    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does, the
-    published checkpoints as `genprm.verification.published` says; any other model as the paper does, in full mode.
-    `verifier` takes the place of all that, `system` that of the system message.
-
-    Raises:
-        ValueError: the checkpoint's `genprm.json` cannot be read.
-        InputError: a published checkpoint, and its system message is nowhere to be had.
-    """
-    manifest = read_manifest(Path(resolve_model(model, weights=False))) or CheckpointManifest()
-    verifier = verifier or manifest.verifier
-    if verifier is None and is_published(model):
-        verifier = published_settings(model, system)
-    if verifier is None:
-        known = model.startswith(MINIATURE)
-        verifier = load_profile("miniature").rationales.verifier if known else VerifierSettings()
-    if system is not None:
-        turns = verifier.format.model_copy(update={"system": system})
-        verifier = verifier.model_copy(update={"format": turns})
-    return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
 
 
 class GenPRM:
@@ -240,8 +214,8 @@ class GenPRM:
             EngineError, SandboxError: they cannot go on.
         """
         wanted = check_mode(mode or self.mode)
-        work = evaluate_cases(cases, self._verifier, wanted, check_votes(votes), THRESHOLD, progress)
-        return self._background.run(work).result()
+        model = GenPRMRewardModel(self._verifier, wanted, Asking(check_votes(votes), until=THRESHOLD))
+        return self._background.run(evaluate_cases(model, cases, THRESHOLD, progress)).result()
 
     def reading(self) -> Reading:
         """How the rewards given so far were read."""

@@ -20,12 +20,13 @@ class StepProgress:
     def __init__(self, lines: int = LOG_LINES) -> None:
         self._lines = lines
 
-    def of(self, context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
-        """A callback for one step."""
-        last = 0
+    def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
+        """A callback for one step of `total` items: how many more are finished."""
+        finished = last = 0
 
-        def tell(finished: int, total: int) -> None:
-            nonlocal last
+        def advance(items: int) -> None:
+            nonlocal finished, last
+            finished += items
             if StepProgress.listener is not None:
                 StepProgress.listener(finished, total)
             line = self._lines * finished // total if total else self._lines
@@ -33,4 +34,5 @@ class StepProgress:
                 last = line
                 context.log.info(f"{finished} of {total}")
 
-        return tell
+        advance(0)
+        return advance

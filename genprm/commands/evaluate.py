@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, load_verifier, read_machine
+from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, read_machine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from genprm.records import Prediction
+    from genprm.records import BenchmarkCase, Prediction
+    from genprm.verification.rewards import Reading
 
 app = typer.Typer(help="Measure a model on a public benchmark.", no_args_is_help=True)
 
@@ -58,54 +59,65 @@ def processbench(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
-    from genprm.commands.baselines import JUDGE, TUNED_ON, open_baseline
     from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
-    from genprm.commands.score import show_score
-    from genprm.data_sets.processbench import SUBSETS, load_subset
+    from genprm.commands.reward_model import TUNED_ON, open_model
     from genprm.data_sets.rows import InputError
     from genprm.data_sets.sources import data_directory
-    from genprm.data_sets.subsample import subsample
-    from genprm.evaluation.metrics import report_json, score, single_paths, voted
     from genprm.prm import check_mode, check_votes
+    from genprm.reward_models.base import Asking
+    from genprm.reward_models.judge import JUDGE
     from genprm.verification.published import read_system
+    from genprm.verification.rewards import THRESHOLD
 
-    check_votes(votes)
     chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])
     machine = read_machine(engine, changes)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
     system = None if system_file is None else read_system(system_file)
+    asking = Asking(check_votes(votes), chosen, system=system, until=THRESHOLD)
     directory = data_directory(data)
-    cases = [case for name in subset or SUBSETS for case in subsample(load_subset(name, directory), limit)]
+    cases = _cases(subset, directory, limit)
     name = model or default_model()
-    baseline = open_baseline(name, mode, machine[0], votes)
-    threshold = None
-    read_from: dict[str, Any] = {}
-    if baseline is None:
-        prm = load_verifier(name, machine, chosen, system)
-        with prm, progress_bar("judged", len(cases)) as bar:
-            predictions = prm.evaluate(cases, votes, progress=bar)
-            asked: str = prm.mode
-            read_from = {"reading": dataclasses.asdict(prm.reading())}
-    else:
-        tuning = [] if baseline.threshold is not None else subsample(load_subset(TUNED_ON, directory), limit)
-        scored = {(case.subset, case.id) for case in (*cases, *tuning)}
-        with progress_bar("judged", len(scored)) as bar:
-            predictions, threshold = baseline.evaluate(cases, tuning, bar)
-        asked = baseline.label
-    result = score(voted(predictions))
-    report = {**report_json(result), **read_from}
-    saved = _save(predictions, _folder(name, asked, votes, limit, subset), report)
+    opened = open_model(name, machine, asking, as_judge=mode == JUDGE)
+    tuning = [] if opened.threshold is not None else _cases([TUNED_ON], directory, limit)
+    with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
+        predictions, threshold = opened.evaluate(cases, tuning, bar)
+    reading = opened.model.reading()
+    report = _report(predictions, reading)
+    saved = _save(predictions, _folder(name, opened.label, votes, limit, subset), report)
     if as_json:
         print(json.dumps({**report, "predictions": str(saved)}, indent=1))
         return
-    if votes > 1:
-        show_score(score(single_paths(predictions)), f"{name}, mode {asked}, Pass@1 (mean of {votes} paths)")
-    show_score(result, f"{name}, mode {asked}, " + (f"Maj@{votes}" if votes > 1 else "Pass@1"))
-    if threshold is not None:
+    _show(predictions, f"{name}, mode {opened.label}", votes)
+    if reading is None:
         print(f"threshold: {threshold:.4g}" + (f" (tuned on {len(tuning)} cases of {TUNED_ON})" if tuning else ""))
     print(f"predictions: {saved}")
+
+
+def _cases(subsets: list[str] | None, directory: Path | None, limit: int | None) -> list[BenchmarkCase]:
+    from genprm.data_sets.processbench import SUBSETS, load_subset
+    from genprm.data_sets.subsample import subsample
+
+    return [case for name in subsets or SUBSETS for case in subsample(load_subset(name, directory), limit)]
+
+
+def _report(predictions: list[Prediction], reading: Reading | None) -> dict[str, Any]:
+    """The scores, and what a verifier's rewards were read from."""
+    from genprm.evaluation.metrics import report_json, score, voted
+
+    read_from = {} if reading is None else {"reading": dataclasses.asdict(reading)}
+    return {**report_json(score(voted(predictions))), **read_from}
+
+
+def _show(predictions: list[Prediction], title: str, votes: int) -> None:
+    """The tables for people: Pass@1, and before it the mean over single paths where there are several."""
+    from genprm.commands.score import show_score
+    from genprm.evaluation.metrics import score, single_paths, voted
+
+    if votes > 1:
+        show_score(score(single_paths(predictions)), f"{title}, Pass@1 (mean of {votes} paths)")
+    show_score(score(voted(predictions)), f"{title}, " + (f"Maj@{votes}" if votes > 1 else "Pass@1"))
 
 
 def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[str] | None) -> Path:

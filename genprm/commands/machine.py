@@ -10,7 +10,7 @@ from genprm import modes
 
 if TYPE_CHECKING:
     from genprm.prm import GenPRM
-    from genprm.settings import EngineSettings, SandboxSettings
+    from genprm.profiles import MachineSettings
 
 *_MOST, _LAST = modes.Mode
 MODES = f"{', '.join(_MOST)} or {_LAST}"
@@ -23,7 +23,7 @@ Changes = Annotated[
 ]
 
 
-def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings, SandboxSettings]:
+def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:
     """The settings that `--engine` and `--set` ask for.
 
     Raises:
@@ -36,13 +36,10 @@ def read_machine(engine: str, changes: list[str] | None) -> tuple[EngineSettings
     return machine_settings(engine_settings(engine), changes or ())
 
 
-def load_verifier(
-    model: str, machine: tuple[EngineSettings, SandboxSettings], mode: modes.Mode | None, system: str | None
-) -> GenPRM:
+def load_verifier(model: str, machine: MachineSettings, mode: modes.Mode | None, system: str | None) -> GenPRM:
     """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
     from genprm.prm import GenPRM
 
-    settings, sandbox = machine
     # `--set` may have changed the backend that `--engine` named.
-    engine = settings.url or settings.backend
-    return GenPRM.load(model, engine, mode, settings=settings, sandbox=sandbox, system=system)
+    engine = machine.engine.url or machine.engine.backend
+    return GenPRM.load(model, engine, mode, settings=machine.engine, sandbox=machine.sandbox, system=system)

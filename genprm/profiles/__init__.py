@@ -10,7 +10,7 @@ import importlib.resources
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -136,7 +136,14 @@ def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ())
     return build_profile(values)
 
 
-def machine_settings(engine: EngineSettings, overrides: Iterable[str]) -> tuple[EngineSettings, SandboxSettings]:
+class MachineSettings(NamedTuple):
+    """How text is generated and where model-written code runs."""
+
+    engine: EngineSettings
+    sandbox: SandboxSettings
+
+
+def machine_settings(engine: EngineSettings, overrides: Iterable[str]) -> MachineSettings:
     """Engine and sandbox where no profile decides: `engine.key=value` and `sandbox.key=value` over `engine` and the
     defaults.
 
@@ -149,4 +156,4 @@ def machine_settings(engine: EngineSettings, overrides: Iterable[str]) -> tuple[
             raise SettingsError(f"override {assignment!r}: allowed here are engine.key=value and sandbox.key=value")
         _override(values, assignment)
     profile = build_profile(values)
-    return profile.engine, profile.sandbox
+    return MachineSettings(profile.engine, profile.sandbox)

@@ -97,7 +97,7 @@ class PaperTables:
         if not self.lineup.otherwise:
             return
         for model in self.lineup.judges:
-            if not self._is_first_variant(model) or model.share < 1 or model.kind != "genprm":
+            if not self._is_first_variant(model) or model.share < 1 or not model.recipe.by_step:
                 continue
             trained = self.lineup.model(model.checkpoint).mode
             rows = [replace(row, table=Table.COMPONENTS) for row in self._f1(model)]
@@ -131,9 +131,9 @@ class PaperTables:
             steps = sum(len(path) for row in rows for path in row.path_rewards)
             tokens = sum(row.tokens for row in rows)
             found = []
-            if model.kind == "genprm" and steps:
+            if model.recipe.by_step and steps:
                 found.append((Metric.TOKENS_PER_STEP, tokens / steps, steps))
-            if model.kind != "discriminative" and paths:
+            if model.recipe.writes and paths:
                 found.append((Metric.TOKENS_PER_RESPONSE, tokens / paths, paths))
             for metric, value, count in found:
                 yield Measure(
@@ -162,7 +162,7 @@ def _paper(table: Table, metric: Metric, value: float) -> Measure:
 
 def paper_row(model: Model, votes: int) -> paper.F1Row | None:
     """What the paper reports for a model like this one; for bases of no stated size its 7B."""
-    if not model.as_trained or model.kind != "genprm" or not model.trained or model.share < 1:
+    if not (model.as_trained and model.recipe.by_step and model.trained) or model.share < 1:
         return None
     if model.mode is Mode.DIRECT:
         return paper.PROCESSBENCH["Direct Generative PRM-7B"]

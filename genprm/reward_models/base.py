@@ -1,16 +1,31 @@
-"""What a reward model is asked and what it answers: one interface for every model of the paper's tables."""
+"""What a reward model is asked and what it answers: one interface for GenPRM and for all it is compared with."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
-StepwiseSolution: TypeAlias = tuple[str, Sequence[str]]
-"""A problem and the steps of one solution to it."""
+from genprm.modes import Mode
+from genprm.records import Verification, VoteReading
+from genprm.settings import VerifierSettings
+from genprm.verification.rewards import Reading
+
 Progress: TypeAlias = Callable[[int], None]
-"""Called with 1 whenever a solution is finished."""
+"""Called with the number of solutions that were finished since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepwiseSolution:
+    """A problem and the steps of one solution to it.
+
+    `id` decides which samples a verifier draws; without one they follow from problem and steps.
+    """
+
+    problem: str
+    steps: tuple[str, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,9 @@ class SolutionScore:
     0-based index of the first wrong step where the model names one itself (-1: none; the number of steps: no answer
     could be read), None where the first reward below a threshold says it. `outcome` in [0, 1] is the model's own
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
+
+    A verifier also says how many code blocks it ran and what its rewards were read from (None where they are the
+    model's own numbers), and where it is asked to, what it wrote on each path (`Asking.texts`).
     """
 
     rewards: list[float]
@@ -30,6 +48,50 @@ class SolutionScore:
     tokens: int = 0
     verdict: int | None = None
     outcome: float | None = None
+    executions: int = 0
+    reading: VoteReading | None = None
+    verifications: tuple[Verification, ...] = ()
+
+
+class Paths(Protocol):
+    """Sampled paths that were finished before, and where those of now are kept, as JSON has them."""
+
+    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
+        """A path over a solution by its number from 0; None where there is none."""
+        ...
+
+    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
+        """Keep a finished path, in place of a shorter one."""
+        ...
+
+
+class NoPaths:
+    """Nothing was finished before and nothing is kept."""
+
+    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
+        """None."""
+        return None
+
+    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
+        """Forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a reward model is asked. A model that samples takes `votes` paths and keeps each in `paths`.
+
+    The rest is for verifiers. `mode`, `verifier` and `system` take the place of what a checkpoint says of itself.
+    With `until`, each path is judged only as far as Maj@N and Pass@1 need it for the first step with a reward below
+    that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written.
+    """
+
+    votes: int = 1
+    mode: Mode | None = None
+    verifier: VerifierSettings | None = None
+    system: str | None = None
+    until: float | None = None
+    texts: bool = False
+    paths: Paths = field(default_factory=NoPaths)
 
 
 class RewardModel(ABC):
@@ -39,6 +101,11 @@ class RewardModel(ABC):
     @abstractmethod
     def name(self) -> str:
         """Path or hub id of the weights."""
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of a verifier; None for a model that has one way of judging."""
+        return None
 
     @abstractmethod
     async def score_many(
@@ -52,9 +119,12 @@ class RewardModel(ABC):
 
     async def score(self, problem: str, steps: Sequence[str]) -> SolutionScore:
         """The score of one solution."""
-        (score,) = await self.score_many([(problem, steps)])
+        (score,) = await self.score_many([StepwiseSolution(problem, tuple(steps))])
         return score
 
-    @abstractmethod
-    async def close(self) -> None:
-        """Free the model."""
+    def reading(self) -> Reading | None:
+        """How a verifier has read its rewards so far; None for a model whose rewards are its own numbers."""
+        return None
+
+    async def close(self) -> None:  # noqa: B027 - most have nothing of their own to free
+        """Free what the model has loaded itself. An engine belongs to the machine that the model was opened on."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from genprm.engines.base import ContextFull, Sampling
 from genprm.records import Message
-from genprm.reward_models.base import SolutionScore
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore, StepwiseSolution
 from genprm.reward_models.generative import GenerativeRewardModel
-from genprm.verification.rewards import UNDECIDED
+from genprm.reward_models.registry import Adapter, Machine, refuse_votes, register
+from genprm.verification.rewards import THRESHOLD, UNDECIDED
 
 MAX_TOKENS = 1024
 QUESTION = (
@@ -37,19 +37,19 @@ class Dyve(GenerativeRewardModel):
     room for have reward 0.5.
     """
 
-    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+    async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """Judge step after step, up to the first error."""
         messages: list[Message] = []
         rewards: list[float] = []
         prompt_tokens = tokens = 0
-        for index, step in enumerate(steps):
-            lead = f"Problem: {problem}\n\n" if index == 0 else ""
+        for index, step in enumerate(solution.steps):
+            lead = f"Problem: {solution.problem}\n\n" if index == 0 else ""
             messages.append(Message("user", f"{lead}Step: {step}\n\n{QUESTION}"))
             prompt = self.engine.render(messages, prefill="")
             try:
                 (reply,) = await self.engine.complete(prompt, Sampling(max_tokens=MAX_TOKENS, temperature=0.0))
             except ContextFull:
-                rewards += [UNDECIDED] * (len(steps) - index)
+                rewards += [UNDECIDED] * (len(solution.steps) - index)
                 break
             prompt_tokens += reply.prompt_tokens
             tokens += reply.tokens
@@ -59,3 +59,17 @@ class Dyve(GenerativeRewardModel):
                 break
             messages.append(Message("assistant", "+"))
         return SolutionScore(rewards, [rewards], prompt_tokens, tokens)
+
+
+def open_dyve(model: str, machine: Machine, asking: Asking) -> RewardModel:
+    """Dyve on an engine.
+
+    Raises:
+        InputError: several votes, or a mode.
+        EngineError: a file is missing or wrong.
+    """
+    refuse_votes(model, asking)
+    return Dyve(machine.engine(model))
+
+
+register(Adapter("dyve", open_dyve, {"Jianyuan1/deepseek-r1-14b-cot-math-reasoning-full": THRESHOLD}))

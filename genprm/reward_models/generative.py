@@ -1,17 +1,13 @@
-"""Reward models that write before they judge, on any engine: what they share, and GenPRM itself."""
+"""Reward models that write before they judge, on any engine: what they share."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from genprm.engines.base import Engine
 from genprm.event_loops import together
-from genprm.modes import Mode
 from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
-from genprm.verification.rewards import rewards
-from genprm.verification.verifier import Verifier
-from genprm.verification.voting import majority_rewards, score_solution
 
 
 class GenerativeRewardModel(RewardModel):
@@ -26,42 +22,30 @@ class GenerativeRewardModel(RewardModel):
         return self.engine.model
 
     @abstractmethod
-    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+    async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """The score of one solution; a plain coroutine.
 
         Raises:
             EngineError: as raised by the engine.
         """
 
+    def decisive(self, solution: StepwiseSolution) -> Hashable:
+        """What of a solution decides its score: solutions that agree in it are judged once."""
+        return solution.problem, solution.steps
+
     async def score_many(
         self, solutions: Sequence[StepwiseSolution], progress: Progress | None = None
     ) -> list[SolutionScore]:
         """Scores of many solutions, in order; when one fails the others are cancelled."""
+        alike: dict[Hashable, list[int]] = {}
+        for index, solution in enumerate(solutions):
+            alike.setdefault(self.decisive(solution), []).append(index)
 
-        async def judged(problem: str, steps: Sequence[str]) -> SolutionScore:
-            score = await self.judge(problem, steps)
+        async def judged(indices: Sequence[int]) -> SolutionScore:
+            score = await self.judge(solutions[indices[0]])
             if progress is not None:
-                progress(1)
+                progress(len(indices))
             return score
 
-        return await together([judged(problem, steps) for problem, steps in solutions])
-
-    async def close(self) -> None:
-        """Free the model."""
-        await self.engine.close()
-
-
-class GenPRMRewardModel(GenerativeRewardModel):
-    """GenPRM behind the interface of the others: the mean over `votes` verification paths (paper eq. 7)."""
-
-    def __init__(self, verifier: Verifier, mode: Mode, votes: int = 1) -> None:
-        super().__init__(verifier.engine)
-        self._verifier = verifier
-        self._mode = mode
-        self._votes = votes
-
-    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
-        """All steps on every path."""
-        result = await score_solution(self._verifier, problem, steps, self._votes, self._mode)
-        paths = [rewards(path) for path in result.paths]
-        return SolutionScore(majority_rewards(paths), paths, result.prompt_tokens, result.tokens)
+        scores = dict(zip(alike, await together([judged(found) for found in alike.values()]), strict=True))
+        return [scores[self.decisive(solution)] for solution in solutions]

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message
-from genprm.reward_models.base import SolutionScore
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore, StepwiseSolution
 from genprm.reward_models.generative import GenerativeRewardModel
+from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
-from genprm.settings import SamplingSettings
+from genprm.settings import SamplingSettings, VerifierSettings
 from genprm.verification.rewards import UNDECIDED
 from genprm.verification.voting import majority_rewards
 
+JUDGE = "judge"
+"""Name of the adapter that makes any chat model a judge."""
 PROMPT = (
     "Check the solution below step by step. Recompute what can be computed, and look for the first step that "
     "contains a mistake: a wrong calculation, an unjustified claim, or a misread problem. A step is not at fault "
@@ -82,8 +85,9 @@ class LLMJudge(GenerativeRewardModel):
         self._votes = votes
         self._seed = seed
 
-    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+    async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """All critiques at once."""
+        problem, steps = solution.problem, solution.steps
         prompt = self.engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         name = case_id(problem, steps)
         try:
@@ -109,3 +113,18 @@ class LLMJudge(GenerativeRewardModel):
             top_k=self._sampling.top_k,
             seed=derived_seed(self._seed, name, path, 0, "critique"),
         )
+
+
+def open_judge(model: str, machine: Machine, asking: Asking) -> RewardModel:
+    """Any chat model as a judge.
+
+    Raises:
+        InputError: a mode.
+        EngineError: no such model, or it cannot be loaded.
+    """
+    refuse_mode(model, asking)
+    settings = asking.verifier or VerifierSettings()
+    return LLMJudge(machine.engine(model), settings.sampling, asking.votes)
+
+
+register(Adapter(JUDGE, open_judge, {}))

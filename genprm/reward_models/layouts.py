@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from genprm.engines.base import EngineError
@@ -16,13 +17,53 @@ from genprm.engines.chat import apply_template
 from genprm.engines.encoding import encode_text, encode_text_at
 from genprm.engines.prompts import Prompt
 from genprm.records import Message
-from genprm.reward_models.forward import MarkedTokens
 
 REPLY = "\u2063reply\u2063"
 """Stands for what the assistant says while a chat template is applied; no template or problem holds it."""
 
 _NUMBERED = re.compile(r"Step \d+\s*:")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedTokens:
+    """Token ids of one row, and the ascending positions whose hidden states are asked for."""
+
+    ids: list[int]
+    marks: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A chat whose response tokens are predicted at `row.marks`; step t ends with the response token `ends[t]`."""
+
+    row: MarkedTokens
+    ends: list[int]
+
+
+def token_id(tokenizer: Any, model: str, token: str) -> int:
+    """The id of a token that the checkpoint's vocabulary must hold.
+
+    Raises:
+        EngineError: it does not.
+    """
+    vocabulary = tokenizer.get_vocab()
+    if token not in vocabulary:
+        raise EngineError(f"model {model!r}: the tokenizer has no token {token!r}; it is not the published one")
+    return int(vocabulary[token])
+
+
+def mark_token(tokenizer: Any, model: str, token: str) -> int:
+    """The id of a token that marks the ends of steps; no text is ever tokenised as it from here on.
+
+    Raises:
+        EngineError: the checkpoint's vocabulary does not hold it.
+    """
+    from transformers import AddedToken
+
+    found = token_id(tokenizer, model, token)
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False)], special_tokens=True)
+    return found
 
 
 def numbered(steps: Sequence[str]) -> list[str]:
@@ -107,3 +148,14 @@ def around_replies(tokenizer: Any, model: str, messages: Sequence[Message]) -> l
 def token_at(begins: Sequence[int], character: int) -> int:
     """Index of the token that holds a character; `begins` are the characters at which tokens begin, ascending."""
     return bisect_right(begins, character) - 1
+
+
+def newline_rows(tokenizer: Any, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
+    """BOS where there is one, problem, newline; then each step with the token of a newline behind it, the mark.
+
+    A line break inside a step becomes a space, as every newline ends a step.
+    """
+    mark = encode_text(tokenizer, "\n")[-1]
+    bos = tokenizer.bos_token or ""
+    lead = Prompt(bos, ((0, len(bos)),) if bos else ()) + problem.strip() + "\n"
+    return [marked_pieces(tokenizer, lead, [single_line(step) for step in steps], mark)]

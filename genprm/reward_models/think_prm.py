@@ -6,22 +6,29 @@ whose scores are averaged (parallel), or rounds in which the model is made to ch
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.engines.chat import before_turn
 from genprm.event_loops import together
+from genprm.manifest import read_manifest
 from genprm.records import Message
-from genprm.reward_models.base import SolutionScore
+from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore, StepwiseSolution
 from genprm.reward_models.generative import GenerativeRewardModel
+from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
-from genprm.verification.rewards import UNDECIDED, VERDICT_LOGPROBS, read_reward
+from genprm.settings import VerifierSettings
+from genprm.verification.rewards import THRESHOLD, UNDECIDED, VERDICT_LOGPROBS, read_reward
 from genprm.verification.voting import majority_rewards
 
+THINKPRM = "thinkprm"
+"""Name of its adapter, and what the manifest of one that was trained here says."""
 PROMPT = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"
     "[Solution]\n\n{solution}\n\n"
@@ -36,6 +43,8 @@ RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
 """What each further round of thinking begins with, at most three."""
 MAX_TOKENS = 8192
 TEMPERATURE = 0.7
+_KEPT = ("rewards", "path_rewards", "prompt_tokens", "tokens", "outcome")
+"""Fields of a path that are kept."""
 _STEP_PREFIX = re.compile(r"Step \d+:")
 _VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*\}", re.MULTILINE)
 
@@ -131,16 +140,21 @@ class ThinkPRM(GenerativeRewardModel):
     The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
     path that filled the context before it could be asked.
 
-    Args:
-        generation_prompt: whether an answer begins as the template's generation prompt does, which may open a
-            thought (the published models), or as a finished turn, which is what training here reads.
+    `generation_prompt` says whether an answer begins as the template's generation prompt does, which may open a
+    thought (the published models), or as a finished turn, which is what training here reads.
 
     Raises:
         ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
     """
 
     def __init__(
-        self, engine: Engine, votes: int = 1, rounds: int = 1, seed: int = 0, generation_prompt: bool = True
+        self,
+        engine: Engine,
+        votes: int = 1,
+        rounds: int = 1,
+        seed: int = 0,
+        generation_prompt: bool = True,
+        paths: Paths | None = None,
     ) -> None:
         super().__init__(engine)
         if votes < 1:
@@ -151,10 +165,21 @@ class ThinkPRM(GenerativeRewardModel):
         self._rounds = rounds
         self._seed = seed
         self._generation_prompt = generation_prompt
+        self._paths = paths or NoPaths()
 
-    async def judge(self, problem: str, steps: Sequence[str]) -> SolutionScore:
+    async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """All paths at once."""
-        return average(await together([self.verify(problem, steps, path) for path in range(self._votes)]))
+        return average(await together([self._kept(solution, number) for number in range(self._votes)]))
+
+    async def _kept(self, solution: StepwiseSolution, number: int) -> SolutionScore:
+        """A path that was finished before, or else one that is kept."""
+        found = self._paths.get(solution, number)
+        if found is not None:
+            return SolutionScore(**found)
+        path = await self.verify(solution.problem, solution.steps, number)
+        kept = dataclasses.asdict(path)
+        self._paths.put(solution, number, {name: kept[name] for name in _KEPT})
+        return path
 
     async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
         """One path; its number (from 0) decides its seed, whatever the number of votes."""
@@ -203,3 +228,32 @@ def _until_stop(thought: Completion) -> str:
     """What was thought; the question that it may end with is asked again, on a line of its own."""
     text = thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
     return text.removesuffix("\n") if thought.stop == ASKED else text
+
+
+def open_thinkprm(model: str, machine: Machine, asking: Asking) -> RewardModel:
+    """A ThinkPRM on an engine: a published one, or one that was trained here, as its manifest says.
+
+    Raises:
+        InputError: a mode.
+        EngineError: a file is missing or wrong.
+    """
+    refuse_mode(model, asking)
+    manifest = read_manifest(Path(model))
+    trained_here = manifest is not None and manifest.adapter == THINKPRM
+    seed = (asking.verifier or VerifierSettings()).seed
+    return ThinkPRM(
+        machine.engine(model),
+        asking.votes,
+        seed=seed,
+        generation_prompt=not trained_here,
+        paths=asking.paths,
+    )
+
+
+register(
+    Adapter(
+        THINKPRM,
+        open_thinkprm,
+        dict.fromkeys(("launch/ThinkPRM-1.5B", "launch/ThinkPRM-7B", "launch/ThinkPRM-14B"), THRESHOLD),
+    )
+)

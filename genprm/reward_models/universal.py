@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from genprm.engines.base import EngineError
 from genprm.engines.chat import apply_template
 from genprm.engines.encoding import encode_text
 from genprm.engines.loading import load_tokenizer
 from genprm.records import Message
-from genprm.reward_models.checkpoint import load_body, read_tensors
-from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens
-from genprm.reward_models.heads import linear_head, load_head, two_layer_head
+from genprm.reward_models.base import RewardModel
+from genprm.reward_models.layouts import MarkedTokens
+from genprm.reward_models.registry import Adapter, from_forward_passes, register
 from genprm.settings import EngineSettings
+from genprm.verification.rewards import THRESHOLD
 
 SYSTEM = "You are a helpful assistant."
 REFERENCE_LEAD = "\n\n###\n\nThe reference answer is: "
@@ -45,12 +44,16 @@ def prefix_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) 
     return rows
 
 
-def load_universal(model: str, settings: EngineSettings) -> ForwardRewardModel:
+def load_universal(model: str, settings: EngineSettings) -> RewardModel:
     """Universal-PRM-7B, as far as its card says how (see the module).
 
     Raises:
         EngineError: a file is missing or wrong, or the head is none of those that are known.
     """
+    from genprm.reward_models.networks.checkpoint import load_body, read_tensors
+    from genprm.reward_models.networks.forward import ForwardRewardModel
+    from genprm.reward_models.networks.heads import linear_head, load_head, sigmoid_reading, two_layer_head
+
     tokenizer, body = load_tokenizer(model), load_body(model, settings, _HEAD)
     if tokenizer.eos_token_id is None:
         raise EngineError(f"model {model!r}: the tokenizer has no EOS token, with which its input ends")
@@ -58,10 +61,10 @@ def load_universal(model: str, settings: EngineSettings) -> ForwardRewardModel:
     size = body.config.hidden_size
     empty = linear_head(size, 1, bias="bias" in tensors) if "weight" in tensors else two_layer_head(size, 1)
     head = load_head(model, body, empty, _HEAD)
-
-    def reading(states: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(head(states).float()).squeeze(-1)
-
+    reading = sigmoid_reading(head)
     return ForwardRewardModel(
         model, body, lambda problem, steps: prefix_rows(tokenizer, model, problem, steps), reading, settings
     )
+
+
+register(Adapter("universal", from_forward_passes(load_universal), {"infly/Universal-PRM-7B": THRESHOLD}))

@@ -137,26 +137,29 @@ class Refiner:
     journal: Journal
     key: Key
 
+    def phases(self, critics: int) -> int:
+        """Phases of all turns under so many critics."""
+        return self.settings.turns * (critics + 1)
+
     def refine(
         self,
         critics: Sequence[str],
         first: Sequence[Refinement],
-        advance: Callable[[int, int], None] = lambda finished, total: None,
+        advance: Callable[[int], None] = lambda phases: None,
     ) -> dict[str, list[Refinement]]:
-        """Every solution under every critic, to the end of the last turn. `advance` is told how many phases are
-        finished, and of how many.
+        """Every solution under every critic, to the end of the last turn. `advance` is told of each
+        phase that is finished; there are `phases(len(critics))`.
 
         Raises:
             EngineError, SandboxError: as raised by critics and policy.
         """
         refined = {critic: list(first) for critic in critics}
-        phases = self.settings.turns * (len(refined) + 1)
-        for turn in range(self.settings.turns):
-            for place, critic in enumerate(refined):
+        for _ in range(self.settings.turns):
+            for critic in refined:
                 refined[critic] = self._criticise(critic, refined[critic])
-                advance(turn * (len(refined) + 1) + place + 1, phases)
+                advance(1)
             refined = self._rewrite(refined)
-            advance((turn + 1) * (len(refined) + 1), phases)
+            advance(1)
         return refined
 
     def _criticise(self, name: str, cases: Sequence[Refinement]) -> list[Refinement]:

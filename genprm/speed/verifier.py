@@ -24,14 +24,16 @@ from genprm.event_loops import together
 from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.solutions import Habits, careless_steps
 from genprm.modes import Mode
-from genprm.prm import check_mode, model_manifest
+from genprm.prm import check_mode
+from genprm.profiles import MachineSettings
 from genprm.records import Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.settings import EngineSettings, SandboxSettings, VerifierSettings
+from genprm.settings import VerifierSettings
 from genprm.speed.recorded import Recorded, Request, at_once, measured_with
 from genprm.speed.tables import Cell
 from genprm.speed.usage import Usage
+from genprm.verification.manifest import model_manifest
 from genprm.verification.verifier import Verifier
 
 
@@ -201,14 +203,13 @@ def table(runs: Sequence[Run]) -> list[dict[str, Cell]]:
 
 def measure(
     model: str,
-    machine: tuple[EngineSettings, SandboxSettings],
+    machine: MachineSettings,
     solutions: int,
     votes: int,
     sample: int,
     mode: Mode | None,
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
     """Title, rows and notes of the table for a model, on an engine and a sandbox."""
-    engine, isolation = machine
     manifest = model_manifest(model)
     assert manifest.verifier is not None
     work = miniature_solutions(solutions)
@@ -216,12 +217,12 @@ def measure(
 
     def opened(reuse: bool) -> Engine:
         changes = {} if reuse else {"prefix_cache_mb": 0}
-        return open_engine(model, engine.model_copy(update=changes))
+        return open_engine(model, machine.engine.model_copy(update=changes))
 
-    sandbox = open_sandbox(isolation)
+    sandbox = open_sandbox(machine.sandbox)
     runs = Bench(opened, sandbox, manifest.verifier, workload).runs()
     asyncio.run(sandbox.close())
-    title = f"{model}: {solutions} solutions x {votes} paths, mode {workload.mode}, engine {engine.backend}"
+    title = f"{model}: {solutions} solutions x {votes} paths, mode {workload.mode}, engine {machine.engine.backend}"
     notes = [
         f"one at a time: path 1 of {len(workload.sample)} solutions; speeds are per step, so they compare.",
         "ceiling: the requests of the asynchronous way, submitted at once, without code; it reuses prefixes.",

@@ -25,8 +25,8 @@ def train_discriminative(
     """Train `base` with a new head of two classes (wrong, right) on labelled steps, in a process of its own.
 
     The checkpoint is one of transformers' `...ForTokenClassification` and appears in `out_dir` whole or not at all;
-    `genprm.reward_models.step_heads.load_token_classifier` reads it. The process dies with this one. Same data and
-    settings: same weights on the same machine. An interrupted run starts again from the beginning.
+    `genprm.reward_models.token_classifier` reads it. The process dies with this one. Same data and settings: same
+    weights on the same machine. An interrupted run starts again from the beginning.
 
     Args:
         settings: those of supervised fine-tuning; `modes`, `variants` and `base` have no say.

@@ -20,8 +20,7 @@ from transformers import AutoModelForTokenClassification, get_scheduler
 
 from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.manifest import library_versions, write_manifest
-from genprm.reward_models.forward import MarkedTokens
-from genprm.reward_models.step_heads import newline_rows
+from genprm.reward_models.layouts import MarkedTokens, newline_rows
 from genprm.settings import TrainingSettings
 from genprm.training.discriminative_data import LabelledSolution, read_solutions
 from genprm.training.job import EXAMPLES_FILE, TrainingJob

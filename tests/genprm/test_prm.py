@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import genprm.prm
+import genprm.verification.manifest
 from genprm import GenPRM
 from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
 from genprm.manifest import write_manifest
-from genprm.prm import check_solution, check_votes, model_manifest
+from genprm.prm import check_solution, check_votes
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat, VerifierSettings
+from genprm.verification.manifest import model_manifest
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 STEPS = ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]
@@ -178,7 +179,7 @@ def test_without_a_manifest_the_paper_s_verifier_is_used(checkpoint: Path) -> No
 def test_miniature_models_are_asked_as_their_profile_says(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(genprm.prm, "resolve_model", lambda name, weights: str(checkpoint))
+    monkeypatch.setattr(genprm.verification.manifest, "resolve_model", lambda name, weights: str(checkpoint))
     assert model_manifest("miniature/base").verifier == load_profile("miniature").rationales.verifier
 
 

@@ -33,7 +33,9 @@ from genprm.records import (
     TrainingExample,
     Verification,
 )
-from genprm.reward_models.base import SolutionScore
+from genprm.reward_models.base import RewardModel, SolutionScore
+from genprm.reward_models.registry import Adapter, adapter_named
+from genprm.reward_models.think_prm import ThinkPRM
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
 from genprm.settings import EngineSettings, Profile
@@ -157,23 +159,27 @@ def train_discriminative(
     run_training(examples, settings, base, False, out_dir, env, log, manifest)
 
 
-class FakeHead:
+class FakeHead(RewardModel):
     """Calls the second step wrong in every solution."""
+
+    name = "fake head"
 
     async def score_many(self, solutions: Sequence[Any], progress: Any = None) -> list[SolutionScore]:
         note("head")
         rewards = [0.9, 0.2, 0.9]
         return [SolutionScore(rewards, [rewards], prompt_tokens=5) for _ in solutions]
 
-    async def close(self) -> None: ...
+
+FAKES = {"token-classifier": Adapter("token-classifier", lambda *_: FakeHead(), {})}
 
 
-class FakeThinkPRM:
+class FakeThinkPRM(ThinkPRM):
     """Finds the second step wrong in every solution, and is fairly sure of solutions that are called right."""
 
-    def __init__(self, engine: str, seed: int, generation_prompt: bool) -> None:
+    def __init__(self, engine: Any, votes: int, generation_prompt: bool, **options: Any) -> None:
         assert "checkpoints" in engine
         assert not generation_prompt, "it learnt from finished turns"
+        super().__init__(engine, votes, **options)
 
     async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
         note("think")
@@ -185,6 +191,7 @@ class FakeVerifier:
     """A trained model is right about every case, an untrained one about right solutions only."""
 
     def __init__(self, engine: str, *_: Any) -> None:
+        self.engine = engine
         self.knows = "checkpoints" in engine
         self.live_paths = 256
 
@@ -276,6 +283,10 @@ def replacements() -> list[tuple[Any, str, Any]]:
     )
     from assets import problems as problem_asset
     from genprm.results import label_quality
+    from genprm.reward_models import genprm as verifier_model
+    from genprm.reward_models import think_prm
+    from genprm.training.recipes import discriminative as discriminative_recipe
+    from genprm.training.recipes import genprm as genprm_recipe
     from genprm.scaling import refinement as scaling_refinement
 
     return [
@@ -284,10 +295,11 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (mc_scores, "score_steps", score_steps),
         (rationales, "judge_solution", judge_solution),
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
-        (checkpoints, "run_training", run_training),
-        (checkpoints, "train_discriminative", train_discriminative),
-        (judging, "open_head", lambda weights, settings: FakeHead()),
-        (judging, "ThinkPRM", FakeThinkPRM),
+        (genprm_recipe, "run_training", run_training),
+        (discriminative_recipe, "train_discriminative", train_discriminative),
+        (judging, "adapter_named", lambda name: FAKES.get(name) or adapter_named(name)),
+        (think_prm, "ThinkPRM", FakeThinkPRM),
+        (verifier_model, "Verifier", FakeVerifier),
         (checkpoints, "resolve_model", lambda name: name),
         (evaluation_set, "cases_of", cases),
         (judging, "Verifier", FakeVerifier),

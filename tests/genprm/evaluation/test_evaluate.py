@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from genprm.engines.base import EngineError
-from genprm.evaluation.evaluate import NoPaths, evaluate_cases, voted_prediction
+from genprm.evaluation.evaluate import evaluate_cases, evaluate_tuned, predict
 from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Provenance, StepVerification, Verification
+from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.reward_models.genprm import GenPRMRewardModel, voted_score
 from genprm.settings import VerifierSettings
 from genprm.verification.verifier import GoOn, Verifier, every_step
 
@@ -31,6 +34,7 @@ class RewardTable(Verifier):
 
     def __init__(self, table: dict[tuple[str, int], list[float]]) -> None:
         self.table = table
+        self.engine = None  # type: ignore[assignment]
         self.settings = VerifierSettings()
         self.live_paths = 256
         self.now = self.most = 0
@@ -63,6 +67,10 @@ class RewardTable(Verifier):
         return path_with(rewards[:judged], path)
 
 
+def voting(verifier: Verifier, votes: int = 2, **how: Any) -> GenPRMRewardModel:
+    return GenPRMRewardModel(verifier, Mode.COT, Asking(votes, until=0.5, **how))
+
+
 @pytest.mark.parametrize(
     ("paths", "rewards", "prediction"),
     [
@@ -77,7 +85,7 @@ class RewardTable(Verifier):
 def test_the_vote_is_the_mean_over_all_paths(
     paths: list[list[float]], rewards: list[float], prediction: int
 ) -> None:
-    result = voted_prediction(case(), [path_with(path) for path in paths])
+    result = predict(case(), voted_score([path_with(path) for path in paths]), 0.5)
     assert result.rewards == pytest.approx(rewards)
     assert result.prediction == prediction
     assert result.path_rewards == paths
@@ -86,8 +94,8 @@ def test_the_vote_is_the_mean_over_all_paths(
 
 
 def test_the_threshold_decides() -> None:
-    assert voted_prediction(case(), [path_with([0.9, 0.6])], threshold=0.7).prediction == 1
-    assert voted_prediction(case(), [path_with([0.9, 0.6])], threshold=0.6).prediction == -1
+    assert predict(case(), voted_score([path_with([0.9, 0.6])]), 0.7).prediction == 1
+    assert predict(case(), voted_score([path_with([0.9, 0.6])]), 0.6).prediction == -1
 
 
 async def test_cases_come_back_in_order_with_all_their_fields() -> None:
@@ -95,7 +103,7 @@ async def test_cases_come_back_in_order_with_all_their_fields() -> None:
     cases = [case(name) for name in "abc"]
     done: list[int] = []
     verifier = RewardTable(table)
-    results = await evaluate_cases(cases, verifier, "cot", votes=2, progress=done.append)
+    results = await evaluate_cases(voting(verifier), cases, 0.5, done.append)
     assert [(r.id, r.prediction) for r in results] == [("a", -1), ("b", 1), ("c", -1)]
     assert results[1].path_rewards == [[0.9, 0.1], [0.9, 0.1]]  # stopped at the first error
     assert [(r.subset, r.generator, r.problem, r.steps, r.label) for r in results] == [
@@ -108,36 +116,88 @@ async def test_cases_come_back_in_order_with_all_their_fields() -> None:
 async def test_an_engine_that_dies_ends_the_work_with_its_own_error() -> None:
     verifier = RewardTable({})
     with pytest.raises(EngineError, match="the engine died"):
-        await evaluate_cases([case("slow"), case("dead")], verifier, "cot", votes=2)
+        await evaluate_cases(voting(verifier), [case("slow"), case("dead")], 0.5)
     assert verifier.cancelled == ["slow", "slow"]
     assert verifier.now == 0
 
 
 async def test_no_cases_give_no_predictions() -> None:
-    assert await evaluate_cases([], RewardTable({}), "cot") == []
+    assert await evaluate_cases(voting(RewardTable({})), [], 0.5) == []
 
 
-class Kept(NoPaths):
+class Kept:
     """Paths in memory."""
 
     def __init__(self) -> None:
-        self.paths: dict[tuple[str, int], Verification] = {}
+        self.paths: dict[tuple[str, int], Any] = {}
 
-    def known(self, case: BenchmarkCase) -> dict[int, Verification]:
-        return {path: kept for (name, path), kept in self.paths.items() if name == case.id}
+    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
+        return self.paths.get((solution.id, number))
 
-    def keep(self, case: BenchmarkCase, path: Verification) -> None:
-        self.paths[case.id, path.path] = path
+    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
+        self.paths[solution.id, number] = path
 
 
 async def test_more_votes_begin_with_the_paths_there_are() -> None:
     """With two votes step 1 is wrong; with four it is not, so the paths that ended there are judged again."""
     table = {("a", path): [0.9, 0.0 if path < 2 else 1.0, 0.9] for path in range(4)}
     kept = Kept()
-    two = await evaluate_cases([case("a")], RewardTable(table), "cot", votes=2, paths=kept)
+    two = await evaluate_cases(voting(RewardTable(table), 2, paths=kept), [case("a")], 0.5)
     assert (two[0].prediction, two[0].path_rewards) == (1, [[0.9, 0.0], [0.9, 0.0]])
 
-    four = await evaluate_cases([case("a")], RewardTable(table), "cot", votes=4, paths=kept)
+    four = await evaluate_cases(voting(RewardTable(table), 4, paths=kept), [case("a")], 0.5)
     assert (four[0].prediction, four[0].path_rewards) == (-1, [table["a", path] for path in range(4)])
 
-    assert await evaluate_cases([case("a")], RewardTable({}), "cot", votes=4, paths=kept) == four
+    assert await evaluate_cases(voting(RewardTable({}), 4, paths=kept), [case("a")], 0.5) == four
+
+
+class Table(RewardModel):
+    """Scores that are written down, by problem; `asked` holds every problem that was."""
+
+    name = "table"
+
+    def __init__(self, scores: Mapping[str, SolutionScore]) -> None:
+        self.asked: list[str] = []
+        self._scores = scores
+
+    async def score_many(
+        self, solutions: Sequence[StepwiseSolution], progress: Progress | None = None
+    ) -> list[SolutionScore]:
+        self.asked += [solution.problem for solution in solutions]
+        return [self._scores[solution.problem] for solution in solutions]
+
+
+def rewards(*values: float, verdict: int | None = None) -> SolutionScore:
+    return SolutionScore(list(values), [list(values)], prompt_tokens=10, tokens=3, verdict=verdict)
+
+
+def about(subset: str, problem: str, label: int) -> BenchmarkCase:
+    return BenchmarkCase(problem, subset, "model", problem, ["a", "b", "c"], True, label)
+
+
+async def test_the_first_reward_below_the_threshold_is_the_prediction() -> None:
+    model = Table({"p": rewards(0.9, 0.6, 0.4), "q": rewards(0.9, 0.5, 0.7)})
+    cases = [about("math", "p", 2), about("math", "q", -1)]
+    found = await evaluate_cases(model, cases, 0.5)
+    assert [row.prediction for row in found] == [2, -1]
+    assert [row.prediction for row in await evaluate_cases(model, cases, 0.65)] == [1, 1]
+    first = found[0]
+    assert (first.rewards, first.path_rewards) == ([0.9, 0.6, 0.4], [[0.9, 0.6, 0.4]])
+    assert (first.tokens, first.prompt_tokens, first.label) == (3, 10, 2)
+
+
+async def test_a_verdict_of_the_models_own_counts_more_than_the_threshold() -> None:
+    model = Table({"p": rewards(0.9, 0.1, 0.1, verdict=-1)})
+    (row,) = await evaluate_cases(model, [about("math", "p", 1)], 0.5)
+    assert row.prediction == -1
+
+
+async def test_a_tuned_threshold_comes_from_gsm8k_and_serves_all_subsets() -> None:
+    model = Table({"g1": rewards(0.3, 0.1), "g2": rewards(0.3, 0.25), "m": rewards(0.4, 0.19)})
+    tuning = [about("gsm8k", "g1", 1), about("gsm8k", "g2", -1)]
+    cases = [tuning[0], about("math", "m", 1)]
+    found = await evaluate_tuned(model, cases, tuning)
+    assert 0.1 < found.threshold <= 0.25
+    assert found.threshold == pytest.approx(0.175)
+    assert [row.prediction for row in found.predictions] == [1, -1]
+    assert sorted(model.asked) == ["g1", "g2", "m"], "a case in both is scored once"

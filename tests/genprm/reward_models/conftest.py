@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from genprm.settings import EngineSettings
+from genprm.reward_models.base import Asking, RewardModel
+from genprm.reward_models.machine import OwnMachine
+from genprm.reward_models.registry import find_adapter
+from genprm.settings import EngineSettings, SandboxSettings
 
 PROBLEM = "Sam has 3 keys and buys 4 more. How many keys has Sam?"
 STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys, so Sam has 8.", "The answer is \\boxed{8}."]
@@ -24,6 +27,11 @@ LLAMA3 = (
     "{{ m.content | trim }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
+
+
+def open_model(model: str, settings: EngineSettings, votes: int = 1) -> RewardModel:
+    """A reward model by the adapter that its name or its files pick."""
+    return find_adapter(model).adapter.open(model, OwnMachine(settings, SandboxSettings()), Asking(votes))
 
 
 @dataclass(frozen=True)

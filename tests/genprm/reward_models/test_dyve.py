@@ -17,7 +17,7 @@ def reply(prompt: str) -> str:
 
 async def test_the_conversation_keeps_of_each_reply_only_the_plus() -> None:
     engine = ScriptedEngine(reply)
-    score = await Dyve(engine).judge("How many?", ["One.", "Two.", "wrong", "Four."])
+    score = await Dyve(engine).score("How many?", ["One.", "Two.", "wrong", "Four."])
 
     assert score.rewards == [1.0, 1.0, 0.0]
     assert score.path_rewards == [score.rewards]
@@ -31,7 +31,7 @@ async def test_the_conversation_keeps_of_each_reply_only_the_plus() -> None:
 
 
 async def test_steps_that_the_context_has_no_room_for_are_undecided() -> None:
-    score = await Dyve(ScriptedEngine(reply, max_context=150)).judge(
+    score = await Dyve(ScriptedEngine(reply, max_context=150)).score(
         "How many?", ["One.", "Two.", "Three.", "Four."]
     )
     assert score.rewards[0] == 1.0

@@ -10,10 +10,8 @@ import pytest
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.load import load_reward_model
-from genprm.reward_models.published import find_published
 from genprm.settings import EngineSettings
-from tests.genprm.reward_models.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, write_checkpoint
+from tests.genprm.reward_models.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, open_model, write_checkpoint
 
 PROBLEM = "Sam has 3 keys."
 STEPS = ["Sam buys 4 keys.", "3 + 4 = 8 keys."]
@@ -52,9 +50,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
         place = copied(checkpoint)
         (place / "genprm.json").write_text('{"adapter": "thinkprm"}')
         path = str(place.rename(place.with_name("own")))
-    how = find_published(path)
-    assert how is not None
-    model: Any = load_reward_model(path, how, SIZES)
+    model: Any = open_model(path, SIZES)
     asked: list[str] = []
     complete = model.engine.complete
 
@@ -64,7 +60,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
 
     model.engine.complete = recorded
     score = await model.score(PROBLEM, STEPS)
-    await model.close()
+    await model.engine.close()
 
     assert asked[0].startswith("<|im_start|>user\nYou are given a math problem")
     assert asked[0].endswith(f"<|im_end|>\n<|im_start|>assistant\n{opened}\nLet's verify step by step:")
@@ -77,11 +73,9 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
 
 async def test_dyve_says_what_the_model_finds_most_probable(speaker: Any) -> None:
     checkpoint = speaker("deepseek-r1-14b-cot-math-reasoning-full", ["+", "-"])
-    how = find_published(checkpoint.path)
-    assert how is not None
-    model = load_reward_model(checkpoint.path, how, SIZES)
+    model: Any = open_model(checkpoint.path, SIZES)
     score = await model.score(PROBLEM, STEPS)
-    await model.close()
+    await model.engine.close()
 
     ask = "Is this step correct? You must answer with '+' for correct or '-' for incorrect in the end of "
     ask += "your response."
@@ -113,8 +107,6 @@ def greedy(checkpoint: Any, ids: list[int]) -> str:
 def test_a_missing_file_gives_one_clear_line(speaker: Any, copied: Any, file: str) -> None:
     place = copied(speaker("ThinkPRM-7B", ["yes", "no"]))
     (place / file).unlink()
-    how = find_published(str(place))
-    assert how is not None
     with pytest.raises(EngineError, match=file.partition(".")[2]) as raised:
-        load_reward_model(str(place), how, SIZES)
+        open_model(str(place), SIZES)
     assert "\n" not in str(raised.value)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from genprm.reward_models.layouts import marked_lines, numbered
-from genprm.reward_models.plus_minus import plus_turn_rows
-from genprm.reward_models.step_heads import newline_rows, qwen_rows
+from genprm.reward_models.layouts import marked_lines, newline_rows, numbered
+from genprm.reward_models.qwen_prm import qwen_rows
+from genprm.reward_models.rlhflow import plus_turn_rows
 from genprm.scaling.best_of_n import solution_reward
 from genprm.verification.rewards import first_error
 

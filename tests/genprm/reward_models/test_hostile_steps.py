@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from genprm.reward_models.implicit import response_rows
+from genprm.reward_models.eurus import response_rows
 from genprm.reward_models.plus_minus import load_math_shepherd, plus_turn_rows
-from genprm.reward_models.step_heads import QWEN_STEP_END, load_qwen, newline_rows, qwen_rows
+from genprm.reward_models.step_heads import STEP_END, load_qwen, newline_rows, qwen_rows
 from genprm.reward_models.universal import prefix_rows
 from genprm.settings import EngineSettings
 
@@ -47,8 +47,8 @@ def test_a_mark_that_the_tokenizer_does_not_call_special_is_no_text_either(
     qwen_prm: Any, settings: EngineSettings
 ) -> None:
     model = load_qwen(qwen_prm.path, settings)
-    (row,) = model._layout(PROBLEM, [f"Add.{QWEN_STEP_END}", "7."])
-    mark = qwen_prm.tokenizer.convert_tokens_to_ids(QWEN_STEP_END)
+    (row,) = model._layout(PROBLEM, [f"Add.{STEP_END}", "7."])
+    mark = qwen_prm.tokenizer.convert_tokens_to_ids(STEP_END)
     assert [at for at, token in enumerate(row.ids) if token == mark] == row.marks
 
 

@@ -22,7 +22,7 @@ def judge(replies: Sequence[str]) -> tuple[LLMJudge, ScriptedEngine]:
 
 async def test_the_step_named_most_often_is_the_verdict() -> None:
     model, _ = judge(["\\boxed{2}", "\\boxed{-1}", "So \\boxed{2}.", "I do not know."])
-    score = await model.judge("How many?", STEPS)
+    score = await model.score("How many?", STEPS)
     assert score.verdict == 1
     assert score.rewards == pytest.approx([1.0, 1 / 3, 1 / 3])
     assert score.path_rewards == [[1, 0, 0], [1, 1, 1], [1, 0, 0], [0.5, 0.5, 0.5]]
@@ -30,21 +30,21 @@ async def test_the_step_named_most_often_is_the_verdict() -> None:
 
 async def test_a_judge_that_names_no_step_is_never_right() -> None:
     model, _ = judge(["I do not know."])
-    score = await model.judge("How many?", STEPS)
+    score = await model.score("How many?", STEPS)
     assert score.verdict == len(STEPS)
     assert score.rewards == [0.5, 0.5, 0.5]
 
 
 async def test_a_solution_that_the_context_has_no_room_for_has_no_verdict() -> None:
     engine = ScriptedEngine(lambda prompt: "\\boxed{-1}", max_context=100)
-    score = await LLMJudge(engine, SAMPLING, votes=2).judge("How many?", STEPS * 20)
+    score = await LLMJudge(engine, SAMPLING, votes=2).score("How many?", STEPS * 20)
     assert score.verdict == len(STEPS) * 20
     assert score.path_rewards == [[0.5] * 60] * 2
 
 
 async def test_critiques_are_sampled_as_asked_and_each_with_its_own_seed() -> None:
     model, engine = judge(["\\boxed{-1}"] * 3)
-    await model.judge("How many?", STEPS)
+    await model.score("How many?", STEPS)
     assert len({prompt for prompt, _ in engine.requests}) == 1
     assert len({sampling.seed for _, sampling in engine.requests}) == 3
     assert all(s.temperature == 0.6 and s.top_k == 20 and s.max_tokens == 512 for _, s in engine.requests)

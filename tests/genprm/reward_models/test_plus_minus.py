@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.plus_minus import load_math_shepherd, load_rlhflow
+from genprm.reward_models.math_shepherd import load_math_shepherd
+from genprm.reward_models.rlhflow import load_rlhflow
 from genprm.settings import EngineSettings
 
 PROBLEM = "Sam has 3 keys and buys 4 more. How many keys has Sam?"

@@ -10,7 +10,10 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForTokenClassification
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.step_heads import load_qwen, load_skywork, load_token_classifier
+from genprm.reward_models.base import StepwiseSolution
+from genprm.reward_models.qwen_prm import load_qwen
+from genprm.reward_models.skywork import load_skywork
+from genprm.reward_models.token_classifier import load_token_classifier
 from genprm.settings import EngineSettings
 
 PROBLEM = "Sam has 3 keys and buys 4 more. How many keys has Sam?"
@@ -101,11 +104,15 @@ async def test_a_token_classifier_is_the_probability_of_right_at_the_newline(
 
 async def test_many_solutions_score_as_each_alone(qwen_prm: Any, settings: EngineSettings) -> None:
     model = load_qwen(qwen_prm.path, settings)
-    solutions = [(PROBLEM, STEPS), ("1 + 1?", ["2."]), (PROBLEM * 3, STEPS[:2])]
+    solutions = [
+        StepwiseSolution(PROBLEM, tuple(STEPS)),
+        StepwiseSolution("1 + 1?", ("2.",)),
+        StepwiseSolution(PROBLEM * 3, tuple(STEPS[:2])),
+    ]
     finished: list[int] = []
     together = await model.score_many(solutions, finished.append)
     for solution, score in zip(solutions, together, strict=True):
-        alone = await model.score(*solution)
+        alone = await model.score(solution.problem, solution.steps)
         assert score.rewards == pytest.approx(alone.rewards, abs=1e-5)
     assert finished == [1, 1, 1]
 

@@ -29,7 +29,7 @@ def engine(chain: str = CHAIN, yes: float = 0.2) -> ScriptedEngine:
 
 async def test_the_input_is_the_published_one() -> None:
     asked = engine()
-    await ThinkPRM(asked).judge("How many?", STEPS)
+    await ThinkPRM(asked).score("How many?", STEPS)
     (first, thinking), (second, deciding) = asked.requests
     assert first == (
         "<|user|>\nYou are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n"
@@ -45,7 +45,7 @@ async def test_the_input_is_the_published_one() -> None:
 
 
 async def test_steps_have_their_verdicts_and_the_solution_has_the_probability_of_yes() -> None:
-    score = await ThinkPRM(engine(yes=0.2)).judge("How many?", STEPS)
+    score = await ThinkPRM(engine(yes=0.2)).score("How many?", STEPS)
     assert score.rewards == [1.0, 0.0]
     assert score.outcome == pytest.approx(0.2 / 0.8)
     assert score.verdict is None
@@ -54,14 +54,14 @@ async def test_steps_have_their_verdicts_and_the_solution_has_the_probability_of
 async def test_paths_are_averaged() -> None:
     chains = iter([" \\boxed{correct}\n\\boxed{correct}", " \\boxed{correct}\n\\boxed{incorrect}"])
     answers: Callable[[str], str] = lambda prompt: next(chains) if prompt.endswith("step:") else "yes"  # noqa: E731
-    score = await ThinkPRM(ScriptedEngine(answers), votes=2).judge("How many?", STEPS)
+    score = await ThinkPRM(ScriptedEngine(answers), votes=2).score("How many?", STEPS)
     assert score.rewards == [1.0, 0.5]
     assert score.path_rewards == [[1.0, 1.0], [1.0, 0.0]]
 
 
 async def test_each_path_is_sampled_with_its_own_seed() -> None:
     asked = engine()
-    await ThinkPRM(asked, votes=3).judge("How many?", STEPS)
+    await ThinkPRM(asked, votes=3).score("How many?", STEPS)
     thinking = [sampling.seed for _, sampling in asked.requests if sampling.max_tokens > 2]
     assert len(set(thinking)) == 3
 
@@ -70,14 +70,14 @@ async def test_a_path_is_the_same_whatever_the_number_of_votes() -> None:
     model = ThinkPRM(engine())
     three = ThinkPRM(engine(), votes=3)
     paths = [await model.verify("How many?", STEPS, number) for number in range(3)]
-    assert await three.judge("How many?", STEPS) == average(paths)
+    assert await three.score("How many?", STEPS) == average(paths)
     seeds = [[sampling.seed for _, sampling in one.engine.requests] for one in (model, three)]  # type: ignore[attr-defined]
     assert sorted(seeds[0]) == sorted(seeds[1])
 
 
 async def test_a_chain_that_asks_the_question_itself_is_not_asked_it_twice() -> None:
     asked = engine(" Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct? Yes")
-    await ThinkPRM(asked).judge("How many?", STEPS)
+    await ThinkPRM(asked).score("How many?", STEPS)
     assert asked.requests[-1][0].endswith(
         "by step: Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct?"
     )
@@ -85,7 +85,7 @@ async def test_a_chain_that_asks_the_question_itself_is_not_asked_it_twice() -> 
 
 async def test_a_round_of_thinking_goes_on_from_the_last() -> None:
     asked = engine(" \\boxed{correct} \\boxed{correct}</think>")
-    await ThinkPRM(asked, rounds=3).judge("How many?", STEPS)
+    await ThinkPRM(asked, rounds=3).score("How many?", STEPS)
     prompts = [prompt for prompt, _ in asked.requests]
     assert len(prompts) == 4
     assert all(later.startswith(earlier) for earlier, later in pairwise(prompts))
@@ -96,7 +96,7 @@ async def test_a_round_of_thinking_goes_on_from_the_last() -> None:
 async def test_verdicts_count_also_where_the_context_has_no_room_for_the_question() -> None:
     chain = " \\boxed{correct}\n\\boxed{incorrect}" + " so" * 200
     full = ScriptedEngine(lambda prompt: chain, max_context=300)
-    score = await ThinkPRM(full).judge("How many?", STEPS)
+    score = await ThinkPRM(full).score("How many?", STEPS)
     assert (score.rewards, score.outcome) == ([1.0, 0.0], 0.5)
 
 

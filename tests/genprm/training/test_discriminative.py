@@ -13,8 +13,7 @@ import pytest
 
 from genprm.manifest import read_manifest
 from genprm.records import Message, Provenance, Rationale, TrainingExample, Verification
-from genprm.reward_models.load import load_reward_model
-from genprm.reward_models.published import find_published
+from genprm.reward_models.base import StepwiseSolution
 from genprm.settings import EngineSettings, TrainingSettings
 from genprm.training import TrainingError, progress_of
 from genprm.training.discriminative import train_discriminative
@@ -24,6 +23,7 @@ from genprm.training.discriminative_data import (
     read_solutions,
     write_solutions,
 )
+from tests.genprm.reward_models.conftest import open_model
 
 SETTINGS = TrainingSettings(
     epochs=6, learning_rate=5e-3, batch_size=4, device_batch_size=2, max_length=256, precision="fp32"
@@ -148,10 +148,8 @@ async def test_a_checkpoint_scores_steps_as_it_was_taught(
     assert manifest.settings == SETTINGS
     assert manifest.model_extra == {"trained_for": "a test"}
 
-    how = find_published(str(report.checkpoint))
-    assert how is not None
-    model = load_reward_model(str(report.checkpoint), how, settings)
-    scores = await model.score_many([(item.problem, item.steps) for item in SOLUTIONS])
+    model = open_model(str(report.checkpoint), settings)
+    scores = await model.score_many([StepwiseSolution(item.problem, tuple(item.steps)) for item in SOLUTIONS])
     judged = [[int(reward >= 0.5) for reward in score.rewards] for score in scores]
     assert judged == [item.labels for item in SOLUTIONS]
 

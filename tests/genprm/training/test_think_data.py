@@ -11,15 +11,13 @@ import pytest
 from genprm.engines.chat import render_chat
 from genprm.miniature.foundry.tokenizer import build_tokenizer
 from genprm.records import Message, Provenance, Rationale, StepVerification, Verification
-from genprm.reward_models.load import load_reward_model
-from genprm.reward_models.published import find_published
 from genprm.reward_models.think_prm import OPENING, QUESTION, question, read_verdicts
 from genprm.settings import EngineSettings, TrainingSettings, TurnFormat
 from genprm.training import run_training
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.think_data import verification_chains
 from genprm.training.tokens import encode_conversation
-from tests.genprm.reward_models.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, write_checkpoint
+from tests.genprm.reward_models.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, open_model, write_checkpoint
 
 FORM = TurnFormat(analyze_lead="Let's analyze the Paragraph {number} step by step: ")
 STEPS = ["Step 1: 3 + 4 = 7.", "Step 2: 7 - 1 = 5.", "Step 3: The answer is 5."]
@@ -132,11 +130,9 @@ async def test_a_model_that_learnt_chains_verifies_whole_solutions(
     report = run_training(examples, settings, base.path, False, out, {}, print, {"adapter": "thinkprm"})
     assert (report.examples, report.dropped) == (2, 0)
     assert report.losses[-1].loss < report.losses[0].loss / 2
-    how = find_published(str(out))
-    assert how is not None
-    model = load_reward_model(str(out), how, EngineSettings(backend="transformers", max_context=1024), votes=2)
+    model: Any = open_model(str(out), EngineSettings(backend="transformers", max_context=1024), votes=2)
     score = await model.score("How many?", STEPS)
-    await model.close()
+    await model.engine.close()
     assert len(score.rewards) == 3
     assert len(score.path_rewards) == 2
     assert score.outcome is not None

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 
 from genprm.data_sets.rows import InputError
 from genprm.engines.tokenizer import ModelTokenizer
-from genprm.prm import model_manifest
 from genprm.records import Message
 from genprm.settings import TurnFormat, VerifierSettings
+from genprm.verification.manifest import model_manifest
 from genprm.verification.published import data_set_system, published_settings, read_system
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine

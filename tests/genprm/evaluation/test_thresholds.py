@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genprm.evaluation.metrics import f1
-from genprm.reward_models.thresholds import tune_threshold
+from genprm.evaluation.thresholds import tune_threshold
 from genprm.verification.rewards import first_error
 
 SOLUTIONS = st.lists(

@@ -1,4 +1,4 @@
-"""Reward models that answer + or - with their language head: Math-Shepherd and RLHFlow."""
+"""RLHFlow's process reward models: P(+) of the language head where each turn of the assistant begins."""
 
 from __future__ import annotations
 
@@ -6,54 +6,15 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from genprm.engines.base import EngineError
 from genprm.engines.encoding import encode_text, encode_text_at
 from genprm.engines.loading import load_tokenizer
 from genprm.records import Message
-from genprm.reward_models.checkpoint import load_causal, token_id
-from genprm.reward_models.forward import ForwardRewardModel, MarkedTokens, Reading
-from genprm.reward_models.layouts import (
-    REPLY,
-    around_replies,
-    marked_lines,
-    numbered,
-    token_at,
-)
+from genprm.reward_models.base import RewardModel
+from genprm.reward_models.layouts import REPLY, MarkedTokens, around_replies, token_at, token_id
+from genprm.reward_models.registry import Adapter, from_forward_passes, register
 from genprm.settings import EngineSettings
-
-SHEPHERD_STEP_END = "▁ки"
-"""Id 12902 in the published vocabulary; the answers `▁+` and `▁-` are 648 and 387."""
-
-
-def two_token_reading(network: Any, plus: int, minus: int) -> Reading:
-    """P(+) between the two answers; the language head is computed for these two tokens only."""
-    head = network.get_output_embeddings()
-    weight = head.weight[[plus, minus]].detach().to(network.device)
-    bias = None if head.bias is None else head.bias[[plus, minus]].detach().to(network.device)
-
-    def reading(states: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(torch.nn.functional.linear(states, weight, bias).float(), dim=-1)[:, 0]
-
-    return reading
-
-
-def load_math_shepherd(model: str, settings: EngineSettings) -> ForwardRewardModel:
-    """Math-Shepherd-PRM-7B: `{problem} Step 1: ... ки`, line by line, with P(+) read at each ки.
-
-    Raises:
-        EngineError: a file is missing or wrong, or the vocabulary is not the published one.
-    """
-    tokenizer, network = load_tokenizer(model), load_causal(model, settings)
-    mark, plus, minus = (token_id(tokenizer, model, token) for token in (SHEPHERD_STEP_END, "▁+", "▁-"))
-
-    def layout(problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
-        first, *later = numbered(steps)
-        return [marked_lines(tokenizer, model, [f"{problem.strip()} {first}", *later], mark)]
-
-    reading = two_token_reading(network, plus, minus)
-    return ForwardRewardModel(model, network.base_model, layout, reading, settings)
+from genprm.verification.rewards import THRESHOLD
 
 
 def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
@@ -85,7 +46,7 @@ def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str
     return [MarkedTokens(ids, marks)]
 
 
-def load_rlhflow(model: str, settings: EngineSettings) -> ForwardRewardModel:
+def load_rlhflow(model: str, settings: EngineSettings) -> RewardModel:
     """RLHFlow's Llama3.1-8B-PRM (Mistral and Deepseek data): P(+) where each assistant turn begins.
 
     One pass serves all steps: what a published script asks turn by turn is a prefix of the same chat.
@@ -93,6 +54,10 @@ def load_rlhflow(model: str, settings: EngineSettings) -> ForwardRewardModel:
     Raises:
         EngineError: a file is missing or wrong, or the vocabulary is not the published one.
     """
+    from genprm.reward_models.networks.checkpoint import load_causal
+    from genprm.reward_models.networks.forward import ForwardRewardModel
+    from genprm.reward_models.networks.heads import two_token_reading
+
     tokenizer, network = load_tokenizer(model), load_causal(model, settings)
     plus, minus = (token_id(tokenizer, model, token) for token in "+-")
     reading = two_token_reading(network, plus, minus)
@@ -103,3 +68,12 @@ def load_rlhflow(model: str, settings: EngineSettings) -> ForwardRewardModel:
         reading,
         settings,
     )
+
+
+register(
+    Adapter(
+        "rlhflow",
+        from_forward_passes(load_rlhflow),
+        {"RLHFlow/Llama3.1-8B-PRM-Mistral-Data": THRESHOLD, "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data": THRESHOLD},
+    )
+)

@@ -1,4 +1,4 @@
-"""Heads of reward models: small modules on the hidden states, filled from the checkpoint's own tensors."""
+"""Heads of reward models, filled from the checkpoint's own tensors, and what is read from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.checkpoint import read_tensors
+from genprm.reward_models.networks.checkpoint import read_tensors
+from genprm.reward_models.networks.forward import Reading
 
 
 def linear_head(inputs: int, outputs: int, bias: bool = True) -> Any:
@@ -34,3 +35,33 @@ def load_head(model: str, body: Any, head: Any, prefix: str) -> Any:
         found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         raise EngineError(f"model {model!r}: its head {prefix}* holds {found}, expected {expected}") from None
     return head.to(device=body.device, dtype=body.dtype).eval()
+
+
+def sigmoid_reading(head: Any) -> Reading:
+    """The sigmoid of a head with one output."""
+
+    def reading(states: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(head(states).float()).squeeze(-1)
+
+    return reading
+
+
+def second_class_reading(head: Any) -> Reading:
+    """P(right) of a head with two outputs, wrong and right."""
+
+    def reading(states: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(head(states).float(), dim=-1)[:, 1]
+
+    return reading
+
+
+def two_token_reading(network: Any, plus: int, minus: int) -> Reading:
+    """P(+) between the two answers; the language head is computed for these two tokens only."""
+    head = network.get_output_embeddings()
+    weight = head.weight[[plus, minus]].detach().to(network.device)
+    bias = None if head.bias is None else head.bias[[plus, minus]].detach().to(network.device)
+
+    def reading(states: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(torch.nn.functional.linear(states, weight, bias).float(), dim=-1)[:, 0]
+
+    return reading

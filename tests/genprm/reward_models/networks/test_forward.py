@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genprm.engines.base import ContextFull, EngineError
-from genprm.reward_models.forward import batches
-from genprm.reward_models.step_heads import load_qwen, load_skywork
+from genprm.reward_models.networks.forward import batches
+from genprm.reward_models.qwen_prm import load_qwen
+from genprm.reward_models.skywork import load_skywork
 from genprm.settings import EngineSettings
 
 

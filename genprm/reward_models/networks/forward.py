@@ -9,25 +9,17 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 
 from genprm.engines.base import ContextFull, EngineError
 from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.reward_models.layouts import MarkedTokens
 from genprm.settings import EngineSettings
 
 BATCH_TOKENS = 16384
 """Tokens of one forward pass, padding included; a longer row is a batch of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class MarkedTokens:
-    """Token ids of one row, and the ascending positions whose hidden states are asked for."""
-
-    ids: list[int]
-    marks: list[int]
 
 
 Layout: TypeAlias = Callable[[str, Sequence[str]], list[MarkedTokens]]
@@ -116,7 +108,7 @@ class ForwardRewardModel(LocalRewardModel):
 
     def _scores(self, solutions: Sequence[StepwiseSolution], progress: Progress | None) -> list[SolutionScore]:
         (body,) = self._networks
-        laid_out = [self._layout(problem, steps) for problem, steps in solutions]
+        laid_out = [self._layout(solution.problem, solution.steps) for solution in solutions]
         rows = [row for part in laid_out for row in part]
         owners = [index for index, part in enumerate(laid_out) for _ in part]
         unread = [len(part) for part in laid_out]

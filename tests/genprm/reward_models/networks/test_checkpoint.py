@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from genprm.engines.base import EngineError
 from genprm.engines.loading import load_tokenizer
-from genprm.reward_models.checkpoint import load_body, read_tensors
-from genprm.reward_models.plus_minus import load_rlhflow
-from genprm.reward_models.step_heads import load_qwen, load_skywork
+from genprm.reward_models.networks.checkpoint import load_body, read_tensors
+from genprm.reward_models.qwen_prm import load_qwen
+from genprm.reward_models.rlhflow import load_rlhflow
+from genprm.reward_models.skywork import load_skywork
 from genprm.settings import EngineSettings
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.implicit import EURUS_BETA, load_eurus
+from genprm.reward_models.base import StepwiseSolution
+from genprm.reward_models.eurus import EURUS_BETA, load_eurus
 from genprm.settings import EngineSettings
 
 PROBLEM = "Sam has 3 keys and buys 4 more. How many keys has Sam?"
@@ -50,9 +51,11 @@ async def test_many_solutions_score_as_each_alone(
     eurus: Any, eurus_reference: Any, settings: EngineSettings
 ) -> None:
     model = load_eurus(eurus.path, settings, reference=eurus_reference.path)
-    solutions = [(PROBLEM, STEPS), ("1 + 1?", ["2."])]
+    solutions = [StepwiseSolution(PROBLEM, tuple(STEPS)), StepwiseSolution("1 + 1?", ("2.",))]
     for solution, score in zip(solutions, await model.score_many(solutions), strict=True):
-        assert score.rewards == pytest.approx((await model.score(*solution)).rewards, abs=1e-5)
+        assert score.rewards == pytest.approx(
+            (await model.score(solution.problem, solution.steps)).rewards, abs=1e-5
+        )
 
 
 def test_a_reference_with_another_vocabulary_is_refused(

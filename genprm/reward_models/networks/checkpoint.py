@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AddedToken, AutoModel, AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM
 from transformers.utils import cached_file
 
 from genprm.engines.base import EngineError
@@ -26,29 +26,6 @@ _FILES = ("model.safetensors", "pytorch_model.bin")
 _LANGUAGE_HEAD = "lm_head."
 """Checkpoints of reward models may still hold the head that they were trained from; bodies have no use for it."""
 _DTYPES: dict[str, Any] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def token_id(tokenizer: Any, model: str, token: str) -> int:
-    """The id of a token that the checkpoint's vocabulary must hold.
-
-    Raises:
-        EngineError: it does not.
-    """
-    vocabulary = tokenizer.get_vocab()
-    if token not in vocabulary:
-        raise EngineError(f"model {model!r}: the tokenizer has no token {token!r}; it is not the published one")
-    return int(vocabulary[token])
-
-
-def mark_token(tokenizer: Any, model: str, token: str) -> int:
-    """The id of a token that marks the ends of steps; no text is ever tokenised as it from here on.
-
-    Raises:
-        EngineError: the checkpoint's vocabulary does not hold it.
-    """
-    found = token_id(tokenizer, model, token)
-    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False)], special_tokens=True)
-    return found
 
 
 def load_body(model: str, settings: EngineSettings, head: str) -> Any:
@@ -87,24 +64,6 @@ def _file(model: str, name: str) -> Path | None:
     except (OSError, ValueError) as error:
         raise unloadable(model, error) from error
     return None if found is None else Path(found)
-
-
-def read_config(model: str) -> dict[str, Any]:
-    """The checkpoint's config.json.
-
-    Raises:
-        EngineError: it is missing or not an object.
-    """
-    path = _file(model, "config.json")
-    if path is None:
-        raise EngineError(f"model {model!r}: config.json is missing")
-    try:
-        config = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
-        raise unloadable(model, error) from error
-    if not isinstance(config, dict):
-        raise EngineError(f"model {model!r}: config.json is not an object")
-    return config
 
 
 def _weight_files(model: str, prefix: str) -> Iterator[Path]:

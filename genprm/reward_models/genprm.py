@@ -1,0 +1,122 @@
+"""GenPRM behind the interface of all reward models: the mean over verification paths (paper eq. 6 and 7)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from functools import partial
+
+from genprm.event_loops import together
+from genprm.modes import Mode
+from genprm.records import Verification
+from genprm.reward_models.base import Asking, Paths, SolutionScore, StepwiseSolution
+from genprm.reward_models.generative import GenerativeRewardModel
+from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
+from genprm.seeds import case_id
+from genprm.tables import from_dict
+from genprm.verification.manifest import model_manifest
+from genprm.verification.rewards import Reading, rewards
+from genprm.verification.verifier import Verifier
+from genprm.verification.voting import executions, majority_rewards, verify_votes, vote_reading
+
+
+def without_text(verification: Verification) -> Verification:
+    """A path as it is kept: rewards, verdicts and counts. Scoring needs no more, and texts are large."""
+    steps = [dataclasses.replace(step, text="", analysis="", code="", output="") for step in verification.steps]
+    return dataclasses.replace(verification, steps=steps)
+
+
+def voted_score(paths: Sequence[Verification]) -> SolutionScore:
+    """The vote of verification paths over one solution: Maj@N for several, Pass@1 for one.
+
+    `rewards` are the means over all paths (paper eq. 7), as far as all paths go. Paths as `verify_votes` ends them
+    have their first mean below the threshold where paths over all steps have it.
+    """
+    path_rewards = [rewards(path) for path in paths]
+    together_for = min(len(path) for path in path_rewards)
+    return SolutionScore(
+        rewards=majority_rewards([path[:together_for] for path in path_rewards]),
+        path_rewards=path_rewards,
+        prompt_tokens=sum(path.prompt_tokens for path in paths),
+        tokens=sum(path.tokens for path in paths),
+        executions=executions(paths),
+        reading=vote_reading(paths),
+    )
+
+
+class _KeptPaths:
+    """The paths over one solution: those that were finished before are read, those of now are kept."""
+
+    def __init__(self, paths: Paths, solution: StepwiseSolution, votes: int) -> None:
+        self._paths = paths
+        self._solution = solution
+        found = {number: paths.get(solution, number) for number in range(votes)}
+        self.known = {n: from_dict(Verification, path) for n, path in found.items() if path is not None}
+
+    def keep(self, path: Verification) -> None:
+        self._paths.put(self._solution, path.path, dataclasses.asdict(without_text(path)))
+
+
+class GenPRMRewardModel(GenerativeRewardModel):
+    """A verifier in one mode; `asking` says how many paths it takes, how far they go and where they are kept."""
+
+    def __init__(self, verifier: Verifier, mode: Mode, asking: Asking | None = None) -> None:
+        super().__init__(verifier.engine)
+        self._verifier = verifier
+        self._mode = mode
+        self._asking = asking or Asking()
+
+    @property
+    def mode(self) -> Mode:
+        """The mode it judges in."""
+        return self._mode
+
+    def reading(self) -> Reading:
+        """How the rewards given so far were read."""
+        return self._verifier.reading()
+
+    def decisive(self, solution: StepwiseSolution) -> Hashable:
+        """Its id too, which the samples follow from."""
+        return solution
+
+    async def judge(self, solution: StepwiseSolution) -> SolutionScore:
+        """All paths at once."""
+        name = solution.id or case_id(solution.problem, solution.steps)
+        votes, until = self._asking.votes, self._asking.until
+        kept = _KeptPaths(self._asking.paths, solution, votes)
+        if until is None:
+            paths = await together([self._path(name, solution, number, kept) for number in range(votes)])
+        else:
+            vote = partial(verify_votes, known=kept.known, done=kept.keep)
+            case = (name, solution.problem, solution.steps)
+            paths = await vote(self._verifier, *case, self._mode, votes, until)
+        score = voted_score(paths)
+        return dataclasses.replace(score, verifications=tuple(paths)) if self._asking.texts else score
+
+    async def _path(self, name: str, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
+        if number in kept.known:
+            return kept.known[number]
+        path = await self._verifier.verify(name, solution.problem, solution.steps, self._mode, number)
+        kept.keep(path)
+        return path
+
+
+def open_genprm(model: str, machine: Machine, asking: Asking) -> GenPRMRewardModel:
+    """A verifier, asked as its checkpoint says where `asking` does not.
+
+    Raises:
+        InputError: a published checkpoint, and its system message is nowhere to be had.
+        EngineError: no such model, or it cannot be loaded.
+        SandboxError: the isolation asked for is not available.
+    """
+    mode, settings = asking.mode, asking.verifier
+    if mode is None or settings is None:
+        manifest = model_manifest(model, asking.system, settings)
+        mode, settings = mode or manifest.inference_mode, manifest.verifier
+    assert mode is not None
+    assert settings is not None
+    sandbox = machine.sandbox()
+    return GenPRMRewardModel(Verifier(machine.engine(model), sandbox, settings, machine.live_paths), mode, asking)
+
+
+register(Adapter(VERIFIER, open_genprm, {}))

@@ -1,0 +1,105 @@
+"""A kind of model that is trained here, as one object: what it learns from, how it is trained, opened and shown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from genprm.journal import Journal
+from genprm.modes import Mode
+from genprm.reward_models.base import NoPaths, Paths, StepwiseSolution
+from genprm.settings import TrainingSettings, VerifierSettings
+from genprm.training.job import TrainingJob
+
+
+@dataclass(frozen=True, slots=True)
+class PathKeys:
+    """What decides the paths of an artifact, besides their numbers: the parts of the keys in its journal.
+
+    `rows` names every solution as the artifact does; `version` is that of its way of judging, and `further` is what
+    else decides there. `checkpoint` is the version of the weights.
+    """
+
+    version: str
+    checkpoint: str
+    mode: Mode
+    verifier: VerifierSettings
+    rows: Mapping[StepwiseSolution, tuple[Any, ...]]
+    further: tuple[Any, ...] = ()
+
+
+class JournaledPaths:
+    """Paths in a journal. How many are wanted is no part of a key: raising votes finds those there are."""
+
+    def __init__(self, journal: Journal, key: Callable[[StepwiseSolution, int], str]) -> None:
+        self._journal = journal
+        self._key = key
+
+    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
+        """A path that is in the journal; None where it is not."""
+        key = self._key(solution, number)
+        return self._journal.get(key) if key in self._journal else None
+
+    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
+        """Write a path down, in place of a shorter one."""
+        self._journal.put(self._key(solution, number), path)
+
+
+class Recipe(ABC):
+    """A kind of model.
+
+    `kind` is its name in keys of models, `adapter` that of the reward model which opens its checkpoints
+    (`genprm.reward_models.registry`), `record` a row of its training data.
+    """
+
+    kind: ClassVar[str]
+    adapter: ClassVar[str]
+    record: ClassVar[type[Any]]
+    mode: ClassVar[Mode | None] = None
+    """Of a kind with one way of judging, the mode that comes nearest in what it reads and writes."""
+    writes: ClassVar[bool] = True
+    """Whether it writes before it judges, so that the tokens of a response can be counted."""
+    ranks_by_outcome: ClassVar[bool] = False
+    """Whether Best-of-N takes its score of the whole solution in place of those of the steps."""
+
+    @property
+    def by_step(self) -> bool:
+        """Whether it judges a step at a time, in any of the modes."""
+        return self.mode is None
+
+    def wanted(self, settings: TrainingSettings) -> bool:
+        """Whether a profile asks for this kind beside the modes."""
+        return False
+
+    def asked_in(self, mode: Mode) -> Mode | None:
+        """The mode that its reward model is told; None for a kind with one way of judging."""
+        return mode if self.by_step else None
+
+    def judging(self, mode: Mode) -> str:
+        """How a model of this kind judges, for people."""
+        return mode.value if self.by_step else self.kind
+
+    @abstractmethod
+    def data(self, mode: Mode) -> str:
+        """What its part of the training set is called, in the place of a mode."""
+
+    @abstractmethod
+    def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
+        """What a checkpoint is to know of how it is asked."""
+
+    @abstractmethod
+    def train(
+        self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
+    ) -> None:
+        """Make the checkpoint of a job, in a process of its own.
+
+        Raises:
+            ValueError: no examples.
+            TrainingError: the process failed.
+        """
+
+    def paths(self, journal: Journal, keys: PathKeys) -> Paths:
+        """Where the paths that a model of this kind samples are kept."""
+        return NoPaths()

@@ -1,0 +1,56 @@
+"""GenPRM: a language model that takes a turn per step, in one of the modes (paper 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genprm.journal import Journal, row_key
+from genprm.modes import Mode
+from genprm.records import TrainingExample
+from genprm.reward_models.base import Paths, StepwiseSolution
+from genprm.reward_models.registry import VERIFIER
+from genprm.settings import VerifierSettings
+from genprm.training.job import TrainingJob
+from genprm.training.launch import run_training
+from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
+
+
+def train_on_conversations(
+    examples: Sequence[TrainingExample], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
+) -> None:
+    """Supervised fine-tuning on conversations; raises what `run_training` does."""
+    run_training(
+        examples, job.settings, job.base, job.mask_code_output, job.out_dir, env, log, manifest=job.manifest
+    )
+
+
+class GenPRMRecipe(Recipe):
+    """Fine-tuned on the conversations of its mode; asked as they were written."""
+
+    kind = "genprm"
+    adapter = VERIFIER
+    record = TrainingExample
+
+    def data(self, mode: Mode) -> str:
+        """The conversations of the mode."""
+        return mode
+
+    def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
+        """Mode, turn format and sampling."""
+        return {"inference_mode": mode, "verifier": verifier.model_dump(mode="json")}
+
+    def train(
+        self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
+    ) -> None:
+        """Supervised fine-tuning."""
+        train_on_conversations(examples, job, env, log)
+
+    def paths(self, journal: Journal, keys: PathKeys) -> Paths:
+        """Verification paths, which the artifact's row, the mode and the verifier's settings decide."""
+        how = (keys.version, keys.checkpoint, keys.mode, *keys.further, keys.verifier.deciding(keys.mode))
+
+        def key(solution: StepwiseSolution, number: int) -> str:
+            return row_key(*keys.rows[solution], number, *how)
+
+        return JournaledPaths(journal, key)

@@ -1,0 +1,58 @@
+"""ThinkPRM on the data of GenPRM: one long verification of a whole solution (arXiv 2504.16828)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genprm.journal import Journal, row_key
+from genprm.modes import Mode
+from genprm.records import TrainingExample
+from genprm.reward_models.base import Paths, StepwiseSolution
+from genprm.reward_models.think_prm import THINKPRM
+from genprm.settings import TrainingSettings, VerifierSettings
+from genprm.training.job import TrainingJob
+from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
+from genprm.training.recipes.genprm import train_on_conversations
+
+CHAINS = "think"
+"""The store's name, in the place of a mode, for the conversations of ThinkPRM."""
+THINKING_VERSION = "1"
+"""Raised when a ThinkPRM is asked in another way than before, so that its paths are sampled again."""
+
+
+class ThinkRecipe(Recipe):
+    """Fine-tuned on chains of one question and one answer; Best-of-N ranks by its P(yes) for a solution."""
+
+    kind = "think"
+    adapter = THINKPRM
+    record = TrainingExample
+    mode = Mode.COT
+    ranks_by_outcome = True
+
+    def wanted(self, settings: TrainingSettings) -> bool:
+        """`training.think`."""
+        return settings.think
+
+    def data(self, mode: Mode) -> str:
+        """Chains."""
+        return CHAINS
+
+    def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
+        """Its adapter."""
+        return {"adapter": THINKPRM}
+
+    def train(
+        self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
+    ) -> None:
+        """Supervised fine-tuning."""
+        train_on_conversations(examples, job, env, log)
+
+    def paths(self, journal: Journal, keys: PathKeys) -> Paths:
+        """Chains, which a solution's text decides, whichever row holds it."""
+        how = (THINKING_VERSION, keys.checkpoint, keys.verifier.seed)
+
+        def key(solution: StepwiseSolution, number: int) -> str:
+            return row_key(*how, solution.problem, solution.steps, number)
+
+        return JournaledPaths(journal, key)

@@ -1,0 +1,99 @@
+"""Judging for assets: what journals are keyed by never changes, so that what was judged before is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from assets.judging import Judge, judge_cases
+from assets.partitions import Pipeline
+from genprm.checkpoints import Checkpoint
+from genprm.profiles import load_profile
+from genprm.records import BenchmarkCase
+from genprm.reward_models import genprm as verifier_model
+from genprm.reward_models import think_prm
+from genprm.reward_models.base import SolutionScore, StepwiseSolution
+from genprm.reward_models.think_prm import ThinkPRM
+from tests.orchestration.fake_method import FakeMachines, FakeVerifier
+
+PROBLEM, STEPS = "How many?", ["1 + 1 = 2.", "So 2."]
+CASE = BenchmarkCase("case-1", "math", "g", PROBLEM, STEPS, True, -1)
+
+
+class Keys:
+    """A journal that remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def get(self, key: str) -> Any:
+        return self.values[key]
+
+    def put(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+class Thinker(ThinkPRM):
+    """Finds nothing wrong, without a model."""
+
+    async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
+        rewards = [1.0] * len(steps)
+        return SolutionScore(rewards, [rewards], 5, 7, outcome=0.75)
+
+
+@pytest.fixture
+def _no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(verifier_model, "Verifier", FakeVerifier)
+    monkeypatch.setattr(think_prm, "ThinkPRM", Thinker)
+    monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
+
+
+def judge(key: str, votes: int = 4) -> Judge:
+    pipeline = Pipeline(load_profile("miniature", ["training.think=true"]))
+    model = pipeline.lineup.model(key)
+    return Judge(pipeline, FakeMachines(), model, Checkpoint(key, model.mode, "weights", "v1", "run"), votes)
+
+
+@pytest.mark.usefixtures("_no_models")
+def test_a_verification_path_of_a_benchmark_case_has_the_key_it_always_had() -> None:
+    journal = Keys()
+    judge_cases(judge("rationale"), [CASE], journal, lambda items: None)
+    first, _, _, last = journal.values
+    assert (first, last) == ("c593a11d7681b1bfcbe20e8817375f74", "a911fcdb8c137cb34ebf4c8b6a72248e")
+
+
+@pytest.mark.usefixtures("_no_models")
+def test_a_verification_path_of_a_candidate_has_the_key_it_always_had() -> None:
+    journal = Keys()
+    rows = {StepwiseSolution(PROBLEM, tuple(STEPS), "case-1"): ("case-1", PROBLEM, STEPS)}
+    judge("rationale").score(rows, journal, "2", lambda items: None)
+    assert list(journal.values)[3] == "ebfe26a2bf304108ee07852d735b8b2c"
+
+
+@pytest.mark.usefixtures("_no_models")
+def test_a_chain_of_a_thinkprm_has_the_key_it_always_had_in_every_artifact() -> None:
+    thinker = judge("miniature.main.think")
+    benchmark, candidates = Keys(), Keys()
+    judge_cases(thinker, [CASE], benchmark, lambda items: None)
+    rows = {StepwiseSolution(PROBLEM, tuple(STEPS), "candidate"): ("candidate", PROBLEM, STEPS)}
+    (score,) = thinker.score(rows, candidates, "2", lambda items: None).values()
+    assert list(benchmark.values)[3] == list(candidates.values)[3] == "68a922fbb39c92fea7383a615fe9dd9d"
+    assert score.outcome == 0.75
+
+
+@pytest.mark.usefixtures("_no_models")
+def test_more_votes_begin_with_the_paths_there_are() -> None:
+    journal = Keys()
+    judge_cases(judge("rationale", votes=2), [CASE], journal, lambda items: None)
+    before = dict(journal.values)
+    finished: list[int] = []
+    (row,) = judge_cases(judge("rationale", votes=4), [CASE], journal, finished.append)
+    assert len(row.path_rewards) == 4
+    assert {key: journal.values[key] for key in before} == before
+    assert len(journal.values) == 4
+    assert finished == [1]
