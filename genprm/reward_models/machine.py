@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from genprm.data_sets.rows import InputError
+from genprm.engines import open_engine
 from genprm.engines.base import Engine
+from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, SandboxSettings
 
@@ -28,8 +30,6 @@ class OwnMachine:
         Raises:
             EngineError: the backend is not available or the model cannot be loaded.
         """
-        from genprm.engines import open_engine
-
         if model not in self._engines:
             self._engines[model] = open_engine(model, self._settings)
         return self._engines[model]
@@ -40,8 +40,6 @@ class OwnMachine:
         Raises:
             SandboxError: the isolation asked for is not available.
         """
-        from genprm.sandbox import open_sandbox
-
         if self._sandbox is None:
             self._sandbox = open_sandbox(self._sandbox_settings)
         return self._sandbox

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import genprm.cli
 import genprm.prm
+import genprm.reward_models.machine
 from genprm.cli import app
 from genprm.engines.base import Engine
 from genprm.records import Prediction
@@ -41,8 +42,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     directory.mkdir()
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         (directory / name).write_text("{}")
-    monkeypatch.setattr(genprm.prm, "open_engine", lambda model, settings: judge_engine())
-    monkeypatch.setattr(genprm.prm, "open_sandbox", lambda settings: EchoSandbox())
+    for opener in (genprm.prm, genprm.reward_models.machine):
+        monkeypatch.setattr(opener, "open_engine", lambda model, settings: judge_engine())
+        monkeypatch.setattr(opener, "open_sandbox", lambda settings: EchoSandbox())
     return str(directory)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import genprm.engines
+import genprm.reward_models.machine
 from genprm.cli import app
 from genprm.evaluation.metrics import f1
 from genprm.verification.rewards import first_error
@@ -71,7 +71,7 @@ def test_a_threshold_that_the_authors_tune_is_tuned_on_gsm8k(skywork: Any, bench
 
 def test_any_model_can_be_the_judge(qwen_prm: Any, benchmark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = ScriptedEngine(lambda prompt: "Step 2 is wrong: \\boxed{2}")
-    monkeypatch.setattr(genprm.engines, "open_engine", lambda model, settings: engine)
+    monkeypatch.setattr(genprm.reward_models.machine, "open_engine", lambda model, settings: engine)
     options = ("--data", str(benchmark), "--subset", "math", "--mode", "judge", "--votes", "3", "--json")
     result = call("--model", "any/model", *options)
     assert result.exit_code == 0, result.stderr
