@@ -60,8 +60,8 @@ class JudgeMachine:
 
 @dataclass(frozen=True)
 class Judge:
-    """A model of the line-up with the weights that it judges with; `votes` paths over each solution where it samples
-    any."""
+    """A model of the line-up with the weights that it judges with; `votes` paths over each solution where it
+    samples any."""
 
     context: ArtifactContext
     model: Model

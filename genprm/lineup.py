@@ -38,8 +38,8 @@ class Model:
     `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set;
     `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`, a key of
     `genprm.training.recipes.RECIPES`. `{base}.untrained` and `rationale` are references.
-    `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained in: its `checkpoint` is that
-    of the model without the ending, everybody else's their own.
+    `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained in: its `checkpoint` is
+    that of the model without the ending, everybody else's their own.
 
     `weights` names what a model starts from. `mode` is how it judges; of another kind, the mode that comes nearest
     in what it reads and writes.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assets.judging import Judge, judge_cases
-from assets.partitions import Pipeline
 from genprm.checkpoints import Checkpoint
+from genprm.lineup import Lineup
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
 from genprm.reward_models import genprm as verifier_model
@@ -53,16 +55,23 @@ def _no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
 
 
-def judge(key: str, votes: int = 4) -> Judge:
-    pipeline = Pipeline(load_profile("miniature", ["training.think=true"]))
-    model = pipeline.lineup.model(key)
-    return Judge(pipeline, FakeMachines(), model, Checkpoint(key, model.mode, "weights", "v1", "run"), votes)
+def judge(key: str, journal: Keys, votes: int = 4, finished: list[int] | None = None) -> Judge:
+    profile = load_profile("miniature", ["training.think=true"])
+    model = Lineup(profile).model(key)
+    told = [] if finished is None else finished
+    context: Any = SimpleNamespace(
+        profile=profile,
+        machines=FakeMachines(),
+        journal=lambda: nullcontext(journal),
+        advance=lambda total: told.append,
+    )
+    return Judge(context, model, Checkpoint(key, model.mode, "weights", "v1", "run"), votes)
 
 
 @pytest.mark.usefixtures("_no_models")
 def test_a_verification_path_of_a_benchmark_case_has_the_key_it_always_had() -> None:
     journal = Keys()
-    judge_cases(judge("rationale"), [CASE], journal, lambda items: None)
+    judge_cases(judge("rationale", journal), [CASE])
     first, _, _, last = journal.values
     assert (first, last) == ("c593a11d7681b1bfcbe20e8817375f74", "a911fcdb8c137cb34ebf4c8b6a72248e")
 
@@ -71,17 +80,16 @@ def test_a_verification_path_of_a_benchmark_case_has_the_key_it_always_had() -> 
 def test_a_verification_path_of_a_candidate_has_the_key_it_always_had() -> None:
     journal = Keys()
     rows = {StepwiseSolution(PROBLEM, tuple(STEPS), "case-1"): ("case-1", PROBLEM, STEPS)}
-    judge("rationale").score(rows, journal, "2", lambda items: None)
+    judge("rationale", journal).score(rows, "2")
     assert list(journal.values)[3] == "ebfe26a2bf304108ee07852d735b8b2c"
 
 
 @pytest.mark.usefixtures("_no_models")
 def test_a_chain_of_a_thinkprm_has_the_key_it_always_had_in_every_artifact() -> None:
-    thinker = judge("miniature.main.think")
     benchmark, candidates = Keys(), Keys()
-    judge_cases(thinker, [CASE], benchmark, lambda items: None)
+    judge_cases(judge("miniature.main.think", benchmark), [CASE])
     rows = {StepwiseSolution(PROBLEM, tuple(STEPS), "candidate"): ("candidate", PROBLEM, STEPS)}
-    (score,) = thinker.score(rows, candidates, "2", lambda items: None).values()
+    (score,) = judge("miniature.main.think", candidates).score(rows, "2").values()
     assert list(benchmark.values)[3] == list(candidates.values)[3] == "68a922fbb39c92fea7383a615fe9dd9d"
     assert score.outcome == 0.75
 
@@ -89,10 +97,10 @@ def test_a_chain_of_a_thinkprm_has_the_key_it_always_had_in_every_artifact() -> 
 @pytest.mark.usefixtures("_no_models")
 def test_more_votes_begin_with_the_paths_there_are() -> None:
     journal = Keys()
-    judge_cases(judge("rationale", votes=2), [CASE], journal, lambda items: None)
+    judge_cases(judge("rationale", journal, votes=2), [CASE])
     before = dict(journal.values)
     finished: list[int] = []
-    (row,) = judge_cases(judge("rationale", votes=4), [CASE], journal, finished.append)
+    (row,) = judge_cases(judge("rationale", journal, 4, finished), [CASE])
     assert len(row.path_rewards) == 4
     assert {key: journal.values[key] for key in before} == before
     assert len(journal.values) == 4

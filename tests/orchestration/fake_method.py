@@ -285,9 +285,9 @@ def replacements() -> list[tuple[Any, str, Any]]:
     from genprm.results import label_quality
     from genprm.reward_models import genprm as verifier_model
     from genprm.reward_models import think_prm
+    from genprm.scaling import refinement as scaling_refinement
     from genprm.training.recipes import discriminative as discriminative_recipe
     from genprm.training.recipes import genprm as genprm_recipe
-    from genprm.scaling import refinement as scaling_refinement
 
     return [
         (problem_asset, "load_problems", problems),

@@ -16,7 +16,7 @@ from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.solutions import right_steps
 from genprm.profiles import load_profile
 from genprm.records import TrainingExample
-from genprm.reward_models.step_heads import newline_rows
+from genprm.reward_models.layouts import newline_rows
 from genprm.settings import Profile
 from genprm.steps import NUMBERED, prompt_messages, step_prefill
 from genprm.training.tokens import encode_conversation

@@ -16,13 +16,13 @@ from genprm.engines import open_engine, resolve_model
 from genprm.engines.base import EngineError
 from genprm.engines.loading import check_weights
 from genprm.records import TrainingExample
-from genprm.reward_models.load import load_reward_model
-from genprm.reward_models.published import PUBLISHED, find_published
+from genprm.reward_models.registry import adapters, find_adapter
 from genprm.settings import EngineSettings, TrainingSettings
 from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.launch import run_training
 from tests.genprm.engines.conftest import write_model
+from tests.genprm.reward_models.conftest import open_model
 
 SETTINGS = EngineSettings(backend="transformers", dtype="float32", max_context=256)
 Tensors = dict[str, torch.Tensor]
@@ -132,7 +132,8 @@ def test_vllm_refuses_before_it_starts(place: Path, monkeypatch: pytest.MonkeyPa
         open_engine(str(place), SETTINGS.model_copy(update={"backend": "vllm"}))
 
 
-ADAPTERS = sorted({how.adapter: name for name, how in PUBLISHED.items()}.values())
+ADAPTERS = sorted(list(adapter.published)[-1] for adapter in adapters().values() if adapter.published)
+ADAPTERS.remove("gebro13/RetrievalPRM")
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -141,20 +142,17 @@ def test_every_adapter_of_a_published_model_refuses(name: str, place: Path) -> N
     place = place.rename(place.with_name(name.rpartition("/")[2]))
     classifier(place)
     renamed(place)
-    how = find_published(str(place))
-    assert how == PUBLISHED[name]
+    assert name in find_adapter(str(place)).adapter.published
     with pytest.raises(EngineError, match=r"missing|no token|no BOS|no weights named") as raised:
-        load_reward_model(str(place), how, SETTINGS)
+        open_model(str(place), SETTINGS)
     assert "\n" not in str(raised.value)
 
 
 def test_a_token_classifier_refuses(place: Path) -> None:
     classifier(place)
     without("layers.1.")(place)
-    how = find_published(str(place))
-    assert how is not None
     with pytest.raises(EngineError, match=r"12 missing \(layers.1"):
-        load_reward_model(str(place), how, SETTINGS)
+        open_model(str(place), SETTINGS)
 
 
 @pytest.mark.slow

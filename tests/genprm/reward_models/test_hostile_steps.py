@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from genprm.reward_models.eurus import response_rows
-from genprm.reward_models.plus_minus import load_math_shepherd, plus_turn_rows
-from genprm.reward_models.step_heads import STEP_END, load_qwen, newline_rows, qwen_rows
+from genprm.reward_models.layouts import newline_rows
+from genprm.reward_models.math_shepherd import load_math_shepherd
+from genprm.reward_models.qwen_prm import STEP_END, load_qwen, qwen_rows
+from genprm.reward_models.rlhflow import plus_turn_rows
 from genprm.reward_models.universal import prefix_rows
 from genprm.settings import EngineSettings
 
