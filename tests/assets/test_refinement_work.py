@@ -53,13 +53,13 @@ def test_critiques_and_rewrites_are_found_again(tmp_path: Path, monkeypatch: pyt
     lineup = Lineup(profile)
     rows = [SampledSolution(f"a-{n}", "a", "algebra 0?", ["x", "y", "z"], "0", None, False, 7, 4) for n in range(2)]
     context: Any = SimpleNamespace(profile=profile, lineup=lineup, store=None, machines=fake_method.FakeMachines())
-    phases: list[tuple[int, int]] = []
+    phases: list[int] = []
     with Journal(tmp_path / "rows.jsonl") as journal:
         refiner = refinement_work.refiner(context, journal)
         refiner.refine(
             list(lineup.critic_models),
             [begin(row, "1") for row in rows],
-            lambda *done: phases.append(done),
+            phases.append,
         )
     assert [json.loads(line)["key"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == KEYS
-    assert phases == [(n, 8) for n in range(1, 9)]
+    assert phases == [1] * 8
