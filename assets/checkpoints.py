@@ -1,7 +1,6 @@
 """Fine-tuned reward models, and the references they are compared with (paper 5.1)."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,15 +17,13 @@ from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
-from genprm.manifest import MANIFEST_FILE, read_manifest
+from genprm.manifest import MANIFEST_FILE
 from genprm.records import Provenance
 from genprm.tables import content_hash
-from genprm.training import progress_of
-from genprm.training.job import TrainingJob
+from genprm.training import TrainingJob, progress_of, read_report
 
 LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
-LOSSES_FILE = "losses.json"
 
 
 @artifact(
@@ -88,28 +85,29 @@ def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[P
     directory = store.folder("checkpoints", model.key) / made
     run.dataset("training_set", data, store.path("training_set", table), "training")
     reused = (directory / MANIFEST_FILE).is_file()
-    if not reused:
+    if reused:
+        report = read_report(directory)
+    else:
         context.machines.release()
-        model.recipe.train(examples, _job(context, model, directory), run.environment(), _log(context))
-    trained = read_manifest(directory)
-    assert trained is not None
-    losses = [point["loss"] for point in json.loads((directory / LOSSES_FILE).read_text())]
+        job = _job(context, model, directory)
+        report = model.recipe.train(examples, job, run.environment(), _log(context))
+    losses = [point.loss for point in report.losses]
     facts = {
         "recipe": made,
         "taken from disk": reused,
         "conversations": len(examples),
-        "tokens": trained.tokens or 0,
-        "tokens in all epochs": (trained.tokens or 0) * profile.training.epochs,
-        "tokens with loss": trained.loss_tokens or 0,
-        "too long": trained.dropped or 0,
-        "updates": len(losses),
+        "tokens": report.tokens,
+        "tokens in all epochs": report.tokens * profile.training.epochs,
+        "tokens with loss": report.loss_tokens,
+        "too long": report.dropped,
+        "updates": report.steps,
         "first loss": losses[0],
         "last loss": losses[-1],
         "loss": plot(lambda axes: _draw(axes, losses)),
     }
     if reused:
         run.series("loss", losses)
-    run.metrics({"train/conversations": len(examples), "train/tokens": trained.tokens or 0})
+    run.metrics({"train/conversations": len(examples), "train/tokens": report.tokens})
     return directory, facts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,15 +45,8 @@ def _labelled(rationale: Rationale) -> LabelledSolution:
     return LabelledSolution(rationale.solution_id, rationale.problem, list(steps), labels)
 
 
-def write_solutions(solutions: Iterable[LabelledSolution], path: Path) -> None:
-    """One solution a line."""
-    with path.open("w") as file:
-        for solution in solutions:
-            file.write(json.dumps(dataclasses.asdict(solution)) + "\n")
-
-
 def read_solutions(path: Path) -> Iterator[LabelledSolution]:
-    """What `write_solutions` wrote."""
+    """The solutions that `genprm.training.job.write_examples` wrote."""
     with path.open() as file:
         for line in file:
             yield LabelledSolution(**json.loads(line))

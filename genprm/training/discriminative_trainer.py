@@ -1,59 +1,56 @@
 """The training process of the discriminative model: `python -m genprm.training.discriminative_trainer JOB.json`.
 
-A plain loop: cross-entropy of a two-class head at the end of each labelled step (paper eq. 1), AdamW, gradients
-clipped at 1 as in supervised fine-tuning.
+Binary cross-entropy of a two-class head at the end of each labelled step (paper eq. 1), through transformers'
+trainer.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForTokenClassification, get_scheduler
+from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, TrainingArguments
 
 from genprm.engines.loading import load_config, load_network, load_tokenizer
-from genprm.manifest import library_versions, write_manifest
-from genprm.reward_models.layouts import MarkedTokens, newline_rows
-from genprm.settings import TrainingSettings
+from genprm.reward_models.layouts import newline_rows
 from genprm.training.discriminative_data import LabelledSolution, read_solutions
 from genprm.training.job import EXAMPLES_FILE, TrainingJob
-from genprm.training.launch import LOSSES_FILE, LossPoint
-from genprm.training.order import epoch_order
 from genprm.training.process import run
+from genprm.training.tokens import IGNORED
+from genprm.training.trainer import (
+    OrderedTrainer,
+    as_dataset,
+    attention,
+    finish,
+    follow_training,
+    trainer_arguments,
+)
 
 CLASSES = ("wrong", "right")
-_LARGEST_GRADIENT = 1.0
-_LINE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSolution:
-    """Token ids with a mark behind each step, and a label per mark."""
+    """Token ids and labels of one solution, of equal length; the label of a token behind a step is the step's
+    (an index of `CLASSES`), that of any other token `IGNORED`."""
 
-    row: MarkedTokens
+    input_ids: list[int]
     labels: list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class StepsSeen:
-    """What one optimiser step added up: loss (nats, summed over steps), right guesses, and labelled steps."""
+class EncodedSolutions:
+    """All solutions that fit, and the ids of those that were too long."""
 
-    loss: float
-    right: int
-    count: int
+    rows: list[EncodedSolution]
+    dropped: list[str]
 
 
-def encode_solutions(
-    tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int
-) -> tuple[list[EncodedSolution], list[str]]:
-    """Solutions as the model is asked about them, and the ids of those longer than `max_length` tokens (dropped).
+def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int) -> EncodedSolutions:
+    """Solutions as the model is asked about them; those of more than `max_length` tokens are dropped.
 
     Raises:
         ValueError: no solution fits.
@@ -62,41 +59,48 @@ def encode_solutions(
     dropped: list[str] = []
     for solution in solutions:
         (row,) = newline_rows(tokenizer, solution.problem, solution.steps)
-        if len(row.ids) <= max_length:
-            kept.append(EncodedSolution(row, solution.labels))
-        else:
+        if len(row.ids) > max_length:
             dropped.append(solution.id)
+            continue
+        labels = [IGNORED] * len(row.ids)
+        for mark, label in zip(row.marks, solution.labels, strict=True):
+            labels[mark] = label
+        kept.append(EncodedSolution(list(row.ids), labels))
     if not kept:
         raise ValueError(f"none of {len(dropped)} solutions has at most training.max_length = {max_length} tokens")
-    return kept, dropped
+    return EncodedSolutions(kept, dropped)
 
 
-def step_loss(network: Any, solutions: Sequence[EncodedSolution], device: str) -> tuple[torch.Tensor, int]:
-    """Cross-entropy (nats) summed over the labelled steps of some solutions, and how many guesses are right."""
-    longest = max(len(solution.row.ids) for solution in solutions)
-    ids = torch.zeros(len(solutions), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    rows: list[int] = []
-    for index, solution in enumerate(solutions):
-        ids[index, : len(solution.row.ids)] = torch.tensor(solution.row.ids)
-        mask[index, : len(solution.row.ids)] = 1
-        rows += [index] * len(solution.labels)
-    marks = [mark for solution in solutions for mark in solution.row.marks]
-    labels = torch.tensor([label for solution in solutions for label in solution.labels], device=device)
-    logits = network(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[rows, marks].float()
-    loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
-    return loss, int((logits.argmax(dim=-1) == labels).sum())
+def step_loss(logits: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
+    """Cross-entropy (nats) of the labelled steps of a batch, divided by `steps`: those of the whole update.
+
+    `logits` are (solutions, tokens, 2), `labels` (solutions, tokens).
+    """
+    labelled = labels != IGNORED
+    loss = torch.nn.functional.cross_entropy(logits[labelled].float(), labels[labelled], reduction="sum")
+    return loss / steps
 
 
-def update_batches(lengths: Sequence[int], settings: TrainingSettings) -> Iterator[tuple[float, list[list[int]]]]:
-    """For each optimiser step the epoch it ends at, and the solutions it sees, by device batch."""
-    per_epoch = math.ceil(len(lengths) / settings.batch_size)
-    for step in range(math.ceil(per_epoch * settings.epochs)):
-        epoch, place = divmod(step, per_epoch)
-        order = epoch_order(lengths, settings.device_batch_size, settings.seed, epoch)
-        batch = order[place * settings.batch_size : (place + 1) * settings.batch_size]
-        size = settings.device_batch_size
-        yield (step + 1) / per_epoch, [batch[first : first + size] for first in range(0, len(batch), size)]
+class StepTrainer(OrderedTrainer):
+    """Trains on `step_loss`, and logs with it the share of steps that are classified rightly."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(compute_loss_func=self._step_loss, **options)
+        self._right = 0
+        self._seen = 0
+
+    def _step_loss(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
+        labelled = labels != IGNORED
+        self._right += int((outputs.logits.argmax(dim=-1) == labels)[labelled].sum())
+        self._seen += int(labelled.sum())
+        return step_loss(outputs.logits, labels, num_items_in_batch)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """The trainer's values of an update, with the accuracy since the last ones."""
+        if self._seen:
+            logs["mean_step_accuracy"] = self._right / self._seen
+        self._right = self._seen = 0
+        super().log(logs, *args, **kwargs)
 
 
 def new_network(base: str) -> Any:
@@ -109,8 +113,6 @@ def new_network(base: str) -> Any:
     config.id2label = dict(enumerate(CLASSES))
     config.label2id = {name: index for index, name in enumerate(CLASSES)}
     config.classifier_dropout = 0.0
-    # On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
     return load_network(
         AutoModelForTokenClassification,
         base,
@@ -118,105 +120,41 @@ def new_network(base: str) -> Any:
         new=["score."],
         config=config,
         dtype=torch.float32,
-        attn_implementation=attention,
+        attn_implementation=attention(),
     )
 
 
-def fit(network: Any, solutions: Sequence[EncodedSolution], settings: TrainingSettings) -> list[LossPoint]:
-    """Train the network in place; the loss at every optimiser step."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    network.to(device).train()
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+def collator(tokenizer: Any) -> DataCollatorForTokenClassification:
+    """Pads rows on the right. Padding is masked, so any token does where the tokenizer has none for it."""
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
+    return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+
+
+def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
+    """Model with a new head (drawn with the seed of the settings), data and trainer, ready to train."""
+    torch.manual_seed(job.settings.seed)
+    model = new_network(job.base)
+    trainer = StepTrainer(
+        model=model,
+        # The fused kernel rounds otherwise: weights would not be those of heads trained before.
+        args=TrainingArguments(**trainer_arguments(job, model), optim="adamw_torch"),
+        train_dataset=as_dataset(encoded),
+        data_collator=collator(tokenizer),
     )
-    updates = list(update_batches([len(solution.row.ids) for solution in solutions], settings))
-    warmup = math.ceil(settings.warmup_ratio * len(updates))
-    scheduler = get_scheduler(settings.scheduler, optimizer, warmup, len(updates))
-    curve: list[LossPoint] = []
-    started = printed = time.monotonic()
-    for number, (epoch, batch) in enumerate(updates, start=1):
-        rate = float(scheduler.get_last_lr()[0])
-        seen = _update(network, [[solutions[i] for i in part] for part in batch], settings, device)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
-        optimizer.step()
-        scheduler.step()
-        optimizer.zero_grad()
-        curve.append(LossPoint(number, epoch, seen.loss / seen.count, rate))
-        if time.monotonic() - printed >= _LINE_SECONDS or number == len(updates):
-            printed = time.monotonic()
-            print(
-                f"step {number}/{len(updates)}  loss {curve[-1].loss:.4f}  "
-                f"step accuracy {seen.right / seen.count:.3f}  {printed - started:.0f} s",
-                flush=True,
-            )
-    return curve
-
-
-def _update(
-    network: Any, batch: Sequence[Sequence[EncodedSolution]], settings: TrainingSettings, device: str
-) -> StepsSeen:
-    """Gradients of the mean loss over all labelled steps of a batch, however they lie in its parts."""
-    total = sum(len(solution.labels) for part in batch for solution in part)
-    loss_sum, right_sum = 0.0, 0
-    for part in batch:
-        with torch.autocast(device, torch.bfloat16, enabled=settings.precision == "bf16"):
-            loss, right = step_loss(network, part, device)
-        (loss / total).backward()
-        loss_sum += float(loss.detach())
-        right_sum += right
-    return StepsSeen(loss_sum, right_sum, total)
-
-
-def save_checkpoint(
-    job: TrainingJob,
-    network: Any,
-    tokenizer: Any,
-    solutions: Sequence[EncodedSolution],
-    dropped: int,
-    curve: Sequence[LossPoint],
-) -> None:
-    """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step."""
-    part = job.work_dir / "checkpoint"
-    shutil.rmtree(part, ignore_errors=True)
-    network.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32).save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    (part / LOSSES_FILE).write_text(json.dumps([asdict(point) for point in curve], indent=0) + "\n")
-    values = {
-        **job.manifest,
-        "base": job.base,
-        "settings": job.settings.model_dump(mode="json"),
-        "examples": len(solutions),
-        "dropped": dropped,
-        "tokens": sum(len(solution.row.ids) for solution in solutions),
-        "loss_tokens": sum(len(solution.labels) for solution in solutions),
-        "steps": len(curve),
-        "first_loss": curve[0].loss,
-        "last_loss": curve[-1].loss,
-        "versions": library_versions(),
-    }
-    write_manifest(part, values)
-    job.publish(part)
+    follow_training(trainer, "step")
+    return trainer
 
 
 def train(job: TrainingJob) -> None:
     """Encode, train and save."""
-    if not torch.cuda.is_available():
-        torch.set_num_threads(1)
-    torch.manual_seed(job.settings.seed)
     tokenizer = load_tokenizer(job.base)
-    solutions, dropped = encode_solutions(
-        tokenizer, read_solutions(job.work_dir / EXAMPLES_FILE), job.settings.max_length
-    )
-    print(f"{len(solutions)} solutions, {len(dropped)} too long and dropped", flush=True)
-    network = new_network(job.base)
-    curve = fit(network, solutions, job.settings)
-    save_checkpoint(job, network, tokenizer, solutions, len(dropped), curve)
-
-
-def main(arguments: list[str]) -> None:
-    """Train what the job file says."""
-    run(train, arguments)
+    solutions = read_solutions(job.work_dir / EXAMPLES_FILE)
+    encoded = encode_solutions(tokenizer, solutions, job.settings.max_length)
+    print(f"{len(encoded.rows)} solutions, {len(encoded.dropped)} too long and dropped", flush=True)
+    finish(job, build_trainer(job, encoded, tokenizer), encoded)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(train, sys.argv[1:])

@@ -7,27 +7,36 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from genprm.records import Message, TrainingExample
 from genprm.settings import TrainingSettings
+from genprm.training.discriminative_data import LabelledSolution
 
 JOB_FILE = "job.json"
 EXAMPLES_FILE = "examples.jsonl"
 TRAINER_STATE = "trainer"
 
+Example: TypeAlias = TrainingExample | LabelledSolution
+"""What a model learns from: a conversation, or a solution with labels."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One fine-tuning run. `manifest` is carried into the checkpoint's `genprm.json` as it is."""
+    """One fine-tuning run: what is trained, how, and where the checkpoint appears.
+
+    `manifest` is carried into the checkpoint's `genprm.json` as it is; `inference_mode` and `verifier` tell
+    `GenPRM.load` how to ask. `mask_code_output` takes the loss off what the sandbox wrote into
+    turns, of which a head sees none.
+    """
 
     base: str
     settings: TrainingSettings
     mask_code_output: bool
     out_dir: Path
-    manifest: Mapping[str, Any]
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def work_dir(self) -> Path:
@@ -46,7 +55,7 @@ class TrainingJob:
     def write(self) -> Path:
         """Write the job to its working directory; the path of the file."""
         path = self.work_dir / JOB_FILE
-        path.write_text(json.dumps({**self.content(), "out_dir": str(self.out_dir)}, indent=1))
+        path.write_text(json.dumps({**self.content(), "out_dir": str(self.out_dir.resolve())}, indent=1))
         return path
 
     def publish(self, part: Path) -> None:
@@ -70,7 +79,7 @@ def read_job(path: Path) -> TrainingJob:
     )
 
 
-def write_examples(examples: Sequence[TrainingExample], path: Path) -> None:
+def write_examples(examples: Sequence[Example], path: Path) -> None:
     """One example a line, in the order given."""
     with path.open("w") as file:
         for example in examples:

@@ -1,29 +1,29 @@
-"""Start a training process, follow it, and read what it made."""
+"""Start a training process and follow it."""
 
 from __future__ import annotations
 
 import collections
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from genprm.engines.base import EngineError
-from genprm.manifest import read_manifest
 from genprm.records import TrainingExample
-from genprm.settings import TrainingSettings
-from genprm.training.job import EXAMPLES_FILE, TRAINER_STATE, TrainingJob, job_fingerprint, write_examples
+from genprm.training.job import (
+    EXAMPLES_FILE,
+    TRAINER_STATE,
+    Example,
+    TrainingJob,
+    job_fingerprint,
+    write_examples,
+)
 from genprm.training.process import WRONG_MODEL
+from genprm.training.report import TrainingReport, read_report
 
-LOSSES_FILE = "losses.json"
 _LAST_LINES = 20
 
 _CHILD_ENV = {
@@ -43,30 +43,6 @@ class TrainingError(RuntimeError):
     """The training process failed; the message ends with its last lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class LossPoint:
-    """Training loss (nats per token) at one optimiser step."""
-
-    step: int
-    epoch: float
-    loss: float
-    learning_rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingReport:
-    """What a training run made. `tokens` are those of one epoch, padding not counted; `seconds` is wall time."""
-
-    checkpoint: Path
-    examples: int
-    dropped: int
-    tokens: int
-    loss_tokens: int
-    steps: int
-    losses: list[LossPoint]
-    seconds: float
-
-
 def progress_of(line: str) -> tuple[int, int] | None:
     """Steps done and steps in all, from a line of a training's output that says so.
 
@@ -78,50 +54,45 @@ def progress_of(line: str) -> tuple[int, int] | None:
 
 
 def run_training(
-    examples: Sequence[TrainingExample],
-    settings: TrainingSettings,
-    base: str,
-    mask_code_output: bool,
-    out_dir: Path,
-    env: Mapping[str, str],
-    log: Callable[[str], None],
-    manifest: Mapping[str, Any] | None = None,
+    examples: Sequence[TrainingExample], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
 ) -> TrainingReport:
-    """Fine-tune `base` on `examples` in a process of its own.
+    """Fine-tune `job.base` on conversations in a process of its own, on one device.
 
-    The checkpoint appears in `out_dir` whole or not at all. The process dies with this one. Its output goes to
+    The checkpoint appears in `job.out_dir` whole or not at all. The process dies with this one. Its output goes to
     `log` line by line. With `MLFLOW_TRACKING_URI` and `MLFLOW_RUN_ID` in `env` the loss curve is logged to that
     run. An interrupted run of the same job continues from its last saved state and ends with the same weights.
-
-    Args:
-        manifest: carried into `genprm.json`; `inference_mode` and `verifier` tell `GenPRM.load` how to ask.
 
     Raises:
         ValueError: no examples.
         EngineError: the base model cannot be used.
         TrainingError: the process failed.
     """
-    if not examples:
-        raise ValueError("no training examples: the training set is empty")
-    job = TrainingJob(base, settings, mask_code_output, out_dir.resolve(), manifest or {})
-    _prepare(job, examples, log)
-    return run_job(job, "genprm.training.sft", env, log)
+    return run_job("genprm.training.sft", examples, job, env, log)
 
 
-def run_job(job: TrainingJob, module: str, env: Mapping[str, str], log: Callable[[str], None]) -> TrainingReport:
-    """Run the training process `module` on a job whose working directory is filled, and remove that directory.
+def run_job(
+    module: str,
+    examples: Sequence[Example],
+    job: TrainingJob,
+    env: Mapping[str, str],
+    log: Callable[[str], None],
+) -> TrainingReport:
+    """Run the training process `module` on a job and its examples, and remove the working directory.
 
     Raises:
+        ValueError: no examples.
         EngineError: the base model cannot be used; the working directory stays.
         TrainingError: the process failed; the working directory stays.
     """
-    started = time.monotonic()
+    if not examples:
+        raise ValueError("no training examples: the training set is empty")
+    _prepare(job, examples, log)
     follow([sys.executable, "-m", module, str(job.write())], env, log)
     shutil.rmtree(job.work_dir)
-    return read_report(job.out_dir, time.monotonic() - started)
+    return read_report(job.out_dir)
 
 
-def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callable[[str], None]) -> None:
+def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str], None]) -> None:
     """Fill the working directory; what an interrupted run of the same job left there stays, anything else goes."""
     job.work_dir.mkdir(parents=True, exist_ok=True)
     examples_file = job.work_dir / EXAMPLES_FILE
@@ -137,6 +108,18 @@ def _prepare(job: TrainingJob, examples: Sequence[TrainingExample], log: Callabl
     mark.write_text(fingerprint)
 
 
+def child_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a training process: ours with `env`, and one device, the first of those there are to see.
+
+    >>> child_environment({"CUDA_VISIBLE_DEVICES": "2,3"})["CUDA_VISIBLE_DEVICES"]
+    '2'
+    """
+    found = {**_CHILD_ENV, **os.environ, **env}
+    device = found.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    own = {"GENPRM_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    return {**found, "CUDA_VISIBLE_DEVICES": device, **own}
+
+
 def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None]) -> None:
     """Run a training process to its end; it dies with this one, and its output goes to `log` line by line.
 
@@ -146,7 +129,7 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
     """
     process = subprocess.Popen(
         command,
-        env={**_CHILD_ENV, **os.environ, **env, "GENPRM_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"},
+        env=child_environment(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -171,24 +154,3 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
     if code:
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
         raise TrainingError("\n".join([f"training ended {how}; its last lines:", *last]))
-
-
-def read_report(checkpoint: Path, seconds: float) -> TrainingReport:
-    """What a training process says in the checkpoint that it left."""
-    made = read_manifest(checkpoint)
-    assert made is not None
-    assert made.examples is not None
-    assert made.dropped is not None
-    assert made.tokens is not None
-    assert made.loss_tokens is not None
-    assert made.steps is not None
-    return TrainingReport(
-        checkpoint=checkpoint,
-        examples=made.examples,
-        dropped=made.dropped,
-        tokens=made.tokens,
-        loss_tokens=made.loss_tokens,
-        steps=made.steps,
-        losses=[LossPoint(**point) for point in json.loads((checkpoint / LOSSES_FILE).read_text())],
-        seconds=seconds,
-    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +38,8 @@ from genprm.reward_models.think_prm import ThinkPRM
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
 from genprm.settings import EngineSettings, Profile
+from genprm.training import LossPoint, TrainingJob, TrainingReport, read_report
+from genprm.training.report import write_losses
 from genprm.verification.verifier import GoOn, every_step
 from orchestration.assembly import build_definitions
 
@@ -124,39 +125,28 @@ async def judge_solution(solution: Solution, *_: Any) -> Rationale:
 
 
 def run_training(
-    examples: Sequence[TrainingExample],
-    settings: Any,
-    base: str,
-    mask: bool,
-    out_dir: Path,
-    env: Mapping[str, str],
-    log: Any,
-    manifest: Mapping[str, Any],
-) -> None:
+    examples: Sequence[TrainingExample], job: TrainingJob, env: Mapping[str, str], log: Any
+) -> TrainingReport:
     note("checkpoints")
     if os.environ.get("FAKE_FAILURE") == "training":
         raise RuntimeError("the loss is not a number")
-    out_dir.mkdir(parents=True)
-    weights = hashlib.sha256(repr((examples, settings, base, mask)).encode()).digest()
-    (out_dir / "model.safetensors").write_bytes(weights)
+    job.out_dir.mkdir(parents=True)
+    weights = hashlib.sha256(repr((examples, job.settings, job.base, job.mask_code_output)).encode()).digest()
+    (job.out_dir / "model.safetensors").write_bytes(weights)
     for name in ("config.json", "tokenizer.json"):
-        (out_dir / name).write_text("{}")
-    (out_dir / "losses.json").write_text(json.dumps([{"step": n, "loss": 2.0 / n} for n in (1, 2, 3)]))
-    write_manifest(out_dir, {**manifest, "tokens": 100, "loss_tokens": 60, "dropped": 0})
+        (job.out_dir / name).write_text("{}")
+    write_losses([LossPoint(n, n / 3, 2.0 / n, 1e-3) for n in (1, 2, 3)], job.out_dir)
+    seen = {"examples": len(examples), "dropped": 0, "tokens": 100, "loss_tokens": 60}
+    write_manifest(job.out_dir, {**job.manifest, **seen})
+    return read_report(job.out_dir)
 
 
 def train_discriminative(
-    examples: Sequence[Any],
-    settings: Any,
-    base: str,
-    out_dir: Path,
-    env: Mapping[str, str],
-    log: Any,
-    manifest: Mapping[str, Any],
-) -> None:
+    examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Any
+) -> TrainingReport:
     """A head learns from steps with labels."""
     assert all(len(example.steps) == len(example.labels) for example in examples)
-    run_training(examples, settings, base, False, out_dir, env, log, manifest)
+    return run_training(examples, job, env, log)
 
 
 class FakeHead(RewardModel):
@@ -288,6 +278,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
     from genprm.scaling import refinement as scaling_refinement
     from genprm.training.recipes import discriminative as discriminative_recipe
     from genprm.training.recipes import genprm as genprm_recipe
+    from genprm.training.recipes import think as think_recipe
 
     return [
         (problem_asset, "load_problems", problems),
@@ -296,6 +287,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (rationales, "judge_solution", judge_solution),
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
         (genprm_recipe, "run_training", run_training),
+        (think_recipe, "run_training", run_training),
         (discriminative_recipe, "train_discriminative", train_discriminative),
         (judging, "adapter_named", lambda name: FAKES.get(name) or adapter_named(name)),
         (think_prm, "ThinkPRM", FakeThinkPRM),

@@ -12,6 +12,7 @@ from genprm.modes import Mode
 from genprm.reward_models.base import NoPaths, Paths, StepwiseSolution
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
+from genprm.training.report import TrainingReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Recipe(ABC):
     @abstractmethod
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> None:
+    ) -> TrainingReport:
         """Make the checkpoint of a job, in a process of its own.
 
         Raises:

@@ -11,6 +11,7 @@ from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.job import TrainingJob
 from genprm.training.recipes.base import Recipe
+from genprm.training.report import TrainingReport
 
 LABELLED = "labelled"
 """The store's name, in the place of a mode, for the solutions of a training set with a label per step."""
@@ -39,6 +40,6 @@ class DiscriminativeRecipe(Recipe):
 
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> None:
+    ) -> TrainingReport:
         """Cross-entropy at the end of each labelled step."""
-        train_discriminative(examples, job.settings, job.base, job.out_dir, env, log, manifest=job.manifest)
+        return train_discriminative(examples, job, env, log)

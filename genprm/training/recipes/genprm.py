@@ -14,15 +14,7 @@ from genprm.settings import VerifierSettings
 from genprm.training.job import TrainingJob
 from genprm.training.launch import run_training
 from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
-
-
-def train_on_conversations(
-    examples: Sequence[TrainingExample], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-) -> None:
-    """Supervised fine-tuning on conversations; raises what `run_training` does."""
-    run_training(
-        examples, job.settings, job.base, job.mask_code_output, job.out_dir, env, log, manifest=job.manifest
-    )
+from genprm.training.report import TrainingReport
 
 
 class GenPRMRecipe(Recipe):
@@ -42,9 +34,9 @@ class GenPRMRecipe(Recipe):
 
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> None:
+    ) -> TrainingReport:
         """Supervised fine-tuning."""
-        train_on_conversations(examples, job, env, log)
+        return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Verification paths, which the artifact's row, the mode and the verifier's settings decide."""

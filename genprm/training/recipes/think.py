@@ -12,8 +12,9 @@ from genprm.reward_models.base import Paths, StepwiseSolution
 from genprm.reward_models.think_prm import THINKPRM
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
+from genprm.training.launch import run_training
 from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
-from genprm.training.recipes.genprm import train_on_conversations
+from genprm.training.report import TrainingReport
 
 CHAINS = "think"
 """The store's name, in the place of a mode, for the conversations of ThinkPRM."""
@@ -44,9 +45,9 @@ class ThinkRecipe(Recipe):
 
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> None:
+    ) -> TrainingReport:
         """Supervised fine-tuning."""
-        train_on_conversations(examples, job, env, log)
+        return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Chains, which a solution's text decides, whichever row holds it."""

@@ -20,6 +20,7 @@ from genprm.reward_models.registry import adapters, find_adapter
 from genprm.settings import EngineSettings, TrainingSettings
 from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import LabelledSolution
+from genprm.training.job import TrainingJob
 from genprm.training.launch import run_training
 from tests.genprm.engines.conftest import write_model
 from tests.genprm.reward_models.conftest import open_model
@@ -164,9 +165,10 @@ def test_training_does_not_start_from_a_base_without_a_layer(
     settings = TrainingSettings(max_length=512, precision="fp32")
     out = tmp_path / "out"
     solution = LabelledSolution("a", "1 + 1?", ["Step 1: 2"], [1])
+    job = TrainingJob(str(place), settings, False, out)
     train = {
-        "generative": lambda: run_training([example], settings, str(place), False, out, {}, print),
-        "discriminative": lambda: train_discriminative([solution], settings, str(place), out, {}, print),
+        "generative": lambda: run_training([example], job, {}, print),
+        "discriminative": lambda: train_discriminative([solution], job, {}, print),
     }[kind]
     with pytest.raises(EngineError, match="12 missing") as raised:
         train()

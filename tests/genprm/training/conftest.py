@@ -98,3 +98,17 @@ def examples() -> list[TrainingExample]:
     """Conversations of one to three steps."""
     names = ["Ann", "Bob", "Cid", "Dot", "Eve", "Fay", "Gil", "Hal", "Ida", "Jon"]
     return [conversation(name, steps=1 + index % 3, wrong=index % 3) for index, name in enumerate(names)]
+
+
+@pytest.fixture
+def body(skywork: Any, tmp_path: Path) -> Path:
+    """The body of a reward model, to be given a new head."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    place = Path(shutil.copytree(skywork.directory, tmp_path / "body"))
+    tensors = load_file(place / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("v_head.")}
+    save_file(kept, place / "model.safetensors")
+    return place

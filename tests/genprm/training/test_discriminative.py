@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genprm.engines.base import EngineError
 from genprm.manifest import read_manifest
 from genprm.records import Message, Provenance, Rationale, TrainingExample, Verification
 from genprm.reward_models.base import StepwiseSolution
 from genprm.settings import EngineSettings, TrainingSettings
-from genprm.training import TrainingError, progress_of
+from genprm.training import TrainingJob, TrainingReport, progress_of
 from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import (
     LabelledSolution,
     labelled_solutions,
     read_solutions,
-    write_solutions,
 )
+from genprm.training.job import write_examples
 from tests.genprm.reward_models.conftest import open_model
 
 SETTINGS = TrainingSettings(
     epochs=6, learning_rate=5e-3, batch_size=4, device_batch_size=2, max_length=256, precision="fp32"
 )
+MANIFEST = {"trained_for": "a test"}
 
 
 def rationale(name: str, error: int) -> Rationale:
@@ -63,90 +64,78 @@ def test_labels_are_those_of_the_conversations_up_to_the_first_error() -> None:
 
 
 def test_solutions_survive_the_way_to_the_training_process(tmp_path: Path) -> None:
-    write_solutions(SOLUTIONS, tmp_path / "solutions.jsonl")
+    write_examples(SOLUTIONS, tmp_path / "solutions.jsonl")
     assert list(read_solutions(tmp_path / "solutions.jsonl")) == SOLUTIONS
 
 
-@pytest.fixture
-def body(skywork: Any, tmp_path: Path) -> Path:
-    """The body of a reward model, to be given a new head."""
-    from safetensors.torch import load_file, save_file
-
-    place = Path(shutil.copytree(skywork.directory, tmp_path / "body"))
-    tensors = load_file(place / "model.safetensors")
-    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("v_head.")}
-    save_file(kept, place / "model.safetensors")
-    return place
-
-
-def test_the_loss_is_the_cross_entropy_at_the_newline_behind_each_labelled_step(skywork: Any, body: Path) -> None:
+def binary_cross_entropy(network: Any, tokenizer: Any, solutions: list[LabelledSolution]) -> float:
+    """Paper eq. 1 in words: -log P(right) or -log P(wrong) behind each step, asked one prefix at a time."""
     import torch
 
-    from genprm.training.discriminative_trainer import encode_solutions, new_network, step_loss
-
-    torch.manual_seed(0)
-    network = new_network(str(body)).eval()
-    encoded, dropped = encode_solutions(skywork.tokenizer, SOLUTIONS[:3], max_length=256)
-    assert dropped == []
-    with torch.no_grad():
-        loss, right = step_loss(network, encoded, "cpu")
-
-    newline = skywork.tokenizer("\n", add_special_tokens=False)["input_ids"][-1]
-    expected, guessed = 0.0, 0
-    for item in SOLUTIONS[:3]:
-        ids = skywork.tokenizer(f"<|endoftext|>{item.problem}\n", add_special_tokens=False)["input_ids"]
+    newline = tokenizer("\n", add_special_tokens=False)["input_ids"][-1]
+    nats = []
+    for item in solutions:
+        ids = tokenizer(f"<|endoftext|>{item.problem}\n", add_special_tokens=False)["input_ids"]
         for step, label in zip(item.steps, item.labels, strict=True):
-            ids += [*skywork.tokenizer(step, add_special_tokens=False)["input_ids"], newline]
+            ids += [*tokenizer(step, add_special_tokens=False)["input_ids"], newline]
             with torch.no_grad():
-                wrong, fine = network(torch.tensor([ids])).logits[0, -1].tolist()
-            probability = 1 / (1 + math.exp(wrong - fine))
-            expected -= math.log(probability if label else 1 - probability)
-            guessed += (probability > 0.5) == bool(label)
-    assert float(loss) == pytest.approx(expected, rel=1e-4)
-    assert right == guessed
+                wrong, right = network(torch.tensor([ids])).logits[0, -1].tolist()
+            probability = 1 / (1 + math.exp(wrong - right))
+            nats.append(-math.log(probability if label else 1 - probability))
+    return sum(nats) / len(nats)
 
 
-def test_every_epoch_sees_every_solution_once() -> None:
-    from genprm.training.discriminative_trainer import update_batches
+@pytest.mark.parametrize("device_batch_size", [1, 2, 4])
+def test_the_loss_is_the_mean_binary_cross_entropy_at_the_ends_of_the_steps_of_an_update(
+    skywork: Any, body: Path, tmp_path: Path, device_batch_size: int
+) -> None:
+    import torch
 
-    settings = SETTINGS.model_copy(update={"epochs": 2.0})
-    updates = list(update_batches([5, 7, 3, 9, 4, 6], settings))
-    assert [epoch for epoch, _ in updates] == [0.5, 1.0, 1.5, 2.0]
-    seen = [[index for part in batch for index in part] for _, batch in updates]
-    assert sorted(seen[0] + seen[1]) == sorted(seen[2] + seen[3]) == list(range(6))
-    assert all(len(part) <= settings.device_batch_size for _, batch in updates for part in batch)
+    from genprm.training.discriminative_trainer import build_trainer, encode_solutions, new_network
+    from genprm.training.trainer import losses
+
+    short = LabelledSolution("short", "Add.", ["no"], [0])
+    update = [*SOLUTIONS[:3], short]
+    settings = SETTINGS.model_copy(update={"epochs": 1.0, "device_batch_size": device_batch_size})
+    encoded = encode_solutions(skywork.tokenizer, update, max_length=256)
+    trainer = build_trainer(TrainingJob(str(body), settings, False, tmp_path / "out"), encoded, skywork.tokenizer)
+    trainer.train()
+
+    torch.manual_seed(settings.seed)
+    untrained = new_network(str(body)).eval()
+    (point,) = losses(trainer)
+    assert point.loss == pytest.approx(binary_cross_entropy(untrained, skywork.tokenizer, update), rel=1e-4)
 
 
 def test_solutions_that_are_too_long_are_dropped_and_named(skywork: Any) -> None:
     from genprm.training.discriminative_trainer import encode_solutions
 
     long = LabelledSolution("long", "Add." * 50, ["a"], [1])
-    kept, dropped = encode_solutions(skywork.tokenizer, [SOLUTIONS[0], long], max_length=100)
-    assert (len(kept), dropped) == (1, ["long"])
+    encoded = encode_solutions(skywork.tokenizer, [SOLUTIONS[0], long], max_length=100)
+    assert (len(encoded.rows), encoded.dropped) == (1, ["long"])
     with pytest.raises(ValueError, match=r"none of 1 solutions has at most training.max_length = 100 tokens"):
         encode_solutions(skywork.tokenizer, [long], max_length=100)
 
 
-def train(base: Any, out: Path, log: Callable[[str], None] = lambda line: None, **changes: Any) -> Any:
-    settings = SETTINGS.model_copy(update=changes)
-    return train_discriminative(SOLUTIONS, settings, base.path, out, {}, log, {"trained_for": "a test"})
+def train(base: Path, out: Path, log: Callable[[str], None] = lambda line: None) -> TrainingReport:
+    return train_discriminative(SOLUTIONS, TrainingJob(str(base), SETTINGS, False, out, MANIFEST), {}, log)
 
 
 @pytest.mark.slow
 async def test_a_checkpoint_scores_steps_as_it_was_taught(
-    skywork: Any, tmp_path: Path, settings: EngineSettings
+    body: Path, tmp_path: Path, settings: EngineSettings
 ) -> None:
     lines: list[str] = []
-    report = train(skywork, tmp_path / "checkpoint", lines.append)
+    report = train(body, tmp_path / "out" / "checkpoint", lines.append)
 
     assert (report.examples, report.dropped, report.steps, report.loss_tokens) == (12, 0, 18, 24)
     assert report.losses[-1].loss < 0.5 * report.losses[0].loss
     assert [progress_of(line) for line in lines if progress_of(line)][-1] == (18, 18)
-    assert os.listdir(tmp_path) == ["checkpoint"]
+    assert os.listdir(tmp_path / "out") == ["checkpoint"]
     manifest = read_manifest(report.checkpoint)
     assert manifest is not None
     assert manifest.settings == SETTINGS
-    assert manifest.model_extra == {"trained_for": "a test"}
+    assert manifest.model_extra == MANIFEST
 
     model = open_model(str(report.checkpoint), settings)
     scores = await model.score_many([StepwiseSolution(item.problem, tuple(item.steps)) for item in SOLUTIONS])
@@ -155,23 +144,13 @@ async def test_a_checkpoint_scores_steps_as_it_was_taught(
 
 
 @pytest.mark.slow
-def test_same_data_same_weights(skywork: Any, tmp_path: Path) -> None:
-    runs = [train(skywork, tmp_path / name, epochs=1.0) for name in ("first", "second")]
-    assert runs[0].losses == runs[1].losses
-    weights = [(run.checkpoint / "model.safetensors").read_bytes() for run in runs]
-    assert weights[0] == weights[1]
-
-
-@pytest.mark.slow
-def test_a_failed_training_says_why(tmp_path: Path) -> None:
-    class Empty:
-        path = str(tmp_path)
-
-    with pytest.raises(TrainingError, match="no tokenizer"):
-        train(Empty, tmp_path / "out")
+def test_a_base_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no tokenizer"):
+        train(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_trained_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no labelled solutions"):
-        train_discriminative([], SETTINGS, "base", tmp_path / "out", {}, print)
+    with pytest.raises(ValueError, match="training set is empty"):
+        train_discriminative([], TrainingJob("base", SETTINGS, False, tmp_path / "out"), {}, print)
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 from genprm.manifest import read_manifest
 from genprm.records import TrainingExample
 from genprm.settings import TrainingSettings, TurnFormat, VerifierSettings
-from genprm.training import TrainingError, TrainingReport, progress_of, run_training
+from genprm.training import TrainingError, TrainingJob, TrainingReport, progress_of, run_training
 
 SETTINGS = TrainingSettings(
     epochs=3,
@@ -32,15 +32,14 @@ MANIFEST = {"inference_mode": "full", "verifier": VERIFIER.model_dump(mode="json
 
 def train(examples: list[TrainingExample], base: Path, out: Path, **changes: Any) -> TrainingReport:
     settings = SETTINGS.model_copy(update=changes.pop("settings", {}))
-    options: dict[str, Any] = {"env": {}, "log": lambda line: None, "manifest": MANIFEST} | changes
-    return run_training(examples, settings, str(base), mask_code_output=True, out_dir=out, **options)
+    options: dict[str, Any] = {"env": {}, "log": lambda line: None} | changes
+    return run_training(examples, TrainingJob(str(base), settings, True, out, MANIFEST), **options)
 
 
 @pytest.mark.slow
 def test_labels_reach_the_model_token_by_token(
     base_model: Path, tokenizer: Any, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
-    from genprm.training.job import TrainingJob
     from genprm.training.sft import build_trainer
     from genprm.training.tokens import IGNORED, encode_conversations
 
@@ -92,55 +91,6 @@ def test_a_checkpoint_is_complete_and_better_than_its_base(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_same_data_same_weights_also_after_an_interruption(
-    base_model: Path, examples: list[TrainingExample], tmp_path: Path
-) -> None:
-    undisturbed = train(examples, base_model, tmp_path / "undisturbed")
-    out = tmp_path / "interrupted"
-
-    def interrupt(line: str) -> None:
-        if line == "step 4/9  state saved":
-            raise InterruptedError(line)
-
-    with pytest.raises(InterruptedError):
-        train(examples, base_model, out, log=interrupt)
-    assert not out.exists()
-    lines: list[str] = []
-    resumed = train(examples, base_model, out, log=lines.append)
-
-    assert "continuing an interrupted run of the same job" in lines
-    assert weights(resumed) == weights(undisturbed)
-    assert resumed.losses == undisturbed.losses
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["interrupted", "undisturbed"]
-
-
-@pytest.mark.slow
-def test_the_last_whole_state_is_taken_up(
-    base_model: Path, examples: list[TrainingExample], tmp_path: Path
-) -> None:
-    from genprm.training import sft
-    from genprm.training.job import EXAMPLES_FILE, TrainingJob, write_examples
-
-    job = TrainingJob(str(base_model), SETTINGS, True, tmp_path / "out", {})
-    job.work_dir.mkdir()
-    write_examples(examples, job.work_dir / EXAMPLES_FILE)
-    sft.train(job)
-    first = {path.name: path.read_bytes() for path in job.out_dir.iterdir()}
-    # As if a process had been killed while it wrote a later state, and after the last step's was whole.
-    (job.work_dir / "trainer" / "checkpoint-99").mkdir()
-    before = sorted(path.name for path in (job.work_dir / "trainer").iterdir())
-    sft.train(job)
-
-    assert {path.name: path.read_bytes() for path in job.out_dir.iterdir()} == first
-    assert sorted(path.name for path in (job.work_dir / "trainer").iterdir()) == before
-
-
-def weights(report: TrainingReport) -> bytes:
-    return (report.checkpoint / "model.safetensors").read_bytes()
-
-
-@pytest.mark.slow
 def test_a_failure_ends_with_the_last_lines_and_leaves_the_old_checkpoint(
     base_model: Path, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
@@ -187,11 +137,11 @@ def test_training_dies_with_the_process_that_asked_for_it(
             from pathlib import Path
             from genprm.records import Message, TrainingExample
             from genprm.settings import TrainingSettings
-            from genprm.training import run_training
+            from genprm.training import TrainingJob, run_training
             messages = [Message("user", "1 + 1"), Message("assistant", "2")]
             settings = TrainingSettings(epochs=100000, batch_size=1, precision="fp32", max_length=64)
-            run_training([TrainingExample("a", messages)], settings, {str(base_model)!r}, False,
-                         Path({str(tmp_path / "out")!r}), {{}}, lambda line: print(line, flush=True))
+            job = TrainingJob({str(base_model)!r}, settings, False, Path({str(tmp_path / "out")!r}))
+            run_training([TrainingExample("a", messages)], job, {{}}, lambda line: print(line, flush=True))
             """
         )
     )

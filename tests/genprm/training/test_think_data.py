@@ -13,7 +13,7 @@ from genprm.miniature.foundry.tokenizer import build_tokenizer
 from genprm.records import Message, Provenance, Rationale, StepVerification, Verification
 from genprm.reward_models.think_prm import OPENING, QUESTION, question, read_verdicts
 from genprm.settings import EngineSettings, TrainingSettings, TurnFormat
-from genprm.training import run_training
+from genprm.training import TrainingJob, run_training
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.think_data import verification_chains
 from genprm.training.tokens import encode_conversation
@@ -127,7 +127,8 @@ async def test_a_model_that_learnt_chains_verifies_whole_solutions(
         epochs=30, learning_rate=1e-2, batch_size=2, device_batch_size=2, max_length=2048, precision="fp32"
     )
     out = tmp_path / "out"
-    report = run_training(examples, settings, base.path, False, out, {}, print, {"adapter": "thinkprm"})
+    job = TrainingJob(base.path, settings, False, out, {"adapter": "thinkprm"})
+    report = run_training(examples, job, {}, print)
     assert (report.examples, report.dropped) == (2, 0)
     assert report.losses[-1].loss < report.losses[0].loss / 2
     model: Any = open_model(str(out), EngineSettings(backend="transformers", max_context=1024), votes=2)

@@ -1,0 +1,54 @@
+"""States that an interrupted training continues from: few of them, and one at a time on disk."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+_PARTS = 5
+_FEWEST_UPDATES = 10
+_WHOLE = "whole"
+"""Marks a state that was written to its end."""
+
+
+def state_interval(updates: int) -> int:
+    """Updates between two states of a run of so many.
+
+    A state takes 12 bytes a parameter (weights and both moments of AdamW in float32), so a run writes at most four
+    on its way, and a run that is short none.
+
+    >>> state_interval(3), state_interval(360)
+    (10, 72)
+    """
+    return max(math.ceil(updates / _PARTS), _FEWEST_UPDATES)
+
+
+class ResumeStates(TrainerCallback):  # type: ignore[misc]
+    """Has the trainer save a state from time to time, and keeps the last one that is whole.
+
+    The arguments of the trainer say `save_strategy="no"`: what is saved when is decided here alone.
+    """
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for a state, but for none after the last update: the checkpoint itself follows."""
+        due = state.global_step % state_interval(state.max_steps) == 0
+        control.should_save = due and state.global_step < state.max_steps
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the state as whole, and only then remove the others."""
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (saved / _WHOLE).touch()
+        for other in saved.parent.glob("checkpoint-*"):
+            if other != saved:
+                shutil.rmtree(other)
+        print(f"step {state.global_step}/{state.max_steps}  state saved", flush=True)
+
+
+def last_state(state_dir: Path) -> Path | None:
+    """The newest state that was written to its end; the process may have been killed while it wrote another."""
+    whole = [mark.parent for mark in state_dir.glob(f"checkpoint-*/{_WHOLE}")]
+    return max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)

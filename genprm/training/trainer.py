@@ -1,0 +1,188 @@
+"""What all training processes share: arguments, order, progress, resume, and the checkpoint that is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.training_args import ParallelMode
+
+from genprm.engines.loading import load_tokenizer
+from genprm.manifest import library_versions, write_manifest
+from genprm.settings import TrainingSettings
+from genprm.training.job import TRAINER_STATE, TrainingJob
+from genprm.training.order import EpochOrder
+from genprm.training.report import LossPoint, write_losses
+from genprm.training.resume import ResumeStates, last_state
+
+_LARGE = 100_000_000
+"""Parameters from which on activations are recomputed to save memory; below, that only costs time."""
+_LINE_SECONDS = 3.0
+
+
+class EncodedRow(Protocol):
+    """Token ids of one example and their labels, of equal length; a label below 0 carries no loss."""
+
+    @property
+    def input_ids(self) -> list[int]: ...
+    @property
+    def labels(self) -> list[int]: ...
+
+
+class EncodedData(Protocol):
+    """Everything that fits, and the ids of the examples that were too long."""
+
+    @property
+    def rows(self) -> Sequence[EncodedRow]: ...
+    @property
+    def dropped(self) -> Sequence[str]: ...
+
+
+def attention() -> str:
+    """The implementation of attention to train with.
+
+    On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
+    """
+    return "sdpa" if torch.cuda.is_available() else "eager"
+
+
+def as_dataset(data: EncodedData) -> Dataset:
+    """The rows as columns `input_ids` and `labels`."""
+    return Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in data.rows])
+
+
+def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
+    """The settings of a job by the names of transformers' `TrainingArguments`."""
+    settings: TrainingSettings = job.settings
+    tracked = os.environ.get("MLFLOW_TRACKING_URI") and os.environ.get("MLFLOW_RUN_ID")
+    return {
+        "output_dir": str(job.work_dir / TRAINER_STATE),
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "per_device_train_batch_size": settings.device_batch_size,
+        "gradient_accumulation_steps": settings.batch_size // settings.device_batch_size,
+        "lr_scheduler_type": settings.scheduler,
+        # Below 1 this is a share of all steps.
+        "warmup_steps": min(settings.warmup_ratio, 0.9999),
+        "weight_decay": settings.weight_decay,
+        "bf16": settings.precision == "bf16",
+        "use_cpu": not torch.cuda.is_available(),
+        "gradient_checkpointing": sum(weight.numel() for weight in model.parameters()) >= _LARGE,
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "report_to": ["mlflow"] if tracked else "none",
+    }
+
+
+class OrderedTrainer(Trainer):  # type: ignore[misc]
+    """A trainer with the order of `genprm.training.order`.
+
+    The library's own grouping by length draws from the global generator, which a run resumed in mid-epoch cannot
+    reproduce.
+    """
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochOrder:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return EpochOrder([len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, self.args.seed)
+
+
+class ProgressLines(TrainerCallback):  # type: ignore[misc]
+    """Prints a line every few seconds: step, loss, accuracy on what carries loss (tokens or steps), time."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._started = time.monotonic()
+        self._printed = 0.0
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        """A line when the last one is old enough, and one at the end."""
+        now = time.monotonic()
+        if "loss" not in logs or (now - self._printed < _LINE_SECONDS and state.global_step < state.max_steps):
+            return
+        self._printed = now
+        accuracy = logs.get(f"mean_{self._unit}_accuracy", float("nan"))
+        print(
+            f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
+            f"{self._unit} accuracy {accuracy:.3f}  {now - self._started:.0f} s",
+            flush=True,
+        )
+
+
+def follow_training(trainer: Trainer, unit: str) -> None:
+    """Have a trainer print its progress in our lines and save states to resume from."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLines(unit))
+    trainer.add_callback(ResumeStates())
+
+
+def the_device(arguments: TrainingArguments) -> str:
+    """The one device that a process trains on.
+
+    Raises:
+        RuntimeError: the library would spread the batch over several, which makes it larger than the settings say.
+    """
+    if arguments.parallel_mode is not ParallelMode.NOT_PARALLEL:
+        raise RuntimeError(
+            f"{arguments.n_gpu} devices, {arguments.parallel_mode.value}: a process trains on one device; "
+            "show it one (CUDA_VISIBLE_DEVICES) and start it without a launcher"
+        )
+    return str(arguments.device)
+
+
+def finish(job: TrainingJob, trainer: Trainer, data: EncodedData) -> None:
+    """Train, from the last state if there is one, and save the checkpoint."""
+    print(f"training on one device: {the_device(trainer.args)}", flush=True)
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
+    last = last_state(job.work_dir / TRAINER_STATE)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    save_checkpoint(job, trainer, data)
+
+
+def losses(trainer: Trainer) -> list[LossPoint]:
+    """The loss at every step, steps before a resume included."""
+    return [
+        LossPoint(point["step"], point["epoch"], point["loss"], point["learning_rate"])
+        for point in trainer.state.log_history
+        if "loss" in point
+    ]
+
+
+def save_checkpoint(job: TrainingJob, trainer: Trainer, data: EncodedData) -> None:
+    """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step."""
+    part: Path = job.work_dir / "checkpoint"
+    shutil.rmtree(part, ignore_errors=True)
+    model = trainer.model.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32)
+    model.config.use_cache = True
+    model.save_pretrained(part)
+    load_tokenizer(job.base).save_pretrained(part)
+    curve = losses(trainer)
+    write_losses(curve, part)
+    values = {
+        **job.content()["manifest"],
+        "base": job.base,
+        "settings": job.settings.model_dump(mode="json"),
+        "mask_code_output": job.mask_code_output,
+        "examples": len(data.rows),
+        "dropped": len(data.dropped),
+        "tokens": sum(len(row.input_ids) for row in data.rows),
+        "loss_tokens": sum(label >= 0 for row in data.rows for label in row.labels),
+        "steps": trainer.state.global_step,
+        "first_loss": curve[0].loss,
+        "last_loss": curve[-1].loss,
+        "versions": library_versions(),
+    }
+    write_manifest(part, values)
+    job.publish(part)

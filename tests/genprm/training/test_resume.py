@@ -1,0 +1,111 @@
+"""An interrupted training goes on where it was, and ends with the weights of one that nobody disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from genprm.records import TrainingExample
+from genprm.settings import TrainingSettings
+from genprm.training import TrainingJob, TrainingReport, run_training
+from genprm.training.discriminative import train_discriminative
+from genprm.training.discriminative_data import LabelledSolution
+from genprm.training.job import EXAMPLES_FILE, write_examples
+
+SETTINGS = TrainingSettings(
+    epochs=5, learning_rate=1e-2, batch_size=4, device_batch_size=2, max_length=512, precision="fp32"
+)
+LABELLED = [
+    LabelledSolution(
+        str(n), f"Sam has {n} keys.", ["Sam has keys.", f"{n} + 1 = {n}."][: 1 + n % 2], [1, 0][: 1 + n % 2]
+    )
+    for n in range(10)
+]
+
+Training: TypeAlias = Callable[[Path, Callable[[str], None]], TrainingReport]
+"""Trains into a directory, with its lines going to a function."""
+
+
+def ignore(line: str) -> None:
+    """Print nothing."""
+
+
+def interrupt(line: str) -> None:
+    """Stop a run of 15 updates in the middle of its fourth epoch."""
+    if line == "step 10/15  state saved":
+        raise InterruptedError(line)
+
+
+@pytest.fixture(params=["generative", "discriminative"])
+def training(request: Any, base_model: Path, body: Path, examples: list[TrainingExample]) -> Training:
+    def generative(out: Path, log: Callable[[str], None]) -> TrainingReport:
+        return run_training(examples, TrainingJob(str(base_model), SETTINGS, True, out), {}, log)
+
+    def discriminative(out: Path, log: Callable[[str], None]) -> TrainingReport:
+        return train_discriminative(LABELLED, TrainingJob(str(body), SETTINGS, False, out), {}, log)
+
+    return {"generative": generative, "discriminative": discriminative}[request.param]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_same_data_same_weights_also_after_an_interruption(training: Training, tmp_path: Path) -> None:
+    homes = tmp_path / "undisturbed", tmp_path / "interrupted"
+    undisturbed = training(homes[0], ignore)
+
+    with pytest.raises(InterruptedError):
+        training(homes[1], interrupt)
+    assert not homes[1].exists()
+    lines: list[str] = []
+    resumed = training(homes[1], lines.append)
+
+    assert "continuing an interrupted run of the same job" in lines
+    assert not any(line.startswith("step 1/") for line in lines)
+    weights = [(report.checkpoint / "model.safetensors").read_bytes() for report in (undisturbed, resumed)]
+    assert weights[0] == weights[1]
+    assert resumed.losses == undisturbed.losses
+    assert not list(tmp_path.glob(".*.work"))
+
+
+@pytest.mark.slow
+def test_one_whole_state_is_kept_and_taken_up(
+    base_model: Path, examples: list[TrainingExample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from genprm.training import sft
+    from genprm.training.resume import last_state
+
+    job = TrainingJob(str(base_model), SETTINGS.model_copy(update={"epochs": 7.0}), True, tmp_path / "out")
+    states = job.work_dir / "trainer"
+    states.mkdir(parents=True)
+    write_examples(examples, job.work_dir / EXAMPLES_FILE)
+    sft.train(job)
+    assert [state.name for state in states.iterdir()] == ["checkpoint-20"]
+    first = (job.out_dir / "model.safetensors").read_bytes()
+    # As if the process had been killed while it wrote a later state.
+    (states / "checkpoint-99").mkdir()
+    assert last_state(states) == states / "checkpoint-20"
+    capsys.readouterr()
+    sft.train(job)
+    assert "state saved" not in capsys.readouterr().out, "of 21 updates one is left"
+    assert (job.out_dir / "model.safetensors").read_bytes() == first
+
+
+@pytest.mark.parametrize("updates", [1, 3, 10, 11, 50, 51, 360, 100_000])
+def test_states_are_few_and_none_follows_the_last_update(updates: int) -> None:
+    from types import SimpleNamespace
+
+    from genprm.training.resume import ResumeStates
+
+    saved = []
+    for step in range(1, updates + 1):
+        control = SimpleNamespace(should_save=True)
+        ResumeStates().on_step_end(None, SimpleNamespace(global_step=step, max_steps=updates), control)
+        if control.should_save:
+            saved.append(step)
+    assert len(saved) <= 4
+    assert updates not in saved
+    assert all(later - earlier >= 10 for earlier, later in zip([0, *saved], saved, strict=False))
+    assert bool(saved) == (updates > 10)
