@@ -11,9 +11,9 @@ from genprm.records import TrainingExample
 from genprm.settings import TurnFormat
 from genprm.verification.conversation import conversation_messages
 from tests.genprm.composed_turn import CodeRound, compose_turn
-from tests.genprm.reward_models.conftest import folder, skywork
+from tests.genprm.reward_models.conftest import folder, settings, skywork
 
-__all__ = ["folder", "skywork"]
+__all__ = ["folder", "settings", "skywork"]
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
