@@ -212,7 +212,9 @@ class Artifact:
         """The Dagster asset of a profile."""
         declared = self.declared
         partitions, inputs = declared.partitions(pipeline), declared.inputs(pipeline)
-        readable = frozenset({*self.tables, *(table for one in inputs for table in ARTIFACTS[one.name].tables)})
+        readable = frozenset(
+            {*self.tables, *(table for one in inputs for table in load_artifacts()[one.name].tables)}
+        )
 
         @dg.asset(
             name=self.name,

@@ -18,6 +18,7 @@ from assets.artifact import ARTIFACTS
 from assets.partitions import Pipeline
 from genprm.profiles import build_profile
 from genprm.records import Problem, Solution, StepScores
+from genprm.settings import EngineSettings
 from genprm.store import TableStore
 from tests.genprm.chance_policy import ChancePolicy, problem
 
@@ -28,6 +29,8 @@ IN_FLIGHT = 8
 
 class Machines:
     """One policy for both assets, which counts what it is asked."""
+
+    settings = EngineSettings(max_in_flight=IN_FLIGHT)
 
     def __init__(self) -> None:
         self.policy = ChancePolicy()
@@ -40,8 +43,8 @@ class Machines:
 
 
 class Silence:
-    def of(self, context: Any) -> Callable[[int, int], None]:
-        return lambda finished, total: None
+    def of(self, context: Any, total: int) -> Callable[[int], None]:
+        return lambda items: None
 
 
 @dataclass(frozen=True)
