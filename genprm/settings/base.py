@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from genprm.modes import Mode
 
@@ -27,10 +35,35 @@ class SettingsError(ValueError):
     """A profile or an override is wrong; the message names the key, the value and what is allowed."""
 
 
+class Age(Enum):
+    """When a setting came into its section."""
+
+    ADDED = "added"
+    """After artifacts had been made from the section. At its default, which must mean what was done before, it is
+    not written, so that fingerprints and journal keys of what was made before stay as they are."""
+
+
 class Section(BaseModel):
-    """A frozen group of settings. Unknown keys are refused."""
+    """A frozen group of settings. Unknown keys are refused.
+
+    A setting that is added to a section that artifacts are made from is marked, `Annotated[type, Age.ADDED]`:
+
+    >>> class Judging(Section):
+    ...     rounds: int = 3
+    ...     strict: Annotated[bool, Age.ADDED] = False
+    >>> Judging().model_dump(), Judging(strict=True).model_dump()
+    ({'rounds': 3}, {'rounds': 3, 'strict': True})
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_serializer(mode="wrap")
+    def _without_additions_at_their_default(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        for name, field in type(self).model_fields.items():
+            if Age.ADDED in field.metadata and getattr(self, name) == field.get_default(call_default_factory=True):
+                values.pop(name, None)
+        return values
 
 
 class SamplingSettings(Section):

@@ -130,7 +130,7 @@ async def test_votes_over_published_responses_agree_with_their_authors_labels(da
     with MathAnswers() as checker:
         for row in rows:
             answers = [extract_answer(text) for text in row["responses"]]
-            correct = [await checker.equivalent_async(row["answer"], answer) for answer in answers]
+            correct = [await checker.same(row["answer"], answer) for answer in answers]
             groups = await answer_groups(answers, checker)
             theirs = [Candidate(group, label == 1) for group, label in zip(groups, row["labels"], strict=True)]
             right += int(pass_at_n(theirs))
