@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, artifact
-from assets.metadata import as_key, examples, share
+from assets.metadata import examples, share
 from assets.parameters import CANDIDATES, reads_scaling, weights_version
 from assets.partitions import Pipeline
 from genprm.data_sets.sources import data_directory
@@ -11,7 +11,7 @@ from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.registry import domain_of
 from genprm.scaling.candidates import answer_problems, sample_candidate, with_groups
-from genprm.tables import from_dict
+from genprm.tables import record_codec, to_dict
 
 CODE_VERSION = "2"
 ALL = Check("all_candidates", "Every problem of the set has as many candidates as asked for.")
@@ -45,10 +45,9 @@ def candidates(context: ArtifactContext) -> Made:
         with domain_of(context.profile.problems.source).grader() as grader:
             drawn = await finish(
                 journal,
-                [row_key(as_key(problem), index, *how) for problem, index in items],
+                [row_key(to_dict(problem), index, *how) for problem, index in items],
                 lambda n: sample_candidate(*items[n], engine, settings, grader),
-                as_key,
-                lambda value: from_dict(SampledSolution, value),
+                record_codec(SampledSolution),
                 context.advance(len(items)),
             )
             return [

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from assets.artifact import ArtifactContext
-from assets.metadata import as_key
 from assets.resources import Machines
 from genprm.checkpoints import Checkpoint
 from genprm.engines.base import Engine
@@ -20,6 +19,7 @@ from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionSco
 from genprm.reward_models.registry import adapter_named
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, VerifierSettings
+from genprm.tables import to_dict
 from genprm.training.recipes import PathKeys
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import joined_reading
@@ -115,7 +115,7 @@ async def _score_and_free(
 def judge_cases(judge: Judge, cases: Sequence[BenchmarkCase]) -> list[Prediction]:
     """What a model says of benchmark cases, in order: no path goes further than Maj@N and Pass@1 need it."""
     threshold = judge.context.profile.evaluation.threshold
-    scores = judge.score({as_solution(case): (as_key(case),) for case in cases}, JUDGING_VERSION, threshold)
+    scores = judge.score({as_solution(case): (to_dict(case),) for case in cases}, JUDGING_VERSION, threshold)
     return [predict(case, scores[as_solution(case)], threshold) for case in cases]
 
 

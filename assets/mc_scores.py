@@ -4,14 +4,14 @@ from collections import Counter
 from typing import Any
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
-from assets.metadata import as_key, examples, plot, share
+from assets.metadata import examples, plot, share
 from assets.parameters import reads, weights_version
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores
 from genprm.registry import domain_of
 from genprm.settings import MonteCarloSettings
-from genprm.tables import from_dict
+from genprm.tables import record_codec, to_dict
 
 CODE_VERSION = "3"
 SCORED = Check("all_steps_scored", "Every step of every solution has a score, in the order of the solutions.")
@@ -45,10 +45,9 @@ def mc_scores(context: ArtifactContext) -> Made:
         with domain_of(context.profile.problems.source).grader() as grader:
             return await finish(
                 journal,
-                [row_key(as_key(solution), *how) for solution in solutions],
+                [row_key(to_dict(solution), *how) for solution in solutions],
                 lambda index: score_steps(solutions[index], engine, settings, grader, journal, weights),
-                as_key,
-                lambda value: from_dict(StepScores, value),
+                record_codec(StepScores),
                 context.advance(len(solutions)),
                 context.machines.settings.max_in_flight,
             )

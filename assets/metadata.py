@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -65,8 +64,3 @@ def plot(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0) -
 def share(part: int, whole: int) -> float:
     """Percent, 0 of nothing."""
     return round(100 * part / whole, 2) if whole else 0.0
-
-
-def as_key(row: Any) -> dict[str, Any]:
-    """A record as journal keys see it."""
-    return dataclasses.asdict(row)

@@ -2,12 +2,12 @@
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.judging import open_verifier, read_from
-from assets.metadata import as_key, examples, share
+from assets.metadata import examples, share
 from assets.parameters import reads, weights_version
 from genprm.journal import finish, row_key
 from genprm.rationales import judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
-from genprm.tables import from_dict
+from genprm.tables import record_codec, to_dict
 from genprm.verification.voting import vote_reading
 
 CODE_VERSION = "2"
@@ -39,10 +39,9 @@ def rationales(context: ArtifactContext) -> Made:
     async def judged() -> list[Rationale]:
         return await finish(
             journal,
-            [row_key(as_key(solution), *how) for solution in solutions],
+            [row_key(to_dict(solution), *how) for solution in solutions],
             lambda index: judge_solution(solutions[index], verifier, settings.mode),
-            as_key,
-            lambda value: from_dict(Rationale, value),
+            record_codec(Rationale),
             context.advance(len(solutions)),
         )
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
-from assets.metadata import as_key, examples, plot, share
+from assets.metadata import examples, plot, share
 from assets.parameters import reads, weights_version
 from genprm.data_sets.problems import shard_of
-from genprm.journal import finish, row_key
+from genprm.journal import Codec, finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.registry import domain_of
 from genprm.solutions import sample_solutions
 from genprm.steps import StepFormat
-from genprm.tables import from_dict
+from genprm.tables import from_dict, to_dict
 
 CODE_VERSION = "3"
 SHARD = Check("right_shard", "Every sampled problem belongs to this shard, and none is missing.")
@@ -50,10 +50,9 @@ def solutions(context: ArtifactContext) -> Made:
         with domain.grader() as grader:
             return await finish(
                 journal,
-                [row_key(as_key(problem), *how) for problem in problems],
+                [row_key(to_dict(problem), *how) for problem in problems],
                 lambda index: sample_solutions(problems[index], engine, settings, grader, journal, weights),
-                encode,
-                decode,
+                SAMPLED,
                 context.advance(len(problems)),
                 context.machines.settings.max_in_flight,
             )
@@ -87,14 +86,17 @@ def solutions(context: ArtifactContext) -> Made:
 Sampled = tuple[SampledProblem, list[Solution]]
 
 
-def encode(sampled: Sampled) -> dict[str, Any]:
+def _encode(sampled: Sampled) -> dict[str, Any]:
     """Both parts of a sampled problem as JSON."""
-    return {"problem": as_key(sampled[0]), "solutions": [as_key(solution) for solution in sampled[1]]}
+    return {"problem": to_dict(sampled[0]), "solutions": [to_dict(solution) for solution in sampled[1]]}
 
 
-def decode(value: dict[str, Any]) -> Sampled:
-    """What `encode` made."""
+def _decode(value: dict[str, Any]) -> Sampled:
+    """What `_encode` made."""
     return from_dict(SampledProblem, value["problem"]), [from_dict(Solution, row) for row in value["solutions"]]
+
+
+SAMPLED: Codec[Sampled] = Codec(_encode, _decode)
 
 
 def _both_kinds(counts: list[SampledProblem], rows: list[Solution]) -> bool:

@@ -16,9 +16,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 SYNC_ROWS = 64
 SYNC_SECONDS = 1.0
@@ -138,19 +139,26 @@ async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -
     return journal.get(key)
 
 
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[T]):
+    """How a result becomes a JSON-like value of a journal, and is made of it again."""
+
+    encode: Callable[[T], Any]
+    decode: Callable[[Any], T]
+
+
 async def finish(
     journal: Journal,
     keys: Sequence[str],
     work: Callable[[int], Awaitable[T]],
-    encode: Callable[[T], Any],
-    decode: Callable[[Any], T],
+    codec: Codec[T],
     done: Callable[[int], None] = lambda items: None,
     in_flight: int = 1024,
 ) -> list[T]:
     """The result of every item, in the order of `keys`: from the journal where it is there, else by `work(index)`.
 
     Items with the same key are one piece of work. At most `in_flight` are worked on at a time, begun in order.
-    Results pass through `encode` and `decode` in both cases, so that a resumed run returns exactly what an
+    Results pass through the `codec` in both cases, so that a resumed run returns exactly what an
     undisturbed one does. `done` is told how many items are there, and then how many more are finished. The first
     failure ends the rest; what was finished before stays in the journal.
     """
@@ -163,7 +171,7 @@ async def finish(
 
     async def next_ones() -> None:
         for index in missing:
-            journal.put(keys[index], encode(await work(index)))
+            journal.put(keys[index], codec.encode(await work(index)))
             done(counts[keys[index]])
 
     try:
@@ -174,4 +182,4 @@ async def finish(
         raise failures.exceptions[0] from None
     finally:
         journal.sync()
-    return [decode(journal.get(key)) for key in keys]
+    return [codec.decode(journal.get(key)) for key in keys]

@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from genprm.data_sets.rows import InputError
 from genprm.files import replacing
 from genprm.fingerprints import fingerprint
+from genprm.journal import Codec
 
 R = TypeVar("R")
 
@@ -85,8 +86,18 @@ def _adapter(record: Any) -> TypeAdapter[Any]:
     return TypeAdapter(record)
 
 
+def record_codec(record: type[R]) -> Codec[R]:
+    """How records of one kind stand in a journal: as `to_dict` makes them, read by `from_dict`."""
+    return Codec(to_dict, partial(from_dict, record))
+
+
+def to_dict(record: Any) -> dict[str, Any]:
+    """A record with its fields by name, as journals and their keys have it."""
+    return dataclasses.asdict(record)
+
+
 def from_dict(record: type[R], row: Mapping[str, Any]) -> R:
-    """A record from what `dataclasses.asdict` made of it (or from the same as JSON).
+    """A record from what `to_dict` made of it (or from the same as JSON).
 
     Raises:
         pydantic.ValidationError: a field is missing, or its value is of another type.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from genprm.domains.base import Domain, Grader
 from genprm.engines.base import Engine
-from genprm.journal import Journal, finish
+from genprm.journal import Codec, Journal, finish
 from genprm.records import Message, SampledSolution
 from genprm.scaling.critics import Critic, Critique
 from genprm.seeds import derived_seed
@@ -168,9 +168,7 @@ class Refiner:
             return list(cases)
         version, critic = self.workshop.critic(name)
         keys = [self.key("critique", version, case) for case in due]
-        made = self.workshop.run(
-            finish(self.journal, keys, lambda n: criticise(due[n], critic), list, lambda value: Critique(*value))
-        )
+        made = self.workshop.run(finish(self.journal, keys, lambda n: criticise(due[n], critic), _CRITIQUES))
         found = dict(zip((case.case_id for case in due), made, strict=True))
         return [case.with_critique(found[case.case_id]) if case.case_id in found else case for case in cases]
 
@@ -184,11 +182,7 @@ class Refiner:
         async def all_of_them() -> list[Attempt]:
             with self.domain.grader() as grader:
                 return await finish(
-                    self.journal,
-                    keys,
-                    lambda n: rewrite(due[n][1], policy, self.settings, grader),
-                    asdict,
-                    _attempt,
+                    self.journal, keys, lambda n: rewrite(due[n][1], policy, self.settings, grader), _ATTEMPTS
                 )
 
         made = self.workshop.run(all_of_them())
@@ -211,6 +205,10 @@ def begin(row: SampledSolution, answer: str) -> Refinement:
 def _attempt(values: dict[str, Any]) -> Attempt:
     """A rewrite from the journal, where it has no critique yet."""
     return Attempt(**{**values, "steps": tuple(values["steps"])})
+
+
+_ATTEMPTS: Codec[Attempt] = Codec(asdict, _attempt)
+_CRITIQUES: Codec[Critique] = Codec(list, lambda value: Critique(*value))
 
 
 def refinement_messages(

@@ -20,7 +20,7 @@ from typing import TypeVar
 from genprm.domains.base import Grader
 from genprm.engines import open_engine
 from genprm.engines.base import Engine
-from genprm.journal import Journal, finish
+from genprm.journal import Codec, Journal, finish
 from genprm.monte_carlo import score_steps
 from genprm.records import Problem, Solution, StepScores
 from genprm.registry import domain_of
@@ -92,7 +92,7 @@ class Bench:
             async def everything() -> None:
                 keys = [f"{name} {index}" for index in range(len(items))]
                 limit = self._profile.engine.max_in_flight
-                await finish(journal, keys, one, int, int, in_flight=limit)
+                await finish(journal, keys, one, Codec(int, int), in_flight=limit)
 
             _, usage, reuse = measured_with(opened, everything)
         again = self._open_engine(model)

@@ -18,17 +18,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
-from genprm.journal import Journal, finish, row_key
+from genprm.journal import Codec, Journal, finish, row_key
 from genprm.monte_carlo import score_steps
 from genprm.rationales import judge_solution
 from genprm.records import Message, Problem, Rationale, SampledProblem, Solution, StepScores
 from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettings
 from genprm.solutions import sample_solutions
-from genprm.tables import from_dict, read_rows, write_rows
+from genprm.tables import from_dict, read_rows, record_codec, write_rows
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, reply
@@ -104,8 +103,7 @@ async def judge(folder: Path, death: Death) -> None:
             journal,
             [row_key("rationale", solution.id) for solution in solutions],
             lambda index: judge_solution(solutions[index], verifier, "full"),
-            dataclasses.asdict,
-            lambda value: from_dict(Rationale, value),
+            record_codec(Rationale),
             in_flight=IN_FLIGHT,
         )
     write_rows(Rationale, rows, folder / "rationales.parquet")
@@ -124,8 +122,10 @@ async def score(folder: Path, death: Death) -> None:
             paths,
             [row_key("problem", problem.id) for problem in PROBLEMS],
             lambda index: sample_solutions(PROBLEMS[index], policy, sampling, grader, paths),
-            lambda pair: [dataclasses.asdict(pair[0]), [dataclasses.asdict(row) for row in pair[1]]],
-            lambda value: (from_dict(SampledProblem, value[0]), [from_dict(Solution, row) for row in value[1]]),
+            Codec(
+                lambda pair: [dataclasses.asdict(pair[0]), [dataclasses.asdict(row) for row in pair[1]]],
+                lambda value: (from_dict(SampledProblem, value[0]), [from_dict(Solution, row) for row in value[1]]),
+            ),
             in_flight=IN_FLIGHT,
         )
         solutions = [solution for _, kept in sampled for solution in kept]
@@ -133,16 +133,11 @@ async def score(folder: Path, death: Death) -> None:
             scores,
             [row_key("solution", solution.id) for solution in solutions],
             lambda index: score_steps(solutions[index], policy, scoring, grader, scores),
-            dataclasses.asdict,
-            _scores,
+            record_codec(StepScores),
             in_flight=IN_FLIGHT,
         )
     write_rows(Solution, solutions, folder / "solutions.parquet")
     write_rows(StepScores, rows, folder / "mc_scores.parquet")
-
-
-def _scores(value: Any) -> StepScores:
-    return from_dict(StepScores, value)
 
 
 if __name__ == "__main__":

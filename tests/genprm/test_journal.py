@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from genprm.journal import Journal, JournalError, finish, row_key
+from genprm.journal import Codec, Journal, JournalError, finish, row_key
 
 
 def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_only_unfinished_items_are_worked_on_and_results_keep_their_order(
             async def work(position: int) -> int:
                 return await square(indices[position])
 
-            return await finish(journal, [row_key(i) for i in indices], work, lambda v: v, int)
+            return await finish(journal, [row_key(i) for i in indices], work, Codec(int, int))
 
     assert await run([3, 1]) == [9, 1]
     assert await run([1, 2, 3]) == [1, 4, 9]
@@ -100,7 +100,7 @@ async def test_items_with_the_same_key_are_worked_on_once_however_many_are_in_fl
         return 10 * index
 
     with Journal(tmp_path / "j") as journal:
-        made = await finish(journal, ["a", "b", "a", "a"], work, int, int, told.append)
+        made = await finish(journal, ["a", "b", "a", "a"], work, Codec(int, int), told.append)
     assert (worked, made) == ([0, 1], [0, 10, 0, 0])
     assert (told[0], sum(told)) == (0, 4)
 
@@ -112,7 +112,7 @@ async def test_a_failure_keeps_what_was_finished_before(tmp_path: Path) -> None:
         return index
 
     with Journal(tmp_path / "rows.jsonl") as journal, pytest.raises(ValueError, match="no answer"):
-        await finish(journal, ["0", "1", "2"], work, lambda v: v, int, in_flight=1)
+        await finish(journal, ["0", "1", "2"], work, Codec(int, int), in_flight=1)
     with Journal(tmp_path / "rows.jsonl") as journal:
         assert [key in journal for key in "012"] == [True, True, False]
 

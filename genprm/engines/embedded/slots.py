@@ -146,12 +146,12 @@ def _attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    *,
-    extension: Extension,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
+    """An attention of transformers' `AttentionInterface`; `options` are its own, and the `extension`."""
+    extension: Extension = options["extension"]
+    scaling: float | None = options.get("scaling")
+    sliding_window: int | None = options.get("sliding_window")
     unknown = [name for name in ("softcap", "s_aux", "position_bias") if options.get(name) is not None]
     if unknown:
         raise EngineError(

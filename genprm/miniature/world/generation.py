@@ -85,7 +85,7 @@ class _Sketch:
                 return None
         elif together:
             amount = self.rng.randint(3, 40)
-            fact = self.fact("has", self.partner, amount, f"{self.partner} has {amount} {self.thing}.")
+            fact = Fact("has", self.partner, self.thing, amount, f"{self.partner} has {amount} {self.thing}.")
             self.facts.insert(self.rng.randint(0, len(self.facts) - 1), fact)
         self.distract()
         asked = (self.hero, self.partner) if together else (self.hero,)
@@ -95,21 +95,16 @@ class _Sketch:
             return None
         return MiniatureProblem(problem_text(asked, self.thing, facts), self.thing, asked, facts, gold)
 
-    def fact(
-        self, kind: str, who: str, amount: int, text: str, *, groups: int = 0, other: str = "", thing: str = ""
-    ) -> Fact:
-        return Fact(kind, who, thing or self.thing, amount, text, groups, other)
-
     def start(self, who: str) -> None:
         if self.steps > 1 and self.rng.random() < 0.25:
             groups, each = self.rng.randint(2, 9), self.rng.randint(3, 9)
             text = f"{who} has {groups} {self.box} of {each} {self.thing}."
-            self.facts.append(self.fact("has", who, each, text, groups=groups))
+            self.facts.append(Fact("has", who, self.thing, each, text, groups=groups))
             self.value = groups * each
             self.done = 1
         else:
             self.value = self.rng.randint(5, 50)
-            self.facts.append(self.fact("has", who, self.value, f"{who} has {self.value} {self.thing}."))
+            self.facts.append(Fact("has", who, self.thing, self.value, f"{who} has {self.value} {self.thing}."))
 
     def events(self, who: str, until: int) -> bool:
         """Things happen to one person until `until` steps are needed; False where that did not work out."""
@@ -144,16 +139,16 @@ class _Sketch:
         goods = f"{groups} {self.box} of {amount} {self.thing}" if groups else f"{amount} {self.thing}"
         if rng.random() < 1 - GIFT_SHARE:
             kind, verbs = ("gain", GAIN_VERBS) if op == "+" else ("loss", LOSS_VERBS)
-            return self.fact(kind, who, amount, f"{who} {rng.choice(verbs)} {goods}.", groups=groups)
+            return Fact(kind, who, self.thing, amount, f"{who} {rng.choice(verbs)} {goods}.", groups=groups)
         giver, taker = (other, who) if op == "+" else (who, other)
         text = rng.choice([f"{giver} gives {taker} {goods}.", f"{taker} gets {goods} from {giver}."])
-        return self.fact("give", taker, amount, text, groups=groups, other=giver)
+        return Fact("give", taker, self.thing, amount, text, groups=groups, other=giver)
 
     def scaled(self, who: str, _: str) -> Fact | None:
         times = self.rng.randint(2, 5)
         if not self.move("*", times):
             return None
-        return self.fact("scale", who, times, f"{who} now has {times} times as many {self.thing}.")
+        return Fact("scale", who, self.thing, times, f"{who} now has {times} times as many {self.thing}.")
 
     def shared(self, who: str, _: str) -> Fact | None:
         parts = [part for part in range(2, 10) if self.value % part == 0 and self.value // part >= 2]
@@ -161,7 +156,7 @@ class _Sketch:
             return None
         part = self.rng.choice(parts)
         self.move("/", part)
-        return self.fact("split", who, part, f"{who} keeps one of {part} equal parts of the {self.thing}.")
+        return Fact("split", who, self.thing, part, f"{who} keeps one of {part} equal parts of the {self.thing}.")
 
     def relate(self) -> None:
         """The hero's number is told by comparison with the partner's. `plan` refuses values out of range."""
@@ -170,7 +165,7 @@ class _Sketch:
         middle = "times as many" if kind == "times" else kind
         joint = "as" if kind == "times" else "than"
         text = f"{self.hero} has {amount} {middle} {self.thing} {joint} {self.partner}."
-        self.facts.append(self.fact(kind, self.hero, amount, text, other=self.partner))
+        self.facts.append(Fact(kind, self.hero, self.thing, amount, text, other=self.partner))
         if not self.move({"times": "*", "more": "+", "fewer": "-"}[kind], amount):
             self.done = 99
 
@@ -185,19 +180,12 @@ class _Sketch:
         other = self.other_thing
         return rng.choice(
             [
-                self.fact("has", stranger, amount, f"{stranger} has {amount} {self.thing}."),
-                self.fact("gain", hero, amount, f"{hero} {rng.choice(GAIN_VERBS)} {amount} {other}.", thing=other),
-                self.fact("loss", hero, amount, f"{hero} {rng.choice(LOSS_VERBS)} {amount} {other}.", thing=other),
-                self.fact("gain", partner, amount, f"{partner} buys {amount} {other}.", thing=other),
-                self.fact(
-                    "give",
-                    stranger,
-                    amount,
-                    f"{partner} gives {stranger} {amount} {other}.",
-                    other=partner,
-                    thing=other,
-                ),
-                self.fact("loss", stranger, amount, f"{stranger} loses {amount} {self.thing}."),
-                self.fact("walk", hero, amount, f"{hero} walks {amount} miles.", thing="miles"),
+                Fact("has", stranger, self.thing, amount, f"{stranger} has {amount} {self.thing}."),
+                Fact("gain", hero, other, amount, f"{hero} {rng.choice(GAIN_VERBS)} {amount} {other}."),
+                Fact("loss", hero, other, amount, f"{hero} {rng.choice(LOSS_VERBS)} {amount} {other}."),
+                Fact("gain", partner, other, amount, f"{partner} buys {amount} {other}."),
+                Fact("give", stranger, other, amount, f"{partner} gives {stranger} {amount} {other}.", 0, partner),
+                Fact("loss", stranger, self.thing, amount, f"{stranger} loses {amount} {self.thing}."),
+                Fact("walk", hero, "miles", amount, f"{hero} walks {amount} miles."),
             ]
         )
