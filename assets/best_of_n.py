@@ -10,9 +10,9 @@ from assets.metadata import examples, plot
 from assets.parameters import REWARDS, reads_scaling
 from genprm.checkpoints import read_checkpoint
 from genprm.lineup import Model
-from genprm.records import SampledSolution, SolutionRewards
+from genprm.records import SampledSolution, SolutionRewards, StepwiseSolution
 from genprm.results.best_of_n import aggregate_curves, read_candidates
-from genprm.reward_models.base import SolutionScore, StepwiseSolution
+from genprm.reward_models.base import SolutionScore
 
 CODE_VERSION = "2"
 ALL = Check("all_rewarded", "Every candidate has one reward per step (of a ThinkPRM, one in all), each in [0, 1].")

@@ -14,8 +14,8 @@ from genprm.checkpoints import Checkpoint
 from genprm.engines.base import Engine
 from genprm.evaluation.evaluate import as_solution, predict
 from genprm.lineup import Model
-from genprm.records import BenchmarkCase, Prediction, VoteReading
-from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import BenchmarkCase, Prediction, StepwiseSolution, VoteReading
+from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore
 from genprm.reward_models.registry import adapter_named
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, VerifierSettings

@@ -15,6 +15,7 @@ from genprm.modes import Mode
 from genprm.registry import domain_of
 from genprm.scaling.critics import Critic, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Refinement, Refiner
+from genprm.verification.voting import Voting
 
 CODE_VERSION = "2"
 
@@ -36,7 +37,7 @@ class Critics:
             return version, JudgeCritic(engine, settings.sampling, settings.seed)
         checkpoint, evaluation = read_checkpoint(context.store, model.key), context.profile.evaluation
         verifier = open_verifier(context, checkpoint.weights, evaluation.verifier)
-        return checkpoint.version, RewardCritic(verifier, model.mode, settings.votes, evaluation.threshold)
+        return checkpoint.version, RewardCritic(verifier, Voting(model.mode, settings.votes, evaluation.threshold))
 
     def policy(self) -> tuple[str, Engine]:
         """The model that drew the candidates."""

@@ -31,6 +31,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class StepwiseSolution:
+    """A problem and the steps of one solution to it.
+
+    `id` decides which samples a verifier draws; without one they follow from problem and steps.
+    """
+
+    problem: str
+    steps: tuple[str, ...]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SampledProblem:
     """What sampling the policy on one problem gave (paper 4.2): all paths, kept or not.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genprm.evaluation.thresholds import tune_threshold
-from genprm.records import BenchmarkCase, Prediction
-from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import BenchmarkCase, Prediction, StepwiseSolution
+from genprm.reward_models.base import Progress, RewardModel, SolutionScore
 from genprm.verification.rewards import first_error
 
 

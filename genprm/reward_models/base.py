@@ -8,24 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from genprm.modes import Mode
-from genprm.records import Verification, VoteReading
+from genprm.records import StepwiseSolution, Verification, VoteReading
 from genprm.settings import VerifierSettings
 from genprm.verification.rewards import Reading
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of solutions that were finished since the last call."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepwiseSolution:
-    """A problem and the steps of one solution to it.
-
-    `id` decides which samples a verifier draws; without one they follow from problem and steps.
-    """
-
-    problem: str
-    steps: tuple[str, ...]
-    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from genprm.engines.base import ContextFull, Sampling
-from genprm.records import Message
-from genprm.reward_models.base import Asking, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import Message, StepwiseSolution
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, refuse_votes, register
 from genprm.verification.rewards import THRESHOLD, UNDECIDED

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 
 from genprm.engines.base import Engine
 from genprm.event_loops import together
-from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import Progress, RewardModel, SolutionScore
 
 
 class GenerativeRewardModel(RewardModel):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Sequence
-from functools import partial
 
 from genprm.event_loops import together
 from genprm.modes import Mode
-from genprm.records import Verification
-from genprm.reward_models.base import Asking, Paths, SolutionScore, StepwiseSolution
+from genprm.records import StepwiseSolution, Verification
+from genprm.reward_models.base import Asking, Paths, SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
 from genprm.seeds import case_id
@@ -17,7 +16,7 @@ from genprm.tables import from_dict
 from genprm.verification.manifest import model_manifest
 from genprm.verification.rewards import Reading, rewards
 from genprm.verification.verifier import Verifier
-from genprm.verification.voting import executions, majority_rewards, verify_votes, vote_reading
+from genprm.verification.voting import Voting, executions, majority_rewards, verify_votes, vote_reading
 
 
 def without_text(verification: Verification) -> Verification:
@@ -81,21 +80,20 @@ class GenPRMRewardModel(GenerativeRewardModel):
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """All paths at once."""
-        name = solution.id or case_id(solution.problem, solution.steps)
         votes, until = self._asking.votes, self._asking.until
         kept = _KeptPaths(self._asking.paths, solution, votes)
         if until is None:
-            paths = await together([self._path(name, solution, number, kept) for number in range(votes)])
+            paths = await together([self._path(solution, number, kept) for number in range(votes)])
         else:
-            vote = partial(verify_votes, known=kept.known, done=kept.keep)
-            case = (name, solution.problem, solution.steps)
-            paths = await vote(self._verifier, *case, self._mode, votes, until)
+            voting = Voting(self._mode, votes, until)
+            paths = await verify_votes(self._verifier, solution, voting, kept.known, kept.keep)
         score = voted_score(paths)
         return dataclasses.replace(score, verifications=tuple(paths)) if self._asking.texts else score
 
-    async def _path(self, name: str, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
+    async def _path(self, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
         if number in kept.known:
             return kept.known[number]
+        name = solution.id or case_id(solution.problem, solution.steps)
         path = await self._verifier.verify(name, solution.problem, solution.steps, self._mode, number)
         kept.keep(path)
         return path

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
-from genprm.records import NO_ERROR, Message
-from genprm.reward_models.base import Asking, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import NO_ERROR, Message, StepwiseSolution
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
 from genprm.seeds import case_id, derived_seed

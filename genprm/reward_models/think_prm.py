@@ -18,8 +18,8 @@ from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.engines.chat import before_turn
 from genprm.event_loops import together
 from genprm.manifest import read_manifest
-from genprm.records import Message
-from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import Message, StepwiseSolution
+from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
 from genprm.seeds import case_id, derived_seed

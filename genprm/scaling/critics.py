@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from genprm.engines.base import ContextFull, Engine
-from genprm.modes import Mode
-from genprm.records import NO_ERROR, Message, StepVerification
+from genprm.records import NO_ERROR, Message, StepVerification, StepwiseSolution
 from genprm.reward_models.judge import prompt_text, read_index
 from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings
 from genprm.steps import sampling_of
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
-from genprm.verification.voting import executions, majority_first_error, verify_votes
+from genprm.verification.voting import Voting, executions, majority_first_error, verify_votes
 
 
 class Critique(NamedTuple):
@@ -44,27 +43,24 @@ class RewardCritic:
     judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
     """
 
-    def __init__(self, verifier: Verifier, mode: Mode = Mode.FULL, votes: int = 1, threshold: float = 0.5) -> None:
+    def __init__(self, verifier: Verifier, voting: Voting) -> None:
         self._verifier = verifier
-        self._mode: Mode = mode
-        self._votes = votes
-        self._threshold = threshold
+        self._voting = voting
 
     async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
-        """Judge on `votes` paths.
+        """Judge on as many paths as vote.
 
         Raises:
             EngineError, SandboxError: as raised by the verifier.
         """
-        paths = await verify_votes(
-            self._verifier, case_id, problem, steps, self._mode, self._votes, self._threshold
-        )
+        solution = StepwiseSolution(problem, tuple(steps), case_id)
+        paths = await verify_votes(self._verifier, solution, self._voting)
         read = sum(path.prompt_tokens for path in paths)
         spent = (sum(path.tokens for path in paths) + read, read, executions(paths))
-        wrong = majority_first_error([rewards(path) for path in paths], self._threshold)
+        wrong = majority_first_error([rewards(path) for path in paths], self._voting.threshold)
         if wrong == NO_ERROR:
             return Critique(None, "", *spent)
-        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold)
+        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._voting.threshold)
         return Critique(wrong, self._said(blamed, wrong), *spent)
 
     def _said(self, step: StepVerification, index: int) -> str:

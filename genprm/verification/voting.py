@@ -10,7 +10,7 @@ from functools import partial
 
 from genprm.event_loops import together
 from genprm.modes import Mode
-from genprm.records import NO_ERROR, Verification, VoteReading
+from genprm.records import NO_ERROR, StepwiseSolution, Verification, VoteReading
 from genprm.seeds import case_id
 from genprm.verification.rewards import THRESHOLD, Reading, first_error, rewards
 from genprm.verification.verifier import Verifier, every_step
@@ -109,18 +109,23 @@ class Vote:
         return True if known == steps else None
 
 
+@dataclass(frozen=True, slots=True)
+class Voting:
+    """How the steps of a solution are judged: the mode, the number of paths, and the reward that means Yes."""
+
+    mode: Mode
+    votes: int
+    threshold: float = THRESHOLD
+
+
 async def verify_votes(
     verifier: Verifier,
-    case_id: str,
-    problem: str,
-    steps: Sequence[str],
-    mode: Mode,
-    votes: int,
-    threshold: float,
+    solution: StepwiseSolution,
+    voting: Voting,
     known: Mapping[int, Verification] | None = None,
     done: Callable[[Verification], None] = lambda path: None,
 ) -> list[Verification]:
-    """Paths 0 to `votes` - 1 over one solution, each as far as Maj@N or Pass@1 needs it (see `Vote`).
+    """Paths 0 to N - 1 over one solution, each as far as Maj@N or Pass@1 needs it (see `Vote`).
 
     Args:
         known: paths that were judged before. One that is needed further than it went is judged again, from its
@@ -130,24 +135,24 @@ async def verify_votes(
     Raises:
         EngineError, SandboxError: as raised by the verifier; the other paths are cancelled first.
     """
-    vote = Vote(votes, threshold)
+    vote = Vote(voting.votes, voting.threshold)
+    name = solution.id or case_id(solution.problem, solution.steps)
     # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
     # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
-    patient = votes <= verifier.live_paths
+    patient = voting.votes <= verifier.live_paths
 
     async def judged(path: int) -> Verification:
         recorded = (known or {}).get(path)
         if recorded is not None:
             vote.note(path, rewards(recorded))
-            if len(recorded.steps) == len(steps) or not await vote.goes_on(path, rewards(recorded)):
+            if len(recorded.steps) == len(solution.steps) or not await vote.goes_on(path, rewards(recorded)):
                 return recorded
-        verification = await verifier.verify(
-            case_id, problem, steps, mode, path, partial(vote.goes_on, path) if patient else every_step
-        )
+        goes_on = partial(vote.goes_on, path) if patient else every_step
+        verification = await verifier.verify(name, solution.problem, solution.steps, voting.mode, path, goes_on)
         done(verification)
         return verification
 
-    return await together([judged(path) for path in range(votes)])
+    return await together([judged(path) for path in range(voting.votes)])
 
 
 @dataclass(frozen=True, slots=True)

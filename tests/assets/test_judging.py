@@ -13,10 +13,10 @@ from assets.judging import Judge, judge_cases
 from genprm.checkpoints import Checkpoint
 from genprm.lineup import Lineup
 from genprm.profiles import load_profile
-from genprm.records import BenchmarkCase
+from genprm.records import BenchmarkCase, StepwiseSolution
 from genprm.reward_models import genprm as verifier_model
 from genprm.reward_models import think_prm
-from genprm.reward_models.base import SolutionScore, StepwiseSolution
+from genprm.reward_models.base import SolutionScore
 from genprm.reward_models.think_prm import ThinkPRM
 from tests.orchestration.fake_method import FakeMachines, FakeVerifier
 

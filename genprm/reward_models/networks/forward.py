@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import torch
 
 from genprm.engines.base import ContextFull, EngineError
-from genprm.reward_models.base import Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import Progress, RewardModel, SolutionScore
 from genprm.reward_models.layouts import MarkedTokens
 from genprm.settings import EngineSettings
 

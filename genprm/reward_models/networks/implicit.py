@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import torch
 
-from genprm.reward_models.base import Progress, SolutionScore, StepwiseSolution
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import Progress, SolutionScore
 from genprm.reward_models.layouts import Response
 from genprm.reward_models.networks.forward import LocalRewardModel, batches, check_lengths, marked_states
 from genprm.settings import EngineSettings

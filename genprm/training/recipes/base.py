@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from genprm.journal import Journal
 from genprm.modes import Mode
-from genprm.reward_models.base import NoPaths, Paths, StepwiseSolution
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import NoPaths, Paths
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
 from genprm.training.report import TrainingReport

@@ -7,8 +7,8 @@ from typing import Any
 
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
-from genprm.records import TrainingExample
-from genprm.reward_models.base import Paths, StepwiseSolution
+from genprm.records import StepwiseSolution, TrainingExample
+from genprm.reward_models.base import Paths
 from genprm.reward_models.registry import VERIFIER
 from genprm.settings import VerifierSettings
 from genprm.training.job import TrainingJob

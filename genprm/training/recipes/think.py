@@ -7,8 +7,8 @@ from typing import Any
 
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
-from genprm.records import TrainingExample
-from genprm.reward_models.base import Paths, StepwiseSolution
+from genprm.records import StepwiseSolution, TrainingExample
+from genprm.reward_models.base import Paths
 from genprm.reward_models.think_prm import THINKPRM
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob

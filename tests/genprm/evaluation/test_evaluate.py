@@ -11,8 +11,8 @@ import pytest
 from genprm.engines.base import EngineError
 from genprm.evaluation.evaluate import evaluate_cases, evaluate_tuned, predict
 from genprm.modes import Mode
-from genprm.records import BenchmarkCase, Provenance, StepVerification, Verification
-from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore, StepwiseSolution
+from genprm.records import BenchmarkCase, Provenance, StepVerification, StepwiseSolution, Verification
+from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore
 from genprm.reward_models.genprm import GenPRMRewardModel, voted_score
 from genprm.settings import VerifierSettings
 from genprm.verification.verifier import GoOn, Verifier, every_step

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.base import StepwiseSolution
+from genprm.records import StepwiseSolution
 from genprm.reward_models.eurus import EURUS_BETA, load_eurus
 from genprm.settings import EngineSettings
 

@@ -9,7 +9,8 @@ import pytest
 
 from genprm.engines.base import EngineError
 from genprm.modes import Mode
-from genprm.reward_models.base import Asking, SolutionScore, StepwiseSolution
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import Asking, SolutionScore
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.settings import VerifierSettings

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForTokenClassification
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.base import StepwiseSolution
+from genprm.records import StepwiseSolution
 from genprm.reward_models.qwen_prm import load_qwen
 from genprm.reward_models.skywork import load_skywork
 from genprm.reward_models.token_classifier import load_token_classifier

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from genprm.modes import Mode
 from genprm.scaling.critics import JudgeCritic, RewardCritic
 from genprm.settings import SamplingSettings, VerifierSettings
 from genprm.verification.verifier import Verifier
+from genprm.verification.voting import Voting
 from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
@@ -15,7 +17,7 @@ WRONG = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6, wrong", "Step 3: The answer is
 
 
 async def test_a_reward_model_as_critic_names_the_first_wrong_step_and_quotes_its_analysis() -> None:
-    critic = RewardCritic(Verifier(judge_engine(), EchoSandbox(), VerifierSettings()), votes=3)
+    critic = RewardCritic(Verifier(judge_engine(), EchoSandbox(), VerifierSettings()), Voting(Mode.FULL, 3))
     critique = await critic("p", PROBLEM, WRONG)
     assert critique.step == 1
     assert critique.text == "Looks so."

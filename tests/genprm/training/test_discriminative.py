@@ -12,8 +12,7 @@ import pytest
 
 from genprm.engines.base import EngineError
 from genprm.manifest import read_manifest
-from genprm.records import Message, Provenance, Rationale, TrainingExample, Verification
-from genprm.reward_models.base import StepwiseSolution
+from genprm.records import Message, Provenance, Rationale, StepwiseSolution, TrainingExample, Verification
 from genprm.settings import EngineSettings, TrainingSettings
 from genprm.training import TrainingJob, TrainingReport, progress_of
 from genprm.training.discriminative import train_discriminative

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genprm.modes import Mode
-from genprm.records import Provenance, StepVerification, Verification, VoteReading
+from genprm.records import Provenance, StepVerification, StepwiseSolution, Verification, VoteReading
 from genprm.settings import VerifierSettings
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import GoOn, Verifier, every_step
 from genprm.verification.voting import (
+    Voting,
     executions,
     joined_reading,
     majority_first_error,
@@ -120,7 +121,7 @@ async def test_stopping_early_changes_no_prediction_and_judges_no_step_too_many(
     verifier = RewardTable(table, rng)
     steps = [f"step {n}" for n in range(length)]
 
-    paths = await verify_votes(verifier, "c", "p", steps, "cot", votes, threshold=0.5)
+    paths = await verify_votes(verifier, StepwiseSolution("p", tuple(steps), "c"), Voting(Mode.COT, votes))
 
     voted = majority_first_error(table)
     known = [rewards(path) for path in paths]
@@ -138,7 +139,11 @@ async def test_paths_that_are_known_are_judged_again_only_where_they_are_too_sho
     judged: list[int] = []
 
     paths = await verify_votes(
-        verifier, "c", "p", ["a", "b", "c"], "cot", 3, 0.5, known, lambda path: judged.append(path.path)
+        verifier,
+        StepwiseSolution("p", ("a", "b", "c"), "c"),
+        Voting(Mode.COT, 3),
+        known,
+        lambda path: judged.append(path.path),
     )
 
     assert sorted(judged) == [0, 2]
@@ -156,7 +161,7 @@ async def test_votes_end_however_few_paths_may_be_live(votes: int) -> None:
 
     verifier = Verifier(ScriptedEngine(lambda prompt: "Yes", logprobs), None, VerifierSettings(), live_paths=3)
     work = [
-        verify_votes(verifier, f"case {n}", "p", ["a", "b", "c", "d"], "direct", votes, threshold=0.5)
+        verify_votes(verifier, StepwiseSolution("p", tuple("abcd"), f"case {n}"), Voting(Mode.DIRECT, votes))
         for n in range(20)
     ]
     cases = await asyncio.wait_for(asyncio.gather(*work), timeout=20)
