@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines import open_engine
@@ -73,17 +73,17 @@ def check_votes(votes: int) -> int:
     return operator.index(votes)
 
 
-def engine_settings(engine: str, **changes: Any) -> EngineSettings:
+def engine_settings(engine: str) -> EngineSettings:
     """Settings of the engine called `engine`: transformers, vllm, or the URL of a completions server.
 
     Raises:
         InputError: none of these.
     """
     if engine.startswith(("http://", "https://")):
-        return EngineSettings(backend="openai", url=engine, **changes)
+        return EngineSettings(backend="openai", url=engine)
     if engine not in _IN_PROCESS:
         raise InputError(f"engine is {shown(engine)}, allowed: {', '.join(_IN_PROCESS)}, or the URL of a server")
-    return EngineSettings.model_validate({"backend": engine, **changes})
+    return EngineSettings.model_validate({"backend": engine})
 
 
 class GenPRM:
@@ -111,21 +111,19 @@ class GenPRM:
     def load(
         cls,
         model: str | Path,
-        engine: str = "transformers",
+        engine: str | EngineSettings = "transformers",
         mode: Mode | None = None,
         *,
         verifier: VerifierSettings | None = None,
         sandbox: SandboxSettings | None = None,
-        settings: EngineSettings | None = None,
         system: str | None = None,
     ) -> GenPRM:
         """A model from a directory, the hub, or `miniature/<name>`.
 
         Args:
-            engine: transformers, vllm, or the URL of an OpenAI-compatible completions server.
+            engine: transformers, vllm, or the URL of an OpenAI-compatible completions server; or its settings.
             mode: how steps are judged; the mode the checkpoint was trained in when empty (full if it does not say).
             verifier: turn format and sampling; those the checkpoint was trained with when empty.
-            settings: everything else about the engine.
             system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
                 trained with, which is read from its data set otherwise.
 
@@ -134,7 +132,7 @@ class GenPRM:
             EngineError: no such model, or it cannot be loaded.
             SandboxError: the isolation asked for is not available.
         """
-        chosen = engine_settings(engine, **(settings.model_dump(exclude={"backend", "url"}) if settings else {}))
+        chosen = engine_settings(engine) if isinstance(engine, str) else engine
         manifest = model_manifest(str(model), system, verifier)
         if manifest.adapter is not None:
             raise EngineError(

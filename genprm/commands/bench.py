@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, Mode, read_machine
+from genprm.commands.machine import MachineOptions, Mode
+from genprm.commands.options import takes
+
+if TYPE_CHECKING:
+    from genprm.monte_carlo.simulated import KnownSolution
+
+AsJson = Annotated[bool, typer.Option("--json", help="The table as JSON.")]
 
 app = typer.Typer(help="Measure speed and cost on this machine, as ratios within one run.", no_args_is_help=True)
 
@@ -18,55 +25,66 @@ def bench() -> None:
     """Measure speed and cost on this machine, as ratios within one run."""
 
 
-@app.command("monte-carlo")
-def monte_carlo(
+@dataclass(frozen=True, kw_only=True)
+class MonteCarloOptions:
+    """What `genprm bench monte-carlo` is told."""
+
     scores: Annotated[
         str | None,
         typer.Option(
             help='JSON lines {"pass_at_1", "mc": [per step]} taken for the true shares; - is standard input.'
         ),
-    ] = None,
-    solutions: Annotated[int, typer.Option(min=1, help="Simulated solutions.")] = 400,
-    strength: Annotated[float, typer.Option(help="Log-odds of the completion model above the policy's.")] = 2.5,
-    recovery: Annotated[float, typer.Option(min=0, max=0.95, help="Part of the share that an error leaves.")] = 0.1,
-    epsilon: Annotated[float, typer.Option(min=0.01, max=10, help="Threshold of relative progress.")] = 0.8,
-    seed: Annotated[int, typer.Option(help="Of the solutions and of the rollouts.")] = 0,
+    ] = None
+    solutions: Annotated[int, typer.Option(min=1, help="Simulated solutions.")] = 400
+    strength: Annotated[float, typer.Option(help="Log-odds of the completion model above the policy's.")] = 2.5
+    recovery: Annotated[float, typer.Option(min=0, max=0.95, help="Part of the share that an error leaves.")] = 0.1
+    epsilon: Annotated[float, typer.Option(min=0.01, max=10, help="Threshold of relative progress.")] = 0.8
+    seed: Annotated[int, typer.Option(help="Of the solutions and of the rollouts.")] = 0
     labels: Annotated[
         bool, typer.Option("--labels", help="Map F1 of the label estimators over K, strength and recovery instead.")
-    ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Write the curve (or the map) as PNG.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
-) -> None:
-    """Labels and rollouts of fixed K and of sequential estimation, on solutions whose shares are known."""
-    if labels:
-        _map_labels(solutions, seed, plot, as_json)
-        return
-    import numpy as np
+    ] = False
+    plot: Annotated[Path | None, typer.Option(help="Write the curve (or the map) as PNG.")] = None
+    as_json: AsJson = False
 
-    from genprm.commands.reading import read_objects
-    from genprm.monte_carlo.simulated import StepProcess, known_solutions
+    def known(self) -> tuple[str, list[KnownSolution]]:
+        """Solutions whose true shares are known, and what they are."""
+        import numpy as np
+
+        from genprm.commands.reading import read_objects
+        from genprm.monte_carlo.simulated import StepProcess, known_solutions
+
+        if self.scores is not None:
+            return f"scores of {self.scores}", known_solutions(read_objects(self.scores))
+        title = f"simulated solutions, strength {self.strength:g}, recovery {self.recovery:g}"
+        process = StepProcess(self.strength, self.recovery)
+        return title, process.draw(np.random.default_rng(self.seed), self.solutions)
+
+
+@app.command("monte-carlo")
+@takes(MonteCarloOptions)
+def monte_carlo(options: MonteCarloOptions) -> None:
+    """Labels and rollouts of fixed K and of sequential estimation, on solutions whose shares are known."""
+    if options.labels:
+        _map_labels(options)
+        return
     from genprm.speed.monte_carlo import NOTES, compare, compared, draw_curve, table
     from genprm.speed.tables import show
 
-    if scores is None:
-        title = f"simulated solutions, strength {strength:g}, recovery {recovery:g}"
-        known = StepProcess(strength, recovery).draw(np.random.default_rng(seed), solutions)
-    else:
-        title, known = f"scores of {scores}", known_solutions(read_objects(scores))
-    rows = table(compare(known, compared(epsilon), epsilon, seed))
-    if plot is not None:
-        draw_curve({title: rows}, plot)
-    show(f"Monte-Carlo estimation, {title}", rows, as_json, NOTES)
+    title, known = options.known()
+    rows = table(compare(known, compared(options.epsilon), options.epsilon, options.seed))
+    if options.plot is not None:
+        draw_curve({title: rows}, options.plot)
+    show(f"Monte-Carlo estimation, {title}", rows, options.as_json, NOTES)
 
 
-def _map_labels(solutions: int, seed: int, plot: Path | None, as_json: bool) -> None:
+def _map_labels(options: MonteCarloOptions) -> None:
     from genprm.speed.label_map import NOTES, draw_map, label_map
     from genprm.speed.tables import show
 
-    rows = label_map(solutions, seed)
-    if plot is not None:
-        draw_map(rows, plot)
-    show("Label estimators", rows, as_json, NOTES)
+    rows = label_map(options.solutions, options.seed)
+    if options.plot is not None:
+        draw_map(rows, options.plot)
+    show("Label estimators", rows, options.as_json, NOTES)
 
 
 @app.command()
@@ -80,7 +98,7 @@ def sandbox(
     soak: Annotated[
         int, typer.Option(min=0, help="Instead: so many executions, one in a hundred hostile, each result checked.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Blocks per second, latency and processor time of the sandbox, and of ways that isolate less."""
     from genprm.settings import SandboxSettings
@@ -115,25 +133,30 @@ def _soak(levels: Sequence[int | None], executions: int, workers: int, as_json: 
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifierOptions(MachineOptions):
+    """What `genprm bench verifier` is told."""
+
+    model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale"
+    solutions: Annotated[int, typer.Option(min=1, help="Solutions to judge.")] = 64
+    votes: Annotated[int, typer.Option(min=1, help="Verification paths per solution.")] = 4
+    sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4
+    mode: Mode = None
+    as_json: AsJson = False
+
+
 @app.command()
-def verifier(
-    model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale",
-    solutions: Annotated[int, typer.Option(min=1, help="Solutions to judge.")] = 64,
-    votes: Annotated[int, typer.Option(min=1, help="Verification paths per solution.")] = 4,
-    sample: Annotated[int, typer.Option(min=1, help="Solutions that are judged one request at a time.")] = 4,
-    mode: Mode = None,
-    engine: Engine = "transformers",
-    changes: Changes = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
-) -> None:
+@takes(VerifierOptions)
+def verifier(options: VerifierOptions) -> None:
     """Steps per second one request at a time, in rounds, asynchronously; and what the engine could do."""
     from genprm.prm import check_mode
     from genprm.speed.tables import show
     from genprm.speed.verifier import measure
 
-    chosen = None if mode is None else check_mode(mode)
-    title, rows, notes = measure(model, read_machine(engine, changes), solutions, votes, sample, chosen)
-    show(title, rows, as_json, notes)
+    chosen = None if options.mode is None else check_mode(options.mode)
+    work = (options.solutions, options.votes, options.sample)
+    title, rows, notes = measure(options.model, options.machine(), *work, chosen)
+    show(title, rows, options.as_json, notes)
 
 
 @app.command()
@@ -147,7 +170,7 @@ def rollouts(
     data: Annotated[
         str | None, typer.Option(help="Directory with math-train, or hub.", show_default="GENPRM_DATA_DIR")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tokens per second while solutions are sampled and rolled out; and what the engine could do."""
     from genprm.data_sets.problems import load_problems

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import AS_TRAINED, MODES, Changes, Engine, read_machine
+from genprm.commands.machine import AS_TRAINED, MODES, JudgingOptions
+from genprm.commands.options import takes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,42 +26,43 @@ def evaluate() -> None:
     """Measure a model on a public benchmark."""
 
 
-@app.command()
-def processbench(
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Directory, hub id or miniature/NAME.", show_default="the newest trained here, else shipped"
-        ),
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class ProcessBenchOptions(JudgingOptions):
+    """What `genprm evaluate processbench` is told."""
+
     subset: Annotated[
         list[str] | None,
         typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable.", show_default="all"),
-    ] = None,
+    ] = None
     data: Annotated[
         str | None,
         typer.Option(help="Directory with processbench/SUBSET.json, or hub.", show_default="GENPRM_DATA_DIR"),
-    ] = None,
-    votes: Annotated[int, typer.Option(help="Verification paths per case.")] = 1,
+    ] = None
     limit: Annotated[
         int | None, typer.Option(help="Cases per subset, chosen by hash of their id; all when not given.")
-    ] = None,
+    ] = None
     mode: Annotated[
         str | None,
         typer.Option(
             help=f"{MODES}; judge: any model criticises whole solutions.",
             show_default=AS_TRAINED,
         ),
-    ] = None,
-    engine: Engine = "transformers",
-    changes: Changes = None,
-    system_file: Annotated[
-        str | None, typer.Option(help="File with the system message.", show_default="the model's own")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
-) -> None:
+    ] = None
+
+    def folder(self, mode: str) -> Path:
+        """Where the predictions of a model that judged in `mode` are kept."""
+        from genprm.commands.models import model_label
+        from genprm.settings import home
+
+        size = [f"limit{self.limit}"] if self.limit else []
+        parts = [model_label(self.model_name()), mode, f"maj{self.votes}", *(self.subset or []), *size]
+        return home() / "evaluations" / "processbench" / ".".join(parts)
+
+
+@app.command()
+@takes(ProcessBenchOptions)
+def processbench(options: ProcessBenchOptions) -> None:
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
-    from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.reward_model import TUNED_ON, open_model
     from genprm.data_sets.rows import InputError
@@ -67,29 +70,27 @@ def processbench(
     from genprm.prm import check_mode, check_votes
     from genprm.reward_models.base import Asking
     from genprm.reward_models.judge import JUDGE
-    from genprm.verification.published import read_system
     from genprm.verification.rewards import THRESHOLD
 
-    chosen = None if mode in (None, JUDGE) else check_mode(mode, [JUDGE])
-    machine = read_machine(engine, changes)
+    chosen = None if options.mode in (None, JUDGE) else check_mode(options.mode, [JUDGE])
+    machine, limit = options.machine(), options.limit
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
-    system = None if system_file is None else read_system(system_file)
-    asking = Asking(check_votes(votes), chosen, system=system, until=THRESHOLD)
-    directory = data_directory(data)
-    cases = _cases(subset, directory, limit)
-    name = model or default_model()
-    opened = open_model(name, machine, asking, as_judge=mode == JUDGE)
+    asking = Asking(check_votes(options.votes), chosen, system=options.system(), until=THRESHOLD)
+    directory = data_directory(options.data)
+    cases = _cases(options.subset, directory, limit)
+    name = options.model_name()
+    opened = open_model(name, machine, asking, as_judge=options.mode == JUDGE)
     tuning = [] if opened.threshold is not None else _cases([TUNED_ON], directory, limit)
     with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
         predictions, threshold = opened.evaluate(cases, tuning, bar)
     reading = opened.model.reading()
     report = _report(predictions, reading)
-    saved = _save(predictions, _folder(name, opened.label, votes, limit, subset), report)
-    if as_json:
+    saved = _save(predictions, options.folder(opened.label), report)
+    if options.as_json:
         print(json.dumps({**report, "predictions": str(saved)}, indent=1))
         return
-    _show(predictions, f"{name}, mode {opened.label}", votes)
+    _show(predictions, f"{name}, mode {opened.label}", options.votes)
     if reading is None:
         print(f"threshold: {threshold:.4g}" + (f" (tuned on {len(tuning)} cases of {TUNED_ON})" if tuning else ""))
     print(f"predictions: {saved}")
@@ -118,14 +119,6 @@ def _show(predictions: list[Prediction], title: str, votes: int) -> None:
     if votes > 1:
         show_score(score(single_paths(predictions)), f"{title}, Pass@1 (mean of {votes} paths)")
     show_score(score(voted(predictions)), f"{title}, " + (f"Maj@{votes}" if votes > 1 else "Pass@1"))
-
-
-def _folder(model: str, mode: str, votes: int, limit: int | None, subsets: list[str] | None) -> Path:
-    from genprm.commands.models import model_label
-    from genprm.settings import home
-
-    parts = [model_label(model), mode, f"maj{votes}", *(subsets or []), *([f"limit{limit}"] if limit else [])]
-    return home() / "evaluations" / "processbench" / ".".join(parts)
 
 
 def _save(predictions: list[Prediction], folder: Path, report: dict[str, object]) -> Path:

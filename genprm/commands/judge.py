@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import Changes, Engine, Mode, load_verifier, read_machine
+from genprm.commands.machine import JudgingOptions, load_verifier
+from genprm.commands.options import takes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,44 +19,32 @@ if TYPE_CHECKING:
     from genprm.verification.voting import Result
 
 
-def judge(
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(JudgingOptions):
+    """What `genprm judge` is told."""
+
     file: Annotated[
         str, typer.Argument(help='JSON lines {"problem", "steps"}, or a JSON array of them; - is standard input.')
-    ] = "-",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Directory, hub id or miniature/NAME.", show_default="the newest trained here, else shipped"
-        ),
-    ] = None,
-    votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1,
-    mode: Mode = None,
-    engine: Engine = "transformers",
-    changes: Changes = None,
-    system_file: Annotated[
-        str | None, typer.Option(help="File with the system message.", show_default="the model's own")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per solution.")] = False,
-) -> None:
+    ] = "-"
+
+
+@takes(JudgeOptions)
+def judge(options: JudgeOptions) -> None:
     """Judge every step of solutions: reward, verdict, and the reasons for it."""
-    from genprm.commands.models import default_model
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
     from genprm.data_sets.rows import text_field, texts_field
     from genprm.prm import check_mode, check_votes
-    from genprm.verification.published import read_system
 
-    check_votes(votes)
-    chosen = None if mode is None else check_mode(mode)
-    machine = read_machine(engine, changes)
-    system = None if system_file is None else read_system(system_file)
-    rows = read_objects(file)
+    check_votes(options.votes)
+    chosen = None if options.mode is None else check_mode(options.mode)
+    machine, system = options.machine(), options.system()
+    rows = read_objects(options.file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
-    name = model or default_model()
-    prm = load_verifier(name, machine, chosen, system)
+    prm = load_verifier(options.model_name(), machine, chosen, system)
     with prm, progress_bar("judged", len(rows)) as bar:
-        results = prm.score_many(solutions, votes, progress=bar)
-    if as_json:
+        results = prm.score_many(solutions, options.votes, progress=bar)
+    if options.as_json:
         for (_, row), result in zip(rows, results, strict=True):
             print(json.dumps(_json(row, result)))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,52 @@ Changes = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class MachineOptions:
+    """What a command that loads a model is told of the machine."""
+
+    engine: Engine = "transformers"
+    changes: Changes = None
+
+    def machine(self) -> MachineSettings:
+        """The settings that the options ask for; raises what `read_machine` does."""
+        return read_machine(self.engine, self.changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgingOptions(MachineOptions):
+    """What a command that judges solutions with one model is told."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Directory, hub id or miniature/NAME.", show_default="the newest trained here, else shipped"
+        ),
+    ] = None
+    votes: Annotated[int, typer.Option(help="Verification paths per solution; rewards are their mean.")] = 1
+    mode: Mode = None
+    system_file: Annotated[
+        str | None, typer.Option(help="File with the system message.", show_default="the model's own")
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of tables.")] = False
+
+    def system(self) -> str | None:
+        """The system message of the file, where one is named.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        from genprm.verification.published import read_system
+
+        return None if self.system_file is None else read_system(self.system_file)
+
+    def model_name(self) -> str:
+        """The model that is named, else the newest one trained here, else the shipped one."""
+        from genprm.commands.models import default_model
+
+        return self.model or default_model()
+
+
 def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:
     """The settings that `--engine` and `--set` ask for.
 
@@ -40,6 +87,4 @@ def load_verifier(model: str, machine: MachineSettings, mode: modes.Mode | None,
     """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
     from genprm.prm import GenPRM
 
-    # `--set` may have changed the backend that `--engine` named.
-    engine = machine.engine.url or machine.engine.backend
-    return GenPRM.load(model, engine, mode, settings=machine.engine, sandbox=machine.sandbox, system=system)
+    return GenPRM.load(model, machine.engine, mode, sandbox=machine.sandbox, system=system)
