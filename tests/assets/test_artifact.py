@@ -12,6 +12,7 @@ import pytest
 
 from assets import artifact as registry
 from assets.artifact import ARTIFACTS, ArtifactContext, Made, Stage, artifact
+from assets.partitions import Pipeline
 from genprm.profiles import build_profile
 from genprm.records import Problem
 from genprm.store import DeclaredStore, TableStore, UndeclaredInputError
@@ -88,7 +89,7 @@ def test_an_artifact_of_another_package_is_one_file(other_package: str, tmp_path
     assert (node.description, node.group_name) == ("The length of every question, in characters.", "solutions")
     store = TableStore(tmp_path / "home")
     store.write(Problem, "problems", [Problem("a", "How many?", "3", "x"), Problem("b", "Why?", "4", "x")])
-    asset = ARTIFACTS[other_package].define(registry.Pipeline(PROFILE))
+    asset = ARTIFACTS[other_package].define(Pipeline(PROFILE))
     resources = dict.fromkeys(("machines", "tracking", "progress"), None)
     done = dg.materialize([asset], resources={**resources, "store": store}, selection=[other_package])
     assert done.success
@@ -126,7 +127,7 @@ def test_a_broken_artifact_writes_nothing_and_says_which_check(tmp_path: Path) -
         return Made([Table(Problem, [Problem("a", "b", "c", "d")])], [check.result(False, found=1)])
 
     try:
-        pipeline = registry.Pipeline(build_profile({"name": "p"}))
+        pipeline = Pipeline(build_profile({"name": "p"}))
         store = TableStore(tmp_path)
         resources = dict.fromkeys(("machines", "tracking", "progress"), None)
         with pytest.raises(dg.Failure, match="broken_artifact: check never failed; nothing was written"):

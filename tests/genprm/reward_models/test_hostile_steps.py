@@ -48,13 +48,13 @@ def test_a_step_with_control_tokens_has_as_many_as_one_without(layout: str, requ
 def test_a_mark_that_the_tokenizer_does_not_call_special_is_no_text_either(
     qwen_prm: Any, settings: EngineSettings
 ) -> None:
-    model = load_qwen(qwen_prm.path, settings)
+    model: Any = load_qwen(qwen_prm.path, settings)
     (row,) = model._layout(PROBLEM, [f"Add.{STEP_END}", "7."])
     mark = qwen_prm.tokenizer.convert_tokens_to_ids(STEP_END)
     assert [at for at, token in enumerate(row.ids) if token == mark] == row.marks
 
 
 def test_math_shepherd_reads_an_end_of_text_as_letters(math_shepherd: Any, settings: EngineSettings) -> None:
-    model = load_math_shepherd(math_shepherd.path, settings)
+    model: Any = load_math_shepherd(math_shepherd.path, settings)
     (row,) = model._layout(PROBLEM, ["Add.</s>", "7.<s>"])
     assert (row.ids.count(1), row.ids.count(2)) == (1, 0)

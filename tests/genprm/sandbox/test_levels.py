@@ -9,7 +9,7 @@ import pytest
 
 from genprm.sandbox import bubblewrap, hosts, open_sandbox, probe, selftest
 from genprm.sandbox.base import SandboxError
-from genprm.sandbox.inside import kernel
+from genprm.sandbox.inside import kernel, landlock
 from genprm.settings import SandboxSettings
 
 
@@ -24,7 +24,7 @@ def without_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> int:
         raise kernel.Unsupported(errno.ENOSYS, "Landlock: Function not implemented")
 
-    monkeypatch.setattr(probe.landlock, "version", absent)
+    monkeypatch.setattr(landlock, "version", absent)
 
 
 def test_the_best_level_that_the_machine_has_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
