@@ -41,7 +41,7 @@ def candidates(context: ArtifactContext) -> Made:
     how = (CODE_VERSION, _without_count(context.pipeline), weights_version(settings.model))
     engine = context.machines.engine(settings.model)
 
-    async def sampled() -> list[SampledSolution]:
+    async def sample_all() -> list[SampledSolution]:
         with domain_of(context.profile.problems.source).grader() as grader:
             drawn = await finish(
                 journal,
@@ -57,7 +57,7 @@ def candidates(context: ArtifactContext) -> Made:
             ]
 
     with context.journal() as journal:
-        rows = context.machines.run(sampled())
+        rows = context.machines.run(sample_all())
     return Made(
         [Table(SampledSolution, rows)],
         [ALL.result(_complete(problems, rows, settings.candidates)), GROUPED.result(_consistent(rows))],

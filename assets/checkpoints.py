@@ -56,7 +56,7 @@ def checkpoints(context: ArtifactContext) -> Made:
             facts: dict[str, Any] = {"weights": model.weights}
             checks = [WHOLE.result(True), LEARNED.result(True)]
         else:
-            directory, facts = _trained(context, model, run)
+            directory, facts = _train(context, model, run)
             made = Checkpoint(model.key, model.mode, str(directory), directory_version(directory), run.id)
             checks = [
                 WHOLE.result(_complete(directory)),
@@ -75,7 +75,7 @@ def checkpoints(context: ArtifactContext) -> Made:
     return Made(checks=checks, metadata=metadata, version=made.version)
 
 
-def _trained(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Path, dict[str, Any]]:
+def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Path, dict[str, Any]]:
     """The directory of the trained weights and what to tell about them."""
     profile, store = context.profile, context.store
     table = part(str(model.variant), model.recipe.data(model.mode))

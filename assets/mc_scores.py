@@ -41,7 +41,7 @@ def mc_scores(context: ArtifactContext) -> Made:
     how = (CODE_VERSION, settings.model_dump(mode="json"), weights)
     engine = context.machines.engine(settings.model)
 
-    async def scored() -> list[StepScores]:
+    async def score_all() -> list[StepScores]:
         with domain_of(context.profile.problems.source).grader() as grader:
             return await finish(
                 journal,
@@ -53,7 +53,7 @@ def mc_scores(context: ArtifactContext) -> Made:
             )
 
     with context.journal() as journal:
-        rows = context.machines.run(scored())
+        rows = context.machines.run(score_all())
     pairs = list(zip(solutions, rows, strict=True))
     return Made(
         [Table(StepScores, rows)],

@@ -36,7 +36,7 @@ def rationales(context: ArtifactContext) -> Made:
     how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
     verifier = open_verifier(context, settings.model, settings.verifier)
 
-    async def judged() -> list[Rationale]:
+    async def judge_all() -> list[Rationale]:
         return await finish(
             journal,
             [row_key(to_dict(solution), *how) for solution in solutions],
@@ -46,7 +46,7 @@ def rationales(context: ArtifactContext) -> Made:
         )
 
     with context.journal() as journal:
-        rows = context.machines.run(judged())
+        rows = context.machines.run(judge_all())
     steps = [step for row in rows for step in row.verification.steps]
     runs = [status for step in steps for status in step.executions]
     unsure = sum(step.forced or step.verdict == "none" for step in steps)

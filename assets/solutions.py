@@ -46,7 +46,7 @@ def solutions(context: ArtifactContext) -> Made:
     engine = context.machines.engine(settings.model)
     domain = domain_of(context.profile.problems.source)
 
-    async def sampled() -> list[Sampled]:
+    async def sample_all() -> list[Sampled]:
         with domain.grader() as grader:
             return await finish(
                 journal,
@@ -58,7 +58,7 @@ def solutions(context: ArtifactContext) -> Made:
             )
 
     with context.journal() as journal:
-        results = context.machines.run(sampled())
+        results = context.machines.run(sample_all())
     counts = [count for count, _ in results]
     rows = [solution for _, kept in results for solution in kept]
     samples = sum(count.samples for count in counts)

@@ -115,7 +115,7 @@ def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 
-def _loaded(name: str) -> Any:
+def _load(name: str) -> Any:
     from genprm.settings import SettingsError
 
     point = _entry_points().get(name)
@@ -134,7 +134,7 @@ def _loaded(name: str) -> Any:
 def _forwarding(name: str) -> Callable[[typer.Context], None]:
     def forward(context: typer.Context) -> None:
         program = f"genprm {name.replace('.', ' ')}"
-        code = _loaded(name).main(args=context.args, prog_name=program, standalone_mode=False)
+        code = _load(name).main(args=context.args, prog_name=program, standalone_mode=False)
         if isinstance(code, int) and code:
             raise typer.Exit(code)
 

@@ -51,10 +51,10 @@ class StepSampler:
         sampling = sampling_of(settings.sampling, derived_seed(seed, problem, *steps))
         prompt = self._engine.render(messages, prefill=step_prefill(self._format, steps))
         completions = await self._engine.complete(prompt, replace(sampling, stop=(stop,)), n)
-        return [_sampled(self._format.header(number), completion, stop) for completion in completions]
+        return [_read_step(self._format.header(number), completion, stop) for completion in completions]
 
 
-def _sampled(header: str, completion: Completion, stop: str) -> SampledStep:
+def _read_step(header: str, completion: Completion, stop: str) -> SampledStep:
     text = completion.text.removesuffix(stop) if completion.stop == stop else completion.text
     return SampledStep(
         text=(header + text).strip(),

@@ -85,10 +85,10 @@ def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
                 assert not error, error
 
         usages = {
-            f"runner, {workers} workers": (partitions, _timed(made_by_the_runner)),
-            "one process": (partitions, _timed(made_here)),
-            "process per run": (_SAMPLE, _timed(_made_in_processes)),
-            "look": (partitions, _timed(looked_at)),
+            f"runner, {workers} workers": (partitions, _time(made_by_the_runner)),
+            "one process": (partitions, _time(made_here)),
+            "process per run": (_SAMPLE, _time(_made_in_processes)),
+            "look": (partitions, _time(looked_at)),
         }
     dear = usages["process per run"][1].seconds / _SAMPLE
     return [
@@ -104,7 +104,7 @@ def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
     ]
 
 
-def _timed(work: Callable[[], None]) -> Usage:
+def _time(work: Callable[[], None]) -> Usage:
     with measured() as usage:
         work()
     return usage

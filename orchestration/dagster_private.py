@@ -21,8 +21,6 @@ __all__ = ["DAEMON_MODULE", "AssetGraph", "StaleStatus", "StepFailureData", "Unr
 
 DAEMON_MODULE = "dagster._daemon"
 """What `python -m` runs as the daemon in this very Python."""
-REPOSITORY_TAG = ".dagster/repository"
-"""Tag by which the web pages find the code location that a run belongs to."""
 
 
 def stale_status_resolver(instance: dg.DagsterInstance, graph: AssetGraph) -> CachingStaleStatusResolver:

@@ -37,7 +37,7 @@ def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
     except UnreadableError:
         if is_relation(first) != is_relation(second):
             return None
-        return MATH_VERIFY if _verified(first, second) else None
+        return MATH_VERIFY if _math_verify_agrees(first, second) else None
 
 
 def _equation_and_value(first: str, second: str) -> str | None:
@@ -67,7 +67,7 @@ def _names(expression: object) -> set[str]:
     return {str(symbol) for symbol in expression.free_symbols} if isinstance(expression, Basic) else set()
 
 
-def _verified(reference: str, given: str) -> bool:
+def _math_verify_agrees(reference: str, given: str) -> bool:
     first, second = _expressions(reference), _expressions(given)
     if not first or not second or not verify(first, second, strict=True, timeout_seconds=None):
         return False

@@ -93,10 +93,10 @@ def split_symbols(text: str) -> tuple[str, str] | None:
     (('5', 'km/h'), ('7', 'day'), None, None)
     """
     found = _BEHIND_VALUE.fullmatch(text)
-    return _checked(found[1], found[2], found[3]) if found else None
+    return _check(found[1], found[2], found[3]) if found else None
 
 
-def _checked(value: str, blank: str, rest: str) -> tuple[str, str] | None:
+def _check(value: str, blank: str, rest: str) -> tuple[str, str] | None:
     symbols = _SYMBOL.findall(rest)
     known = all(is_unit(symbol) or symbol in (*_SHAPES, "per") for symbol in symbols)
     if len(symbols[0]) == 1 and not (blank and known and symbols[0] in _LETTERS):

@@ -124,7 +124,7 @@ def required(row: Mapping[str, Any], name: str, where: str, allowed: str) -> Any
     return row[name]
 
 
-def _checked(
+def _check(
     adapter: TypeAdapter[T], row: Mapping[str, Any], name: str, where: str, allowed: str, of_items: str = ""
 ) -> T:
     """The field `name` as `adapter` reads it. `of_items` is what is allowed for the items of a list."""
@@ -141,23 +141,23 @@ def _checked(
 def text_field(row: Mapping[str, Any], name: str, where: str, *, empty: bool = False) -> str:
     """A string; a blank one only where `empty`."""
     if empty:
-        return _checked(_ANY_TEXT, row, name, where, "a string")
-    return _checked(_TEXT, row, name, where, "a non-empty string")
+        return _check(_ANY_TEXT, row, name, where, "a string")
+    return _check(_TEXT, row, name, where, "a non-empty string")
 
 
 def id_field(row: Mapping[str, Any], where: str) -> str:
     """The field `id`: a non-empty string, or a whole number (as text)."""
-    return str(_checked(_ID, row, "id", where, "a non-empty string or a whole number"))
+    return str(_check(_ID, row, "id", where, "a non-empty string or a whole number"))
 
 
 def bool_field(row: Mapping[str, Any], name: str, where: str) -> bool:
     """true or false."""
-    return _checked(_BOOL, row, name, where, "true or false")
+    return _check(_BOOL, row, name, where, "true or false")
 
 
 def whole_field(row: Mapping[str, Any], name: str, where: str, low: int, high: int | None, allowed: str) -> int:
     """A whole number in [low, high], also as `3.0` or "3"; no upper bound where `high` is None."""
-    value = _checked(_WHOLE, row, name, where, allowed)
+    value = _check(_WHOLE, row, name, where, allowed)
     if value < low or (high is not None and value > high):
         raise bad_field(where, name, value, allowed)
     return value
@@ -166,7 +166,7 @@ def whole_field(row: Mapping[str, Any], name: str, where: str, low: int, high: i
 def counts_field(row: Mapping[str, Any], name: str, where: str, length: int) -> list[int]:
     """A list of `length` whole numbers from 0."""
     allowed = f"a list of {length} whole numbers from 0"
-    values = _checked(_COUNTS, row, name, where, allowed, "a whole number from 0")
+    values = _check(_COUNTS, row, name, where, allowed, "a whole number from 0")
     if len(values) != length:
         raise bad_field(where, name, values, allowed)
     return values
@@ -174,18 +174,18 @@ def counts_field(row: Mapping[str, Any], name: str, where: str, length: int) -> 
 
 def share_field(row: Mapping[str, Any], name: str, where: str) -> float:
     """A field that holds a number in [0, 1]."""
-    return _checked(_SHARE, row, name, where, _SHARE_ALLOWED)
+    return _check(_SHARE, row, name, where, _SHARE_ALLOWED)
 
 
 def shares_field(row: Mapping[str, Any], name: str, where: str) -> list[float]:
     """A field that holds a non-empty list of numbers in [0, 1]."""
-    return _checked(_SHARES, row, name, where, "a non-empty list of numbers from 0 to 1", _SHARE_ALLOWED)
+    return _check(_SHARES, row, name, where, "a non-empty list of numbers from 0 to 1", _SHARE_ALLOWED)
 
 
 def texts_field(row: Mapping[str, Any], name: str, where: str) -> list[str]:
     """A field that holds a non-empty list of non-empty strings."""
     allowed = "a non-empty list of non-empty strings"
-    return _checked(_TEXTS, row, name, where, allowed, "a non-empty string")
+    return _check(_TEXTS, row, name, where, allowed, "a non-empty string")
 
 
 def unique(values: Iterable[tuple[str, str]]) -> None:

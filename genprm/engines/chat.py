@@ -56,13 +56,13 @@ def apply_template(tokenizer: Any, model: str, messages: Sequence[Message], open
     contents, mark = controls.disguise([message.content for message in messages])
     turns = [{"role": message.role, "content": text} for message, text in zip(messages, contents, strict=True)]
     try:
-        rendered = _applied(tokenizer, turns, open_turn)
+        rendered = _apply_template(tokenizer, turns, open_turn)
     except TemplateError as error:
         raise EngineError(f"model {model}: the chat template does not work: {error}") from error
     return controls.prompt(rendered, mark)
 
 
-def _applied(tokenizer: Any, turns: list[dict[str, str]], open_turn: bool) -> str:
+def _apply_template(tokenizer: Any, turns: list[dict[str, str]], open_turn: bool) -> str:
     with_system = len(turns) > 1 and [turn["role"] for turn in turns[:2]] == ["system", "user"]
     try:
         rendered = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn))

@@ -56,7 +56,7 @@ def subset_of(problem: MiniatureProblem) -> str | None:
     return next((name for name, (fewest, most) in SUBSETS.items() if fewest <= needed <= most), None)
 
 
-async def _sampled(
+async def _sample(
     problem: MiniatureProblem, engine: Engine, settings: SolutionSettings, seed: int
 ) -> list[list[str]]:
     """The distinct valid solutions among a problem's samples, as steps."""
@@ -118,7 +118,7 @@ async def miniature_cases(
             if subset is not None and wanted[subset].more() and problem.text not in seen:
                 chosen.append((subset, problem))
                 seen.add(problem.text)
-        sampled = await asyncio.gather(*(_sampled(problem, engine, settings, seed) for _, problem in chosen))
+        sampled = await asyncio.gather(*(_sample(problem, engine, settings, seed) for _, problem in chosen))
         for (subset, problem), solutions in zip(chosen, sampled, strict=True):
             cases = _cases(problem, subset, solutions, engine.model)
             found[subset] += [case for case in cases if wanted[subset].takes(case.label)]

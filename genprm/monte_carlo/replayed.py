@@ -114,7 +114,7 @@ def replay(rows: Sequence[StepScores], settings: SequentialSettings, seed: int =
     if not rows:
         raise ValueError("no step scores to replay; at least one solution is needed")
     dealt = [_orders(row, random.Random(f"{seed} {row.solution_id}")) for row in rows]
-    return [_compared(rows, dealt, rule, settings, seed) for rule in rules(settings)]
+    return [_compare(rows, dealt, rule, settings, seed) for rule in rules(settings)]
 
 
 def _orders(row: StepScores, rng: random.Random) -> list[list[str]]:
@@ -122,7 +122,7 @@ def _orders(row: StepScores, rng: random.Random) -> list[list[str]]:
     return [row.outcomes, *shuffled]
 
 
-def _compared(
+def _compare(
     rows: Sequence[StepScores],
     dealt: Sequence[Sequence[Sequence[str]]],
     rule: Rule,

@@ -57,7 +57,7 @@ def spread(problems: Sequence[Problem], count: int) -> list[Problem]:
     return sorted(problems, key=lambda problem: shard_of(problem.id, 1 << 30))[:count]
 
 
-async def _sampled(
+async def _sample(
     problem: Problem, engine: Engine, profile: Profile, grader: Grader
 ) -> tuple[SampledProblem, list[Solution], Spent]:
     counting = CountingEngine(engine)
@@ -83,7 +83,7 @@ async def _rolled_out(
     return Labelled(solution, spent, scores[profile.monte_carlo.estimator])
 
 
-async def _judged(solutions: Sequence[Solution], profile: Profile) -> tuple[list[Rationale], CountingEngine]:
+async def _judge(solutions: Sequence[Solution], profile: Profile) -> tuple[list[Rationale], CountingEngine]:
     """The rationales of all solutions, and the engine that counted what was asked for them."""
     settings = profile.rationales
     sandbox = open_sandbox(profile.sandbox) if settings.mode.runs else None
@@ -106,7 +106,7 @@ async def run_pilot(profile: Profile, problems: Sequence[Problem]) -> Pilot:
     """
     with tempfile.TemporaryDirectory() as folder, domain_of(profile.problems.source).grader() as grader:
         policy = open_engine(profile.solutions.model, profile.engine)
-        sampled = await together(_sampled(problem, policy, profile, grader) for problem in problems)
+        sampled = await together(_sample(problem, policy, profile, grader) for problem in problems)
         completer = policy
         if profile.monte_carlo.model != profile.solutions.model:
             await policy.close()
@@ -115,7 +115,7 @@ async def run_pilot(profile: Profile, problems: Sequence[Problem]) -> Pilot:
         with Journal(Path(folder) / "rollouts.jsonl") as journal:
             labelled = await together(_rolled_out(one, completer, profile, grader, journal) for one in solutions)
         await completer.close()
-    rationales, judge = await _judged(solutions, profile)
+    rationales, judge = await _judge(solutions, profile)
     return Pilot(
         profile,
         [spent for _, _, spent in sampled],

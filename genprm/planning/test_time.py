@@ -28,9 +28,9 @@ def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
     cases = len(profile.evaluation.subsets) * (profile.evaluation.limit or assumed.cases)
     steps = cases * assumed.case_steps * assumed.case_judged
     lineup = Lineup(profile)
-    judged = [_judged("processbench", _on_the_benchmark(lineup, lineup.models), cases, steps, assumed)]
+    judged = [_plan_judging("processbench", _on_the_benchmark(lineup, lineup.models), cases, steps, assumed)]
     otherwise = _on_the_benchmark(lineup, lineup.otherwise)
-    return [*judged, _judged("judged_otherwise", otherwise, cases, steps, assumed)] if otherwise else judged
+    return [*judged, _plan_judging("judged_otherwise", otherwise, cases, steps, assumed)] if otherwise else judged
 
 
 def _on_the_benchmark(lineup: Lineup, models: Sequence[Model]) -> list[Judge]:
@@ -50,7 +50,7 @@ def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
     drawn = _spent(count, steps * assumed.step_tokens, *prompts)
     return [
         priced("candidates", scaling.model, drawn, 0, assumed),
-        _judged("best_of_n", choosing, count, steps, assumed),
+        _plan_judging("best_of_n", choosing, count, steps, assumed),
     ]
 
 
@@ -69,7 +69,7 @@ def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
     ]
     for model in Lineup(profile).critics:
         judge = Judge(model.weights, model.mode, settings.votes)
-        judged = _judged("", [judge], turns.critiques, turns.judged, assumed)
+        judged = _plan_judging("", [judge], turns.critiques, turns.judged, assumed)
         parts.append(replace(judged, requests=turns.critiques))
         parts.append(priced("", policy, _rewrites(turns, analysis, settings, assumed), 0, assumed))
     return [added("refinement", parts)]
@@ -110,7 +110,7 @@ def _rewrites(turns: Turns, critique: float, settings: RefinementSettings, assum
     return _spent(turns.rewrites, turns.rewrites * written, read, read)
 
 
-def _judged(
+def _plan_judging(
     artifact: str, judges: Sequence[Judge], solutions: float, steps: float, assumed: Assumptions
 ) -> Planned:
     """`steps` of `solutions`, judged by all of the judges on each of their paths."""

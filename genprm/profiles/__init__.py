@@ -52,14 +52,12 @@ def _profile_values(name_or_path: str) -> tuple[str, dict[str, Any]]:
             raise SettingsError(f"profile {name!r}: extends is {other!r}, allowed: {others}")
         under = _profile_values(other)[1]
         under.pop("name", None)
-        values = _merged(under, values)
+        values = _merge(under, values)
     return name, values
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _are_maps(under, over, key)
-    }
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _merge(under[key], over[key]) for key in under.keys() & over.keys() if _are_maps(under, over, key)}
     return {**under, **over, **both}
 
 

@@ -26,11 +26,11 @@ def judge_measures(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction
         for votes, judged in ways.items():
             found = score(judged, settings.bootstrap)
             if found.mean_f1 is not None:
-                rows += _scored(model, votes, found, len(cases))
+                rows += _measures_of(model, votes, found, len(cases))
     return rows
 
 
-def _scored(model: str, votes: int, found: BenchmarkScore, count: int) -> list[Measure]:
+def _measures_of(model: str, votes: int, found: BenchmarkScore, count: int) -> list[Measure]:
     def measure(metric: Metric, value: float, interval: Interval | None, subset: str, items: int) -> Measure:
         return Measure(
             table=Table.JUDGES,

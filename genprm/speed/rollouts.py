@@ -63,7 +63,7 @@ class Bench:
         """Solutions, their ceiling, rollouts, their ceiling."""
         sampling, scoring = self._profile.solutions, self._profile.monte_carlo
         with domain_of(self._profile.problems.source).grader() as grader:
-            asyncio.run(_woken(grader))
+            asyncio.run(_wake(grader))
 
             async def sample(problem: Problem, engine: Engine, journal: Journal) -> list[Solution]:
                 return (await sample_solutions(problem, engine, sampling, grader, journal))[1]
@@ -71,12 +71,12 @@ class Bench:
             async def score(solution: Solution, engine: Engine, journal: Journal) -> StepScores:
                 return await score_steps(solution, engine, scoring, grader, journal)
 
-            kept, of_solutions = self._measured("solutions", sampling.model, problems, sample)
+            kept, of_solutions = self._measure("solutions", sampling.model, problems, sample)
             solutions = [solution for some in kept for solution in some]
-            _, of_rollouts = self._measured("rollouts", scoring.model, solutions, score)
+            _, of_rollouts = self._measure("rollouts", scoring.model, solutions, score)
         return [*of_solutions, *of_rollouts]
 
-    def _measured(
+    def _measure(
         self, name: str, model: str, items: Sequence[Item], work: Callable[[Item, Engine, Journal], Awaitable[T]]
     ) -> tuple[list[T], list[Run]]:
         """The work on all items as an asset does it, and the requests of it at once."""
@@ -102,7 +102,7 @@ class Bench:
         return [results[index] for index in range(len(items))], runs
 
 
-async def _woken(grader: Grader) -> bool:
+async def _wake(grader: Grader) -> bool:
     """The process that compares answers is started before anything is measured."""
     return await grader.answers.same(*NEEDS_THE_WORKER)
 

@@ -90,7 +90,7 @@ async def sandboxed(scripts: Sequence[str], settings: SandboxSettings) -> tuple[
         used, began = _cpu_seconds(), time.perf_counter()
         await asyncio.gather(*(_walk(sandbox, waiting, cost) for _ in range(settings.workers)))
         cost.seconds = time.perf_counter() - began
-        await _settled()
+        await _wait_for_idle()
         cost.cpu_seconds = _cpu_seconds() - used
     finally:
         await sandbox.close()
@@ -133,10 +133,10 @@ async def _warm(sandbox: Sandbox) -> None:
         session = sandbox.session()
         await session.run(script)
         await session.close()
-    await _settled()
+    await _wait_for_idle()
 
 
-async def _settled() -> None:
+async def _wait_for_idle() -> None:
     used = -1.0
     while _cpu_seconds() - used > 0.02:
         used = _cpu_seconds()

@@ -147,12 +147,12 @@ class Bench:
         """One at a time, rounds, asynchronous, ceiling."""
         work = self._workload
         paths = [(solution, path) for solution in work.solutions for path in range(work.votes)]
-        single, _ = self._verified("one at a time", Recorded, [(one, 0) for one in work.sample], alone=True)
-        rounds, _ = self._verified("rounds", Rounds, paths)
-        free, requests = self._verified("asynchronous", Recorded, paths)
+        single, _ = self._verify("one at a time", Recorded, [(one, 0) for one in work.sample], alone=True)
+        rounds, _ = self._verify("rounds", Rounds, paths)
+        free, requests = self._verify("asynchronous", Recorded, paths)
         return [single, rounds, free, self._ceiling(requests, free.steps)]
 
-    def _verified(
+    def _verify(
         self,
         name: str,
         wrap: Callable[[Engine], Recorded],

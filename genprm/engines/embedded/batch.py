@@ -192,7 +192,7 @@ class Batch:
         for sequence, token in zip(self.sequences, chosen.tolist(), strict=True):
             sequence.ids.append(token)
         suspects = self._checked[self._check[:count], chosen] | (self._left[:count] <= 0)
-        self._leave([row for row in np.flatnonzero(suspects).tolist() if self._ended(row)])
+        self._leave([row for row in np.flatnonzero(suspects).tolist() if self._end_row(row)])
 
     def _uniform(self, count: int) -> np.ndarray:
         for row in np.flatnonzero(self._drawn[:count] == _DRAWN).tolist():
@@ -213,7 +213,7 @@ class Batch:
             asked = int(self._logprobs[row])
             self.sequences[row].top.append((row_tokens[:asked], row_values[:asked]))
 
-    def _ended(self, row: int) -> bool:
+    def _end_row(self, row: int) -> bool:
         """Whether the newest token ends the row; if so the completion is handed back."""
         sequence = self.sequences[row]
         if self._ends[sequence.ids[-1]]:

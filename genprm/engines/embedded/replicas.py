@@ -43,7 +43,7 @@ class ReplicatedEngine:
         self._tokenizer = ModelTokenizer(model, settings.max_context)
         self._calls = Calls("genprm-replicas", settings.max_in_flight)
         self._router = PrefixRouter()
-        self._replicas = self._calls.start(_started(model, settings))
+        self._replicas = self._calls.start(_start(model, settings))
 
     @property
     def model(self) -> str:
@@ -189,7 +189,7 @@ class Replica:
             await self._reading
 
 
-async def _started(model: str, settings: EngineSettings) -> list[Replica]:
+async def _start(model: str, settings: EngineSettings) -> list[Replica]:
     """All copies, loaded; none is left when one cannot be."""
     alone = settings.model_copy(update={"replicas": 1}).model_dump_json()
     command = [sys.executable, "-m", "genprm.engines.embedded.replica_worker", model, alone]

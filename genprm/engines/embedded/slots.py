@@ -48,9 +48,9 @@ class Slots:
         self._width = self.columns + self.columns // 2
         for buffers in (self.keys, self.values):
             for layer, buffer in buffers.items():
-                buffers[layer] = self._resized(buffer)
+                buffers[layer] = self._resize(buffer)
 
-    def _resized(self, buffer: torch.Tensor) -> torch.Tensor:
+    def _resize(self, buffer: torch.Tensor) -> torch.Tensor:
         slots, heads, width, size = buffer.shape
         resized = buffer.new_zeros(self._slots, heads, self._width, size)
         kept = min(width, self._width)

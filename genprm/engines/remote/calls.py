@@ -49,15 +49,15 @@ class Calls:
         with self._door:
             if self._failure is not None:
                 raise _again(self._failure)
-            future = self._loop.run(self._gathered(requests))
+            future = self._loop.run(self._gather(requests))
             self._open.add(future)
         future.add_done_callback(self._open.discard)
         return await asyncio.wrap_future(future)
 
-    async def _gathered(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-        return await together([self._bounded(request) for request in requests])
+    async def _gather(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        return await together([self._run_bounded(request) for request in requests])
 
-    async def _bounded(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _run_bounded(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -84,11 +84,11 @@ class Calls:
             if self._closed:
                 return
             self._closed = True
-            ending = self._loop.run(self._ended(last))
+            ending = self._loop.run(self._end(last))
         await asyncio.wrap_future(ending)
         await asyncio.to_thread(self._loop.stop)
 
-    async def _ended(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _end(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         told: set[asyncio.Task[Any]] = set()
         # A call may have come so late that its requests have not begun yet.
         while self._open or self._tasks:

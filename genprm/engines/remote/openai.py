@@ -110,7 +110,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         tops: list[Mapping[str, float]] = []
         for temperature in _PROBES:
             probe = Sampling(max_tokens=1, temperature=temperature, logprobs=5)
-            answer = await self._asked(ids, probe, seed=0)
+            answer = await self._ask(ids, probe, seed=0)
             logprobs = self._top_logprobs(answer.choices[0], probe)
             if not logprobs:
                 return "none"
@@ -119,7 +119,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         moved = max((abs(first[token] - second[token]) for token in first.keys() & second.keys()), default=math.inf)
         return "processed" if moved > _DIFFERENT else "raw"
 
-    async def _asked(self, ids: list[int], sampling: Sampling, seed: int) -> Completions:
+    async def _ask(self, ids: list[int], sampling: Sampling, seed: int) -> Completions:
         most = min(sampling.max_tokens, self._tokenizer.context - len(ids))
         body = {
             "model": self._served,
@@ -154,7 +154,7 @@ class OpenAIEngine(RemoteBatchingEngine):
             raise EngineError(
                 f"sampling.temperature is {sampling.temperature:g}, allowed with backend openai: 0 to {_HOTTEST:g}"
             )
-        answer = await self._asked(ids, sampling, seed)
+        answer = await self._ask(ids, sampling, seed)
         self._refuse_excess(answer, sampling.max_tokens)
         choice, usage = answer.choices[0], answer.usage or Usage()
         self._count(len(ids), usage.cached_tokens)

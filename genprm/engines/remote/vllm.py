@@ -52,7 +52,7 @@ class VllmEngine(RemoteBatchingEngine):
         super().__init__("vllm", model, settings)
         check_weights(AutoModelForCausalLM, model)
         self._numbers = itertools.count()
-        self._engine = self._calls.start(_opened(model, settings, self._tokenizer.context))
+        self._engine = self._calls.start(_open(model, settings, self._tokenizer.context))
 
     @property
     def provenance(self) -> Provenance:
@@ -118,7 +118,7 @@ def _installed() -> str:
     )
 
 
-async def _opened(model: str, settings: EngineSettings, context: int) -> Any:
+async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     """vLLM's engine, on the running event loop."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)

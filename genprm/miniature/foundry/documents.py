@@ -65,7 +65,7 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
         weights = [0.0] * given + [1.0] * (len(rest) - given)
     elif rng.random() < recovery:
         given = rng.randint(first + 1, min(len(steps) - 1, first + 2))
-        rest = steps[:given] + _repaired(problem, first, given)
+        rest = steps[:given] + _repair(problem, first, given)
         weights = [0.0] * given + [1.0] * (len(rest) - given)
     else:
         rest = steps
@@ -73,7 +73,7 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
     return [(prompt("Solve with care", problem.text), 0.0), *_joined(rest, weights)]
 
 
-def _repaired(problem: MiniatureProblem, wrong: int, done: int) -> list[str]:
+def _repair(problem: MiniatureProblem, wrong: int, done: int) -> list[str]:
     """The steps after `done` steps of which the one at index `wrong` was the first wrong one: from there again,
     rightly.
     """
@@ -232,7 +232,7 @@ def verify_document(
                 if agreement
                 else _analysis(rng, problem, index, claim, stress, slips=slips)
             )
-        verdict, conclusion = _concluded(rng, claim, expectation, mode, judge)
+        verdict, conclusion = _conclude(rng, claim, expectation, mode, judge)
         document += pieces + conclusion + [(END, 1.0), ("\n", 0.0)]
         if not (verdict and right) and not corrected:
             break
@@ -252,7 +252,7 @@ def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | Non
     return Expectation(Work(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
 
 
-def _concluded(
+def _conclude(
     rng: random.Random, claim: StepClaim, expected: Expectation, mode: str, judge: Judge
 ) -> tuple[bool, Document]:
     """The verdict on one step and what follows the analysis: code where it belongs to the mode, and the verdict."""

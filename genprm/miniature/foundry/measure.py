@@ -209,11 +209,11 @@ def measure_completion(sampler: Sampler, solved: Sequence[Solved], rollouts: int
     for s in solved:
         steps = list(s.steps)
         if 0 <= s.truth.first_error < len(steps) - 1 and s.truth.kind != "format":
-            starts.append(("wrong", s.problem, _continued(s.problem, steps[: s.truth.first_error + 1])))
+            starts.append(("wrong", s.problem, _prompt_after(s.problem, steps[: s.truth.first_error + 1])))
         elif s.truth.kind is None:
             right = right_steps(s.problem)
             place = 1 + len(starts) % (len(right) - 1)
-            starts.append(("right", s.problem, _continued(s.problem, right[:place])))
+            starts.append(("right", s.problem, _prompt_after(s.problem, right[:place])))
     talks = [solve_talk(start) for _, _, start in starts for _ in range(rollouts)]
     texts = sampler.run(talks, Sampling(0.7))
     hits: dict[str, list[float]] = {"right": [], "wrong": []}
@@ -229,7 +229,7 @@ def measure_completion(sampler: Sampler, solved: Sequence[Solved], rollouts: int
     }
 
 
-def _continued(problem: MiniatureProblem, steps: Sequence[str]) -> str:
+def _prompt_after(problem: MiniatureProblem, steps: Sequence[str]) -> str:
     given = "".join(step + STEP_SEPARATOR for step in steps)
     return f"{prompt('Solve with care', problem.text)}{given}Step {min(len(steps) + 1, 9)}:"
 

@@ -127,7 +127,7 @@ def test_vllm_refuses_before_it_starts(place: Path, monkeypatch: pytest.MonkeyPa
         pytest.fail("vLLM was started")
 
     monkeypatch.setattr("genprm.engines.remote.vllm._installed", lambda: "0")
-    monkeypatch.setattr("genprm.engines.remote.vllm._opened", started)
+    monkeypatch.setattr("genprm.engines.remote.vllm._open", started)
     renamed(place)
     with pytest.raises(EngineError, match="27 missing"):
         open_engine(str(place), SETTINGS.model_copy(update={"backend": "vllm"}))
