@@ -6,6 +6,8 @@ PYTHON := $(VENV)/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # More threads than one a process only make small models slower on shared cores.
 export OMP_NUM_THREADS ?= 1
+# Tests at a time; the slow ones run alone, for some count what a machine has left.
+TEST_PROCESSES ?= 2
 export GENPRM_HOME ?= $(CURDIR)/.genprm
 
 .PHONY: demo test test-slow lint ui install clean
@@ -14,7 +16,7 @@ demo: install
 	$(VENV)/bin/genprm run --profile miniature
 
 test: install
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses=$(TEST_PROCESSES)
 
 test-slow: install
 	$(PYTHON) -m pytest -m slow
