@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from genprm.engines.adapters import adapter_base
 from genprm.engines.base import Engine, EngineError
 from genprm.engines.loading import is_gguf
 from genprm.settings import EngineSettings
@@ -17,14 +18,13 @@ MINIATURE = "miniature/"
 
 _WANTED = ("config.json", "tokenizer.json")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-_ADAPTER = "adapter_config.json"
-"""What marks a directory as a LoRA adapter (PEFT)."""
 
 
 def resolve_model(name: str, weights: bool = True) -> str:
     """The directory, GGUF file or hub id behind a model name; `miniature/<name>` is a model shipped with genprm.
 
-    A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough.
+    A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough. That of
+    a LoRA adapter names the model that it belongs to.
 
     Raises:
         EngineError: a directory without the files of a model, a file of another kind, or no such shipped model.
@@ -37,12 +37,11 @@ def resolve_model(name: str, weights: bool = True) -> str:
             known = sorted(MINIATURE + entry.name for entry in shipped.glob("*") if entry.is_dir())
             raise EngineError(f"model {name!r} is not shipped (shipped: {', '.join(known) or 'none'})")
     if path.is_dir():
+        base = adapter_base(str(path))
+        if base is not None:
+            resolve_model(base, weights)
+            return str(path)
         missing = [file for file in _WANTED if not (path / file).is_file()]
-        if missing and (path / _ADAPTER).is_file():
-            raise EngineError(
-                f"model {name!r}: directory {path} is a LoRA adapter ({_ADAPTER}); what can be loaded is the model "
-                "that it is merged into (peft: merge_and_unload, save_pretrained)"
-            )
         if weights and not any(file for pattern in _WEIGHTS for file in path.glob(pattern)):
             missing = missing or [" or ".join(_WEIGHTS)]
         if missing:
@@ -82,8 +81,9 @@ def open_engine(model: str, settings: EngineSettings) -> Engine:
     if settings.backend == "vllm":
         from genprm.engines.remote.vllm import VllmEngine
 
-        if is_gguf(model):
-            raise EngineError(f"model {model!r} is a GGUF file; allowed with backend vllm: a directory or a hub id")
+        kind = "GGUF file" if is_gguf(model) else "LoRA adapter" if adapter_base(model) is not None else None
+        if kind is not None:
+            raise EngineError(f"model {model!r} is a {kind}; allowed with backend vllm: a whole model")
         return VllmEngine(resolve_model(model), settings)
     if settings.replicas > 1:
         from genprm.engines.embedded.replicas import ReplicatedEngine

@@ -16,6 +16,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
+from genprm.engines.adapters import adapter_base, merge_adapter
 from genprm.engines.base import EngineError
 
 UNREADABLE = (
@@ -75,20 +76,23 @@ def load_config(model: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        place, options = source(model)
+        place, options = source(adapter_base(model) or model)
         return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
     except UNREADABLE as error:
         raise unloadable(model, error) from error
 
 
 def load_tokenizer(model: str) -> Any:
-    """The checkpoint's fast tokenizer.
+    """The checkpoint's fast tokenizer; that of its base for an adapter that was saved without one.
 
     Raises:
         EngineError: there is none, or it is not a fast one.
     """
     from transformers import AutoTokenizer
 
+    base = adapter_base(model)
+    if base is not None and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
+        return load_tokenizer(base)
     # For a known architecture transformers makes an empty tokenizer where there is no file.
     if Path(model).is_dir() and not any((Path(model) / name).is_file() for name in _VOCABULARIES):
         raise EngineError(f"model {model!r}: no tokenizer ({' or '.join(_VOCABULARIES)})")
@@ -103,7 +107,7 @@ def load_tokenizer(model: str) -> Any:
 
 
 def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = (), **options: Any) -> Any:
-    """The network of a checkpoint, with all of its weights from the files.
+    """The network of a checkpoint, with all of its weights from the files; a LoRA adapter is merged into its base.
 
     Args:
         kind: an auto class of transformers.
@@ -114,6 +118,9 @@ def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence
     Raises:
         EngineError: a file is missing or wrong, or its weights are not those of the architecture.
     """
+    base = adapter_base(model)
+    if base is not None:
+        return merge_adapter(load_network(kind, base, heads, new, **options), model)
     check_weights(kind, model, heads, new)
     network, info = _read(kind, model, **options)
     _compare(model, network, info, heads, new)

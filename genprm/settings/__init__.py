@@ -19,7 +19,7 @@ from genprm.settings.data import (
 from genprm.settings.evaluation import Aggregate, EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
 from genprm.settings.profile import OPERATIONAL, Profile, home
-from genprm.settings.training import TrainingSettings
+from genprm.settings.training import LoraSettings, TrainingSettings
 from genprm.settings.verification import FilterSettings, RationaleSettings, TurnFormat, VerifierSettings
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Key",
     "LabelSettings",
     "LabelVariant",
+    "LoraSettings",
     "MonteCarloSettings",
     "ProblemSettings",
     "Profile",

@@ -7,8 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from genprm.modes import Mode
-from genprm.settings.base import Key, Section, Share, TurnMode
+from genprm.settings.base import Age, Key, Section, Share, TurnMode
 from genprm.settings.data import MAIN_VARIANT
+
+
+class LoraSettings(Section):
+    """Low-rank adaptation: of each chosen matrix a product of two thin ones is trained, the rest stays as it is
+    (Hu et al. 2021). Memory for gradients and optimizer shrinks to the adapter's."""
+
+    rank: Annotated[int, Field(ge=1)] = 32
+    alpha: Annotated[int, Field(ge=1)] = 64
+    """The product is scaled by alpha / rank."""
+    modules: tuple[str, ...] = ("all-linear",)
+    """Names of the matrices, such as q_proj; `all-linear` are all but the head."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
 class TrainingSettings(Section):
@@ -36,6 +48,9 @@ class TrainingSettings(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: int = 0
+    lora: Annotated[LoraSettings | None, Age.ADDED] = None
+    """Train an adapter in place of all weights; the checkpoint holds both, the adapter and the model it is merged
+    into. Its learning rate wants to be some ten times that of whole weights."""
 
     @model_validator(mode="after")
     def _whole_updates(self) -> TrainingSettings:

@@ -26,7 +26,9 @@ from genprm.training.trainer import (
     attention,
     finish,
     follow_training,
+    to_train,
     trainer_arguments,
+    weights_dtype,
 )
 
 CLASSES = ("wrong", "right")
@@ -103,8 +105,8 @@ class StepTrainer(OrderedTrainer):
         super().log(logs, *args, **kwargs)
 
 
-def new_network(base: str) -> Any:
-    """The base model with a head of two classes. Weights are float32: small updates would be lost in bf16.
+def new_network(base: str, dtype: torch.dtype) -> Any:
+    """The base model with a head of two classes.
 
     Raises:
         EngineError: a file of the base model is missing or wrong, or its weights are not those of its architecture.
@@ -119,7 +121,7 @@ def new_network(base: str) -> Any:
         heads=["lm_head."],
         new=["score."],
         config=config,
-        dtype=torch.float32,
+        dtype=dtype,
         attn_implementation=attention(),
     )
 
@@ -135,7 +137,7 @@ def collator(tokenizer: Any) -> DataCollatorForTokenClassification:
 def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
     """Model with a new head (drawn with the seed of the settings), data and trainer, ready to train."""
     torch.manual_seed(job.settings.seed)
-    model = new_network(job.base)
+    model = to_train(job, new_network(job.base, weights_dtype(job.settings)), heads=["score"])
     trainer = StepTrainer(
         model=model,
         # The fused kernel rounds otherwise: weights would not be those of heads trained before.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import torch
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
@@ -22,7 +21,9 @@ from genprm.training.trainer import (
     attention,
     finish,
     follow_training,
+    to_train,
     trainer_arguments,
+    weights_dtype,
 )
 
 
@@ -31,12 +32,10 @@ class ConversationTrainer(OrderedTrainer, SFTTrainer):  # type: ignore[misc]
 
 
 def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> ConversationTrainer:
-    """Model, data and trainer, ready to train. The data is prepared: nothing is tokenised, cut or packed again.
-
-    Weights are held in float32 also under bf16 (autocast): at a learning rate of 2e-6 an update is smaller than
-    the spacing of bf16 numbers and would be lost.
-    """
-    model = load_network(AutoModelForCausalLM, job.base, dtype=torch.float32, attn_implementation=attention())
+    """Model, data and trainer, ready to train. The data is prepared: nothing is tokenised, cut or packed again."""
+    dtype = weights_dtype(job.settings)
+    network = load_network(AutoModelForCausalLM, job.base, dtype=dtype, attn_implementation=attention())
+    model = to_train(job, network)
     arguments = SFTConfig(
         **trainer_arguments(job, model),
         max_length=None,

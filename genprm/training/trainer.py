@@ -18,6 +18,7 @@ from genprm.engines.loading import load_tokenizer
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
 from genprm.training.job import TRAINER_STATE, TrainingJob
+from genprm.training.lora import merged, with_adapter
 from genprm.training.order import EpochOrder
 from genprm.training.report import LossPoint, write_losses
 from genprm.training.resume import ResumeStates, last_state
@@ -43,6 +44,21 @@ class EncodedData(Protocol):
     def rows(self) -> Sequence[EncodedRow]: ...
     @property
     def dropped(self) -> Sequence[str]: ...
+
+
+def to_train(job: TrainingJob, network: Any, heads: Sequence[str] = ()) -> Any:
+    """What of a network a job trains: all of it, or an adapter on it and `heads`."""
+    lora = job.settings.lora
+    return network if lora is None else with_adapter(network, lora, job.settings.seed, heads)
+
+
+def weights_dtype(settings: TrainingSettings) -> torch.dtype:
+    """The number format that weights are held in.
+
+    Those that are trained are float32 also under bf16 (autocast): at a learning rate of 2e-6 an update is smaller
+    than the spacing of bf16 numbers and would be lost. Under an adapter, which is float32, the rest never changes.
+    """
+    return torch.bfloat16 if settings.lora is not None and settings.precision == "bf16" else torch.float32
 
 
 def attention() -> str:
@@ -164,7 +180,8 @@ def save_checkpoint(job: TrainingJob, trainer: Trainer, data: EncodedData) -> No
     """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step."""
     part: Path = job.work_dir / "checkpoint"
     shutil.rmtree(part, ignore_errors=True)
-    model = trainer.model.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32)
+    whole = merged(trainer.model, part)
+    model = whole.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32)
     model.config.use_cache = True
     model.save_pretrained(part)
     load_tokenizer(job.base).save_pretrained(part)

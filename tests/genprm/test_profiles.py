@@ -37,6 +37,18 @@ def test_paper_profiles_hold_the_values_of_the_paper(size: str) -> None:
     assert (decoding.temperature, decoding.top_p, decoding.top_k, decoding.max_tokens) == (0.6, 0.95, 20, 2048)
 
 
+@pytest.mark.parametrize("size", ["1.5b", "7b"])
+def test_an_adapter_is_the_only_difference(size: str) -> None:
+    whole, lora = load_profile(f"paper-{size}"), load_profile(f"paper-{size}-lora")
+    assert lora.training.lora is not None
+    back = lora.training.model_copy(update={"lora": None, "learning_rate": whole.training.learning_rate})
+    assert back == whole.training
+    assert [name for name in Profile.model_fields if getattr(whole, name) != getattr(lora, name)] == [
+        "name",
+        "training",
+    ]
+
+
 def test_table_3_of_the_paper_has_eight_label_settings() -> None:
     labels = load_profile("paper-7b").labels
     settings = {(v.estimator, v.epsilon) for name in labels.variant_names() for v in [labels.variant(name)]}
@@ -84,7 +96,10 @@ def test_a_wrong_override_is_named_with_what_is_allowed(override: str, expected:
 
 
 def test_an_unknown_profile_lists_the_shipped_ones() -> None:
-    with pytest.raises(SettingsError, match=r"miniature, miniature-full, paper-1\.5b, paper-32b, paper-7b"):
+    with pytest.raises(
+        SettingsError,
+        match=r"miniature, miniature-full, paper-1\.5b, paper-1\.5b-lora, paper-32b, paper-7b, paper-7b-lora",
+    ):
         load_profile("paper-8b")
 
 

@@ -216,7 +216,7 @@ def test_shipped_models_hold_what_their_architecture_says() -> None:
 
 def test_other_kinds_of_model_files_are_named_for_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(EngineError, match="is a LoRA adapter"):
+    with pytest.raises(EngineError, match="names no base model"):
         resolve_model(str(tmp_path))
     (tmp_path / "model.onnx").write_bytes(b"")
     with pytest.raises(EngineError, match="is a file"):

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from genprm.commands.sandbox import run_blocks
-from genprm.sandbox.base import Sandbox, SandboxError
+from genprm.sandbox.base import Execution, Sandbox, SandboxError
 from genprm.sandbox.child import BlockOptions, Child, Outcome
 from genprm.sandbox.session import TRIES
 from genprm.settings import SandboxSettings
@@ -92,6 +92,12 @@ async def kill_what_is_new(before: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+async def killed_under(block: asyncio.Task[Execution], before: set[int]) -> Execution:
+    """The result of a block under which the zygote dies."""
+    await kill_what_is_new(before)
+    return await block
+
+
 async def test_a_block_is_run_again_when_the_zygote_dies_under_it(sandbox: Sandbox) -> None:
     before = descendants()
     session = sandbox.session()
@@ -100,8 +106,7 @@ async def test_a_block_is_run_again_when_the_zygote_dies_under_it(sandbox: Sandb
     await asyncio.sleep(0.2)
     # The thread that waits for the block may warn at once.
     with pytest.warns(UserWarning, match="the sandbox is started again, its zygote is gone"):
-        await kill_what_is_new(before)
-        result = await block
+        result = await killed_under(block, before)
     assert (result.status, result.output, result.state) == ("ok", "42\n", "replayed")
 
 
@@ -111,8 +116,7 @@ async def test_a_first_block_whose_zygote_died_has_lost_nothing(sandbox: Sandbox
     block = asyncio.create_task(sandbox.session().run("import time\ntime.sleep(0.5)\nprint(1)"))
     await asyncio.sleep(0.2)
     with pytest.warns(UserWarning, match="started again"):
-        await kill_what_is_new(before)
-        result = await block
+        result = await killed_under(block, before)
     assert (result.status, result.output, result.state) == ("ok", "1\n", "kept")
 
 

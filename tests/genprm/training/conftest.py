@@ -93,7 +93,7 @@ def example() -> TrainingExample:
     return conversation("Ann", steps=2, wrong=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def examples() -> list[TrainingExample]:
     """Conversations of one to three steps."""
     names = ["Ann", "Bob", "Cid", "Dot", "Eve", "Fay", "Gil", "Hal", "Ida", "Jon"]

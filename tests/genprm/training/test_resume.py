@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from genprm.records import TrainingExample
-from genprm.settings import TrainingSettings
+from genprm.settings import LoraSettings, TrainingSettings
 from genprm.training import TrainingJob, TrainingReport, run_training
 from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import LabelledSolution
@@ -39,7 +39,7 @@ def interrupt(line: str) -> None:
         raise InterruptedError(line)
 
 
-@pytest.fixture(params=["generative", "discriminative"])
+@pytest.fixture(params=["generative", "discriminative", "lora"])
 def training(request: Any, base_model: Path, body: Path, examples: list[TrainingExample]) -> Training:
     def generative(out: Path, log: Callable[[str], None]) -> TrainingReport:
         return run_training(examples, TrainingJob(str(base_model), SETTINGS, True, out), {}, log)
@@ -47,7 +47,11 @@ def training(request: Any, base_model: Path, body: Path, examples: list[Training
     def discriminative(out: Path, log: Callable[[str], None]) -> TrainingReport:
         return train_discriminative(LABELLED, TrainingJob(str(body), SETTINGS, False, out), {}, log)
 
-    return {"generative": generative, "discriminative": discriminative}[request.param]
+    def lora(out: Path, log: Callable[[str], None]) -> TrainingReport:
+        settings = SETTINGS.model_copy(update={"lora": LoraSettings(rank=4, alpha=8, dropout=0.1)})
+        return run_training(examples, TrainingJob(str(base_model), settings, True, out), {}, log)
+
+    return {"generative": generative, "discriminative": discriminative, "lora": lora}[request.param]
 
 
 @pytest.mark.slow

@@ -1,0 +1,59 @@
+"""Training an adapter in place of all weights (LoRA, through PEFT)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genprm.engines.base import EngineError
+from genprm.settings import LoraSettings
+
+ADAPTER = "adapter"
+"""Folder of a checkpoint that holds the adapter alone."""
+ALL_LINEAR = "all-linear"
+
+
+def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequence[str] = ()) -> Any:
+    """The network frozen, with a new adapter on it that is to be trained; it changes nothing yet, B = 0.
+
+    Args:
+        seed: of the adapter's beginning.
+        heads: modules that are trained whole beside it, such as a new classification head.
+
+    Raises:
+        EngineError: no module of the network has a name of `settings.modules`.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    modules = list(settings.modules)
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=ALL_LINEAR if modules == [ALL_LINEAR] else modules,
+        modules_to_save=list(heads) or None,
+        task_type="TOKEN_CLS" if heads else "CAUSAL_LM",
+    )
+    try:
+        adapted = get_peft_model(network, config)
+    except ValueError as error:
+        raise EngineError(f"training.lora.modules is {modules}: {str(error).splitlines()[0]}") from error
+    # Recomputed activations start from the embedding, which has no gradient of its own.
+    adapted.enable_input_require_grads()
+    return adapted
+
+
+def merged(model: Any, directory: Path) -> Any:
+    """The model to save; an adapter on it is saved to a folder of `directory` first, and merged into it."""
+    from peft import PeftModel
+
+    if not isinstance(model, PeftModel):
+        return model
+    # Merged in float32: the sum rounds once, when it is saved.
+    whole = model.to(torch.float32)
+    whole.save_pretrained(directory / ADAPTER)
+    return whole.merge_and_unload()

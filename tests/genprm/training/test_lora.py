@@ -1,0 +1,140 @@
+"""Adapters: what is trained, what they are merged into, and that an adapter is a model of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genprm.engines import open_engine
+from genprm.engines.base import EngineError, Sampling
+from genprm.engines.loading import load_network
+from genprm.records import TrainingExample
+from genprm.settings import EngineSettings, LoraSettings, TrainingSettings
+from genprm.training.job import EXAMPLES_FILE, TrainingJob, write_examples
+
+LORA = LoraSettings(rank=4, alpha=12, modules=("q_proj", "down_proj"))
+SETTINGS = TrainingSettings(
+    epochs=2, learning_rate=2e-2, batch_size=4, device_batch_size=2, max_length=512, precision="fp32", lora=LORA
+)
+
+
+def job(base: Path, out: Path, **changes: Any) -> TrainingJob:
+    made = TrainingJob(str(base), SETTINGS.model_copy(update=changes), True, out)
+    made.work_dir.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def checkpoint(base_model: Path, examples: list[TrainingExample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from genprm.training import sft
+
+    made = job(base_model, tmp_path_factory.mktemp("lora") / "checkpoint")
+    write_examples(examples, made.work_dir / EXAMPLES_FILE)
+    sft.train(made)
+    return made.out_dir
+
+
+def tensors(path: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(path))
+
+
+def test_what_is_merged_is_the_product_of_the_adapter_and_nothing_else(checkpoint: Path, base_model: Path) -> None:
+    """W + (alpha / rank) B A on the chosen matrices (Hu et al. 2021, eq. 3); the rest stands as it was."""
+    import torch
+
+    before, after = tensors(base_model / "model.safetensors"), tensors(checkpoint / "model.safetensors")
+    adapter = tensors(checkpoint / "adapter" / "adapter_model.safetensors")
+    assert before.keys() == after.keys()
+    chosen = [name for name in before if name.endswith(("q_proj.weight", "down_proj.weight"))]
+    assert len(adapter) == 2 * len(chosen)
+    for name, weight in before.items():
+        if name not in chosen:
+            assert torch.equal(after[name], weight), name
+            continue
+        stem = "base_model.model." + name.removesuffix("weight")
+        a, b = adapter[f"{stem}lora_A.weight"].double(), adapter[f"{stem}lora_B.weight"].double()
+        assert b.abs().max() > 0
+        expected = weight.double() + LORA.alpha / LORA.rank * b @ a
+        torch.testing.assert_close(after[name].double(), expected, rtol=0, atol=1e-6)
+
+
+async def test_adapter_and_merged_model_give_the_same_rewards(checkpoint: Path) -> None:
+    settings = EngineSettings(backend="transformers", dtype="float32")
+    asked = Sampling(max_tokens=1, logprobs=20)
+    found = []
+    for place in (checkpoint, checkpoint / "adapter"):
+        engine = open_engine(str(place), settings)
+        (completion,) = await engine.complete("Step 1: 2 + 2 = 4\n\nYes or No? ", asked)
+        await engine.close()
+        found.append(completion.top_logprobs)
+    merged, adapter = found
+    assert merged[0].keys() == adapter[0].keys()
+    assert [adapter[0][token] for token in merged[0]] == pytest.approx(list(merged[0].values()), abs=1e-5)
+
+
+def test_a_head_is_trained_whole_beside_the_adapter(body: Path, tmp_path: Path) -> None:
+    from genprm.training.discriminative_data import LabelledSolution
+    from genprm.training.discriminative_trainer import train
+
+    rows = [LabelledSolution(str(n), "Sam has 3 keys.", ["Sam has keys.", "No."], [1, 0]) for n in range(8)]
+    made = job(body, tmp_path / "head")
+    write_examples(rows, made.work_dir / EXAMPLES_FILE)
+    train(made)
+    before, after = tensors(body / "model.safetensors"), tensors(made.out_dir / "model.safetensors")
+    changed = {name for name, weight in before.items() if name in after and not weight.equal(after[name])}
+    assert changed == {name for name in before if name.endswith(("q_proj.weight", "down_proj.weight"))}
+    assert {name for name in after if name.startswith("score.")}
+
+
+def test_modules_that_are_not_there_are_named(base_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from genprm.training.lora import with_adapter
+
+    network = load_network(AutoModelForCausalLM, str(base_model))
+    with pytest.raises(EngineError, match=r"training\.lora\.modules is \['wq'\]: Target modules"):
+        with_adapter(network, LoraSettings(modules=("wq",)), 0)
+
+
+@pytest.fixture
+def adapter(checkpoint: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoint / "adapter", tmp_path / "adapter"))
+
+
+def load(place: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    load_network(AutoModelForCausalLM, str(place))
+
+
+def test_an_adapter_that_names_no_base_is_refused(adapter: Path) -> None:
+    (adapter / "adapter_config.json").write_text("{}")
+    with pytest.raises(EngineError, match="names no base model"):
+        load(adapter)
+
+
+def test_an_adapter_without_weights_is_refused(adapter: Path) -> None:
+    (adapter / "adapter_model.safetensors").unlink()
+    with pytest.raises(EngineError, match="the adapter cannot be loaded"):
+        load(adapter)
+
+
+def test_an_adapter_that_lacks_a_matrix_is_refused(adapter: Path) -> None:
+    """PEFT would leave it at its random beginning."""
+    from safetensors.torch import save_file
+
+    held = tensors(adapter / "adapter_model.safetensors")
+    held.pop(min(held))
+    save_file(held, adapter / "adapter_model.safetensors", {"format": "pt"})
+    with pytest.raises(EngineError, match="not those of its configuration: 1 missing, 0 unexpected"):
+        load(adapter)
+
+
+def test_without_an_adapter_settings_are_written_as_before() -> None:
+    assert "lora" not in TrainingSettings().model_dump()
+    assert SETTINGS.model_dump(mode="json")["lora"]["rank"] == 4
