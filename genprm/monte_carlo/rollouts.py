@@ -102,7 +102,8 @@ class RolloutSource:
     async def draw(self, draw: Draw) -> Graded:
         """One batch."""
         solution, settings = self._solution, self._settings
-        prefill = step_prefill(self._grader.steps, solution.steps[: draw.done])
+        blank = " " if settings.header_blank else ""
+        prefill = step_prefill(self._grader.steps, solution.steps[: draw.done]) + blank
         seed = derived_seed(settings.seed, solution.id, draw.done, draw.first)
 
         async def grade(completions: list[Completion]) -> Row:

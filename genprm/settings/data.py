@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from genprm.registry import ESTIMATORS, domain_of
-from genprm.settings.base import Key, SamplingSettings, Section
+from genprm.settings.base import Age, Key, SamplingSettings, Section
 
 
 def _known_source(name: str) -> str:
@@ -83,6 +83,8 @@ class MonteCarloSettings(Section):
     """K when MC(s_1) is in no tier (0.9 <= MC(s_1) <= 1 in the paper)."""
     estimator: Literal["fixed", "sequential"] = "fixed"
     """K rollouts for every step (the paper's), or batches until the step's label is decided, K at most."""
+    header_blank: Annotated[bool, Age.ADDED] = False
+    """Whether the header that a rollout goes on from (`Step 3:`) has a blank behind it, as in the released code."""
     sequential: SequentialSettings = SequentialSettings()
     seed: int = 0
 

@@ -42,7 +42,7 @@ class RolloutEngine:
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         self.requests.append((prompt, sampling, n))
-        done = int(re.findall(r"Step (\d+):$", prompt)[0]) - 1
+        done = int(re.findall(r"Step (\d+): ?$", prompt)[0]) - 1
         replies = [self.reply(done, i) for i in range(n)]
         return [r if isinstance(r, Completion) else Completion(r, 7, "stop") for r in replies]
 
@@ -158,6 +158,18 @@ class SeededEngine(RolloutEngine):
 
 def fixed(rollouts: int) -> MonteCarloSettings:
     return MonteCarloSettings(tiers=(), rollouts_otherwise=rollouts)
+
+
+@pytest.mark.parametrize(("blank", "behind"), [(False, ""), (True, " ")])
+async def test_rollouts_go_on_from_a_header_with_or_without_a_blank(
+    grader: Grader, blank: bool, behind: str
+) -> None:
+    """The released code writes it with one (`math_shepherd_ray.py`), and draws as many for every problem."""
+    engine = RolloutEngine(lambda done, index: "\\boxed{5}")
+    settings = fixed(4).model_copy(update={"header_blank": blank})
+    await score_steps(solution(3), engine, settings, grader)
+    ends = [prompt.partition("[assistant]")[2] for prompt, _, _ in engine.requests]
+    assert ends == [f"Step 1: s1\n\nStep 2:{behind}", f"Step 1: s1\n\nStep 2: s2\n\nStep 3:{behind}"]
 
 
 SEQUENTIAL = MonteCarloSettings(estimator="sequential")
