@@ -49,6 +49,22 @@ class Prompt(str):
         return Prompt, (str(self), self.controls)
 
 
+def begun_twice(prompt: str) -> str:
+    """A conversation with the control token that it begins with, its BOS, written once more before it.
+
+    It stays as it is where it begins with none, or with one that comes again later: that begins a turn.
+
+    >>> begun_twice(Prompt("<s>[user]Hi[user]So?", ((0, 3), (3, 9), (11, 17))))
+    '<s><s>[user]Hi[user]So?'
+    >>> begun_twice(Prompt("[user]Hi[user]So?", ((0, 6), (8, 14))))
+    '[user]Hi[user]So?'
+    """
+    if not isinstance(prompt, Prompt) or not prompt.controls or prompt.controls[0][0] > 0:
+        return prompt
+    tokens = [str(prompt)[begin:end] for begin, end in prompt.controls]
+    return prompt if tokens[0] in tokens[1:] else prompt[: len(tokens[0])] + prompt
+
+
 def _shifted(text: str, by: int) -> tuple[Span, ...]:
     controls = text.controls if isinstance(text, Prompt) else ()
     return tuple((begin + by, end + by) for begin, end in controls)

@@ -10,12 +10,14 @@ import importlib.resources
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from genprm.settings import EngineSettings, Profile, SandboxSettings, SettingsError
+from genprm.settings import EngineSettings, Profile, SandboxSettings, Section, SettingsError
+
+_S = TypeVar("_S", bound=Section)
 
 
 def shipped_profiles() -> list[str]:
@@ -81,8 +83,8 @@ def _override(values: dict[str, Any], assignment: str) -> None:
         raise SettingsError(f"override {assignment!r}: {text!r} is not a YAML value") from None
 
 
-def _allowed(location: tuple[int | str, ...]) -> str:
-    model: Any = Profile
+def _allowed(location: tuple[int | str, ...], section: type[Section]) -> str:
+    model: Any = section
     for part in location[:-1]:
         is_section = isinstance(model, type) and issubclass(model, BaseModel)
         field = model.model_fields.get(str(part)) if is_section else None
@@ -92,12 +94,12 @@ def _allowed(location: tuple[int | str, ...]) -> str:
     return ""
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, section: type[Section] = Profile, prefix: str = "") -> str:
     lines = []
     for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "profile"
+        key = prefix + ".".join(str(part) for part in item["loc"]) or "profile"
         if item["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'])}")
+            lines.append(f"{key}: unknown key, value {item['input']!r}{_allowed(item['loc'], section)}")
         elif item["type"] == "value_error":
             lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}")
         else:
@@ -115,6 +117,24 @@ def build_profile(values: Mapping[str, Any]) -> Profile:
         return Profile.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
+
+
+def change_section(section: _S, changes: Iterable[str], name: str) -> _S:
+    """A section with other values in it: `changes` are `name.key=value`.
+
+    >>> change_section(SandboxSettings(), ["code.seconds=2"], "code").seconds
+    2.0
+
+    Raises:
+        SettingsError: a key or value that is not allowed.
+    """
+    values: dict[str, Any] = {name: section.model_dump()}
+    for assignment in changes:
+        _override(values, assignment)
+    try:
+        return type(section).model_validate(values[name])
+    except ValidationError as error:
+        raise SettingsError(_explain(error, type(section), f"{name}.")) from None
 
 
 def load_profile(name_or_path: str | None = None, overrides: Iterable[str] = ()) -> Profile:

@@ -28,7 +28,8 @@ class ZygoteGoneError(SandboxError):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The result of one block. `output` is what the model sees: stdout, then the error line if there is one.
+    """The result of one block. `output` is what the model sees: stdout, then `ending`, the line on how the block
+    failed, if it did.
 
     `seconds` is the time that passed, in which the machine may have done other work too.
     """
@@ -38,6 +39,7 @@ class Execution:
     seconds: float
     state: Literal["kept", "lost", "replayed"] = "kept"
     """What became of the names of earlier blocks: still there, gone, or made again by running those again."""
+    ending: str = ""
 
 
 class Session(Protocol):

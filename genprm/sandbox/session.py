@@ -134,7 +134,7 @@ class LocalSession:
         outcome = await self._process().run(code, self._options)
         seconds = time.monotonic() - began
         self._remember(code, outcome)
-        return Execution(outcome.kind, shown(outcome), seconds, state)
+        return Execution(outcome.kind, shown(outcome), seconds, state, ending(outcome))
 
     def _process(self) -> Child:
         if self._child is None or self._closed:
@@ -194,10 +194,15 @@ def shown(outcome: Outcome) -> str:
     text = outcome.output.decode("utf-8", "replace")
     if outcome.printed > len(outcome.output):
         text += f"\n[output cut: {outcome.printed} bytes printed, the first {len(outcome.output)} shown]\n"
-    line = _last_line(outcome)
+    line = ending(outcome)
     if line and text and not text.endswith("\n"):
         text += "\n"
-    return text + line.encode("utf-8", "replace").decode()
+    return text + line
+
+
+def ending(outcome: Outcome) -> str:
+    """The line on how a block ended; nothing where it ended as blocks do."""
+    return _last_line(outcome).encode("utf-8", "replace").decode()
 
 
 def _last_line(outcome: Outcome) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from genprm.modes import Mode
-from genprm.settings.base import SamplingSettings, Section, TurnMode
+from genprm.settings.base import Age, SamplingSettings, Section, TurnMode
 
 
 class TurnFormat(Section):
@@ -22,6 +22,15 @@ class TurnFormat(Section):
     """Whether the turn being written begins as finished ones do; the published evaluation left its header out."""
     analyze_lead: str = "Let's analyze the Paragraph {number} step by step: "
     verify_lead: str = "Let's use python code to find any potential error:\n"
+    second_bos: Annotated[bool, Age.ADDED] = False
+    """Whether the token that a conversation begins with comes twice: the published code hands vLLM the template's
+    text, and vLLM puts another one before it."""
+    analysis_ends: Annotated[Literal["at tag", "at line"], Age.ADDED] = "at tag"
+    """What ends an analysis: its closing tag anywhere, or (released code) the tag that ends a line; with another
+    one in the midst of a line the model writes on."""
+    output: Annotated[Literal["whole", "released"], Age.ADDED] = "whole"
+    """What is shown of a block: all that it printed and how it ended; or as the released code does, which the
+    published data are made with: stripped on both sides, and of a block that failed the failure alone."""
 
 
 class VerifierSettings(Section):
@@ -30,7 +39,10 @@ class VerifierSettings(Section):
     sampling: SamplingSettings = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20)
     """`max_tokens` is the budget of a whole step, code output included."""
     rounds: Annotated[int, Field(ge=1)] = 3
-    """Code blocks per step before a verdict is forced."""
+    """Code blocks per step before a verdict is forced; or what else `rounds_of` counts."""
+    rounds_of: Annotated[Literal["blocks", "generations"], Age.ADDED] = "blocks"
+    """What `rounds` counts. The released code counts requests behind the analysis: with 3 there are two blocks and
+    a verdict; a block in the place of the verdict is run, thrown away, and the verdict forced."""
     tau: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
     """Adaptive judgement goes on where a reward is further than this from 0 and from 1 (released code: 0.1)."""
     format: TurnFormat = TurnFormat()

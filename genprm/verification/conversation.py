@@ -46,7 +46,6 @@ VERDICT_LEAD = "<output>\n**Judgement**: $\\boxed{"
 """Everything of the output block up to the verdict: the next token is Yes or No."""
 VERDICT_TAIL = "}$\n</output>\n"
 
-_ANALYZE = re.compile(r"<analyze>\n(?P<analysis>.*?)</analyze>\n?", re.DOTALL)
 # A fence closes as CommonMark has it: indented like its opening and up to three blanks more, blanks behind it.
 _VERIFY_PARTS = re.compile(
     r"(?:^(?P<indent>[ \t]+))?```(?i:python3?|py)[ \t]*\r?\n"
@@ -131,9 +130,18 @@ def output_block(output: str) -> str:
     return f"[Code Output]\n\n```\n{body}\n```\n"
 
 
+def _closing_tag(text: str) -> str:
+    """What closes the analysis that a text begins with."""
+    at_line = ANALYZE_CLOSE + "\n"
+    return at_line if at_line in text else ANALYZE_CLOSE
+
+
 def closed_analysis(text: str) -> str:
-    """An analysis that begins with its tag, cut or closed at `</analyze>`, with one newline after it."""
-    body, closed, _ = text.partition(ANALYZE_CLOSE)
+    """An analysis that begins with its tag, cut or closed at `</analyze>`, with one newline after it.
+
+    The tag counts that ends a line; where none does, the first one.
+    """
+    body, closed, _ = text.partition(_closing_tag(text))
     separator = "" if closed or body.endswith("\n") else "\n"
     return f"{body}{separator}{ANALYZE_CLOSE}\n"
 
@@ -154,9 +162,8 @@ class _Layout:
 def _layout(text: str) -> _Layout:
     analysis, analysis_end = "", 0
     if text.startswith(ANALYZE_OPEN):
-        match = _ANALYZE.match(text)
-        analysis = match["analysis"] if match else text.removeprefix(ANALYZE_OPEN)
-        analysis_end = match.end() if match else len(text)
+        body, tag, _ = text.partition(_closing_tag(text))
+        analysis, analysis_end = body.removeprefix(ANALYZE_OPEN), len(body) + len(tag)
     codes: list[str] = []
     outputs: list[str] = []
     spans: list[tuple[int, int]] = []

@@ -7,6 +7,24 @@ from collections.abc import Sequence
 from genprm.sandbox.base import Execution, Sandbox, Session
 
 _FINISHED = ("ok", "error", "exit")
+_OUT_OF_TIME = ("timeout", "killed_timeout")
+_TIME_OUT = "Code execute time out: Code execution timed out"
+
+
+def released_output(execution: Execution) -> str:
+    r"""What the released code shows of a block: what it printed, stripped, or the line on how it failed alone.
+
+    Source: `CodeExecutor.execute` of GenPRM's repository.
+
+    >>> released_output(Execution("ok", "\n  7\n\n", 0.1))
+    '7'
+    >>> released_output(Execution("timeout", "7\nCode execute time out: 5 seconds", 5.0))
+    'Code execute time out: Code execution timed out'
+    """
+    if execution.status in _OUT_OF_TIME:
+        return _TIME_OUT
+    failed = execution.status not in _FINISHED or execution.status == "error"
+    return (execution.ending if failed and execution.ending else execution.output).strip()
 
 
 class Interpreter:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from genprm.engines import MINIATURE, resolve_model
 from genprm.manifest import CheckpointManifest, read_manifest
-from genprm.profiles import load_profile
+from genprm.profiles import change_section, load_profile
 from genprm.settings import VerifierSettings
-from genprm.verification.published import is_published, published_settings
+from genprm.verification.published import Preset, is_published, published_settings
 
 
 def model_manifest(
-    model: str, system: str | None = None, verifier: VerifierSettings | None = None
+    model: str,
+    system: str | None = None,
+    verifier: VerifierSettings | None = None,
+    preset: Preset | None = None,
 ) -> CheckpointManifest:
     """What is known about how a model is asked.
 
     A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does, the
     published checkpoints as `genprm.verification.published` says; any other model as the paper does, in full mode.
-    `verifier` takes the place of all that, `system` that of the system message.
+    `preset` asks any model as the published checkpoints are asked. `verifier` takes the place of all that, `system`
+    that of the system message.
 
     Raises:
         ValueError: the checkpoint's `genprm.json` cannot be read.
         InputError: a published checkpoint, and its system message is nowhere to be had.
     """
     manifest = read_manifest(Path(resolve_model(model, weights=False))) or CheckpointManifest()
-    verifier = verifier or manifest.verifier
-    if verifier is None and is_published(model):
-        verifier = published_settings(model, system)
+    if verifier is None and preset is None:
+        verifier = manifest.verifier
+    if verifier is None and (preset is not None or is_published(model)):
+        verifier = published_settings(model, system, preset or Preset.AS_CARD)
     if verifier is None:
         known = model.startswith(MINIATURE)
         verifier = load_profile("miniature").rationales.verifier if known else VerifierSettings()
@@ -35,3 +41,19 @@ def model_manifest(
         turns = verifier.format.model_copy(update={"system": system})
         verifier = verifier.model_copy(update={"format": turns})
     return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
+
+
+def asked_otherwise(
+    model: str, system: str | None, preset: Preset | None, changes: Sequence[str]
+) -> VerifierSettings | None:
+    """How a model is asked with a preset, or with `model.key=value` over what is known of it; None with neither.
+
+    Raises:
+        SettingsError: a key or value that is not allowed.
+        ValueError, InputError: as `model_manifest`.
+    """
+    if preset is None and not changes:
+        return None
+    verifier = model_manifest(model, system, preset=preset).verifier
+    assert verifier is not None
+    return change_section(verifier, changes, "model")

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.engines.chat import before_turn
+from genprm.engines.prompts import begun_twice
 from genprm.modes import Mode
 from genprm.records import Message, StepVerification, Verification
 from genprm.sandbox.base import Execution, Sandbox, SandboxError
@@ -35,7 +36,7 @@ from genprm.verification.conversation import (
     verdict_start,
     verify_prefill,
 )
-from genprm.verification.interpreter import Interpreter
+from genprm.verification.interpreter import Interpreter, released_output
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 
 
@@ -140,9 +141,9 @@ class VerificationPath:
 
     def prompt(self, messages: Sequence[Message], opening: str) -> str:
         """The conversation up to the assistant turn that is to begin with `opening`."""
-        if not self.settings.format.assistant_header:
-            return self._means.engine.render(messages)
-        return before_turn(self._means.engine, messages, opening)
+        form, engine = self.settings.format, self._means.engine
+        begun = before_turn(engine, messages, opening) if form.assistant_header else engine.render(messages)
+        return begun_twice(begun) if form.second_bos else begun
 
     async def complete(
         self, prompt: str, index: int, stage: str, max_tokens: int, stop: tuple[str, ...]
@@ -274,8 +275,9 @@ class _Turn:
     async def write_analysis(self) -> bool:
         """Write the analysis; whether the model closed it."""
         self._text = analyze_prefill(self._path.settings.format, self._index + 1)
+        at_line = self._path.settings.format.analysis_ends == "at line"
         try:
-            await self._continue((ANALYZE_CLOSE,))
+            await self._continue((ANALYZE_CLOSE + "\n" if at_line else ANALYZE_CLOSE,))
         except ContextFull:
             return False
         closed = ANALYZE_CLOSE in self._text
@@ -296,21 +298,29 @@ class _Turn:
     async def _write_blocks(self) -> bool:
         executed = self._path.mode.runs
         stops = (VERDICT_LEAD, OUTPUT_CLOSE, CODE_CLOSE) if executed else (VERDICT_LEAD, OUTPUT_CLOSE)
-        while self._budget.left() > 0:
+        generations = 0
+        while self._budget.left() > 0 and not self._ran_out(generations):
             completion = await self._continue(stops)
+            generations += 1
             pending = pending_code(self._text, len(self._executions)) if executed else None
             if pending is None:
                 if completion.stop == CODE_CLOSE:  # the end of some other fence
                     continue
                 return self._cut_at_verdict()
-            if len(self._executions) == self._path.settings.rounds:
+            if self._path.settings.rounds_of == "blocks" and len(self._executions) == self._path.settings.rounds:
                 return False
             code, end = pending
             execution = await self._path.run(code)
             self._executions.append(execution.status)
+            released = self._path.settings.format.output == "released"
+            output = released_output(execution) if released else execution.output
             self._text = self._text[:end]
-            self._put_in(("" if self._text.endswith("\n") else "\n") + output_block(execution.output))
+            self._put_in(("" if self._text.endswith("\n") else "\n") + output_block(output))
         return False
+
+    def _ran_out(self, generations: int) -> bool:
+        settings = self._path.settings
+        return settings.rounds_of == "generations" and generations >= settings.rounds
 
     async def _continue(self, stop: tuple[str, ...]) -> Completion:
         stage = f"part {self._requests}"

@@ -56,9 +56,10 @@ async def test_stdout_comes_in_the_order_of_writing_and_stderr_not_at_all(sandbo
 
 async def test_output_on_the_way_to_an_error_or_a_limit_is_kept(sandbox: Sandbox) -> None:
     session = sandbox.session()
-    assert (await session.run("print('sum', end='')\n1 / 0")).output == (
-        "sum\nCode execute Error: ZeroDivisionError: division by zero"
-    )
+    failed = await session.run("print('sum', end='')\n1 / 0")
+    assert failed.output == "sum\nCode execute Error: ZeroDivisionError: division by zero"
+    assert failed.ending == "Code execute Error: ZeroDivisionError: division by zero"
+    assert (await session.run("print(1)")).ending == ""
     timed = await session.run("print('before')\nwhile True: pass")
     assert (timed.status, timed.output) == ("timeout", "before\nCode execute time out: 2 seconds")
 

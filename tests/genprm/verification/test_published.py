@@ -18,7 +18,7 @@ from genprm.engines.tokenizer import ModelTokenizer
 from genprm.records import Message
 from genprm.settings import TurnFormat, VerifierSettings
 from genprm.verification.manifest import model_manifest
-from genprm.verification.published import data_set_system, published_settings, read_system
+from genprm.verification.published import Preset, data_set_system, published_settings, read_system
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox
@@ -116,6 +116,23 @@ async def test_every_token_of_a_conversation_of_two_steps(tmp_path: Path, header
     assert last.count("<|bos|>") == bos
 
 
+@pytest.mark.parametrize("preset", Preset)
+async def test_both_presets_begin_as_vllm_makes_the_released_prompts(tmp_path: Path, preset: Preset) -> None:
+    """The code hands vLLM text that begins with the template's BOS, and vLLM's tokenizer puts another before it."""
+    engine = ToyEngine(toy_model(tmp_path, "{{ bos_token }}" + QWEN2_TEMPLATE))
+    await Verifier(engine, EchoSandbox(), published_settings("m", SYSTEM, preset)).verify(
+        "c", "2+2?", ["4"], "full"
+    )
+    backend = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    read = backend.convert_ids_to_tokens(engine.tokenizer.prompt(engine.requests[0][0]))
+    asked = {
+        Preset.AS_CARD: [*turn("user", "Question: 2+2?\n\n4"), "<|im_start|>", *pieces("assistant\n")],
+        Preset.AS_EVALUATED: turn("user", "2+2?\n4"),
+    }
+    begun = pieces("<analyze>\n" + LEAD.format(1))
+    assert read == ["<|bos|>", "<|bos|>", *turn("system", SYSTEM), *asked[preset], *begun]
+
+
 def write_data_set(folder: Path, conversation: list[dict[str, str]]) -> None:
     path = folder / "genprm-math-data" / "train.parquet"
     path.parent.mkdir(parents=True)
@@ -153,6 +170,11 @@ def test_a_published_checkpoint_is_asked_as_its_model_card_shows() -> None:
     sampling = settings.sampling
     assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.max_tokens) == (0.6, 0.95, 20, 2048)
     assert model_manifest("GenPRM/GenPRM-7B", SYSTEM).verifier == settings
+
+
+def test_a_preset_asks_any_model_as_the_published_ones(tmp_path: Path) -> None:
+    wanted = published_settings("GenPRM/GenPRM-7B", SYSTEM, Preset.AS_EVALUATED)
+    assert model_manifest("miniature/rationale", SYSTEM, preset=Preset.AS_EVALUATED).verifier == wanted
 
 
 def test_what_is_given_takes_the_place_of_what_is_known(tmp_path: Path) -> None:
