@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution, Verification, VoteReading
 from genprm.settings import VerifierSettings
+from genprm.verification.published import Preset
 from genprm.verification.rewards import Reading
 
 Progress: TypeAlias = Callable[[int], None]
@@ -41,6 +43,26 @@ class SolutionScore:
     verifications: tuple[Verification, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VerdictCounts:
+    """How many verdicts a model that writes was to give, and how they came about.
+
+    `forced` were asked for, as rounds or tokens had run out, and `missing` were not had at all. `texts` were
+    written at one go; `cut` of them ended at their limit of tokens, `empty` hold nothing.
+    """
+
+    verdicts: int = 0
+    forced: int = 0
+    missing: int = 0
+    texts: int = 0
+    cut: int = 0
+    empty: int = 0
+
+    def __add__(self, other: VerdictCounts) -> VerdictCounts:
+        fields = dataclasses.asdict(self)
+        return VerdictCounts(**{name: count + getattr(other, name) for name, count in fields.items()})
+
+
 class Paths(Protocol):
     """Sampled paths that were finished before, and where those of now are kept, as JSON has them."""
 
@@ -68,7 +90,8 @@ class NoPaths:
 class Asking:
     """How a reward model is asked. A model that samples takes `votes` paths and keeps each in `paths`.
 
-    The rest is for verifiers. `mode`, `verifier` and `system` take the place of what a checkpoint says of itself.
+    `changes` are `model.key=value` over the settings that the model has of its own (`genprm.settings`). The rest is
+    for verifiers. `mode`, `verifier`, `preset` and `system` take the place of what a checkpoint says of itself.
     With `until`, each path is judged only as far as Maj@N and Pass@1 need it for the first step with a reward below
     that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written.
     """
@@ -80,6 +103,8 @@ class Asking:
     until: float | None = None
     texts: bool = False
     paths: Paths = field(default_factory=NoPaths)
+    preset: Preset | None = None
+    changes: tuple[str, ...] = ()
 
 
 class RewardModel(ABC):
@@ -112,6 +137,10 @@ class RewardModel(ABC):
 
     def reading(self) -> Reading | None:
         """How a verifier has read its rewards so far; None for a model whose rewards are its own numbers."""
+        return None
+
+    def verdict_counts(self) -> VerdictCounts | None:
+        """How the verdicts given so far came about; None for a model that writes none."""
         return None
 
     async def close(self) -> None:  # noqa: B027 - most have nothing of their own to free

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import re
 
-from genprm.engines.base import ContextFull, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.records import Message, StepwiseSolution
-from genprm.reward_models.base import Asking, RewardModel, SolutionScore
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
-from genprm.reward_models.registry import Adapter, Machine, refuse_votes, register
+from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_votes, register
+from genprm.settings import DyveSettings
 from genprm.verification.rewards import THRESHOLD, UNDECIDED
 
-MAX_TOKENS = 1024
 QUESTION = (
     "Is this step correct? You must answer with '+' for correct or '-' for incorrect in the end of your response."
 )
 _FINAL_SIGN = re.compile(r"([+-])[^\w+-]*$")
 
 
-def read_sign(reply: str) -> bool:
-    """Whether a reply calls the step right: it ends with +, whatever quotes or brackets stand around that.
+def approves(reply: str, approval: str) -> bool:
+    """Whether a reply calls the step right: `approval` is that of `DyveSettings`.
 
-    The published script takes any + near the end; a sum written there would count as approval.
+    "near the end" is how the authors' ProcessBench script looks: a + and no - among the last 5 or 15 characters,
+    the last three words, or the last fifth. A sum written there counts as approval.
+
+    >>> sum_at_end = "Since 3 + 4 is 7, that is right."
+    >>> [approves(sum_at_end, where) for where in ("near the end", "at the end", "anywhere")]
+    [False, False, True]
+    """
+    if approval == "at the end":
+        return read_sign(reply)
+    if approval == "anywhere":
+        return "+" in reply
+    text = reply.strip()
+    ends = (text[-5:], " ".join(text.split()[-3:]), text[-15:], text[len(text) - len(text) // 5 :])
+    return any("+" in end and "-" not in end for end in ends)
+
+
+def read_sign(reply: str) -> bool:
+    """Whether a reply ends with +, whatever quotes or brackets stand around that.
 
     >>> read_sign("<think>Fine.</think> '+'."), read_sign("1 + 1 = 3, so: -"), read_sign("It says 1 + 2")
     (True, False, False)
@@ -30,12 +47,21 @@ def read_sign(reply: str) -> bool:
     return sign is not None and sign[1] == "+"
 
 
+def _counted(reply: Completion) -> VerdictCounts:
+    cut, empty = reply.finish_reason == "length", not reply.text.strip()
+    return VerdictCounts(1, missing=cut or empty, texts=1, cut=cut, empty=empty)
+
+
 class Dyve(GenerativeRewardModel):
     """Greedy decoding; a step called right has reward 1, the first that is not has 0 and is the last one judged.
 
     Of each reply only the + stays in the conversation, as its authors evaluate it. Steps that the context has no
     room for have reward 0.5.
     """
+
+    def __init__(self, engine: Engine, settings: DyveSettings | None = None) -> None:
+        super().__init__(engine)
+        self._settings = settings or DyveSettings()
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """Judge step after step, up to the first error."""
@@ -47,13 +73,16 @@ class Dyve(GenerativeRewardModel):
             messages.append(Message("user", f"{lead}Step: {step}\n\n{QUESTION}"))
             prompt = self.engine.render(messages, prefill="")
             try:
-                (reply,) = await self.engine.complete(prompt, Sampling(max_tokens=MAX_TOKENS, temperature=0.0))
+                (reply,) = await self.engine.complete(prompt, Sampling(self._settings.max_tokens, temperature=0.0))
             except ContextFull:
+                left = len(solution.steps) - index
+                self.count(VerdictCounts(left, missing=left))
                 rewards += [UNDECIDED] * (len(solution.steps) - index)
                 break
             prompt_tokens += reply.prompt_tokens
             tokens += reply.tokens
-            right = read_sign(reply.text)
+            self.count(_counted(reply))
+            right = approves(reply.text, self._settings.approval)
             rewards.append(float(right))
             if not right:
                 break
@@ -66,10 +95,11 @@ def open_dyve(model: str, machine: Machine, asking: Asking) -> RewardModel:
 
     Raises:
         InputError: several votes, or a mode.
+        SettingsError: a change that is not allowed.
         EngineError: a file is missing or wrong.
     """
     refuse_votes(model, asking)
-    return Dyve(machine.engine(model))
+    return Dyve(machine.engine(model), asked_with(asking, DyveSettings()))
 
 
 register(Adapter("dyve", open_dyve, {"Jianyuan1/deepseek-r1-14b-cot-math-reasoning-full": THRESHOLD}))

@@ -1,15 +1,21 @@
-"""EurusPRM: the likelihood of a solution against that of a reference model (Yuan et al., arXiv 2412.01981)."""
+"""EurusPRM: the likelihood of a solution against that of a reference model (Yuan et al., arXiv 2412.01981).
+
+Reference, factor, threshold and ends of steps are those of its authors' ProcessBench script (`eval/processbench.py`
+and `process_eval.sh` of PRIME-RL/ImplicitPRM).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from genprm.engines.base import EngineError
-from genprm.engines.encoding import encode_text_at
+from genprm.engines.encoding import encode_text, encode_text_at
 from genprm.engines.loading import load_tokenizer
+from genprm.engines.prompts import Prompt
 from genprm.records import Message
-from genprm.reward_models.base import RewardModel
+from genprm.reward_models.base import Asking, RewardModel
 from genprm.reward_models.layouts import (
     REPLY,
     MarkedTokens,
@@ -18,18 +24,22 @@ from genprm.reward_models.layouts import (
     numbered,
     token_at,
 )
-from genprm.reward_models.registry import Adapter, from_forward_passes, register
-from genprm.settings import EngineSettings
+from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_votes, register
+from genprm.settings import EngineSettings, EurusSettings
 
-EURUS_REFERENCE = "Qwen/Qwen2.5-Math-7B-Instruct"
+SCRIPT_REFERENCE = "Qwen/Qwen2.5-7B-Instruct"
+CARD_REFERENCE = "Qwen/Qwen2.5-Math-7B-Instruct"
 """The model that EurusPRM was trained from."""
-EURUS_BETA = 0.005
-"""As in its authors' ProcessBench script; their model card's example uses 0.001."""
 _SEPARATOR = "\n\n"
 
 
-def response_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) -> Response:
-    """User: the problem; assistant: `Step n: ...`, parted by blank lines. A step ends with its last character.
+def response_rows(
+    tokenizer: Any, model: str, problem: str, steps: Sequence[str], released: bool = True
+) -> Response:
+    """User: the problem; assistant: `Step n: ...`, parted by blank lines.
+
+    A step ends where the released script says, or else with its last character. The script tokenises the chat up to
+    the step by itself, with the end of the turn and a blank line behind it, and takes as many tokens of the whole.
 
     Raises:
         EngineError: the chat template does not keep the solution as it is.
@@ -39,16 +49,32 @@ def response_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]
     ids, spans = encode_text_at(tokenizer, lead + _SEPARATOR.join(pieces) + tail)
     begins = [begin for begin, _ in spans]
     first = token_at(begins, len(lead))
-    ends: list[int] = []
-    position = len(lead)
-    for piece in pieces:
-        position += len(piece)
-        ends.append(token_at(begins, position - 1) - first)
-        position += len(_SEPARATOR)
-    return Response(MarkedTokens(ids, list(range(first - 1, first + ends[-1]))), ends)
+    if released:
+        last_tokens = _counted_ends(tokenizer, lead, pieces, tail[: len(tail.rstrip())], len(ids))
+    else:
+        lengths = [len(_SEPARATOR.join(pieces[:t])) for t in range(1, len(pieces) + 1)]
+        last_tokens = [token_at(begins, len(lead) + length - 1) for length in lengths]
+    ends = [token - first for token in last_tokens]
+    return Response(MarkedTokens(ids, list(range(first - 1, first + max(ends)))), ends)
 
 
-def load_eurus(model: str, settings: EngineSettings, reference: str = EURUS_REFERENCE) -> RewardModel:
+def _counted_ends(tokenizer: Any, lead: Prompt, pieces: Sequence[str], turn_end: Prompt, tokens: int) -> list[int]:
+    """Index in the whole chat of the token that each step ends with, as the released script counts."""
+    chats = [lead + _SEPARATOR.join(pieces[:t]) + turn_end for t in range(1, len(pieces) + 1)]
+    counted = [chat + _SEPARATOR for chat in chats[:-1]] + chats[-1:]
+    return [min(len(encode_text(tokenizer, chat)), tokens) - 1 for chat in counted]
+
+
+def reference_of(model: str) -> str:
+    """The model that the authors compare a EurusPRM with.
+
+    >>> reference_of("PRIME-RL/EurusPRM-Stage2"), reference_of("PRIME-RL/EurusPRM-Stage1")
+    ('Qwen/Qwen2.5-7B-Instruct', 'Qwen/Qwen2.5-Math-7B-Instruct')
+    """
+    return SCRIPT_REFERENCE if PurePath(model).name.endswith("Stage2") else CARD_REFERENCE
+
+
+def load_eurus(model: str, settings: EngineSettings, asked: EurusSettings | None = None) -> RewardModel:
     """EurusPRM stage 1 and 2 with their reference model.
 
     Raises:
@@ -57,6 +83,8 @@ def load_eurus(model: str, settings: EngineSettings, reference: str = EURUS_REFE
     from genprm.reward_models.networks.checkpoint import load_causal
     from genprm.reward_models.networks.implicit import ImplicitRewardModel
 
+    asked = asked or EurusSettings()
+    reference, released = asked.reference or reference_of(model), asked.step_ends == "as released"
     tokenizer = load_tokenizer(model)
     network, other = load_causal(model, settings), load_causal(reference, settings)
     sizes = [one.get_output_embeddings().weight.shape[0] for one in (network, other)]
@@ -67,15 +95,27 @@ def load_eurus(model: str, settings: EngineSettings, reference: str = EURUS_REFE
         )
 
     def layout(problem: str, steps: Sequence[str]) -> Response:
-        return response_rows(tokenizer, model, problem, steps)
+        return response_rows(tokenizer, model, problem, steps, released)
 
-    return ImplicitRewardModel(model, (network, other), layout, EURUS_BETA, settings)
+    return ImplicitRewardModel(model, (network, other), layout, asked.beta, settings)
+
+
+def open_eurus(model: str, machine: Machine, asking: Asking) -> RewardModel:
+    """EurusPRM and its reference in this process.
+
+    Raises:
+        InputError: several votes, a mode, or an engine elsewhere.
+        SettingsError: a change that is not allowed.
+        EngineError: as `load_eurus`.
+    """
+    refuse_votes(model, asking)
+    return load_eurus(model, machine.here(model), asked_with(asking, EurusSettings()))
 
 
 register(
     Adapter(
         "eurus",
-        from_forward_passes(load_eurus),
+        open_eurus,
         {"PRIME-RL/EurusPRM-Stage1": None, "PRIME-RL/EurusPRM-Stage2": 0.5005},
     )
 )

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from genprm.engines.base import Engine
 from genprm.event_loops import together
 from genprm.records import StepwiseSolution
-from genprm.reward_models.base import Progress, RewardModel, SolutionScore
+from genprm.reward_models.base import Progress, RewardModel, SolutionScore, VerdictCounts
 
 
 class GenerativeRewardModel(RewardModel):
@@ -16,11 +16,20 @@ class GenerativeRewardModel(RewardModel):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._counts = VerdictCounts()
 
     @property
     def name(self) -> str:
         """Path or hub id of the weights."""
         return self.engine.model
+
+    def verdict_counts(self) -> VerdictCounts:
+        """How the verdicts given so far came about."""
+        return self._counts
+
+    def count(self, counts: VerdictCounts) -> None:
+        """Add to `verdict_counts`."""
+        self._counts += counts
 
     @abstractmethod
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:

@@ -8,12 +8,12 @@ from collections.abc import Hashable, Sequence
 from genprm.event_loops import together
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution, Verification
-from genprm.reward_models.base import Asking, Paths, SolutionScore
+from genprm.reward_models.base import Asking, Paths, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
 from genprm.seeds import case_id
 from genprm.tables import from_dict
-from genprm.verification.manifest import model_manifest
+from genprm.verification.manifest import asked_otherwise, model_manifest
 from genprm.verification.rewards import Reading, rewards
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import Voting, executions, majority_rewards, verify_votes, vote_reading
@@ -41,6 +41,13 @@ def voted_score(paths: Sequence[Verification]) -> SolutionScore:
         executions=executions(paths),
         reading=vote_reading(paths),
     )
+
+
+def _counted(paths: Sequence[Verification]) -> VerdictCounts:
+    steps = [step for path in paths for step in path.steps]
+    missing = sum(step.verdict == "none" for step in steps)
+    forced = sum(step.forced and step.verdict != "none" for step in steps)
+    return VerdictCounts(len(steps), forced, missing)
 
 
 class _KeptPaths:
@@ -87,6 +94,7 @@ class GenPRMRewardModel(GenerativeRewardModel):
         else:
             voting = Voting(self._mode, votes, until)
             paths = await verify_votes(self._verifier, solution, voting, kept.known, kept.keep)
+        self.count(_counted(paths))
         score = voted_score(paths)
         return dataclasses.replace(score, verifications=tuple(paths)) if self._asking.texts else score
 
@@ -104,10 +112,13 @@ def open_genprm(model: str, machine: Machine, asking: Asking) -> GenPRMRewardMod
 
     Raises:
         InputError: a published checkpoint, and its system message is nowhere to be had.
+        SettingsError: a change that is not allowed.
         EngineError: no such model, or it cannot be loaded.
         SandboxError: the isolation asked for is not available.
     """
     mode, settings = asking.mode, asking.verifier
+    if asking.preset is not None or asking.changes:
+        settings = asked_otherwise(model, asking.system, asking.preset, asking.changes)
     if mode is None or settings is None:
         manifest = model_manifest(model, asking.system, settings)
         mode, settings = mode or manifest.inference_mode, manifest.verifier

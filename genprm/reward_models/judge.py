@@ -1,6 +1,7 @@
 r"""LLM as a judge: any model writes one critique of a whole solution and names the first wrong step (paper 5.2).
 
-Several critiques are put to the vote on that step, as ProcessBench does for its critics.
+Several critiques are put to the vote on that step. Limits, sampling, and what of a critique counts are those of
+ProcessBench for its critics (`code/run_eval.py`); the wording of the request is ours.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Sequence
 from genprm.engines.base import Completion, ContextFull, Engine, Sampling
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message, StepwiseSolution
-from genprm.reward_models.base import Asking, RewardModel, SolutionScore
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
-from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
+from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
-from genprm.settings import SamplingSettings, VerifierSettings
+from genprm.settings import JudgeSettings, SamplingSettings
 from genprm.verification.rewards import UNDECIDED
 from genprm.verification.voting import majority_rewards
 
@@ -30,7 +31,15 @@ PROMPT = (
     "Go through the steps in order and stop at the first mistake. End with the number of the first wrong step in a "
     "box, like \\boxed{{{example}}}, or with \\boxed{{-1}} if every step is right."
 )
-_BOXED = re.compile(r"\\boxed\{\s*(-?\d+)\s*\}")
+MAX_TOKENS, LONG_TOKENS = 8192, 32768
+LONG_THINKERS = ("qwq", "-r1")
+"""In names of models that think at length: ProcessBench names QwQ, the GenPRM paper gives R1-Distill as much."""
+GREEDY = SamplingSettings(temperature=0.0)
+SEVERAL = SamplingSettings(temperature=1.0, top_p=0.9)
+SEVERAL_QWEN_MATH = SamplingSettings(temperature=0.7, top_p=0.8, top_k=20)
+"""For models with `Qwen2.5-Math` in their name, which write nothing useful at temperature 1."""
+_NUMBER = re.compile(r"\\boxed\{\s*(-?\d+)\s*\}")
+_BOX = re.compile(r"\\boxed\{([^}]*)\}")
 
 
 def prompt_text(problem: str, steps: Sequence[str]) -> str:
@@ -45,21 +54,59 @@ def read_index(critique: str, steps: int) -> int | None:
     >>> read_index("I first thought \\boxed{1}, but \\boxed{2}.", 3), read_index("\\boxed{4}", 3)
     (1, None)
     """
-    boxes = _BOXED.findall(critique)
+    boxes = _NUMBER.findall(critique)
     number = int(boxes[-1]) if boxes else 0
     if number == NO_ERROR:
         return NO_ERROR
     return number - 1 if 1 <= number <= steps else None
 
 
-def vote(indices: Sequence[int | None], steps: int) -> int:
-    """The index named most often, of several the one named first; the number of steps if nothing could be read.
+def last_box(critique: str) -> str | None:
+    r"""What the last box of a critique holds, a number or not; None where nothing is boxed.
 
-    >>> vote([2, None, -1, 2], steps=3), vote([None], steps=3)
-    (2, 3)
+    >>> last_box("Step \\boxed{2}? No, \\boxed{none}."), last_box("I do not know.")
+    ('none', None)
     """
-    readable = Counter(index for index in indices if index is not None)
-    return readable.most_common(1)[0][0] if readable else steps
+    boxes = _BOX.findall(critique)
+    return str(boxes[-1]).strip() if boxes else None
+
+
+def box_index(box: str | None, steps: int) -> int | None:
+    """0-based index of the step that a box names, -1 for none of them; None where it names no step of the solution.
+
+    >>> box_index("2", 3), box_index("-1", 3), box_index("7", 3), box_index("none", 3)
+    (1, -1, None, None)
+    """
+    try:
+        number = int(box or "")
+    except ValueError:
+        return None
+    if number == NO_ERROR:
+        return NO_ERROR
+    return number - 1 if 1 <= number <= steps else None
+
+
+def vote(boxes: Sequence[str | None], steps: int) -> int:
+    """The index that is boxed most often, of several the one boxed first; the number of steps if that is no step.
+
+    Every box is a vote, also one that names no step of the solution: it can win, and is then never right.
+
+    >>> vote(["3", None, "-1", "3"], steps=3), vote(["9", "9", "1"], steps=3), vote([None], steps=3)
+    (2, 3, 3)
+    """
+    counted = Counter(box for box in boxes if box is not None)
+    index = box_index(counted.most_common(1)[0][0], steps) if counted else None
+    return steps if index is None else index
+
+
+def judge_sampling(model: str, votes: int, settings: JudgeSettings) -> SamplingSettings:
+    """How critiques are sampled: as ProcessBench does, but for what `settings` say."""
+    several = SEVERAL_QWEN_MATH if "Qwen2.5-Math" in model else SEVERAL
+    base = several if votes > 1 else GREEDY
+    long = any(name in model.lower() for name in LONG_THINKERS)
+    own = {"max_tokens": LONG_TOKENS if long else MAX_TOKENS}
+    own |= {name: value for name, value in settings.model_dump(exclude={"seed"}).items() if value is not None}
+    return base.model_copy(update=own)
 
 
 def index_rewards(index: int | None, steps: int) -> list[float]:
@@ -71,6 +118,12 @@ def index_rewards(index: int | None, steps: int) -> list[float]:
     if index is None:
         return [UNDECIDED] * steps
     return [float(index == NO_ERROR or t < index) for t in range(steps)]
+
+
+def _counted(critiques: Sequence[Completion], indices: Sequence[int | None]) -> VerdictCounts:
+    cut = sum(critique.finish_reason == "length" for critique in critiques)
+    empty = sum(not critique.text.strip() for critique in critiques)
+    return VerdictCounts(len(indices), 0, indices.count(None), len(critiques), cut, empty)
 
 
 class LLMJudge(GenerativeRewardModel):
@@ -95,14 +148,16 @@ class LLMJudge(GenerativeRewardModel):
             critiques = [critique for (critique,) in await together(requests)]
         except ContextFull:  # the prompt is that of all critiques
             critiques = [Completion("", 0, "length")] * self._votes
-        indices = [read_index(critique.text, len(steps)) for critique in critiques]
+        boxes = [last_box(critique.text) for critique in critiques]
+        indices = [box_index(box, len(steps)) for box in boxes]
+        self.count(_counted(critiques, indices))
         readable = [index_rewards(index, len(steps)) for index in indices if index is not None]
         return SolutionScore(
             rewards=majority_rewards(readable or [index_rewards(None, len(steps))]),
             path_rewards=[index_rewards(index, len(steps)) for index in indices],
             prompt_tokens=sum(critique.prompt_tokens for critique in critiques),
             tokens=sum(critique.tokens for critique in critiques),
-            verdict=vote(indices, len(steps)),
+            verdict=vote(boxes, len(steps)),
         )
 
     def _request(self, name: str, path: int) -> Sampling:
@@ -120,11 +175,13 @@ def open_judge(model: str, machine: Machine, asking: Asking) -> RewardModel:
 
     Raises:
         InputError: a mode.
+        SettingsError: a change that is not allowed.
         EngineError: no such model, or it cannot be loaded.
     """
     refuse_mode(model, asking)
-    settings = asking.verifier or VerifierSettings()
-    return LLMJudge(machine.engine(model), settings.sampling, asking.votes)
+    settings = asked_with(asking, JudgeSettings())
+    sampling = judge_sampling(model, asking.votes, settings)
+    return LLMJudge(machine.engine(model), sampling, asking.votes, settings.seed)
 
 
 register(Adapter(JUDGE, open_judge, {}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,21 @@ def numbered(steps: Sequence[str]) -> list[str]:
 
 
 def single_line(text: str) -> str:
-    """The text without line breaks, for models that take every line for a step.
+    """The text with one space for each line break and the blanks around it, for models that take lines for steps.
 
     >>> single_line("So\\n  x = 2.")
     'So x = 2.'
     """
     return _LINE_BREAK.sub(" ", text.strip())
+
+
+def blank_breaks(text: str) -> str:
+    """The text with a space for each line break and nothing else changed, as Skywork's users prepare it.
+
+    >>> blank_breaks("So\\n  x = 2.")
+    'So   x = 2.'
+    """
+    return text.strip().replace("\n", " ")
 
 
 def marked_pieces(tokenizer: Any, lead: str, pieces: Sequence[str], mark: int, tail: str = "") -> MarkedTokens:
@@ -150,12 +159,14 @@ def token_at(begins: Sequence[int], character: int) -> int:
     return bisect_right(begins, character) - 1
 
 
-def newline_rows(tokenizer: Any, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
+def newline_rows(
+    tokenizer: Any, problem: str, steps: Sequence[str], on_a_line: Callable[[str], str] = single_line
+) -> list[MarkedTokens]:
     """BOS where there is one, problem, newline; then each step with the token of a newline behind it, the mark.
 
-    A line break inside a step becomes a space, as every newline ends a step.
+    `on_a_line` takes the line breaks out of a step, as every newline ends one.
     """
     mark = encode_text(tokenizer, "\n")[-1]
     bos = tokenizer.bos_token or ""
     lead = Prompt(bos, ((0, len(bos)),) if bos else ()) + problem.strip() + "\n"
-    return [marked_pieces(tokenizer, lead, [single_line(step) for step in steps], mark)]
+    return [marked_pieces(tokenizer, lead, [on_a_line(step) for step in steps], mark)]

@@ -18,15 +18,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import genprm.reward_models
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines.base import Engine, EngineError
 from genprm.manifest import read_manifest
+from genprm.profiles import change_section
 from genprm.reward_models.base import Asking, RewardModel
 from genprm.sandbox.base import Sandbox
-from genprm.settings import EngineSettings
+from genprm.settings import EngineSettings, Section
 from genprm.verification.rewards import THRESHOLD
 
 GROUP = "genprm.reward_models"
@@ -171,8 +172,12 @@ def refuse_mode(model: str, asking: Asking) -> None:
     """For models with one way of judging.
 
     Raises:
-        InputError: a mode is asked for.
+        InputError: a mode is asked for, or a preset.
     """
+    if asking.preset is not None:
+        raise InputError(
+            f"preset is {shown(asking.preset.value)}, allowed for model {model!r}: none (not a GenPRM)"
+        )
     if asking.mode is not None:
         raise InputError(
             f"mode is {shown(asking.mode.value)}, allowed for model {model!r}: none (it has a way of its own)"
@@ -190,11 +195,27 @@ def refuse_votes(model: str, asking: Asking) -> None:
         raise InputError(f"votes is {asking.votes}, allowed for model {model!r}: 1 (it gives one answer)")
 
 
+_S = TypeVar("_S", bound=Section)
+
+
+def asked_with(asking: Asking, settings: _S) -> _S:
+    """The settings of a model with what is asked for in the place of its own values.
+
+    Raises:
+        SettingsError: a key or value that is not allowed.
+    """
+    return change_section(settings, asking.changes, "model")
+
+
 def from_forward_passes(load: Callable[[str, EngineSettings], RewardModel]) -> Opener:
     """The opener of a model whose rewards are read from forward passes in this process."""
 
     def open_here(model: str, machine: Machine, asking: Asking) -> RewardModel:
         refuse_votes(model, asking)
+        if asking.changes:
+            raise InputError(
+                f"override {asking.changes[0]!r}, allowed for model {model!r}: none (it has no settings)"
+            )
         return load(model, machine.here(model))
 
     return open_here

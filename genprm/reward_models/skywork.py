@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from genprm.engines.base import EngineError
 from genprm.engines.loading import load_tokenizer
 from genprm.reward_models.base import RewardModel
-from genprm.reward_models.layouts import newline_rows
+from genprm.reward_models.layouts import MarkedTokens, blank_breaks, newline_rows
 from genprm.reward_models.registry import Adapter, from_forward_passes, register
 from genprm.settings import EngineSettings
+
+
+def skywork_rows(tokenizer: Any, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
+    """A solution as Skywork reads it: every line break of a step is a blank."""
+    return newline_rows(tokenizer, problem, steps, blank_breaks)
 
 
 def load_skywork(model: str, settings: EngineSettings) -> RewardModel:
@@ -28,7 +36,7 @@ def load_skywork(model: str, settings: EngineSettings) -> RewardModel:
     head = load_head(model, body, linear_head(body.config.hidden_size, 1), "v_head.summary.")
     reading = sigmoid_reading(head)
     return ForwardRewardModel(
-        model, body, lambda problem, steps: newline_rows(tokenizer, problem, steps), reading, settings
+        model, body, lambda problem, steps: skywork_rows(tokenizer, problem, steps), reading, settings
     )
 
 

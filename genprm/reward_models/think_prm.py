@@ -1,7 +1,8 @@
 r"""ThinkPRM: one long verification of all steps, a verdict per step and P(yes) for the whole (arXiv 2504.16828).
 
-The input is the one its published checkpoints were trained on. More thinking comes in two ways: several paths,
-whose scores are averaged (parallel), or rounds in which the model is made to check again (sequential).
+Published checkpoints are asked as their authors do (`ThinkSettings`), models trained here as they were trained
+(`TRAINED_HERE`). More thinking comes in two ways: several paths, whose scores are averaged (parallel), or rounds in
+which the model is made to check again (sequential).
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from genprm.engines.chat import before_turn
 from genprm.event_loops import together
 from genprm.manifest import read_manifest
 from genprm.records import Message, StepwiseSolution
-from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore
+from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
-from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
+from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
-from genprm.settings import VerifierSettings
+from genprm.settings import ThinkSettings
 from genprm.verification.rewards import THRESHOLD, UNDECIDED, VERDICT_LOGPROBS, read_reward
 from genprm.verification.voting import majority_rewards
 
@@ -38,14 +39,19 @@ PROMPT = (
 OPENING = "\nLet's verify step by step:"
 ASKED = "Is the solution correct?"
 QUESTION = f"\n{ASKED}"
-STOPS = ("</think>", ASKED)
+THOUGHT_END = "</think>"
+STOPS = (THOUGHT_END, ASKED)
 RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
 """What each further round of thinking begins with, at most three."""
-MAX_TOKENS = 8192
-TEMPERATURE = 0.7
+TRAINED_HERE = ThinkSettings(temperature=0.7, opening=OPENING, verdicts="by heading", keep_end=False)
+"""How a model is asked that was trained on `genprm.training.think_data`."""
+SEVERAL = 0.4
+"""Temperature of several chains of a published model."""
 _KEPT = ("rewards", "path_rewards", "prompt_tokens", "tokens", "outcome")
 """Fields of a path that are kept."""
 _STEP_PREFIX = re.compile(r"Step \d+:")
+_TEXT = re.compile(r"\\text\{([^}]*)\}")
+_BOXED = re.compile(r"\\boxed\{\s*(correct|incorrect)\s*\}")
 _VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*\}", re.MULTILINE)
 
 
@@ -83,6 +89,26 @@ def read_verdicts(text: str, steps: int) -> list[float]:
         if 1 <= current <= steps:
             rewards[current - 1] = float(verdict == "correct")
     return rewards
+
+
+def read_in_order(text: str, steps: int) -> tuple[list[float], int]:
+    r"""A reward per step and how many steps lack a verdict up to the first that is wrong, as the authors count.
+
+    The k-th boxed verdict is that of step k; what is missing is padded with 0 (wrong).
+
+    >>> read_in_order("Step 1: \\boxed{correct}\nStep 3: \\boxed{\\text{correct}}", 3)
+    ([1.0, 1.0, 0.0], 1)
+    """
+    said = [float(word == "correct") for word in _BOXED.findall(_TEXT.sub(r"\1", text))][:steps]
+    padding = steps - len(said)
+    return said + [0.0] * padding, 0 if 0.0 in said else padding
+
+
+def read_by_heading(text: str, steps: int) -> tuple[list[float], int]:
+    """`read_verdicts`, and how many steps lack a verdict up to the first that is wrong."""
+    rewards = read_verdicts(text, steps)
+    reached = rewards[: rewards.index(0.0)] if 0.0 in rewards else rewards
+    return rewards, reached.count(UNDECIDED)
 
 
 def read_outcome(positions: Iterable[Mapping[str, float]]) -> float:
@@ -123,19 +149,24 @@ def average(paths: Sequence[SolutionScore]) -> SolutionScore:
 class _Path:
     """One verification while it is written."""
 
-    text: str = OPENING
+    text: str
     outcome: float = UNDECIDED
     tokens: int = 0
     prompt_tokens: int = 0
+    cut: bool = False
+    """Whether it came to the end of its tokens or of the context."""
+    empty: bool = True
+    """Whether nothing was thought."""
 
     def count(self, completion: Completion, first: bool) -> None:
         """Each token of the prompt counts once; what was read before is not read again."""
         self.tokens += completion.tokens
         self.prompt_tokens += completion.prompt_tokens if first else 0
+        self.cut |= completion.finish_reason == "length"
 
 
 class ThinkPRM(GenerativeRewardModel):
-    """`votes` independent verifications of `rounds` rounds of thinking each.
+    """`votes` independent verifications of a whole solution.
 
     The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
     path that filled the context before it could be asked.
@@ -144,26 +175,25 @@ class ThinkPRM(GenerativeRewardModel):
     thought (the published models), or as a finished turn, which is what training here reads.
 
     Raises:
-        ValueError: fewer than one path or round, or more rounds than there are ways to ask for one.
+        ValueError: fewer than one path.
     """
 
     def __init__(
         self,
         engine: Engine,
         votes: int = 1,
-        rounds: int = 1,
-        seed: int = 0,
+        settings: ThinkSettings | None = None,
         generation_prompt: bool = True,
         paths: Paths | None = None,
     ) -> None:
         super().__init__(engine)
         if votes < 1:
             raise ValueError(f"votes is {votes}, allowed: a whole number from 1")
-        if not 1 <= rounds <= len(RETHINK) + 1:
-            raise ValueError(f"rounds is {rounds}, allowed: 1 to {len(RETHINK) + 1}")
         self._votes = votes
-        self._rounds = rounds
-        self._seed = seed
+        self._settings = settings or ThinkSettings()
+        sampled = SEVERAL if votes > 1 else 0.0
+        self._temperature = sampled if self._settings.temperature is None else self._settings.temperature
+        self._read = read_in_order if self._settings.verdicts == "in order" else read_by_heading
         self._generation_prompt = generation_prompt
         self._paths = paths or NoPaths()
 
@@ -184,44 +214,52 @@ class ThinkPRM(GenerativeRewardModel):
     async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
         """One path; its number (from 0) decides its seed, whatever the number of votes."""
         path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
-        verdicts = read_verdicts(path.text, len(steps))
+        verdicts, missing = self._read(path.text, len(steps))
+        self.count(VerdictCounts(len(steps), 0, missing, texts=1, cut=path.cut, empty=path.empty))
         return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
 
     def _prompt(self, problem: str, steps: Sequence[str]) -> str:
         asked = [Message("user", question(problem, steps))]
         if self._generation_prompt:
             return self.engine.render(asked, prefill="")
-        return before_turn(self.engine, asked, OPENING)
+        return before_turn(self.engine, asked, self._settings.opening)
 
     async def _verify(self, prompt: str, name: str, number: int) -> _Path:
-        path = _Path()
+        path = _Path(self._settings.opening)
         try:
             await self._write(path, prompt, name, number)
             path.outcome = await self._ask(path, prompt)
         except ContextFull:  # what was written up to here counts; the solution as a whole is not decided
-            pass
+            path.cut = True
         return path
 
     async def _write(self, path: _Path, prompt: str, name: str, number: int) -> None:
-        for turn in range(self._rounds):
+        settings = self._settings
+        for turn in range(settings.rounds):
             if turn:
                 path.text += RETHINK[turn - 1]
             sampling = Sampling(
-                max_tokens=MAX_TOKENS,
-                temperature=TEMPERATURE,
+                max_tokens=settings.max_tokens,
+                temperature=self._temperature,
                 stop=STOPS,
-                seed=derived_seed(self._seed, name, number, turn, "think"),
+                seed=derived_seed(settings.seed, name, number, turn, "think"),
             )
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
-            path.text += _until_stop(thought)
+            last = turn == settings.rounds - 1
+            path.text += thought.text if settings.keep_end and last and _ended(thought) else _until_stop(thought)
+            path.empty &= not _until_stop(thought).strip()
             path.count(thought, first=turn == 0)
 
     async def _ask(self, path: _Path, prompt: str) -> float:
         path.text += QUESTION
         ask = Sampling(max_tokens=2, temperature=0.0, logprobs=VERDICT_LOGPROBS)
         (answer,) = await self.engine.complete(prompt + path.text, ask)
-        path.count(answer, first=False)
+        path.tokens += answer.tokens
         return read_outcome(answer.top_logprobs)
+
+
+def _ended(thought: Completion) -> bool:
+    return thought.stop == THOUGHT_END
 
 
 def _until_stop(thought: Completion) -> str:
@@ -235,16 +273,19 @@ def open_thinkprm(model: str, machine: Machine, asking: Asking) -> RewardModel:
 
     Raises:
         InputError: a mode.
+        SettingsError: a change that is not allowed.
         EngineError: a file is missing or wrong.
     """
     refuse_mode(model, asking)
     manifest = read_manifest(Path(model))
     trained_here = manifest is not None and manifest.adapter == THINKPRM
-    seed = (asking.verifier or VerifierSettings()).seed
+    settings = TRAINED_HERE if trained_here else ThinkSettings()
+    if asking.verifier is not None:
+        settings = settings.model_copy(update={"seed": asking.verifier.seed})
     return ThinkPRM(
         machine.engine(model),
         asking.votes,
-        seed=seed,
+        settings=asked_with(asking, settings),
         generation_prompt=not trained_here,
         paths=asking.paths,
     )

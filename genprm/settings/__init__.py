@@ -19,6 +19,7 @@ from genprm.settings.data import (
 from genprm.settings.evaluation import Aggregate, EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
 from genprm.settings.profile import OPERATIONAL, Profile, home
+from genprm.settings.reward_models import DyveSettings, EurusSettings, JudgeSettings, ThinkSettings
 from genprm.settings.training import LoraSettings, TrainingSettings
 from genprm.settings.verification import FilterSettings, RationaleSettings, TurnFormat, VerifierSettings
 
@@ -27,9 +28,12 @@ __all__ = [
     "MAIN_VARIANT",
     "OPERATIONAL",
     "Aggregate",
+    "DyveSettings",
     "EngineSettings",
+    "EurusSettings",
     "EvaluationSettings",
     "FilterSettings",
+    "JudgeSettings",
     "Key",
     "LabelSettings",
     "LabelVariant",
@@ -49,6 +53,7 @@ __all__ = [
     "SettingsError",
     "Share",
     "SolutionSettings",
+    "ThinkSettings",
     "TrackingSettings",
     "TrainingSettings",
     "TurnFormat",

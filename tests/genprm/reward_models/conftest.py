@@ -29,9 +29,10 @@ LLAMA3 = (
 )
 
 
-def open_model(model: str, settings: EngineSettings, votes: int = 1) -> RewardModel:
+def open_model(model: str, settings: EngineSettings, votes: int = 1, *changes: str) -> RewardModel:
     """A reward model by the adapter that its name or its files pick."""
-    return find_adapter(model).adapter.open(model, OwnMachine(settings, SandboxSettings()), Asking(votes))
+    asking = Asking(votes, changes=changes)
+    return find_adapter(model).adapter.open(model, OwnMachine(settings, SandboxSettings()), asking)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.reward_models.dyve import Dyve, read_sign
+from genprm.reward_models.dyve import Dyve, approves, read_sign
+from genprm.settings import DyveSettings
 from tests.genprm.scripted_engine import ScriptedEngine
 
 ASK = "Is this step correct? You must answer with '+' for correct or '-' for incorrect in the end of your response."
@@ -54,3 +55,38 @@ async def test_steps_that_the_context_has_no_room_for_are_undecided() -> None:
 )
 def test_the_sign_at_the_end_counts(text: str, right: bool) -> None:
     assert read_sign(text) is right
+
+
+def as_published(response: str) -> bool:
+    """The authors' ProcessBench script, written down anew."""
+    content = response.strip().lower()
+    parts = [content[-5:], " ".join(content.split()[-3:]), content[-15:]]
+    parts.append(content[max(0, len(content) - len(content) // 5) :])
+    return any("+" in part and "-" not in part for part in parts)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "+",
+        "-",
+        "",
+        "The answer is +",
+        "so the sum is 3 + 4",
+        "3 - 4 and then the sum 3 + 4.",
+        "It is 1 + 2, and that is what the step says, so I would call it wrong: -",
+        "+ " + "word " * 40,
+        "word " * 40 + "5 + 5 = 10 and this is therefore entirely right",
+        "**+** - well",
+    ],
+)
+def test_near_the_end_is_read_as_published(reply: str) -> None:
+    assert approves(reply, "near the end") is as_published(reply)
+    assert approves(reply, "anywhere") is ("+" in reply)
+
+
+@pytest.mark.parametrize(("approval", "rewards"), [("near the end", [1.0]), ("at the end", [0.0])])
+async def test_where_an_approval_has_to_stand_is_a_choice(approval: str, rewards: list[float]) -> None:
+    engine = ScriptedEngine(lambda prompt: "The sum is 3 + 4")
+    settings = DyveSettings.model_validate({"approval": approval})
+    assert (await Dyve(engine, settings).score("How many?", ["One."])).rewards == rewards

@@ -78,6 +78,23 @@ def test_any_model_can_be_the_judge(qwen_prm: Any, benchmark: Path, monkeypatch:
     subset = json.loads(result.stdout)["subsets"]["math"]
     assert (subset["error_acc"], subset["correct_acc"]) == (100.0, 0.0)
     assert len(engine.requests) == 6
+    assert {(asked.temperature, asked.top_p, asked.max_tokens) for _, asked in engine.requests} == {
+        (1.0, 0.9, 8192)
+    }
+
+
+def test_a_judge_can_be_told_its_limit_and_its_sampling(benchmark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(lambda prompt: "So \\boxed{2}" if "11" in prompt else "Let me think " * 40)
+    monkeypatch.setattr(genprm.reward_models.machine, "open_engine", lambda model, settings: engine)
+    options = ("--model", "any/model", "--data", str(benchmark), "--subset", "math", "--mode", "judge")
+    told = call(*options, "--set", "model.max_tokens=99", "--set", "model.temperature=0.6")
+    assert told.exit_code == 0, told.stderr
+    assert {(asked.temperature, asked.max_tokens) for _, asked in engine.requests} == {(0.6, 99)}
+    assert "verdicts: 2, of which forced 0, missing 1; texts: 2, of which cut 1, empty 0" in told.stdout
+    assert "1 of 2 verdicts forced or missing" in " ".join(told.stdout.split())
+    plain = call(*options)
+    saved = [result.stdout.rpartition("predictions: ")[2].strip() for result in (told, plain)]
+    assert saved[0] != saved[1], "one way of asking does not overwrite the other"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +103,12 @@ def test_any_model_can_be_the_judge(qwen_prm: Any, benchmark: Path, monkeypatch:
         (("--mode", "fast"), "mode is 'fast', allowed: full, cot, code, text, direct, code_unrun, adaptive, judge"),
         (("--mode", "cot"), "mode is 'cot', allowed for model"),
         (("--votes", "2"), "votes is 2, allowed for model"),
+        (("--preset", "as-card"), "preset is 'as-card', allowed for model"),
+        (("--set", "model.max_tokens=1"), "override 'model.max_tokens=1', allowed for model"),
+        (
+            ("--mode", "judge", "--set", "model.votes=1"),
+            "model.votes: unknown key, value 1 (allowed: temperature, ",
+        ),
         (("--engine", "http://localhost:1/v1"), "engine is 'openai', allowed for model"),
     ],
 )

@@ -20,11 +20,8 @@ R1 = CHATML.replace("{% endif %}", "<think>\n{% endif %}")
 SIZES = EngineSettings(backend="transformers", dtype="float32", max_context=512)
 
 
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models of random weights would talk for ever."""
-    monkeypatch.setattr("genprm.reward_models.think_prm.MAX_TOKENS", 8)
-    monkeypatch.setattr("genprm.reward_models.dyve.MAX_TOKENS", 8)
+BRIEFLY = "model.max_tokens=8"
+"""Models of random weights would talk for ever."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +36,7 @@ def speaker(folder: Callable[[str], Path]) -> Callable[..., Any]:
     return make
 
 
-@pytest.mark.parametrize(("trained_here", "opened"), [(False, "<think>\n"), (True, "")])
+@pytest.mark.parametrize(("trained_here", "opened"), [(False, "<think>\n"), (True, "\nLet's verify step by step:")])
 async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question(
     speaker: Any, copied: Any, trained_here: bool, opened: str
 ) -> None:
@@ -50,7 +47,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
         place = copied(checkpoint)
         (place / "genprm.json").write_text('{"adapter": "thinkprm"}')
         path = str(place.rename(place.with_name("own")))
-    model: Any = open_model(path, SIZES)
+    model: Any = open_model(path, SIZES, 1, BRIEFLY)
     asked: list[str] = []
     complete = model.engine.complete
 
@@ -63,7 +60,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
     await model.engine.close()
 
     assert asked[0].startswith("<|im_start|>user\nYou are given a math problem")
-    assert asked[0].endswith(f"<|im_end|>\n<|im_start|>assistant\n{opened}\nLet's verify step by step:")
+    assert asked[0].endswith(f"<|im_end|>\n<|im_start|>assistant\n{opened}")
     ids = checkpoint.tokenizer(asked[-1], add_special_tokens=False)["input_ids"]
     logits = checkpoint.network.lm_head.weight.detach().double() @ checkpoint.state(ids)
     yes, no = (logits[checkpoint.tokenizer.convert_tokens_to_ids(word)] for word in ("yes", "no"))
@@ -73,7 +70,7 @@ async def test_thinkprm_reads_yes_against_no_from_the_logits_behind_its_question
 
 async def test_dyve_says_what_the_model_finds_most_probable(speaker: Any) -> None:
     checkpoint = speaker("deepseek-r1-14b-cot-math-reasoning-full", ["+", "-"])
-    model: Any = open_model(checkpoint.path, SIZES)
+    model: Any = open_model(checkpoint.path, SIZES, 1, BRIEFLY)
     score = await model.score(PROBLEM, STEPS)
     await model.engine.close()
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from genprm.reward_models.eurus import response_rows
-from genprm.reward_models.layouts import newline_rows
 from genprm.reward_models.math_shepherd import load_math_shepherd
 from genprm.reward_models.qwen_prm import STEP_END, load_qwen, qwen_rows
 from genprm.reward_models.rlhflow import plus_turn_rows
+from genprm.reward_models.skywork import skywork_rows
 from genprm.reward_models.universal import prefix_rows
 from genprm.settings import EngineSettings
 
@@ -20,7 +20,7 @@ PROBLEM = "How many?"
 def rows(layout: str, checkpoint: Any, steps: list[str]) -> list[list[int]]:
     tokenizer = checkpoint.tokenizer
     laid_out = {
-        "skywork": lambda: newline_rows(tokenizer, PROBLEM, steps),
+        "skywork": lambda: skywork_rows(tokenizer, PROBLEM, steps),
         "rlhflow": lambda: plus_turn_rows(tokenizer, "m", PROBLEM, steps),
         "eurus": lambda: [response_rows(tokenizer, "m", PROBLEM, steps).row],
         "qwen_prm": lambda: qwen_rows(tokenizer, "m", PROBLEM, steps),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from genprm.reward_models.judge import LLMJudge, prompt_text, read_index, vote
-from genprm.settings import SamplingSettings
+from genprm.reward_models.judge import LLMJudge, judge_sampling, prompt_text, read_index, vote
+from genprm.settings import JudgeSettings, SamplingSettings
 from tests.genprm.scripted_engine import ScriptedEngine
 
 STEPS = ["One.", "Two.", "Three."]
@@ -67,10 +67,57 @@ def test_the_last_box_counts_if_it_names_a_step(text: str, index: int | None) ->
 
 
 @pytest.mark.parametrize(
-    ("indices", "expected"), [([1, 0, 0], 0), ([2, 0], 2), ([0, 2], 0), ([None, -1], -1), ([None, None], 3)]
+    ("boxes", "expected"),
+    [
+        (["2", "1", "1"], 0),
+        (["3", "1"], 2),
+        (["1", "3"], 0),
+        ([None, "-1"], -1),
+        ([None, None], 3),
+        (["9", "9", "1"], 3),
+        (["none", "none", "-1"], 3),
+        (["1", "none", "2", "1"], 0),
+    ],
 )
-def test_the_vote_breaks_ties_by_who_spoke_first(indices: list[int | None], expected: int) -> None:
-    assert vote(indices, steps=3) == expected
+def test_the_vote_breaks_ties_by_who_spoke_first(boxes: list[str | None], expected: int) -> None:
+    """As ProcessBench counts (`run_eval.py`): what stands in the last box is a vote, whatever it is; one that is no
+    step of the solution is never right."""
+    assert vote(boxes, steps=3) == expected
+
+
+async def test_the_last_box_counts_even_if_it_is_no_number() -> None:
+    model, _ = judge(["\\boxed{2} and so \\boxed{wrong}"])
+    assert (await model.score("How many?", STEPS)).verdict == len(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("model", "votes", "sampling"),
+    [
+        ("Qwen/Qwen2.5-7B-Instruct", 1, (0.0, 1.0, 0, 8192)),
+        ("Qwen/Qwen2.5-7B-Instruct", 8, (1.0, 0.9, 0, 8192)),
+        ("Qwen/QwQ-32B-Preview", 1, (0.0, 1.0, 0, 32768)),
+        ("Qwen/Qwen2.5-Math-72B-Instruct", 8, (0.7, 0.8, 20, 8192)),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", 8, (1.0, 0.9, 0, 32768)),
+    ],
+)
+def test_critiques_are_sampled_as_processbench_does(
+    model: str, votes: int, sampling: tuple[float, float, int, int]
+) -> None:
+    found = judge_sampling(model, votes, JudgeSettings())
+    assert (found.temperature, found.top_p, found.top_k, found.max_tokens) == sampling
+
+
+def test_settings_take_the_place_of_what_processbench_does() -> None:
+    found = judge_sampling("Qwen/QwQ-32B", 8, JudgeSettings(temperature=0.6, top_k=20, max_tokens=100))
+    assert (found.temperature, found.top_p, found.top_k, found.max_tokens) == (0.6, 0.9, 20, 100)
+
+
+async def test_critiques_that_are_cut_or_empty_are_counted() -> None:
+    replies = ["\\boxed{2}", "so " * 600, ""]
+    model, _ = judge(replies)
+    await model.score("How many?", STEPS)
+    counts = model.verdict_counts()
+    assert (counts.verdicts, counts.missing, counts.texts, counts.cut, counts.empty) == (3, 2, 3, 1, 1)
 
 
 def test_braces_in_a_problem_are_kept() -> None:

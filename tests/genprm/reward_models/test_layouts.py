@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genprm.engines.base import EngineError
-from genprm.reward_models.layouts import marked_lines, marked_pieces, single_line
+from genprm.reward_models.layouts import blank_breaks, marked_lines, marked_pieces, single_line
+from genprm.reward_models.skywork import skywork_rows
 
 
 def test_a_mark_does_not_merge_with_the_text_before_it(skywork: Any) -> None:
@@ -39,3 +40,19 @@ def test_a_tokenizer_that_merges_line_ends_is_refused(skywork: Any) -> None:
 @given(text=st.text())
 def test_a_single_line_has_no_line_break(text: str) -> None:
     assert "\n" not in single_line(text)
+    assert "\n" not in blank_breaks(text)
+
+
+@pytest.mark.parametrize("steps", [["One.", "Two."], ["So\n  x = 2.", "a\n\nb \n c"]])
+def test_skywork_reads_what_its_authors_prepare(skywork: Any, steps: list[str]) -> None:
+    """`prepare_input` of skywork-o1-prm-inference, with each line break of a step replaced by a blank before."""
+    tokenizer = skywork.tokenizer
+    ids = tokenizer.encode(f"{tokenizer.bos_token}1 + 1?\n", add_special_tokens=False)
+    newline = tokenizer.encode("\n", add_special_tokens=False)[-1]
+    marks = []
+    for step in steps:
+        ids += tokenizer.encode(step.replace("\n", " "), add_special_tokens=False)
+        marks.append(len(ids))
+        ids.append(newline)
+    (row,) = skywork_rows(tokenizer, "1 + 1?", steps)
+    assert (row.ids, row.marks) == (ids, marks)

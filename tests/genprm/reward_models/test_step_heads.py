@@ -34,7 +34,7 @@ async def test_skywork_is_the_sigmoid_of_the_value_head_at_the_newline_behind_ea
     ids = ids_of(skywork.tokenizer, f"<|endoftext|>{PROBLEM}\n")
     assert ids[0] == skywork.tokenizer.bos_token_id
     expected = []
-    for step in ["Sam buys 4 keys.", "3 + 4 = 8 keys, so Sam has 8.", "The answer is \\boxed{8}."]:
+    for step in [STEPS[0], "3 + 4 = 8 keys,   so Sam has 8.", STEPS[2]]:
         ids += [*ids_of(skywork.tokenizer, step), newline]
         weight, bias = (skywork.head[f"v_head.summary.{part}"].double() for part in ("weight", "bias"))
         expected.append(1 / (1 + float(torch.exp(-(weight[0] @ skywork.state(ids) + bias[0])))))

@@ -7,8 +7,19 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from pydantic import ValidationError
 
-from genprm.reward_models.think_prm import RETHINK, ThinkPRM, average, read_outcome, read_verdicts
+from genprm.reward_models.think_prm import (
+    RETHINK,
+    TRAINED_HERE,
+    ThinkPRM,
+    average,
+    read_by_heading,
+    read_in_order,
+    read_outcome,
+    read_verdicts,
+)
+from genprm.settings import ThinkSettings
 from tests.genprm.scripted_engine import ScriptedEngine
 
 STEPS = ["Sam buys 4 keys.", "Step 2: 3 + 4 = 8."]
@@ -27,19 +38,26 @@ def engine(chain: str = CHAIN, yes: float = 0.2) -> ScriptedEngine:
     )
 
 
-async def test_the_input_is_the_published_one() -> None:
+@pytest.mark.parametrize(
+    ("settings", "opening", "ended"),
+    [(ThinkSettings(), "", "</think>"), (TRAINED_HERE, "\nLet's verify step by step:", "")],
+    ids=["published", "trained here"],
+)
+async def test_the_input_is_the_published_one(settings: ThinkSettings, opening: str, ended: str) -> None:
+    """A published chain begins behind the template's generation prompt, and is asked for its answer behind its end
+    (`LongThoughtCritiqueDataset` at 214cce9: a chain, `</think>`, a line break, the question)."""
     asked = engine()
-    await ThinkPRM(asked).score("How many?", STEPS)
+    await ThinkPRM(asked, settings=settings).score("How many?", STEPS)
     (first, thinking), (second, deciding) = asked.requests
     assert first == (
         "<|user|>\nYou are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n"
         "How many?\n\n[Solution]\n\nStep 1: Sam buys 4 keys.\nStep 2: 3 + 4 = 8.\n\n"
         "Review and critique each step in "
         "the proposed solution to determine whether each step is correct. If the solution is incomplete, only "
-        "verify the provided steps.<|end|>\n<|assistant|>\n\nLet's verify step by step:"
+        f"verify the provided steps.<|end|>\n<|assistant|>\n{opening}"
     )
     thought = CHAIN.partition("</think>")[0]
-    assert second == f"{first}{thought}\nIs the solution correct?"
+    assert second == f"{first}{thought}{ended}\nIs the solution correct?"
     assert thinking.stop == ("</think>", "Is the solution correct?")
     assert (deciding.max_tokens, deciding.temperature) == (2, 0.0)
 
@@ -53,7 +71,7 @@ async def test_steps_have_their_verdicts_and_the_solution_has_the_probability_of
 
 async def test_paths_are_averaged() -> None:
     chains = iter([" \\boxed{correct}\n\\boxed{correct}", " \\boxed{correct}\n\\boxed{incorrect}"])
-    answers: Callable[[str], str] = lambda prompt: next(chains) if prompt.endswith("step:") else "yes"  # noqa: E731
+    answers: Callable[[str], str] = lambda prompt: "yes" if prompt.endswith("correct?") else next(chains)  # noqa: E731
     score = await ThinkPRM(ScriptedEngine(answers), votes=2).score("How many?", STEPS)
     assert score.rewards == [1.0, 0.5]
     assert score.path_rewards == [[1.0, 1.0], [1.0, 0.0]]
@@ -75,17 +93,66 @@ async def test_a_path_is_the_same_whatever_the_number_of_votes() -> None:
     assert sorted(seeds[0]) == sorted(seeds[1])
 
 
+@pytest.mark.parametrize(("votes", "temperature"), [(1, 0.0), (4, 0.4)])
+async def test_published_chains_are_greedy_alone_and_sampled_together(votes: int, temperature: float) -> None:
+    asked = engine()
+    await ThinkPRM(asked, votes).score("How many?", STEPS)
+    thinking = [sampling for _, sampling in asked.requests if not sampling.logprobs]
+    assert {(sampling.temperature, sampling.max_tokens) for sampling in thinking} == {(temperature, 8192)}
+
+
+@pytest.mark.parametrize("votes", [1, 4])
+async def test_models_trained_here_are_sampled_as_they_always_were(votes: int) -> None:
+    asked = engine()
+    await ThinkPRM(asked, votes, settings=TRAINED_HERE).score("How many?", STEPS)
+    thinking = [sampling for _, sampling in asked.requests if not sampling.logprobs]
+    assert {(sampling.temperature, sampling.max_tokens) for sampling in thinking} == {(0.7, 8192)}
+
+
+async def test_chains_that_are_empty_cut_or_without_a_verdict_are_counted() -> None:
+    chains = iter(
+        ["", " \\boxed{correct}" + " so" * 200, " \\boxed{incorrect}", " \\boxed{correct} \\boxed{correct}"]
+    )
+    answers: Callable[[str], str] = lambda prompt: "no" if prompt.endswith("correct?") else next(chains)  # noqa: E731
+    model = ThinkPRM(ScriptedEngine(answers), settings=ThinkSettings(max_tokens=100))
+    scores = [await model.score("How many?", STEPS) for _ in range(4)]
+    assert [score.rewards for score in scores] == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]
+    counts = model.verdict_counts()
+    assert (counts.verdicts, counts.missing, counts.texts, counts.cut, counts.empty) == (8, 3, 4, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "rewards", "missing"),
+    [
+        ("", [0, 0, 0], 3),
+        ("Step 1: \\boxed{correct}\nStep 3: \\boxed{correct}", [1, 1, 0], 1),
+        ("\\boxed{\\text{correct}} \\boxed{incorrect}", [1, 0, 0], 0),
+        ("\\boxed{correct} \\boxed{7} \\boxed{correct} \\boxed{incorrect}", [1, 1, 0], 0),
+        ("\\boxed{correct} \\boxed{correct} \\boxed{correct} \\boxed{incorrect}", [1, 1, 1], 0),
+    ],
+)
+def test_published_verdicts_are_those_of_the_steps_in_order_and_what_lacks_is_wrong(
+    text: str, rewards: list[float], missing: int
+) -> None:
+    """The authors' `extract_boxed_predictions`, padded with 0 to the number of steps."""
+    assert read_in_order(text, 3) == (rewards, missing)
+
+
+def test_a_step_behind_the_first_wrong_one_is_not_missed() -> None:
+    assert read_by_heading("Step 2: \\boxed{incorrect}", 3) == ([0.5, 0.0, 0.5], 1)
+
+
 async def test_a_chain_that_asks_the_question_itself_is_not_asked_it_twice() -> None:
     asked = engine(" Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct? Yes")
     await ThinkPRM(asked).score("How many?", STEPS)
     assert asked.requests[-1][0].endswith(
-        "by step: Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct?"
+        "<|assistant|>\n Step 1: fine.\nStep 1 is \\boxed{correct}.\nIs the solution correct?"
     )
 
 
 async def test_a_round_of_thinking_goes_on_from_the_last() -> None:
     asked = engine(" \\boxed{correct} \\boxed{correct}</think>")
-    await ThinkPRM(asked, rounds=3).score("How many?", STEPS)
+    await ThinkPRM(asked, settings=ThinkSettings(rounds=3)).score("How many?", STEPS)
     prompts = [prompt for prompt, _ in asked.requests]
     assert len(prompts) == 4
     assert all(later.startswith(earlier) for earlier, later in pairwise(prompts))
@@ -130,7 +197,12 @@ def test_the_answer_is_read_where_a_word_is_due(positions: list[dict[str, float]
     assert read_outcome(positions) == pytest.approx(outcome)
 
 
-@pytest.mark.parametrize("options", [{"votes": 0}, {"rounds": 0}, {"rounds": 5}])
-def test_counts_that_make_no_sense_are_refused(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(options))} is {next(iter(options.values()))}, allowed"):
-        ThinkPRM(engine(), **options)
+@pytest.mark.parametrize("rounds", [0, 5])
+def test_rounds_that_make_no_sense_are_refused(rounds: int) -> None:
+    with pytest.raises(ValidationError, match="rounds"):
+        ThinkSettings(rounds=rounds)
+
+
+def test_no_path_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="votes is 0, allowed"):
+        ThinkPRM(engine(), votes=0)
