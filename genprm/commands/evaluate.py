@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import AS_TRAINED, MODES, JudgingOptions
+from genprm.commands.machine import AS_TRAINED, MODEL, MODES, JudgingOptions
 from genprm.commands.options import takes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from genprm.records import BenchmarkCase, Prediction
-    from genprm.verification.rewards import Reading
+    from genprm.reward_models.base import RewardModel, VerdictCounts
 
 app = typer.Typer(help="Measure a model on a public benchmark.", no_args_is_help=True)
 
@@ -55,7 +55,9 @@ class ProcessBenchOptions(JudgingOptions):
         from genprm.settings import home
 
         size = [f"limit{self.limit}"] if self.limit else []
-        parts = [model_label(self.model_name()), mode, f"maj{self.votes}", *(self.subset or []), *size]
+        changes = [model_label(change.removeprefix(MODEL)) for change in self.model_changes()]
+        asked = [f"maj{self.votes}", *([self.preset] if self.preset else []), *changes]
+        parts = [model_label(self.model_name()), mode, *asked, *(self.subset or []), *size]
         return home() / "evaluations" / "processbench" / ".".join(parts)
 
 
@@ -76,7 +78,8 @@ def processbench(options: ProcessBenchOptions) -> None:
     machine, limit = options.machine(), options.limit
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
-    asking = Asking(check_votes(options.votes), chosen, system=options.system(), until=THRESHOLD)
+    ways: dict[str, Any] = {"preset": options.known_preset(), "changes": options.model_changes()}
+    asking = Asking(check_votes(options.votes), chosen, system=options.system(), until=THRESHOLD, **ways)
     directory = data_directory(options.data)
     cases = _cases(options.subset, directory, limit)
     name = options.model_name()
@@ -84,14 +87,16 @@ def processbench(options: ProcessBenchOptions) -> None:
     tuning = [] if opened.threshold is not None else _cases([TUNED_ON], directory, limit)
     with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
         predictions, threshold = opened.evaluate(cases, tuning, bar)
-    reading = opened.model.reading()
-    report = _report(predictions, reading)
+    report = _report(predictions, opened.model)
     saved = _save(predictions, options.folder(opened.label), report)
     if options.as_json:
         print(json.dumps({**report, "predictions": str(saved)}, indent=1))
         return
-    _show(predictions, f"{name}, mode {opened.label}", options.votes)
-    if reading is None:
+    counts = opened.model.verdict_counts()
+    _show(predictions, f"{name}, mode {opened.label}{_doubts(counts)}", options.votes)
+    if counts is not None:
+        print(_verdicts(counts))
+    if opened.model.reading() is None:
         print(f"threshold: {threshold:.4g}" + (f" (tuned on {len(tuning)} cases of {TUNED_ON})" if tuning else ""))
     print(f"predictions: {saved}")
 
@@ -103,12 +108,26 @@ def _cases(subsets: list[str] | None, directory: Path | None, limit: int | None)
     return [case for name in subsets or SUBSETS for case in subsample(load_subset(name, directory), limit)]
 
 
-def _report(predictions: list[Prediction], reading: Reading | None) -> dict[str, Any]:
-    """The scores, and what a verifier's rewards were read from."""
+def _doubts(counts: VerdictCounts | None) -> str:
+    """What a headline says of verdicts that the model did not give by itself; nothing where there are none."""
+    unsure = 0 if counts is None else counts.forced + counts.missing
+    return f" ({unsure} of {counts.verdicts} verdicts forced or missing)" if counts is not None and unsure else ""
+
+
+def _verdicts(counts: VerdictCounts) -> str:
+    line = f"verdicts: {counts.verdicts}, of which forced {counts.forced}, missing {counts.missing}"
+    return line + (
+        f"; texts: {counts.texts}, of which cut {counts.cut}, empty {counts.empty}" if counts.texts else ""
+    )
+
+
+def _report(predictions: list[Prediction], model: RewardModel) -> dict[str, Any]:
+    """The scores, how the verdicts came about, and what a verifier's rewards were read from."""
     from genprm.evaluation.metrics import report_json, score, voted
 
-    read_from = {} if reading is None else {"reading": dataclasses.asdict(reading)}
-    return {**report_json(score(voted(predictions))), **read_from}
+    known = {"verdicts": model.verdict_counts(), "reading": model.reading()}
+    told = {name: dataclasses.asdict(value) for name, value in known.items() if value is not None}
+    return {**report_json(score(voted(predictions))), **told}
 
 
 def _show(predictions: list[Prediction], title: str, votes: int) -> None:

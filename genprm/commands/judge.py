@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from genprm.records import StepVerification, Verification
     from genprm.verification.voting import Result
 
+NOT_JUDGED = 3
+"""Exit status where a step of some solution was not judged."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions(JudgingOptions):
@@ -30,7 +34,10 @@ class JudgeOptions(JudgingOptions):
 
 @takes(JudgeOptions)
 def judge(options: JudgeOptions) -> None:
-    """Judge every step of solutions: reward, verdict, and the reasons for it."""
+    """Judge every step of solutions: reward, verdict, and the reasons for it.
+
+    Exit status 3 says that a step was not judged: no verdict could be read, or the context had no room for it.
+    """
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
     from genprm.data_sets.rows import text_field, texts_field
@@ -38,21 +45,23 @@ def judge(options: JudgeOptions) -> None:
 
     check_votes(options.votes)
     chosen = None if options.mode is None else check_mode(options.mode)
-    machine, system = options.machine(), options.system()
+    machine = options.machine()
     rows = read_objects(options.file)
     solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
-    prm = load_verifier(options.model_name(), machine, chosen, system)
+    prm = load_verifier(options, machine, chosen)
     with prm, progress_bar("judged", len(rows)) as bar:
         results = prm.score_many(solutions, options.votes, progress=bar)
     if options.as_json:
         for (_, row), result in zip(rows, results, strict=True):
             print(json.dumps(_json(row, result)))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    for (_, row), result in zip(rows, results, strict=True):
-        _show(console, row, result)
+        console = Console(highlight=False, soft_wrap=True)
+        for (_, row), result in zip(rows, results, strict=True):
+            _show(console, row, result)
+    if any(result.unjudged for result in results):
+        raise typer.Exit(NOT_JUDGED)
 
 
 def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
@@ -62,6 +71,7 @@ def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
         **{name: row[name] for name in ("id", "label") if name in row},
         "rewards": result.rewards,
         "first_error": result.first_error,
+        "unjudged": result.unjudged,
         "rationale": paths[0]["rationale"],
         "tokens": result.tokens,
         "prompt_tokens": result.prompt_tokens,
@@ -83,16 +93,13 @@ def _path(path: Verification) -> dict[str, Any]:
 def _show(console: Console, row: dict[str, Any], result: Result) -> None:
     from rich.markup import escape
 
-    wrong = result.first_error
-    head = "[green]no step is wrong[/]" if wrong < 0 else f"[red]step {wrong + 1} is the first wrong one[/]"
     name = f"{escape(str(row['id']))}: " if "id" in row else ""
     console.print(f"[bold]{name}{escape(row['problem'].strip())}[/]")
     votes = f", {len(result.paths)} paths" if len(result.paths) > 1 else ""
-    console.print(f"{head} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")
+    console.print(f"{_headline(result)} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")
     for index, (step, reward) in enumerate(zip(row["steps"], result.rewards, strict=True)):
-        colour, verdict = ("green", "Yes") if reward >= 0.5 else ("red", "No")
         console.print(
-            f"\n  [bold {colour}]{verdict:3}[/] {reward:.3f}  [bold]{index + 1}.[/] {escape(step.strip())}"
+            f"\n  {_verdict(reward, index in result.unjudged)}  [bold]{index + 1}.[/] {escape(step.strip())}"
         )
         shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward))
         if len(result.paths) > 1:
@@ -100,6 +107,45 @@ def _show(console: Console, row: dict[str, Any], result: Result) -> None:
             console.print(f"      [dim]{'paths':16} {each}; the reasons are those of path {shown.path + 1}[/]")
         _reasons(console, shown.steps[index])
     console.print()
+
+
+def _headline(result: Result) -> str:
+    """What the rewards say of the solution. Where a step was not judged, nothing says that none is wrong."""
+    from genprm.records import NO_ERROR
+
+    wrong, unjudged = result.first_error, result.unjudged
+    if wrong == NO_ERROR:
+        return "[green]no step is wrong[/]"
+    counted = f"step {_numbers(unjudged)} was" if len(unjudged) == 1 else f"steps {_numbers(unjudged)} were"
+    warning = f"[yellow]{counted} not judged[/]" if unjudged else ""
+    if wrong is None:
+        return warning
+    return f"[red]step {wrong + 1} is the first wrong one[/]" + (f", {warning}" if unjudged else "")
+
+
+def _numbers(indices: Sequence[int]) -> str:
+    """Numbers of steps from 0-based ascending indices, those that follow each other as a range.
+
+    >>> _numbers([0, 2, 3, 4, 7, 8])
+    '1, 3 to 5, 8, 9'
+    """
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    parts = [
+        f"{run[0] + 1} to {run[-1] + 1}" if len(run) > 2 else ", ".join(str(i + 1) for i in run) for run in runs
+    ]
+    return ", ".join(parts)
+
+
+def _verdict(reward: float, unjudged: bool) -> str:
+    if unjudged:
+        return "[bold yellow]?[/]   -    "
+    colour, verdict = ("green", "Yes") if reward >= 0.5 else ("red", "No")
+    return f"[bold {colour}]{verdict:3}[/] {reward:.3f}"
 
 
 def _reasons(console: Console, step: StepVerification) -> None:
@@ -115,7 +161,9 @@ def _reasons(console: Console, step: StepVerification) -> None:
         lines = text.strip().splitlines()
         for number, line in enumerate(lines):
             console.print(f"      [dim]{name if number == 0 else '':16}[/] {escape(line)}")
-    if step.verdict == "none":
-        console.print("      [yellow]no verdict could be read; the reward is 0.5[/]")
+    if step.verdict == "none" and step.tokens == 0:
+        console.print("      [yellow]not judged: the context has no room for it[/]")
+    elif step.verdict == "none":
+        console.print("      [yellow]not judged: no verdict could be read[/]")
     elif step.forced:
         console.print("      [yellow]no verdict by itself: rounds or tokens ran out, and it was asked for[/]")

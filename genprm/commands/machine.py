@@ -1,4 +1,4 @@
-"""What a command that judges is told: `--mode`, `--engine`, single settings of engine and sandbox with `--set`."""
+"""What a command that judges is told: `--mode`, `--engine`, `--preset`, and single settings with `--set`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ from genprm import modes
 if TYPE_CHECKING:
     from genprm.prm import GenPRM
     from genprm.profiles import MachineSettings
+    from genprm.settings import VerifierSettings
+    from genprm.verification.published import Preset
 
 *_MOST, _LAST = modes.Mode
 MODES = f"{', '.join(_MOST)} or {_LAST}"
+MODEL = "model."
+"""What begins a change of how the model is asked."""
 AS_TRAINED = "as the model was trained"
 Mode = Annotated[str | None, typer.Option(help=f"{MODES}.", show_default=AS_TRAINED)]
 Engine = Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="engine.key=value or sandbox.key=value, e.g. engine.replicas=2; repeatable."),
+]
+AllChanges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="engine.key=value, sandbox.key=value or model.key=value (how the model is asked), e.g. "
+        "model.sampling.max_tokens=4096; repeatable.",
+    ),
 ]
 
 
@@ -40,6 +52,7 @@ class MachineOptions:
 class JudgingOptions(MachineOptions):
     """What a command that judges solutions with one model is told."""
 
+    changes: AllChanges = None
     model: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +64,52 @@ class JudgingOptions(MachineOptions):
     system_file: Annotated[
         str | None, typer.Option(help="File with the system message.", show_default="the model's own")
     ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(help="as-card or as-evaluated: how a GenPRM of its authors is asked.", show_default="as-card"),
+    ] = None
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of tables.")] = False
+
+    def machine(self) -> MachineSettings:
+        """The settings that the options ask for.
+
+        Raises:
+            SettingsError: `--set` is about another section than engine, sandbox and model.
+            InputError, SettingsError: as `read_machine`.
+        """
+        from genprm.settings import SettingsError
+
+        for change in self.changes or ():
+            if not change.strip().startswith(("engine.", "sandbox.", MODEL)):
+                allowed = "engine.key=value, sandbox.key=value and model.key=value"
+                raise SettingsError(f"override {change!r}: allowed here are {allowed}")
+        ours = self.model_changes()
+        return read_machine(self.engine, [change for change in self.changes or () if change not in ours])
+
+    def model_changes(self) -> tuple[str, ...]:
+        """What `--set` says of how the model is asked."""
+        return tuple(change for change in self.changes or () if change.strip().startswith(MODEL))
+
+    def known_preset(self) -> Preset | None:
+        """What `--preset` says.
+
+        Raises:
+            InputError: there is no such preset.
+        """
+        from genprm.verification.published import check_preset
+
+        return None if self.preset is None else check_preset(self.preset)
+
+    def verifier(self) -> VerifierSettings | None:
+        """How the model is asked as a verifier, where the options say so.
+
+        Raises:
+            SettingsError: a change that is not allowed.
+            InputError: no such preset, or no system message for a published checkpoint.
+        """
+        from genprm.verification.manifest import asked_otherwise
+
+        return asked_otherwise(self.model_name(), self.system(), self.known_preset(), self.model_changes())
 
     def system(self) -> str | None:
         """The system message of the file, where one is named.
@@ -83,8 +141,11 @@ def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:
     return machine_settings(engine_settings(engine), changes or ())
 
 
-def load_verifier(model: str, machine: MachineSettings, mode: modes.Mode | None, system: str | None) -> GenPRM:
+def load_verifier(options: JudgingOptions, machine: MachineSettings, mode: modes.Mode | None) -> GenPRM:
     """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
     from genprm.prm import GenPRM
 
-    return GenPRM.load(model, machine.engine, mode, sandbox=machine.sandbox, system=system)
+    name, verifier = options.model_name(), options.verifier()
+    return GenPRM.load(
+        name, machine.engine, mode, verifier=verifier, sandbox=machine.sandbox, system=options.system()
+    )

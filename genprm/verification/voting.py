@@ -60,6 +60,13 @@ def joined_reading(readings: Iterable[VoteReading]) -> VoteReading:
     )
 
 
+def unjudged_steps(paths: Sequence[Verification]) -> list[int]:
+    """0-based steps that were reached and on which no path gave a verdict."""
+    length = max(len(path.steps) for path in paths)
+    reached = [[path.steps[t] for path in paths if len(path.steps) > t] for t in range(length)]
+    return [t for t, steps in enumerate(reached) if all(step.verdict == "none" for step in steps)]
+
+
 def executions(paths: Sequence[Verification]) -> int:
     """Code blocks that were run on the paths over one solution."""
     return sum(len(step.executions) for path in paths for step in path.steps)
@@ -160,16 +167,22 @@ class Result:
     """The judgement of one solution.
 
     `rewards[t]` in [0, 1] is the mean over the paths of P(Yes) for step t (paper eq. 7); `first_error` is the
-    0-based index of the first one below 0.5, -1 if there is none. `paths[i].steps[t]` holds what path i wrote about
-    step t: `analysis`, `code`, `output`, `verdict`, `reward`, and `forced` where the verdict had to be asked for.
-    `tokens` were generated, `prompt_tokens` read. `reading` says what the rewards were read from.
+    0-based index of the first one below 0.5, -1 if there is none, and None if there is none but a step was not
+    judged (`unjudged`). `paths[i].steps[t]` holds what path i wrote about step t: `analysis`, `code`, `output`,
+    `verdict`, `reward`, and `forced` where the verdict had to be asked for. `tokens` were generated,
+    `prompt_tokens` read. `reading` says what the rewards were read from.
     """
 
     rewards: list[float]
-    first_error: int
+    first_error: int | None
     paths: list[Verification]
     mode: str
     reading: Reading
+
+    @property
+    def unjudged(self) -> list[int]:
+        """0-based steps on which no path gave a verdict; their reward of 0.5 says nothing."""
+        return unjudged_steps(self.paths)
 
     @property
     def tokens(self) -> int:
@@ -194,4 +207,7 @@ async def score_solution(
     name = case_id(problem, steps)
     paths = await together([verifier.verify(name, problem, steps, mode, path) for path in range(votes)])
     mean = majority_rewards([rewards(path) for path in paths])
-    return Result(mean, first_error(mean, THRESHOLD), paths, mode, verifier.reading())
+    found: int | None = first_error(mean, THRESHOLD)
+    if found == NO_ERROR and unjudged_steps(paths):
+        found = None
+    return Result(mean, found, paths, mode, verifier.reading())

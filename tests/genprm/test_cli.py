@@ -22,7 +22,9 @@ from genprm.engines.base import Engine
 from genprm.records import Prediction
 from genprm.settings import EngineSettings, SandboxSettings
 from genprm.tables import read_rows
-from tests.genprm.scripted_judge import EchoSandbox, judge_engine
+from tests.genprm import scripted_judge
+from tests.genprm.scripted_engine import ScriptedEngine
+from tests.genprm.scripted_judge import EchoSandbox, judge_engine, last_step, reply
 
 SOLUTION = {"problem": "Add.", "steps": ["1 + 1 = 2", "2 + 2 = 5, wrong"]}
 CASE = {"id": "math-1", "generator": "g", "final_answer_correct": False, "label": 1, **SOLUTION}
@@ -135,6 +137,83 @@ def test_judge_for_people(model: str) -> None:
     assert "print(1)" in output
 
 
+@pytest.fixture
+def mute(model: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model that calls a wrong step wrong, and says neither Yes nor No of a step that is "odd"."""
+
+    def verdict(prompt: str) -> dict[str, float]:
+        return {"Perhaps": -0.1} if "odd" in last_step(prompt) else scripted_judge.verdict(prompt)
+
+    for opener in (genprm.prm, genprm.reward_models.machine):
+        monkeypatch.setattr(opener, "open_engine", lambda model, settings: ScriptedEngine(reply, verdict))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("steps", "headline", "first_error", "unjudged"),
+    [
+        (["fine", "odd"], "step 2 was not judged", None, [1]),
+        (["odd", "fine", "odd"], "steps 1, 3 were not judged", None, [0, 2]),
+        (["odd", "wrong"], "step 2 is the first wrong one, step 1 was not judged", 1, [0]),
+    ],
+)
+def test_a_step_that_was_not_judged_is_never_right(
+    mute: str, steps: list[str], headline: str, first_error: int | None, unjudged: list[int]
+) -> None:
+    rows = lines({"problem": "Add.", "steps": steps})
+    shown = CliRunner().invoke(app, ["judge", "--model", mute], input=rows)
+    assert shown.exit_code == 3
+    assert headline in shown.stdout
+    assert "no step is wrong" not in shown.stdout
+    assert shown.stdout.count("Yes") == steps.count("fine")
+    assert shown.stdout.count("not judged: no verdict could be read") == steps.count("odd")
+
+    told = CliRunner().invoke(app, ["judge", "--model", mute, "--json"], input=rows)
+    assert told.exit_code == 3
+    row = json.loads(told.stdout)
+    assert (row["first_error"], row["unjudged"]) == (first_error, unjudged)
+
+
+def test_a_step_that_the_context_has_no_room_for_was_not_judged(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = lambda model, settings: ScriptedEngine(reply, scripted_judge.verdict, max_context=600)  # noqa: E731
+    monkeypatch.setattr(genprm.prm, "open_engine", full)
+    rows = lines({"problem": "Add.", "steps": ["fine"] * 20})
+    shown = CliRunner().invoke(app, ["judge", "--model", model], input=rows)
+    assert " to 20 were not judged" in shown.stdout
+    assert "not judged: the context has no room for it" in shown.stdout
+    told = CliRunner().invoke(app, ["judge", "--model", model, "--json"], input=rows)
+    row = json.loads(told.stdout)
+    assert (told.exit_code, row["first_error"]) == (3, None)
+    assert row["unjudged"] == list(range(row["unjudged"][0], 20))
+    assert 0 < row["unjudged"][0] < 20
+
+
+def test_judge_can_be_told_tokens_rounds_temperature_and_wording(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = judge_engine()
+    monkeypatch.setattr(genprm.prm, "open_engine", lambda model, settings: engine)
+    said = ("sampling.max_tokens=77", "sampling.temperature=0", "format.system=Judge.", "rounds=1")
+    changes = [part for change in said for part in ("--set", f"model.{change}")]
+    call("judge", "--model", model, *changes, stdin=lines(SOLUTION))
+    prompt, sampling = engine.requests[0]
+    assert prompt.startswith("<|system|>\nJudge.<|end|>")
+    assert (sampling.max_tokens, sampling.temperature) == (77, 0.0)
+
+
+def test_judge_asks_as_a_preset_says(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = judge_engine()
+    monkeypatch.setattr(genprm.prm, "open_engine", lambda model, settings: engine)
+    file = tmp_path / "system.txt"
+    file.write_text("Check it.")
+    options = ("--preset", "as-evaluated", "--system-file", str(file))
+    call("judge", "--model", model, *options, stdin=lines(SOLUTION))
+    first = "<|system|>\nCheck it.<|end|>\n<|user|>\nAdd.\n1 + 1 = 2<|end|>\n<analyze>\n"
+    assert engine.requests[0][0].startswith(first)
+
+
 def test_judge_reads_a_json_array(model: str, tmp_path: Path) -> None:
     file = tmp_path / "solutions.json"
     file.write_text(json.dumps([SOLUTION, SOLUTION], indent=2))
@@ -169,7 +248,10 @@ def test_judge_refuses_wrong_rows(model: str, stdin: str, message: str) -> None:
         (["--model", "miniature/giant"], "model 'miniature/giant' is not shipped"),
         (["--set", "engine.replicas=0"], "engine.replicas: Input should be greater than or equal to 1, got 0"),
         (["--set", "engine.copies=2"], "engine.copies: unknown key, value 2 (allowed: backend, max_in_flight"),
-        (["--set", "labels.epsilon=1"], "allowed here are engine.key=value and sandbox.key=value"),
+        (["--set", "model.rounds=0"], "model.rounds: Input should be greater than or equal to 1, got 0"),
+        (["--set", "model.turns=2"], "model.turns: unknown key, value 2 (allowed: sampling, rounds"),
+        (["--preset", "as-tuned"], "preset is 'as-tuned', allowed: as-card, as-evaluated"),
+        (["--set", "labels.epsilon=1"], "allowed here are engine.key=value, sandbox.key=value and model.key"),
         (["--colour"], "No such option: --colour"),
         (["/nothing/here.jsonl"], "file '/nothing/here.jsonl' cannot be read: No such file or directory"),
         (["/"], "file '/' cannot be read: Is a directory"),
@@ -263,6 +345,17 @@ def test_evaluate_for_people(model: str, benchmark: Path) -> None:
     assert "Maj@2" in output
     assert "100.0" in output
     assert "predictions:" in output
+
+
+def test_evaluate_says_how_many_verdicts_the_model_did_not_give_by_itself(mute: str, tmp_path: Path) -> None:
+    folder = tmp_path / "odd" / "processbench"
+    folder.mkdir(parents=True)
+    steps = ["odd", "fine", "wrong"]
+    (folder / "math.json").write_text(json.dumps([{**CASE, "steps": steps, "label": 2}]))
+    options = ("evaluate", "processbench", "--model", mute, "--subset", "math", "--data", str(folder.parent))
+    counts = json.loads(call(*options, "--json"))["verdicts"]
+    assert counts == {"verdicts": 3, "forced": 0, "missing": 1, "texts": 0, "cut": 0, "empty": 0}
+    assert "1 of 3 verdicts forced or missing" in " ".join(call(*options).split())
 
 
 @pytest.mark.parametrize(
