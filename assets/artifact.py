@@ -221,7 +221,7 @@ class Artifact:
             description=inspect.getdoc(self.make),
             partitions_def=partitions,
             deps=[*(one.dependency() for one in inputs), *declared.parameters(pipeline)],
-            group_name=declared.stage,
+            group_name=declared.stage.value,  # the pages are sent text, no enumeration
             kinds=set(declared.kinds),
             owners=OWNERS,
             code_version=declared.code_version,

@@ -16,6 +16,8 @@ from dagster._core.definitions.data_version import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
 
 __all__ = ["DAEMON_MODULE", "AssetGraph", "StaleStatus", "StepFailureData", "UnresolvedAssetJobDefinition"]
 
@@ -35,6 +37,17 @@ def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
         return None
     version = extract_data_version_from_entry(record.event_log_entry)
     return None if version is None else version.value
+
+
+def sent_to_pages(definitions: dg.Definitions) -> str:
+    """What a code server sends to the pages of all that is defined, as JSON.
+
+    Raises:
+        dagster_shared.serdes.errors.SerializationError: a value is of a type that cannot be sent; the pages would
+            then show nothing but that error. `dagster definitions validate` does not look.
+    """
+    snapshot = RepositorySnap.from_def(definitions.get_repository_def(), defer_snapshots=False)
+    return str(serialize_value(snapshot))
 
 
 def artifact_job(definitions: dg.Definitions, artifact: str) -> dg.JobDefinition:

@@ -1,11 +1,13 @@
 """What each private name of Dagster is needed for: what fails here after a change of version has moved there."""
 
+import enum
 import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 import orchestration
 from orchestration import dagster_private
@@ -34,6 +36,19 @@ def beside() -> dg.AssetCheckResult:
 
 
 DEFINITIONS = dg.Definitions(assets=[number, square], asset_checks=[beside])
+
+
+class Colour(enum.StrEnum):
+    """Text in Python, and no text to the code server."""
+
+    RED = "red"
+
+
+def test_what_cannot_be_sent_to_the_pages_is_found() -> None:
+    assert '"number"' in dagster_private.sent_to_pages(DEFINITIONS)
+    painted = dg.asset(name="painted", group_name=Colour.RED)(lambda: None)
+    with pytest.raises(Exception, match="Can only serialize whitelisted Enums, received Colour"):
+        dagster_private.sent_to_pages(dg.Definitions(assets=[painted]))
 
 
 def test_no_other_module_imports_what_is_private() -> None:

@@ -14,6 +14,7 @@ from assets.partitions import Pipeline
 from genprm.profiles import build_profile, load_profile, shipped_profiles
 from genprm.settings import SettingsError
 from orchestration.assembly import build_definitions
+from orchestration.dagster_private import sent_to_pages
 
 SPECS = {
     "parameters/problems": ("parameters", None, []),
@@ -157,3 +158,10 @@ def test_too_many_results_are_refused_before_anything_runs() -> None:
     values = {"name": "p", "labels": {"variants": variants}, "training": {"variants": list(variants)}}
     with pytest.raises(SettingsError, match=r"112 results.*at most 99"):
         build_definitions(build_profile(values))
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_the_pages_can_be_sent_all_that_is_defined(name: str) -> None:
+    """Every asset, check, job, sensor and resource with its metadata: one that cannot be sent empties the pages."""
+    sent = sent_to_pages(build_definitions(load_profile(name)))
+    assert '"training_set"' in sent
