@@ -1,0 +1,1 @@
+"""Solutions that came as free text, cut into steps."""

@@ -1,0 +1,279 @@
+r"""Free text cut into steps: by its headings, its paragraphs, its sentences, or an expression of one's own.
+
+Solutions that a policy was made to write in steps are cut by `genprm.steps`. This is for text as models and people
+write it: `Step 1.`, `**Step 1:**`, `### Step 1`, lists `1.` or `1)`, "First, ... Second, ...", paragraphs, or one
+sentence after the other. Nothing is cut inside a code fence or a displayed formula, and no text is lost but for
+the white space and the rules (`---`) between steps, and for a thought (`<think>...</think>`).
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from genprm.splitting.spans import Span, closed_spans, inline_spans
+
+AUTO = "auto"
+GIVEN = "given"
+"""What `Split.how` says of steps that came as steps."""
+
+
+class SplitError(ValueError):
+    """A splitter that there is not, or a text without a solution; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The steps of a solution, and the splitter that they come from: `given` where they came as steps."""
+
+    steps: list[str]
+    how: str = GIVEN
+
+
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_THOUGHT_END = re.compile(r"</think(?:ing)?>")
+_THOUGHT_START = re.compile(r"<think(?:ing)?>")
+# Blank lines, and lines that hold nothing but a rule.
+_GAP = re.compile(r"\n(?:[ \t]*(?:[-*_]{3,}[ \t]*)?\n)+")
+_LINE_END = re.compile(r"\n")
+_TITLE = re.compile(r"#{1,6} [^\n]*|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?")
+_SENTENCE_END = re.compile(r"[.!?][)\"'”*]*(?=\s+[\"'“(*]*(?:[A-Z0-9$\\]|\Z))|[。！？]|\n")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|resp|cf|Eq|Eqs|Fig|Figs|Thm|No|Nos|e\.g|i\.e|w\.r\.t|a\.m|p\.m)"
+    r"|(?:^|\s)(?:[A-Z]|\(?\d{1,2}))\.$"
+)
+
+_MARKS = r"[ \t]{0,3}(?:[-*+•][ \t]+)?(?:#{1,6}[ \t]*)?(?:\*\*|__)?[ \t]*"
+_BEGINS_LINE = rf"^{_MARKS}"
+_BEGINS_SENTENCE = r"(?:^|(?<=[.:;!?)] ))(?:\*\*|__)?"
+_NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+_LAST = ("finally", "lastly")
+_CHINESE = "一二三四五六七八九十"
+_STEP = (
+    rf"(?:step[ \t]*(?P<step>\d{{1,3}}|{'|'.join(_NUMBERS)})(?=[ \t]*(?:[:：.)*_–—-]|$))"
+    rf"|步骤[ \t]*(?P<chinese>\d{{1,3}}|[{_CHINESE}])(?=[ \t]*(?:[:：.、)*_]|$))"
+    rf"|第[ \t]*(?P<nth>\d{{1,3}}|[{_CHINESE}])[ \t]*步)"
+)
+_LISTED = r"(?:\((?P<inside>\d{1,2})\)|(?P<listed>\d{1,2})[.)])(?=[\s*_]|$)"
+_ORDINAL = rf"(?P<ordinal>{'|'.join([*_ORDINALS, *_LAST])})(?:ly)?(?=[ \t]*[,:，：])"
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """One way of writing headings. Those that are not numbered in order are text, where `in_order`."""
+
+    heading: re.Pattern[str]
+    in_order: bool
+
+
+def _family(begins: str, heading: str, *, in_order: bool) -> _Family:
+    return _Family(re.compile(begins + heading, re.MULTILINE | re.IGNORECASE), in_order)
+
+
+_IN_LINES = (
+    _family(_BEGINS_LINE, _STEP, in_order=False),
+    _family(_BEGINS_LINE, _LISTED, in_order=True),
+    _family(_BEGINS_LINE, _ORDINAL, in_order=True),
+)
+_IN_ONE_LINE = (
+    _family(_BEGINS_SENTENCE, _STEP, in_order=True),
+    _family(_BEGINS_SENTENCE, _LISTED, in_order=True),
+    _family(_BEGINS_SENTENCE, _ORDINAL, in_order=True),
+)
+
+
+def split_solution(text: str, how: str = AUTO) -> Split:
+    r"""The steps of a solution that came as text, its thought left out.
+
+    Args:
+        how: `headings`, `paragraphs`, `sentences`; `auto`, which takes the first of these that finds two steps; or
+            a regular expression that matches what stands between steps (`(?=...)` keeps what it matches).
+
+    Raises:
+        SplitError: no such splitter, an expression that is none, or nothing behind the thought.
+
+    >>> split_solution("Let us see.\n\n**Step 1:** 2 + 3 = 5.\n\n**Step 2:** 5 + 4 = 9.")
+    Split(steps=['Let us see.\n\n**Step 1:** 2 + 3 = 5.', '**Step 2:** 5 + 4 = 9.'], how='headings')
+    >>> split_solution("Tom has 2.5 + 3 = 5.5 kg. He gets 4 more. So 9.5.").steps
+    ['Tom has 2.5 + 3 = 5.5 kg.', 'He gets 4 more.', 'So 9.5.']
+    """
+    check_splitter(how)
+    solution = without_thought(text)
+    if not solution:
+        raise SplitError("there is no solution in the text, allowed: text outside of <think>...</think>")
+    if how == AUTO:
+        return _automatic(solution)
+    splitter = SPLITTERS.get(how)
+    steps = splitter(solution) if splitter else _pieces(re.split(how, solution, flags=re.MULTILINE))
+    return Split(steps or [solution], how)
+
+
+def check_splitter(how: str) -> str:
+    """The splitter, if it is one.
+
+    Raises:
+        SplitError: it is a word that names none, or no regular expression.
+    """
+    if how == AUTO or how in SPLITTERS:
+        return how
+    allowed = f"{AUTO}, {', '.join(SPLITTERS)} or a regular expression"
+    if re.fullmatch(r"[\w-]*", how):
+        raise SplitError(f"split is {how!r}, allowed: {allowed}")
+    try:
+        groups = re.compile(how, re.MULTILINE).groups
+    except re.error as error:
+        raise SplitError(
+            f"split is {how!r}, which is no regular expression ({error}), allowed: {allowed}"
+        ) from None
+    if groups:
+        raise SplitError(f"split is {how!r}, allowed: an expression without groups; (?:...) groups nothing")
+    return how
+
+
+def without_thought(text: str) -> str:
+    r"""A text without what its author thought before: up to `</think>`, also where no tag opens the thought.
+
+    >>> without_thought("<think>\n3 or 4?\n</think>\n\nIt is 4."), without_thought("Hm.</think>It is 4.")
+    ('It is 4.', 'It is 4.')
+    """
+    said = _THOUGHT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    said = _THOUGHT_END.split(said)[-1]
+    return _THOUGHT_START.split(said)[0].strip()
+
+
+def split_headings(text: str) -> list[str]:
+    """One step for each heading; what stands before the first belongs to it. One step where there are none.
+
+    Of several kinds of headings the first counts that is there twice: `Step 1` in all its spellings, numbered
+    lists, "First, ... Second, ..."; in a text of one line also within it. Lists are numbered 1, 2, ..., and may
+    begin again at 1.
+    """
+    return _cut(text, _headings(text, _families(text))[1:])
+
+
+def split_paragraphs(text: str) -> list[str]:
+    """One step for each paragraph, or for each line where no line is blank.
+
+    A paragraph that is only a formula or code belongs to the one before it, and a title to the one behind it.
+    """
+    spans = closed_spans(text)
+    pieces = _cut(text, _ends(_GAP.finditer(text), spans))
+    if len(pieces) == 1:
+        pieces = _cut(text, _ends(_LINE_END.finditer(text), spans))
+    return _joined(pieces)
+
+
+def split_sentences(text: str) -> list[str]:
+    """One step for each sentence; a line's end ends one too. Abbreviations, initials and formulas do not."""
+    spans = sorted([*closed_spans(text), *inline_spans(text)])
+    ends = (match for match in _SENTENCE_END.finditer(text) if not _ABBREVIATION.search(text[: match.end()][-12:]))
+    return _joined(_cut(text, _ends(ends, spans)))
+
+
+SPLITTERS: dict[str, Callable[[str], list[str]]] = {
+    "headings": split_headings,
+    "paragraphs": split_paragraphs,
+    "sentences": split_sentences,
+}
+"""The splitters by name, in the order in which `auto` tries them."""
+
+
+def _automatic(text: str) -> Split:
+    for how, splitter in SPLITTERS.items():
+        if how == "headings" and not _headings_rule(text):
+            continue
+        steps = splitter(text)
+        if len(steps) > 1:
+            return Split(steps, how)
+    return Split([text], "sentences")
+
+
+def _headings_rule(text: str) -> bool:
+    """Whether headings structure the whole text. "First, ..." does not where paragraphs do, nor does a list in the
+    middle of a text of paragraphs."""
+    starts = _headings(text, _families(text))
+    if len(starts) < 2 or len(_headings(text, _families(text)[:1])) > 1:
+        return len(starts) > 1
+    if len(_headings(text, _families(text)[:2])) < 2:
+        return "\n" not in text
+    return len(split_paragraphs(text[: starts[0]])) <= 1
+
+
+def _families(text: str) -> Sequence[_Family]:
+    return _IN_LINES if "\n" in text else _IN_ONE_LINE
+
+
+def _headings(text: str, families: Sequence[_Family]) -> list[int]:
+    """Where the headings of the first of `families` begin that has two of them."""
+    spans = closed_spans(text)
+    for family in families:
+        found = [match for match in family.heading.finditer(text) if not _inside(match.start(), spans)]
+        starts = [match.start() for match in (_in_order(found) if family.in_order else found)]
+        if len(starts) > 1:
+            return starts
+    return []
+
+
+def _in_order(headings: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
+    last = 0
+    for match in headings:
+        word = next(word for word in match.groups() if word is not None).lower()
+        number = last + 1 if word in _LAST and last > 1 else _number(word)
+        if number == 1 or (last and number == last + 1):
+            last = number
+            yield match
+
+
+def _number(word: str) -> int:
+    if word.isdecimal():
+        return int(word)
+    return next((names.index(word) + 1 for names in (_NUMBERS, _ORDINALS, _CHINESE) if word in names), 0)
+
+
+def _inside(position: int, spans: Sequence[Span]) -> bool:
+    index = bisect.bisect_right(spans, position, key=lambda span: span[0]) - 1
+    return index >= 0 and position < spans[index][1]
+
+
+def _ends(matches: Iterable[re.Match[str]], spans: Sequence[Span]) -> list[int]:
+    return [match.end() for match in matches if not _inside(match.start(), spans)]
+
+
+def _cut(text: str, places: Sequence[int]) -> list[str]:
+    return _pieces(text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True))
+
+
+def _pieces(texts: Iterable[str | None]) -> list[str]:
+    """The texts without white space and rules around them, blank ones left out."""
+    bare = (re.sub(r"\n[ \t]*[-*_]{3,}\s*\Z", "", text or "").strip() for text in texts)
+    return [text for text in bare if text and not re.fullmatch(r"[-*_]{3,}", text)]
+
+
+def _joined(pieces: Sequence[str]) -> list[str]:
+    """Lone formulas and code joined with the piece before them, titles with the one behind them."""
+    joined: list[str] = []
+    waiting = ""
+    for piece in pieces:
+        if joined and not waiting and _is_lone(piece):
+            joined[-1] += f"\n\n{piece}"
+        elif _TITLE.fullmatch(piece) or (not joined and _is_lone(piece)):
+            waiting += f"{piece}\n\n"
+        else:
+            joined.append(waiting + piece)
+            waiting = ""
+    if waiting and joined:
+        joined[-1] += f"\n\n{waiting.strip()}"
+    return joined or _pieces([waiting])
+
+
+def _is_lone(piece: str) -> bool:
+    """Whether a piece consists of displayed formulas and code alone, punctuation aside."""
+    spans = closed_spans(piece)
+    ends = [0, *(end for _, end in spans)]
+    between = "".join(
+        piece[end:start] for end, start in zip(ends, [*(start for start, _ in spans), len(piece)], strict=True)
+    )
+    return bool(spans) and not between.strip(" \t\n.,;:")
