@@ -7,6 +7,7 @@ import dagster as dg
 from assets.artifact import ArtifactContext, Check, Made, Stage, Table, artifact
 from assets.metadata import examples
 from assets.parameters import CASES, reads_evaluation
+from genprm.data_sets.own import own_cases
 from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
 from genprm.data_sets.subsample import subsample
@@ -29,8 +30,8 @@ MINIATURE_CASES = 200
     uses_engine=True,
 )
 def evaluation_set(context: ArtifactContext) -> Made:
-    """Solutions whose first wrong step is known: ProcessBench, or in the miniature the policy's own solutions
-    of held-out problems, labelled by a program. Labels are used for measuring only.
+    """Solutions whose first wrong step is known: ProcessBench, one's own, or in the miniature the policy's own
+    solutions of held-out problems, labelled by a program. Labels are used for measuring only.
     """
     settings = context.profile.evaluation
     rows = cases_of(context)
@@ -61,6 +62,10 @@ def cases_of(context: ArtifactContext) -> list[BenchmarkCase]:
         directory = data_directory()
         loaded = (subsample(load_subset(subset, directory), settings.limit) for subset in settings.subsets)
         return [case for cases in loaded for case in cases]
+    if settings.source in ("file", "hub"):
+        cases = own_cases(settings)
+        chosen = (subsample([case for case in cases if case.subset == s], settings.limit) for s in settings.subsets)
+        return [case for cases in chosen for case in cases]
     from genprm.evaluation.miniature import miniature_cases
 
     engine = context.machines.engine(profile.solutions.model)

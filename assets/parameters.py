@@ -16,12 +16,13 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import Pipeline
+from genprm.data_sets.files import file_version
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.modes import Mode
-from genprm.settings import Profile, Section
+from genprm.settings import Profile, RowSettings, Section
 
 CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalation", "intervals"
 """The things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
@@ -31,6 +32,9 @@ CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 
 ONLY = "all"
 """Partition of a section that has one version for everything."""
+
+FILE = "file"
+"""The source of rows whose content counts, too."""
 
 WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares")
 """Values of the training section that say which models there are, and have no say in any of them."""
@@ -118,10 +122,22 @@ def recipe(profile: Profile, model: Model) -> Version:
 def _cases(profile: Profile) -> Version:
     evaluation = profile.evaluation
     values = _values(evaluation, "votes", "other_votes", "other_modes", "threshold", "bootstrap", "verifier")
+    if evaluation.source == FILE:
+        values |= _content(evaluation.rows)
     if evaluation.source == "miniature":
         policy = _values(profile.solutions, "wanted_correct", "wanted_incorrect", "batch", "max_samples", "seed")
         values |= {"policy": policy, "weights": weights_version(profile.solutions.model)}
     return Version(values)
+
+
+def _problems(profile: Profile) -> Version:
+    problems = profile.problems
+    content = _content(problems.rows) if problems.source == FILE else {}
+    return Version({**_values(problems, "shards"), **content})
+
+
+def _content(rows: RowSettings) -> dict[str, str]:
+    return {"content": file_version(rows.data or "")}
 
 
 def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
@@ -131,7 +147,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
     verifier = evaluation.verifier.deciding(Mode.FULL)
     escalation = {"tau": evaluation.verifier.tau}
     versions = {
-        "problems": {ONLY: Version(_values(profile.problems, "shards"))},
+        "problems": {ONLY: _problems(profile)},
         "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
         "monte_carlo": {ONLY: _with_weights(profile.monte_carlo, profile.monte_carlo.model)},
         "labels": {name: Version(_values(profile.labels.variant(name))) for name in profile.labels.variant_names()},
@@ -142,7 +158,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
             CASES: _cases(profile),
             VERIFICATION: Version(
                 {
-                    **_values(evaluation, "source", "subsets", "limit", "bootstrap", "seed", "other_modes"),
+                    **_values(evaluation, "source", "subsets", "rows", "limit", "bootstrap", "seed", "other_modes"),
                     "verifier": verifier,
                 }
             ),

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from genprm.data_sets.problems import AnswerReader, ProblemSet, boxed_in, first_of, read_problems, stated_answer
-from genprm.data_sets.rows import InputError, bad_field, text_field
+from genprm.data_sets.problems import (
+    AnswerReader,
+    ProblemSet,
+    after_hashes,
+    boxed_in,
+    first_of,
+    read_problems,
+    stated_answer,
+)
+from genprm.data_sets.rows import InputError
 from genprm.data_sets.sources import DataSource, source_rows
 from genprm.records import Problem
 
@@ -20,14 +27,6 @@ class AnswerSet:
     source: DataSource
     question: tuple[str, ...]
     answer: AnswerReader
-
-
-def _after_hashes(row: Mapping[str, Any], where: str) -> str:
-    text = text_field(row, "answer", where)
-    _, hashes, answer = text.rpartition("####")
-    if not hashes or not answer.strip():
-        raise bad_field(where, "answer", text, "a solution that ends in '#### <number>'")
-    return answer.strip().replace(",", "")
 
 
 _STATED_OR_BOXED = first_of(("answer", stated_answer("answer")), ("solution", boxed_in("solution")))
@@ -57,7 +56,7 @@ ANSWER_SETS: Mapping[str, AnswerSet] = {
         _STATED_OR_BOXED,
     ),
     "gsm8k": AnswerSet(
-        DataSource("openai/gsm8k", "test", "gsm8k/test.jsonl", "main"), ("question",), _after_hashes
+        DataSource("openai/gsm8k", "test", "gsm8k/test.jsonl", "main"), ("question",), after_hashes("answer")
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Problems with reference answers: MATH train, the miniature world, or any set whose rows can be read."""
+"""Problems with reference answers: MATH train, GSM8K train, the miniature world, any set whose rows can be read."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ MATH_TRAIN = DataSource(
     split="train",
     file="math-train/extracted_problems_and_answers.json",
 )
+
+GSM8K_TRAIN = DataSource("openai/gsm8k", "train", "gsm8k-train/train.jsonl", "main")
 
 AnswerReader = Callable[[Mapping[str, Any], str], str]
 """From a row and where it is from to its reference answer; "" if the set has none for it."""
@@ -96,6 +98,19 @@ def boxed_in(name: str) -> AnswerReader:
     return read
 
 
+def after_hashes(name: str) -> AnswerReader:
+    """The answer is the number behind `####`, at the end of the solution in this field."""
+
+    def read(row: Mapping[str, Any], where: str) -> str:
+        text = text_field(row, name, where)
+        _, hashes, answer = text.rpartition("####")
+        if not hashes or not answer.strip():
+            raise bad_field(where, name, text, "a solution that ends in '#### <number>'")
+        return answer.strip().replace(",", "")
+
+    return read
+
+
 def first_of(*readers: tuple[str, AnswerReader]) -> AnswerReader:
     """The reader of the first field that the row has; the last one if it has none of them."""
 
@@ -153,6 +168,15 @@ def math_train(settings: ProblemSettings, data_dir: Path | None = None) -> Probl
     """
     answer = first_of(("final_answer", stated_answer("final_answer")), ("solution", boxed_in("solution")))
     return read_problems(source_rows(MATH_TRAIN, data_dir), "math-train", ("problem",), answer)
+
+
+def gsm8k(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
+    """GSM8K train, from the hub or from `data_dir` where one is given.
+
+    Raises:
+        InputError: the data cannot be had, or a row is wrong.
+    """
+    return read_problems(source_rows(GSM8K_TRAIN, data_dir), "gsm8k", ("question",), after_hashes("answer"))
 
 
 def load_problems(settings: ProblemSettings, data_dir: Path | None = None) -> list[Problem]:

@@ -50,7 +50,7 @@ def source_rows(source: DataSource, directory: Path | None) -> Iterator[Row]:
     Raises:
         InputError: a file is missing, unreadable or malformed, or the hub cannot be reached; one line says which.
     """
-    return _hub_rows(source) if directory is None else _file_rows(directory / source.file)
+    return hub_rows(source) if directory is None else _file_rows(directory / source.file)
 
 
 def _file_rows(path: Path) -> Iterator[Row]:
@@ -98,11 +98,26 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         raise InputError(f"data file {str(path)!r} cannot be read: {error}") from None
 
 
-def _hub_rows(source: DataSource) -> Iterator[Row]:
+def first_row(source: DataSource, directory: Path | None) -> Row | None:
+    """The first row of a data set, None where it has none; from the hub without the rest of its files.
+
+    Raises:
+        InputError: as `source_rows`.
+    """
+    rows = hub_rows(source, streaming=True) if directory is None else source_rows(source, directory)
+    return next(iter(rows), None)
+
+
+def hub_rows(source: DataSource, *, streaming: bool = False) -> Iterator[Row]:
+    """All rows of a data set on the hub; with `streaming`, read as they are asked for in place of downloaded.
+
+    Raises:
+        InputError: the hub cannot be reached, or has no such data set or split.
+    """
     import datasets
 
     try:
-        rows = datasets.load_dataset(source.repository, source.config, split=source.split)
+        rows = datasets.load_dataset(source.repository, source.config, split=source.split, streaming=streaming)
     except (OSError, ValueError) as error:  # no network, no such repository, no such split
         reason = " ".join(str(error).split())
         raise InputError(

@@ -1,11 +1,12 @@
-"""Mathematics: numbered steps, answers compared by meaning, and the problems of MATH and of the miniature."""
+"""Mathematics: numbered steps, answers compared by meaning, problems of MATH, GSM8K, the miniature or one's own."""
 
 from __future__ import annotations
 
 from types import TracebackType
 
 from genprm.answers.checker import AnswerChecker
-from genprm.data_sets.problems import math_train, miniature
+from genprm.data_sets.own import file_problems, hub_problems
+from genprm.data_sets.problems import gsm8k, math_train, miniature
 from genprm.domains.base import Domain
 from genprm.steps import final_answer
 
@@ -33,4 +34,14 @@ class MathAnswers:
         self._checker.close()
 
 
-MATHEMATICS = Domain("mathematics", MathAnswers, {"miniature": miniature, "math-train": math_train})
+MATHEMATICS = Domain(
+    "mathematics",
+    MathAnswers,
+    {
+        "miniature": miniature,
+        "math-train": math_train,
+        "gsm8k": gsm8k,
+        "file": file_problems,
+        "hub": hub_problems,
+    },
+)

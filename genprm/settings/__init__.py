@@ -13,6 +13,7 @@ from genprm.settings.data import (
     MonteCarloSettings,
     ProblemSettings,
     RolloutTier,
+    RowSettings,
     SequentialSettings,
     SolutionSettings,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "RationaleSettings",
     "RefinementSettings",
     "RolloutTier",
+    "RowSettings",
     "RunnerSettings",
     "SamplingSettings",
     "SandboxSettings",

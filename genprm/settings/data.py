@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from genprm.registry import ESTIMATORS, domain_of
 from genprm.settings.base import Age, Key, SamplingSettings, Section
@@ -15,17 +15,45 @@ def _known_source(name: str) -> str:
     return name
 
 
+class RowSettings(Section):
+    """Where rows of one's own are."""
+
+    data: str | None = None
+    """A file (JSON lines, JSON, CSV or Parquet, text also as `.gz`), or the id of a data set on the hub."""
+    split: str = "train"
+    """Of a data set on the hub."""
+    config: str | None = None
+    """Of a data set on the hub that has several."""
+
+
+def _names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+class ProblemRows(RowSettings):
+    """Rows that hold problems with answers."""
+
+    problem: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Column of the problem's text, or several that are joined; `problem` or `question` when empty."""
+    answer: str | None = None
+    """Column of the answer: a number, a text, or a solution that boxes it or ends in `#### answer`; when empty the
+    first of answer, final_answer, target and solution that a row has."""
+
+
 class ProblemSettings(Section):
     """The problems that solutions are sampled for (paper 4.2: MATH train, 7.5K)."""
 
     source: Annotated[str, AfterValidator(_known_source)] = "math-train"
-    """A source of a domain (`genprm.domains`): miniature, math-train, or another package's."""
+    """A source of a domain (`genprm.domains`): miniature, math-train, gsm8k (its training problems), file or hub
+    (`rows`), or another package's."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use the first `limit` problems; all when empty."""
     seed: int = 0
     """Which miniature problems are drawn."""
     shards: Annotated[int, Field(ge=1, le=64)] = 16
     """Partitions by hash of the problem id. At most 64: above 99 Dagster drops staleness without a word."""
+    rows: Annotated[ProblemRows, Age.ADDED] = ProblemRows()
+    """What the sources `file` and `hub` read."""
 
 
 class SolutionSettings(Section):

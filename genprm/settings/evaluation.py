@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from genprm.modes import Mode
-from genprm.settings.base import Key, SamplingSettings, Section, Share
+from genprm.settings.base import Age, Key, SamplingSettings, Section, Share
+from genprm.settings.data import RowSettings
 from genprm.settings.verification import VerifierSettings
+from genprm.splitting.free_text import AUTO, check_splitter
+
+
+class CaseRows(RowSettings):
+    """Rows that hold solutions with `label`, the first wrong step (0-based; -1 for none)."""
+
+    splitter: Annotated[str, AfterValidator(check_splitter)] = AUTO
+    """How solutions that came as text are split (`genprm.splitting.free_text`)."""
 
 
 class EvaluationSettings(Section):
     """ProcessBench (paper 5.2) and test-time scaling of the reward model."""
 
-    source: Literal["miniature", "processbench"] = "processbench"
+    source: Literal["miniature", "processbench", "file", "hub"] = "processbench"
     subsets: tuple[Key, ...] = ("gsm8k", "math", "olympiadbench", "omnimath")
     limit: Annotated[int, Field(ge=1)] | None = None
     """Cases per subset; all when empty."""
@@ -31,6 +40,8 @@ class EvaluationSettings(Section):
     """Resamples behind each 95 % interval."""
     verifier: VerifierSettings = VerifierSettings()
     seed: int = 0
+    rows: Annotated[CaseRows, Age.ADDED] = CaseRows()
+    """What the sources `file` and `hub` read."""
 
     def votes_in(self, mode: Mode, full: bool) -> int:
         """Paths per case of a model that judges in `mode`."""

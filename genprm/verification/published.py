@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 
 from genprm.data_sets.rows import InputError, shown
-from genprm.data_sets.sources import DIRECTORY_VARIABLE, DataSource, data_directory, source_rows
+from genprm.data_sets.sources import DIRECTORY_VARIABLE, DataSource, data_directory, first_row
 from genprm.settings import TurnFormat, VerifierSettings
 
 DATA_SET = DataSource("GenPRM/GenPRM-MATH-Data", "train", "genprm-math-data/train.parquet")
@@ -93,7 +93,7 @@ def data_set_system(directory: Path | None) -> str:
     Raises:
         InputError: the data set cannot be had, or its conversations do not begin with a system message.
     """
-    where, row = next(source_rows(DATA_SET, directory), ("the data set", {}))
+    where, row = first_row(DATA_SET, directory) or ("the data set", {})
     turns: list[dict[str, str]] = next((row[name] for name in _TURNS if row.get(name)), [])
     first = turns[0] if turns else {}
     role, content = first.get("role") or first.get("from"), first.get("content") or first.get("value")

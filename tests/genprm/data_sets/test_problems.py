@@ -158,7 +158,9 @@ class Hub:
         self.rows = rows
         self.asked: list[tuple[object, ...]] = []
 
-    def load_dataset(self, repository: str, config: str | None, *, split: str) -> list[dict[str, str]]:
+    def load_dataset(
+        self, repository: str, config: str | None, *, split: str, streaming: bool
+    ) -> list[dict[str, str]]:
         self.asked.append((repository, config, split))
         if self.rows is None:
             raise ConnectionError(f"Couldn't reach {repository!r}\non the Hub")

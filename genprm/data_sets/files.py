@@ -1,0 +1,89 @@
+"""Rows of a file of one's own: JSON lines, a JSON array, CSV or Parquet by its name, text also packed (`.gz`)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from genprm.data_sets.rows import InputError, Row, json_object, json_rows, parse_json
+from genprm.data_sets.sources import file_text, parquet_rows
+from genprm.fingerprints import fingerprint
+
+
+def file_rows(file: str) -> list[Row]:
+    """Where each row of a file is (for messages) and the row.
+
+    Raises:
+        InputError: it cannot be read, is not what its name says, or holds nothing.
+    """
+    if file.endswith(".parquet"):
+        return filled(file, list(parquet_rows(Path(file))))
+    return filled(file, text_rows(file, file_text(Path(file))))
+
+
+def filled(name: str, rows: list[Row]) -> list[Row]:
+    """The rows, if there are any.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not rows:
+        raise InputError(f"{name}: nothing in it, allowed: at least one JSON object, one per line")
+    return rows
+
+
+def file_version(file: str) -> str:
+    """What identifies the content of a file: its hash; that it is missing, where it is."""
+    try:
+        return fingerprint([Path(file).read_bytes()])
+    except OSError as error:
+        return f"missing: {error.strerror}"
+
+
+def text_rows(name: str, text: str) -> list[Row]:
+    """The rows of a text: CSV by its name (lists in cells are JSON); JSON lines, one JSON array, or one object.
+
+    A line ends at a newline only: JSON may hold other separators.
+
+    Raises:
+        InputError: it is not what its name says, or holds something other than objects.
+    """
+    if name.endswith((".csv", ".csv.gz")):
+        return _csv_rows(name, text)
+    if text.lstrip().startswith("["):
+        placed = ((f"{name} item {index}", row) for index, row in enumerate(parse_json(text, name)))
+        return [(where, json_object(row, where)) for where, row in placed]
+    single = _single(text)
+    return list(json_rows(text.split("\n"), name)) if single is None else [(name, single)]
+
+
+def _single(text: str) -> dict[str, Any] | None:
+    """The object that a text of several lines is as a whole; None where it is something else."""
+    if "\n" not in text.strip():
+        return None
+    try:
+        value = from_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _csv_rows(name: str, text: str) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more cells than columns", strict=True)
+    try:
+        return [(f"{name} line {reader.line_num}", _cells(row, name, reader.line_num)) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{name} line {reader.line_num}: not CSV ({error})") from None
+
+
+def _cells(row: dict[str, Any], name: str, line: int) -> dict[str, Any]:
+    """Cells as fields: lists are JSON, an empty cell is null."""
+    where = f"{name} line {line}"
+    return {
+        field: parse_json(cell, where) if isinstance(cell, str) and cell.startswith("[") else cell or None
+        for field, cell in row.items()
+    }
