@@ -26,6 +26,7 @@ from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import LIVE_PATHS, EngineSettings, SandboxSettings, VerifierSettings
+from genprm.splitting.free_text import SplitError, split_solution
 from genprm.verification.manifest import model_manifest
 from genprm.verification.rewards import THRESHOLD, Reading
 from genprm.verification.verifier import Verifier
@@ -35,20 +36,32 @@ _IN_PROCESS = ("transformers", "vllm")
 
 
 def check_solution(problem: str, steps: Iterable[str]) -> list[str]:
-    """The steps of a solution that can be scored, as a list: an array, a Series or a generator will do.
+    """The steps of a solution that can be scored, as a list: an array, a Series or a generator will do, and a text,
+    which is split (`genprm.splitting.free_text.split_solution`).
 
     Raises:
         InputError: no problem text, no steps, or a step that is not text.
     """
     if not isinstance(problem, str) or not problem.strip():
         raise InputError(f"problem is {shown(problem)}, allowed: a non-empty string")
+    if isinstance(steps, str) and steps.strip():
+        return _split(steps)
     listed = [] if isinstance(steps, str | bytes) or not isinstance(steps, Iterable) else list(steps)
     if not listed:
-        raise InputError(f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step")
+        raise InputError(
+            f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step, or the solution as text"
+        )
     for index, step in enumerate(listed):
         if not isinstance(step, str) or not step.strip():
             raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
     return [str(step) for step in listed]
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return split_solution(text).steps
+    except SplitError as error:
+        raise InputError(f"steps is {shown(text)}: {error}") from None
 
 
 def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:

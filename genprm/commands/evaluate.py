@@ -1,4 +1,4 @@
-"""`genprm evaluate`: a model on a public benchmark."""
+"""`genprm evaluate`: a model on a public benchmark, or on labelled solutions of one's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import AS_TRAINED, MODEL, MODES, JudgingOptions
+from genprm.commands.machine import AS_TRAINED, MODEL, MODES, JudgingOptions, SplitOption, splitter_named
 from genprm.commands.options import takes
+from genprm.splitting.free_text import AUTO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,22 +19,18 @@ if TYPE_CHECKING:
     from genprm.records import BenchmarkCase, Prediction
     from genprm.reward_models.base import RewardModel, VerdictCounts
 
-app = typer.Typer(help="Measure a model on a public benchmark.", no_args_is_help=True)
+app = typer.Typer(help="Measure a model on a benchmark.", no_args_is_help=True)
 
 
 @app.callback()
 def evaluate() -> None:
-    """Measure a model on a public benchmark."""
+    """Measure a model on a benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProcessBenchOptions(JudgingOptions):
-    """What `genprm evaluate processbench` is told."""
+class EvaluateOptions(JudgingOptions):
+    """What `genprm evaluate` is told of the model and of how many cases it gets."""
 
-    subset: Annotated[
-        list[str] | None,
-        typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable.", show_default="all"),
-    ] = None
     data: Annotated[
         str | None,
         typer.Option(help="Directory with processbench/SUBSET.json, or hub.", show_default="GENPRM_DATA_DIR"),
@@ -49,7 +46,23 @@ class ProcessBenchOptions(JudgingOptions):
         ),
     ] = None
 
-    def folder(self, mode: str) -> Path:
+    def check(self) -> None:
+        """Refuse what cannot be asked before anything is read.
+
+        Raises:
+            InputError: no such mode, or votes or a limit below 1.
+        """
+        from genprm.data_sets.rows import InputError
+        from genprm.prm import check_mode, check_votes
+        from genprm.reward_models.judge import JUDGE
+
+        check_votes(self.votes)
+        if self.mode not in (None, JUDGE):
+            check_mode(str(self.mode), [JUDGE])
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit is {self.limit}, allowed: a whole number from 1")
+
+    def folder(self, mode: str, benchmark: str, *subsets: str) -> Path:
         """Where the predictions of a model that judged in `mode` are kept."""
         from genprm.commands.models import model_label
         from genprm.settings import home
@@ -57,38 +70,80 @@ class ProcessBenchOptions(JudgingOptions):
         size = [f"limit{self.limit}"] if self.limit else []
         changes = [model_label(change.removeprefix(MODEL)) for change in self.model_changes()]
         asked = [f"maj{self.votes}", *([self.preset] if self.preset else []), *changes]
-        parts = [model_label(self.model_name()), mode, *asked, *(self.subset or []), *size]
-        return home() / "evaluations" / "processbench" / ".".join(parts)
+        parts = [model_label(self.model_name()), mode, *asked, *subsets, *size]
+        return home() / "evaluations" / benchmark / ".".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessBenchOptions(EvaluateOptions):
+    """What `genprm evaluate processbench` is told."""
+
+    subset: Annotated[
+        list[str] | None,
+        typer.Option(help="gsm8k, math, olympiadbench or omnimath; repeatable.", show_default="all"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions(EvaluateOptions):
+    """What `genprm evaluate file` is told."""
+
+    file: Annotated[
+        str, typer.Argument(help='Rows {"problem", "steps" or "solution", "label"}; - is standard input.')
+    ]
+    split: SplitOption = AUTO
 
 
 @app.command()
 @takes(ProcessBenchOptions)
 def processbench(options: ProcessBenchOptions) -> None:
     """First wrong steps on ProcessBench: accuracies, F1 with intervals, and the predictions as files."""
+    from genprm.data_sets.sources import data_directory
+
+    options.check()
+    cases = _cases(options.subset, data_directory(options.data), options.limit)
+    _measure(options, cases, "processbench", *(options.subset or []))
+
+
+@app.command()
+@takes(FileOptions)
+def file(options: FileOptions) -> None:
+    """First wrong steps on one's own solutions; `label` is the 0-based first wrong step, -1 for none."""
+    from genprm.commands.models import model_label
+    from genprm.commands.reading import read_objects
+    from genprm.data_sets.own import labelled_cases
+    from genprm.data_sets.subsample import subsample
+
+    options.check()
+    found = labelled_cases(read_objects(options.file), how=splitter_named(options.split))
+    subsets = list(dict.fromkeys(case.subset for case in found))
+    parts = [subsample([case for case in found if case.subset == name], options.limit) for name in subsets]
+    _measure(options, [case for part in parts for case in part], model_label(options.file))
+
+
+def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: str, *subsets: str) -> None:
+    """Judge the cases, keep the predictions, and show the scores."""
+    from genprm.commands.models import warn_of_other_worlds
     from genprm.commands.progress import progress_bar
     from genprm.commands.reward_model import TUNED_ON, open_model
-    from genprm.data_sets.rows import InputError
     from genprm.data_sets.sources import data_directory
-    from genprm.prm import check_mode, check_votes
+    from genprm.modes import Mode
     from genprm.reward_models.base import Asking
     from genprm.reward_models.judge import JUDGE
     from genprm.verification.rewards import THRESHOLD
 
-    chosen = None if options.mode in (None, JUDGE) else check_mode(options.mode, [JUDGE])
-    machine, limit = options.machine(), options.limit
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit is {limit}, allowed: a whole number from 1")
+    as_judge = options.mode == JUDGE
+    mode = None if as_judge or options.mode is None else Mode(options.mode)
+    name, machine = options.model_name(), options.machine()
     ways: dict[str, Any] = {"preset": options.known_preset(), "changes": options.model_changes()}
-    asking = Asking(check_votes(options.votes), chosen, system=options.system(), until=THRESHOLD, **ways)
-    directory = data_directory(options.data)
-    cases = _cases(options.subset, directory, limit)
-    name = options.model_name()
-    opened = open_model(name, machine, asking, as_judge=options.mode == JUDGE)
-    tuning = [] if opened.threshold is not None else _cases([TUNED_ON], directory, limit)
+    asking = Asking(options.votes, mode, system=options.system(), until=THRESHOLD, **ways)
+    opened = open_model(name, machine, asking, as_judge=as_judge)
+    warn_of_other_worlds(name, [case.problem for case in cases])
+    tuning = [] if opened.threshold is not None else _cases([TUNED_ON], data_directory(options.data), options.limit)
     with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
         predictions, threshold = opened.evaluate(cases, tuning, bar)
     report = _report(predictions, opened.model)
-    saved = _save(predictions, options.folder(opened.label), report)
+    saved = _save(predictions, options.folder(opened.label, benchmark, *subsets), report)
     if options.as_json:
         print(json.dumps({**report, "predictions": str(saved)}, indent=1))
         return

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genprm.commands.machine import JudgingOptions, load_verifier
+from genprm.commands.machine import JudgingOptions, SplitOption, load_verifier, splitter_named
 from genprm.commands.options import takes
+from genprm.splitting.free_text import AUTO, GIVEN
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from genprm.data_sets.written_solutions import WrittenSolution
     from genprm.records import StepVerification, Verification
     from genprm.verification.voting import Result
 
@@ -28,8 +30,13 @@ class JudgeOptions(JudgingOptions):
     """What `genprm judge` is told."""
 
     file: Annotated[
-        str, typer.Argument(help='JSON lines {"problem", "steps"}, or a JSON array of them; - is standard input.')
+        str,
+        typer.Argument(
+            help='JSON lines {"problem", "steps"}, {"problem", "solution"} or {"messages"}, or a JSON array of '
+            "them; - is standard input."
+        ),
     ] = "-"
+    split: SplitOption = AUTO
 
 
 @takes(JudgeOptions)
@@ -38,40 +45,49 @@ def judge(options: JudgeOptions) -> None:
 
     Exit status 3 says that a step was not judged: no verdict could be read, or the context had no room for it.
     """
+    from genprm.commands.models import warn_of_other_worlds
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
-    from genprm.data_sets.rows import text_field, texts_field
+    from genprm.data_sets.written_solutions import read_solution
     from genprm.prm import check_mode, check_votes
 
     check_votes(options.votes)
     chosen = None if options.mode is None else check_mode(options.mode)
-    machine = options.machine()
+    machine, how = options.machine(), splitter_named(options.split)
     rows = read_objects(options.file)
-    solutions = [(text_field(row, "problem", where), texts_field(row, "steps", where)) for where, row in rows]
+    solutions = [read_solution(row, where, how) for where, row in rows]
     prm = load_verifier(options, machine, chosen)
     with prm, progress_bar("judged", len(rows)) as bar:
-        results = prm.score_many(solutions, options.votes, progress=bar)
+        warn_of_other_worlds(options.model_name(), [solution.problem for solution in solutions])
+        results = prm.score_many([(one.problem, one.steps) for one in solutions], options.votes, progress=bar)
+    judged = [(row, one, result) for (_, row), one, result in zip(rows, solutions, results, strict=True)]
     if options.as_json:
-        for (_, row), result in zip(rows, results, strict=True):
-            print(json.dumps(_json(row, result)))
+        for row, solution, result in judged:
+            print(json.dumps(_json(row, solution, result)))
     else:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
-        for (_, row), result in zip(rows, results, strict=True):
-            _show(console, row, result)
+        for row, solution, result in judged:
+            _show(console, row, solution, result)
     if any(result.unjudged for result in results):
         raise typer.Exit(NOT_JUDGED)
 
 
-def _json(row: dict[str, Any], result: Result) -> dict[str, Any]:
+PASSED_ON = ("id", "subset", "label")
+"""Fields of a row that its result has too, so that `genprm score` reads the results."""
+
+
+def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dict[str, Any]:
     """`rationale` is that of the first path; all of them are under `paths` when there are several."""
     paths = [_path(path) for path in result.paths]
     return {
-        **{name: row[name] for name in ("id", "label") if name in row},
+        **{name: row[name] for name in PASSED_ON if name in row},
         "rewards": result.rewards,
         "first_error": result.first_error,
         "unjudged": result.unjudged,
+        "steps": solution.steps,
+        "split": solution.split.how,
         "rationale": paths[0]["rationale"],
         "tokens": result.tokens,
         "prompt_tokens": result.prompt_tokens,
@@ -90,14 +106,16 @@ def _path(path: Verification) -> dict[str, Any]:
     }
 
 
-def _show(console: Console, row: dict[str, Any], result: Result) -> None:
+def _show(console: Console, row: dict[str, Any], solution: WrittenSolution, result: Result) -> None:
     from rich.markup import escape
 
     name = f"{escape(str(row['id']))}: " if "id" in row else ""
-    console.print(f"[bold]{name}{escape(row['problem'].strip())}[/]")
+    console.print(f"[bold]{name}{escape(solution.problem.strip())}[/]")
     votes = f", {len(result.paths)} paths" if len(result.paths) > 1 else ""
     console.print(f"{_headline(result)} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")
-    for index, (step, reward) in enumerate(zip(row["steps"], result.rewards, strict=True)):
+    if solution.split.how != GIVEN:
+        console.print(f"[dim]split into {len(solution.steps)} steps by {escape(solution.split.how)}[/]")
+    for index, (step, reward) in enumerate(zip(solution.steps, result.rewards, strict=True)):
         console.print(
             f"\n  {_verdict(reward, index in result.unjudged)}  [bold]{index + 1}.[/] {escape(step.strip())}"
         )

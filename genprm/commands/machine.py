@@ -34,6 +34,14 @@ AllChanges = Annotated[
         "model.sampling.max_tokens=4096; repeatable.",
     ),
 ]
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="How a solution that is text is cut into steps: auto, headings, paragraphs, sentences, or a regular "
+        "expression that matches what is between steps.",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +134,21 @@ class JudgingOptions(MachineOptions):
         from genprm.commands.models import default_model
 
         return self.model or default_model()
+
+
+def splitter_named(how: str) -> str:
+    """The splitter, if it is one.
+
+    Raises:
+        InputError: it is not; the message says what is allowed.
+    """
+    from genprm.data_sets.rows import InputError
+    from genprm.splitting.free_text import SplitError, check_splitter
+
+    try:
+        return check_splitter(how)
+    except SplitError as error:
+        raise InputError(str(error)) from None
 
 
 def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from genprm.engines import MINIATURE
 from genprm.manifest import MANIFEST_FILE, read_manifest
 from genprm.settings import home
 
@@ -19,6 +22,33 @@ def default_model() -> str:
         if manifest is not None and manifest.inference_mode == "full":
             return str(path.parent)
     return SHIPPED
+
+
+def warn_of_other_worlds(model: str, problems: Sequence[str]) -> None:
+    """Say on standard error how many problems a model of the miniature cannot know; it judges all the same."""
+    if not _is_miniature(model):
+        return
+    others = sum(not _of_the_miniature(problem) for problem in problems)
+    if others:
+        print(
+            f"genprm: warning: {others} of {len(problems)} problems are not of the miniature's world, which is all "
+            f"that model {model!r} knows; its verdicts on them mean nothing (--model names another model)",
+            file=sys.stderr,
+        )
+
+
+def _is_miniature(model: str) -> bool:
+    return model.startswith(MINIATURE) or PROFILE in Path(model).parts
+
+
+def _of_the_miniature(problem: str) -> bool:
+    from genprm.miniature.world.problems import UnreadableProblemError, read_problem
+
+    try:
+        read_problem(problem.strip())
+    except UnreadableProblemError:
+        return False
+    return True
 
 
 def model_label(model: str) -> str:

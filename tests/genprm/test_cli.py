@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,9 @@ import genprm.cli
 import genprm.prm
 import genprm.reward_models.machine
 from genprm.cli import app
+from genprm.commands.models import warn_of_other_worlds
 from genprm.engines.base import Engine
+from genprm.miniature.world.generation import draw_problem
 from genprm.records import Prediction
 from genprm.settings import EngineSettings, SandboxSettings
 from genprm.tables import read_rows
@@ -214,6 +217,46 @@ def test_judge_asks_as_a_preset_says(model: str, tmp_path: Path, monkeypatch: py
     assert engine.requests[0][0].startswith(first)
 
 
+@pytest.mark.parametrize(
+    ("row", "arguments", "how"),
+    [
+        ({"problem": "Add.", "solution": "1 + 1 = 2\n\n2 + 2 = 5, wrong"}, [], "paragraphs"),
+        ({"question": "Add.", "solution": "1 + 1 = 2 | 2 + 2 = 5, wrong"}, ["--split", r" \| "], r" \| "),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "Add."},
+                    {"role": "assistant", "content": "<think>2?</think>1 + 1 = 2\n2 + 2 = 5, wrong"},
+                ]
+            },
+            ["--split", "paragraphs"],
+            "paragraphs",
+        ),
+    ],
+)
+def test_judge_takes_text_and_chats(model: str, row: dict[str, Any], arguments: list[str], how: str) -> None:
+    common = ("judge", "--model", model, *arguments)
+    judged = json.loads(call(*common, "--json", stdin=lines(row)))
+    assert judged["steps"] == SOLUTION["steps"]
+    assert (judged["split"], judged["first_error"]) == (how, 1)
+    assert f"split into 2 steps by {how}\n" in call(*common, stdin=lines(row))
+
+
+def test_what_judge_says_can_be_scored(model: str) -> None:
+    rows = lines({"id": "a", "subset": "mine", "label": 1, **SOLUTION}, {"id": "b", "label": -1, **SOLUTION})
+    report = json.loads(call("score", "-", "--json", stdin=call("judge", "--model", model, "--json", stdin=rows)))
+    assert {name: subset["error_acc"] for name, subset in report["subsets"].items()} == {"mine": 100.0, "all": None}
+    assert report["subsets"]["all"]["correct_acc"] == 0.0
+
+
+def test_a_model_of_the_miniature_is_not_trusted_with_another_world(capsys: pytest.CaptureFixture[str]) -> None:
+    warn_of_other_worlds("miniature/rationale", [draw_problem(random.Random(0)).text])
+    warn_of_other_worlds("org/some-model", ["Add."])
+    assert capsys.readouterr().err == ""
+    warn_of_other_worlds("miniature/rationale", ["Add.", draw_problem(random.Random(1)).text])
+    assert capsys.readouterr().err.startswith("genprm: warning: 1 of 2 problems are not of the miniature's world")
+
+
 def test_judge_reads_a_json_array(model: str, tmp_path: Path) -> None:
     file = tmp_path / "solutions.json"
     file.write_text(json.dumps([SOLUTION, SOLUTION], indent=2))
@@ -370,6 +413,30 @@ def test_evaluate_says_how_many_verdicts_the_model_did_not_give_by_itself(mute: 
 def test_evaluate_refuses_and_writes_nothing(home: Path, arguments: list[str], message: str) -> None:
     assert message in refusal("evaluate", "processbench", *arguments)
     assert not home.exists()
+
+
+def test_evaluate_labelled_solutions_of_ones_own(model: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    text = {"problem": "Add.", "solution": "\n\n".join(SOLUTION["steps"])}
+    file.write_text(lines({"id": 1, "label": 1, **text}, {"label": -1, "problem": "Add.", "steps": ["1 + 1 = 2"]}))
+    report = json.loads(call("evaluate", "file", str(file), "--model", model, "--json"))
+
+    assert report["subsets"]["all"]["f1"] == 100.0
+    (first, second) = read_rows(Prediction, Path(report["predictions"]).with_suffix(".parquet"))
+    assert (first.id, first.prediction, first.steps) == ("1", 1, SOLUTION["steps"])
+    assert (second.id, second.prediction) == ("row-1", -1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--split", "words"], "split is 'words', allowed: auto, headings, paragraphs, sentences or a regular"),
+        (["--limit", "0"], "--limit is 0"),
+    ],
+)
+def test_evaluate_of_ones_own_refuses(model: str, arguments: list[str], message: str) -> None:
+    rows = lines({"label": 1, **SOLUTION})
+    assert message in refusal("evaluate", "file", "-", "--model", model, *arguments, stdin=rows)
 
 
 def test_a_label_beyond_the_steps_is_refused(model: str, benchmark: Path, home: Path) -> None:

@@ -102,12 +102,39 @@ def test_benchmark_cases_stop_at_the_first_error(prm: GenPRM) -> None:
     assert [len(path) for path in prediction.path_rewards] == [2, 2]
 
 
+def test_a_text_is_split_into_steps(prm: GenPRM) -> None:
+    text = "<think>Easy.</think>\n" + "\n\n".join(STEPS)
+    assert prm.score("Add.", text).rewards == prm.score("Add.", STEPS).rewards
+
+
 @pytest.mark.parametrize(
     ("problem", "steps", "options", "message"),
     [
         ("", STEPS, {}, "problem is '', allowed: a non-empty string"),
-        ("Add.", [], {}, "steps is [], allowed: a non-empty list of strings, one per step"),
-        ("Add.", "1 + 1", {}, "steps is '1 + 1', allowed: a non-empty list of strings, one per step"),
+        (
+            "Add.",
+            [],
+            {},
+            "steps is [], allowed: a non-empty list of strings, one per step, or the solution as text",
+        ),
+        (
+            "Add.",
+            " ",
+            {},
+            "steps is ' ', allowed: a non-empty list of strings, one per step, or the solution as text",
+        ),
+        (
+            "Add.",
+            b"1 + 1",
+            {},
+            "steps is b'1 + 1', allowed: a non-empty list of strings, one per step, or the solution as text",
+        ),
+        (
+            "Add.",
+            "<think>1",
+            {},
+            "steps is '<think>1': there is no solution in the text, allowed: text outside of <think>...</think>",
+        ),
         ("Add.", ["1", " "], {}, "steps[1] is ' ', allowed: a non-empty string"),
         ("Add.", STEPS, {"votes": 0}, "votes is 0, allowed: a whole number from 1"),
         (
@@ -199,7 +226,7 @@ def test_steps_may_be_anything_that_gives_texts_in_order(steps: Iterable[str]) -
 
 
 @pytest.mark.parametrize(
-    "steps", [None, 3, "ab", b"ab", [], np.array([]), pd.Series([], dtype=str), [1.0], ["a", " "]]
+    "steps", [None, 3, "", b"ab", [], np.array([]), pd.Series([], dtype=str), [1.0], ["a", " "]]
 )
 def test_steps_that_are_none_are_refused(steps: Any) -> None:
     with pytest.raises(InputError, match="steps"):
