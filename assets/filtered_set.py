@@ -32,6 +32,7 @@ def filtered_set(context: ArtifactContext) -> Made:
     kept = [row for row in rows if row.kept]
     with_error = sum(row.label_first_error != NO_ERROR for row in kept)
     reasons = count_reasons(rows)
+    steps = [step for rationale in judged for step in rationale.verification.steps]
     return Made(
         [Table(FilterDecision, rows)],
         [
@@ -44,6 +45,9 @@ def filtered_set(context: ArtifactContext) -> Made:
             "kept": len(kept),
             "kept with an error": with_error,
             "reasons": reasons,
+            "steps judged": len(steps),
+            "verdicts forced": sum(step.forced and step.verdict != "none" for step in steps),
+            "verdicts missing": sum(step.verdict == "none" for step in steps),
             "decisions": plot(lambda axes: _draw(axes, reasons)),
             "examples": examples(
                 [

@@ -5,7 +5,7 @@ from assets.judging import open_verifier, read_from
 from assets.metadata import examples, share
 from assets.parameters import reads, weights_version
 from genprm.journal import finish, row_key
-from genprm.rationales import judge_solution
+from genprm.rationales import FormatTrial, judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
 from genprm.tables import record_codec, to_dict
 from genprm.verification.voting import vote_reading
@@ -35,12 +35,18 @@ def rationales(context: ArtifactContext) -> Made:
     solutions = context.store.read(Solution, "solutions", context.key)
     how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
     verifier = open_verifier(context, settings.model, settings.verifier)
+    trial = FormatTrial(settings)
+
+    async def judged_one(index: int) -> Rationale:
+        rationale = await judge_solution(solutions[index], verifier, settings.mode)
+        trial.look(rationale)
+        return rationale
 
     async def judge_all() -> list[Rationale]:
         return await finish(
             journal,
             [row_key(to_dict(solution), *how) for solution in solutions],
-            lambda index: judge_solution(solutions[index], verifier, settings.mode),
+            judged_one,
             record_codec(Rationale),
             context.advance(len(solutions)),
         )
@@ -63,6 +69,8 @@ def rationales(context: ArtifactContext) -> Made:
             "tokens": sum(row.verification.tokens for row in rows),
             "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
             "steps": len(steps),
+            "verdicts forced": sum(step.forced and step.verdict != "none" for step in steps),
+            "verdicts missing": sum(step.verdict == "none" for step in steps),
             "executions": len(runs),
             "blocks that ran well (%)": share(runs.count("ok"), len(runs)),
             "judged without error (%)": share(sum(r.judged_first_error == NO_ERROR for r in rows), len(rows)),

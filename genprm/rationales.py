@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from genprm.data_sets.rows import InputError
 from genprm.modes import Mode
 from genprm.records import Rationale, Solution
+from genprm.settings import RationaleSettings
 from genprm.verification.rewards import first_error, rewards
 from genprm.verification.verifier import Verifier, up_to_first_error
 
@@ -26,3 +28,45 @@ async def judge_solution(solution: Solution, verifier: Verifier, mode: Mode) -> 
         judged_first_error=first_error(rewards(verification)),
         verification=verification,
     )
+
+
+TRIED = 5
+"""Rationales that are looked at before all are paid for."""
+
+
+class FormatTrial:
+    """Looks at the first rationales of a run, and stops it when the model does not know the turn format.
+
+    A model that was never trained in the format, and is told nothing of it, writes to the end of its tokens: every
+    verdict is forced, and consensus filtering drops every rationale of it.
+    """
+
+    def __init__(self, settings: RationaleSettings) -> None:
+        self._settings = settings
+        self._unreadable = 0
+        self._decided = False
+
+    def look(self, rationale: Rationale) -> None:
+        """Look at one more rationale.
+
+        Raises:
+            InputError: it is the fifth, and no step of the five had a verdict of its own or ran code.
+        """
+        self._decided = self._decided or is_readable(rationale)
+        if self._decided:
+            return
+        self._unreadable += 1
+        if self._unreadable == TRIED:
+            settings = self._settings.verifier
+            raise InputError(
+                f"rationale model {self._settings.model!r} does not keep to the turn format: none of its first "
+                f"{TRIED} rationales has a verdict of its own; say what is wanted in "
+                "rationales.verifier.format.system, raise rationales.verifier.sampling.max_tokens (now "
+                f"{settings.sampling.max_tokens}), or name a model that was trained in it in rationales.model"
+            )
+
+
+def is_readable(rationale: Rationale) -> bool:
+    """Whether some step has a verdict that was not forced, or code that was run: it follows a closed analysis."""
+    steps = rationale.verification.steps
+    return any(step.executions or (step.verdict != "none" and not step.forced) for step in steps)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
-from genprm.rationales import judge_solution
-from genprm.records import Solution
-from genprm.settings import VerifierSettings
+from genprm.rationales import FormatTrial, is_readable, judge_solution
+from genprm.records import Rationale, Solution
+from genprm.settings import RationaleSettings, VerifierSettings
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
 
@@ -67,3 +68,30 @@ async def test_a_dead_engine_names_the_solution() -> None:
     await engine.close()
     with pytest.raises(EngineError, match="p1-s0"):
         await judge_solution(SOLUTION, Verifier(engine, None, VerifierSettings()), "cot")
+
+
+async def rationale_of(engine: ScriptedEngine) -> Rationale:
+    return await judge_solution(SOLUTION, Verifier(engine, None, VerifierSettings()), "cot")
+
+
+def chatterbox() -> ScriptedEngine:
+    """A model that was never trained in the turn format: it never closes its analysis."""
+    return ScriptedEngine(lambda prompt: "Sure, let me see. ", lambda prompt: {"Yes": math.log(0.9)})
+
+
+async def test_a_model_that_does_not_know_the_format_is_stopped_at_its_fifth_rationale() -> None:
+    lost, fine = await rationale_of(chatterbox()), await rationale_of(judge_of(0.9, 0.9, 0.9))
+    assert (is_readable(lost), is_readable(fine)) == (False, True)
+
+    trial = FormatTrial(RationaleSettings(model="org/chatterbox"))
+    for _ in range(4):
+        trial.look(lost)
+    with pytest.raises(InputError, match=r"'org/chatterbox' .* first 5 .* rationales\.verifier\.format\.system"):
+        trial.look(lost)
+
+
+async def test_one_readable_rationale_among_the_first_is_enough() -> None:
+    lost, fine = await rationale_of(chatterbox()), await rationale_of(judge_of(0.9, 0.9, 0.9))
+    trial = FormatTrial(RationaleSettings())
+    for rationale in [lost] * 4 + [fine] + [lost] * 10:
+        trial.look(rationale)
