@@ -99,10 +99,15 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
 
 
 def _path(path: Verification) -> dict[str, Any]:
+    from genprm.verification.repetition import repeats_itself
+
     fields = ("reward", "verdict", "analysis", "code", "output", "executions", "forced", "tokens")
     return {
         "rewards": [step.reward for step in path.steps],
-        "rationale": [{name: getattr(step, name) for name in fields} for step in path.steps],
+        "rationale": [
+            {**{name: getattr(step, name) for name in fields}, "repeats": repeats_itself(step.analysis)}
+            for step in path.steps
+        ],
     }
 
 
@@ -169,6 +174,8 @@ def _verdict(reward: float, unjudged: bool) -> str:
 def _reasons(console: Console, step: StepVerification) -> None:
     from rich.markup import escape
 
+    from genprm.verification.repetition import repeats_itself
+
     status = ", ".join(status for status in step.executions if status != "ok")
     parts = {
         "analysis": step.analysis,
@@ -183,5 +190,7 @@ def _reasons(console: Console, step: StepVerification) -> None:
         console.print("      [yellow]not judged: the context has no room for it[/]")
     elif step.verdict == "none":
         console.print("      [yellow]not judged: no verdict could be read[/]")
+    elif step.forced and repeats_itself(step.analysis):
+        console.print("      [yellow]no verdict by itself: the analysis repeats itself, and it was asked for[/]")
     elif step.forced:
         console.print("      [yellow]no verdict by itself: rounds or tokens ran out, and it was asked for[/]")

@@ -47,6 +47,9 @@ class VerifierSettings(Section):
     """Adaptive judgement goes on where a reward is further than this from 0 and from 1 (released code: 0.1)."""
     format: TurnFormat = TurnFormat()
     seed: int = 0
+    repeats: Annotated[Annotated[int, Field(ge=2)] | None, Age.ADDED] = None
+    """An analysis ends where a passage of it comes this many times in a row, and the verdict is asked for; when
+    empty, it may repeat itself as long as it has tokens."""
 
     def deciding(self, mode: Mode) -> dict[str, Any]:
         """The values that have a say in a judgement in `mode`, as JSON has them."""

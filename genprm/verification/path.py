@@ -37,7 +37,11 @@ from genprm.verification.conversation import (
     verify_prefill,
 )
 from genprm.verification.interpreter import Interpreter, released_output
+from genprm.verification.repetition import loop_end
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
+
+PIECE = 256
+"""Tokens of an analysis that are asked for at a time where repeats are looked for."""
 
 
 class Means(Protocol):
@@ -277,7 +281,7 @@ class _Turn:
         self._text = analyze_prefill(self._path.settings.format, self._index + 1)
         at_line = self._path.settings.format.analysis_ends == "at line"
         try:
-            await self._continue((ANALYZE_CLOSE + "\n" if at_line else ANALYZE_CLOSE,))
+            await self._continue_to((ANALYZE_CLOSE + "\n" if at_line else ANALYZE_CLOSE,))
         except ContextFull:
             return False
         closed = ANALYZE_CLOSE in self._text
@@ -322,11 +326,26 @@ class _Turn:
         settings = self._path.settings
         return settings.rounds_of == "generations" and generations >= settings.rounds
 
-    async def _continue(self, stop: tuple[str, ...]) -> Completion:
+    async def _continue_to(self, stop: tuple[str, ...]) -> None:
+        """Go on to a stop string; with `settings.repeats` not beyond a passage that repeats itself."""
+        repeats = self._path.settings.repeats
+        if repeats is None:
+            await self._continue(stop)
+            return
+        while self._budget.left() > 0:
+            completion = await self._continue(stop, PIECE)
+            end = loop_end(self._text, repeats)
+            if end is not None:
+                self._text = self._text[:end]
+            if end is not None or any(one in self._text for one in stop) or completion.tokens < PIECE:
+                return
+            # A piece may end within a character of several tokens, which is then written anew.
+            self._text = self._text.rstrip("\ufffd")
+
+    async def _continue(self, stop: tuple[str, ...], most: int | None = None) -> Completion:
         stage = f"part {self._requests}"
-        completion = await self._path.complete(
-            self._prompt + self._text, self._index, stage, self._budget.left(), stop
-        )
+        tokens = self._budget.left() if most is None else min(most, self._budget.left())
+        completion = await self._path.complete(self._prompt + self._text, self._index, stage, tokens, stop)
         self._requests += 1
         self._tokens += completion.tokens
         self._text += completion.text
