@@ -41,8 +41,8 @@ _LINE_END = re.compile(r"\n")
 _TITLE = re.compile(r"#{1,6} [^\n]*|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?")
 _SENTENCE_END = re.compile(r"[.!?][)\"'”*]*(?=\s+[\"'“(*]*(?:[A-Z0-9$\\]|\Z))|[。！？]|\n")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|resp|cf|Eq|Eqs|Fig|Figs|Thm|No|Nos|e\.g|i\.e|w\.r\.t|a\.m|p\.m)"
-    r"|(?:^|\s)(?:[A-Z]|\(?\d{1,2}))\.$"
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|resp|cf|Eq|Eqs|Fig|Figs|Thm|e\.g|i\.e|w\.r\.t|a\.m|p\.m)"
+    r"|(?:^|[.!?:]\s|\n)\(?\d{1,2}|(?:Mr|Mrs|Ms|Dr|Prof|\b[A-Z])\.\s[A-Z])\.$"
 )
 
 _MARKS = r"[ \t]{0,3}(?:[-*+•][ \t]+)?(?:#{1,6}[ \t]*)?(?:\*\*|__)?[ \t]*"
@@ -169,7 +169,8 @@ def split_paragraphs(text: str) -> list[str]:
 def split_sentences(text: str) -> list[str]:
     """One step for each sentence; a line's end ends one too. Abbreviations, initials and formulas do not."""
     spans = sorted([*closed_spans(text), *inline_spans(text)])
-    ends = (match for match in _SENTENCE_END.finditer(text) if not _ABBREVIATION.search(text[: match.end()][-12:]))
+    found = _SENTENCE_END.finditer(text)
+    ends = (match for match in found if not _ABBREVIATION.search(text[max(0, match.end() - 12) : match.end()]))
     return _joined(_cut(text, _ends(ends, spans)))
 
 

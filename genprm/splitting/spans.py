@@ -12,7 +12,9 @@ _OPENING = re.compile(
     r"|\\begin\{(?P<environment>\w+\*?)\}",
     re.MULTILINE,
 )
-_INLINE = re.compile(r"(?<!\\)\\\((?:(?!\\\))[^\n])*\\\)|(?<![\\$])\$(?! )[^$\n]*(?<![\\ ])\$(?![\d$])|`[^`\n]+`")
+# Between two prices there may be the end of a sentence, in a formula there is none.
+_DOLLARS = r"(?<![\\$])\$(?! )(?:(?![.!?]\s+[A-Z])[^$\n])*(?<![\\ ])\$(?![\d$])"
+_INLINE = re.compile(rf"(?<!\\)\\\((?:(?!\\\))[^\n])*\\\)|{_DOLLARS}|`[^`\n]+`")
 
 
 def closed_spans(text: str) -> list[Span]:

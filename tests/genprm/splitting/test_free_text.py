@@ -88,15 +88,16 @@ def test_without_blank_lines_each_line_is_a_paragraph() -> None:
 
 def test_sentences() -> None:
     text = (
-        "Mr. J. Smith has $3.50, i.e. 350 cents (approx. 4 dollars). He buys 2.5 kg! Is $x. Y$ more? "
+        "Mr. J. Smith has $3.50, i.e. 350 cents (approx. 4 dollars). He buys 2.5 kg! Is \\(x. Y\\) more? "
         "No: 350 cents are enough."
     )
     assert split_solution(text).steps == [
         "Mr. J. Smith has $3.50, i.e. 350 cents (approx. 4 dollars).",
         "He buys 2.5 kg!",
-        "Is $x. Y$ more?",
+        "Is \\(x. Y\\) more?",
         "No: 350 cents are enough.",
     ]
+    assert split_solution("2 + 3 = 5. So it is B. Then 6.").steps == ["2 + 3 = 5.", "So it is B.", "Then 6."]
     assert split_solution("一共三个。所以是五个。").steps == ["一共三个。", "所以是五个。"]
 
 
