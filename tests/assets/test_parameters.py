@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assets.parameters import directory_version
+from assets.parameters import directory_version, parameter_versions
+from assets.partitions import Pipeline
+from genprm.profiles import load_profile
 
 
 def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path: Path) -> None:
@@ -15,3 +17,17 @@ def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path: Path) -> N
     assert directory_version(tmp_path) == before
     (tmp_path / "model.safetensors").write_bytes(b"two")
     assert directory_version(tmp_path) != before
+
+
+def versions(tmp_path: Path) -> dict[str, str]:
+    rows = f"rows={{data: {tmp_path / 'mine.jsonl'}}}"
+    changes = ["problems.source=file", f"problems.{rows}", "evaluation.source=file", f"evaluation.{rows}"]
+    found = parameter_versions(Pipeline(load_profile("miniature", changes)))
+    return {f"{section} {key}": version.fingerprint for section in found for key, version in found[section].items()}
+
+
+def test_another_content_of_a_file_is_another_version_of_what_reads_it_and_of_nothing_else(tmp_path: Path) -> None:
+    before = versions(tmp_path)
+    (tmp_path / "mine.jsonl").write_text('{"problem": "1 + 1?", "answer": 2}\n')
+    after = versions(tmp_path)
+    assert {name for name in after if after[name] != before[name]} == {"problems all", "evaluation cases"}

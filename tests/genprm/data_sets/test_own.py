@@ -14,6 +14,7 @@ import pytest
 from genprm.data_sets.own import own_cases
 from genprm.data_sets.problems import load_problems
 from genprm.data_sets.rows import InputError
+from genprm.data_sets.sources import DataSource, first_row
 from genprm.settings import EvaluationSettings, ProblemSettings
 
 ROWS: list[dict[str, Any]] = [
@@ -55,6 +56,16 @@ def test_problems_of_the_hub(tmp_path: Path) -> None:
     assert problems("hub", data=str(tmp_path))[0] == ("2 + 3?", "5")
     with pytest.raises(InputError, match="split 'test' cannot be had from the hub"):
         problems("hub", data=str(tmp_path), split="test")
+
+
+def test_the_first_row_is_read_without_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "train.parquet"
+    pq.write_table(pa.Table.from_pylist(ROWS * 1000), file, row_group_size=10)
+    monkeypatch.setattr("datasets.builder.DatasetBuilder.download_and_prepare", None)
+    assert first_row(DataSource(str(tmp_path), "train", "train.parquet"), None) == (
+        f"{tmp_path} train row 0",
+        ROWS[0],
+    )
 
 
 def test_the_columns_are_settings(data_dir: Path) -> None:
