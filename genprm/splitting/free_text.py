@@ -32,9 +32,7 @@ class Split:
     how: str = GIVEN
 
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
-_THOUGHT_END = re.compile(r"</think(?:ing)?>")
-_THOUGHT_START = re.compile(r"<think(?:ing)?>")
+_THOUGHT_TAG = re.compile(r"<(?P<closing>/?)think(?:ing)?>")
 # Blank lines, and lines that hold nothing but a rule.
 _GAP = re.compile(r"\n(?:[ \t]*(?:[-*_]{3,}[ \t]*)?\n)+")
 _LINE_END = re.compile(r"\n")
@@ -139,9 +137,18 @@ def without_thought(text: str) -> str:
     >>> without_thought("<think>\n3 or 4?\n</think>\n\nIt is 4."), without_thought("Hm.</think>It is 4.")
     ('It is 4.', 'It is 4.')
     """
-    said = _THOUGHT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    said = _THOUGHT_END.split(said)[-1]
-    return _THOUGHT_START.split(said)[0].strip()
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    said: list[str] = []
+    position, thinks = 0, False
+    for tag in _THOUGHT_TAG.finditer(text):
+        if tag["closing"]:
+            if not thinks:
+                said.clear()
+            position, thinks = tag.end(), False
+        elif not thinks:
+            said.append(text[position : tag.start()])
+            thinks = True
+    return "".join([*said, "" if thinks else text[position:]]).strip()
 
 
 def split_headings(text: str) -> list[str]:

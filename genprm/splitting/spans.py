@@ -14,7 +14,7 @@ _OPENING = re.compile(
 )
 # Between two prices there may be the end of a sentence, in a formula there is none.
 _DOLLARS = r"(?<![\\$])\$(?! )(?:(?![.!?]\s+[A-Z])[^$\n])*(?<![\\ ])\$(?![\d$])"
-_INLINE = re.compile(rf"(?<!\\)\\\((?:(?!\\\))[^\n])*\\\)|{_DOLLARS}|`[^`\n]+`")
+_INLINE = re.compile(rf"(?<!\\)\\\((?:(?!\\\))[^\n]){{0,500}}\\\)|{_DOLLARS}|`[^`\n]+`")
 
 
 def closed_spans(text: str) -> list[Span]:

@@ -131,6 +131,19 @@ def test_what_is_no_splitter(how: str, message: str) -> None:
     assert message in str(refused.value)
 
 
+def test_several_thoughts_are_left_out() -> None:
+    text = "Step 1: a\n<think>b?</think>Step 2: b\n<thinking>c?</thinking>Step 3: c"
+    assert split_solution(text).steps == ["Step 1: a", "Step 2: b", "Step 3: c"]
+
+
+@pytest.mark.parametrize(
+    "sign", ["<think>", "\\(", "\\[", "$", "$$", "```\n", "**", "1. a\n2. b\n", "\\begin{a}", " \n"]
+)
+def test_signs_that_nothing_closes_are_read_in_one_go(sign: str) -> None:
+    text = "a" + sign * 20_000 + "b"
+    assert split_solution(text).steps
+
+
 @pytest.mark.parametrize("text", ["<think>It is 2.</think>", "  ", "<think>It is"])
 def test_a_thought_alone_is_no_solution(text: str) -> None:
     with pytest.raises(SplitError, match="there is no solution in the text"):
