@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from genprm.commands import answers, bench, doctor, evaluate, judge, label, miniature, plan, sandbox, score
+from genprm.commands import answers, bench, doctor, evaluate, judge, label, miniature, plan, sandbox, score, solve
 
 GROUP = "genprm.commands"
 """Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`. The name
@@ -104,6 +104,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.command("score")(score.score)
 app.command("label")(label.label)
 app.command("answers", context_settings={"ignore_unknown_options": True})(answers.answers)  # -5 is an answer
+app.command("solve")(solve.solve)
 app.command("plan")(plan.plan)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(miniature.app, name="miniature")

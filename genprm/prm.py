@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import SupportsIndex
+from typing import Any, SupportsIndex, TypeVar
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines import open_engine
@@ -31,6 +31,8 @@ from genprm.verification.manifest import model_manifest
 from genprm.verification.rewards import THRESHOLD, Reading
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import Result, score_solution
+
+T = TypeVar("T")
 
 _IN_PROCESS = ("transformers", "vllm")
 
@@ -231,6 +233,10 @@ class GenPRM:
     def reading(self) -> Reading:
         """How the rewards given so far were read."""
         return self._verifier.reading()
+
+    def run(self, work: Callable[[Verifier], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine that judges with this model; it runs where the engine lives."""
+        return self._background.run(work(self._verifier)).result()
 
     def close(self) -> None:
         """Free the model and kill every interpreter. Closing twice is harmless."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 if TYPE_CHECKING:
     from genprm.domains.base import Domain
     from genprm.labels.estimators import LabelEstimator
+    from genprm.search.base import SearchMethod
 
 T = TypeVar("T")
 
@@ -76,6 +77,24 @@ DOMAINS: Registry[Domain] = Registry(
     "domain", "genprm.domains", {"mathematics": "genprm.domains.mathematics:MATHEMATICS"}
 )
 """Fields of problems."""
+
+SEARCHES: Registry[SearchMethod] = Registry(
+    "search",
+    "genprm.searches",
+    {
+        "best-of-n": "genprm.search.sampling:BEST_OF_N",
+        "majority": "genprm.search.sampling:MAJORITY",
+        "vote": "genprm.search.sampling:VOTE",
+        "beam": "genprm.search.beam:BEAM",
+        "dvts": "genprm.search.diverse_trees:DVTS",
+        "lookahead": "genprm.search.lookahead:LOOKAHEAD",
+        "particles": "genprm.search.particles:PARTICLES",
+        "rebase": "genprm.search.rebase:REBASE",
+        "puct": "genprm.search.puct:PUCT",
+        "reset": "genprm.search.reset:RESET",
+    },
+)
+"""Ways of searching for a solution."""
 
 
 def domain_of(source: str) -> Domain:

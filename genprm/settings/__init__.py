@@ -21,6 +21,7 @@ from genprm.settings.evaluation import Aggregate, EvaluationSettings, Refinement
 from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
 from genprm.settings.profile import OPERATIONAL, Profile, home
 from genprm.settings.reward_models import DyveSettings, EurusSettings, JudgeSettings, ThinkSettings
+from genprm.settings.search import Choice, SearchSettings
 from genprm.settings.training import LoraSettings, TrainingSettings
 from genprm.settings.verification import FilterSettings, RationaleSettings, TurnFormat, VerifierSettings
 
@@ -29,6 +30,7 @@ __all__ = [
     "MAIN_VARIANT",
     "OPERATIONAL",
     "Aggregate",
+    "Choice",
     "DyveSettings",
     "EngineSettings",
     "EurusSettings",
@@ -50,6 +52,7 @@ __all__ = [
     "SamplingSettings",
     "SandboxSettings",
     "ScalingSettings",
+    "SearchSettings",
     "Section",
     "SequentialSettings",
     "SettingsError",

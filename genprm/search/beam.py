@@ -1,0 +1,34 @@
+"""Step beam: of all next steps keep the best few (Snell et al. 2408.03314, 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genprm.event_loops import together
+from genprm.search.base import SearchMethod
+from genprm.search.tree import Node, Purse, Tree, best_first
+from genprm.settings import SearchSettings
+
+
+def kept(nodes: Sequence[Node], width: int) -> list[Node]:
+    """The `width` best of these that can go on or have ended. A refuted one is kept only where all are."""
+    alive = [node for node in nodes if not node.given_up]
+    return best_first([node for node in alive if not node.refuted] or alive)[:width]
+
+
+async def step_beam(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
+    """Keep `width` partial solutions, sample `children` next steps for each; a kept one that ended has its place
+    no longer, so the beam narrows until all have ended."""
+    grown = await tree.grow(tree.begin(purse), settings.width * settings.children)
+    width = settings.width
+    while chosen := kept(grown, width):
+        width -= sum(node.ended for node in chosen)
+        going_on = [node for node in chosen if node.open]
+        if not going_on or purse.empty:
+            return
+        groups = await together([tree.grow(node, settings.children) for node in going_on])
+        grown = [node for group in groups for node in group]
+
+
+BEAM = SearchMethod(step_beam)
+"""For hard problems and a judge that is right about single steps."""

@@ -1,0 +1,36 @@
+"""Look-ahead: a beam that ranks a step by where it leads to (Snell et al. 2408.03314, 5.2)."""
+
+from __future__ import annotations
+
+from genprm.event_loops import together
+from genprm.search.base import SearchMethod
+from genprm.search.tree import Node, Purse, Tree
+from genprm.settings import SearchSettings
+
+
+async def look_ahead(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
+    """A step beam in which each new step is ranked by the solution `lookahead` steps later, which is then dropped
+    unless it has ended."""
+    frontier, width = [tree.begin(purse)], settings.width
+    count = settings.width * settings.children
+    while frontier and not purse.empty:
+        groups = await together([tree.grow(node, count) for node in frontier])
+        grown = [node for group in groups for node in group if not node.given_up]
+        ahead = await together([_ahead(tree, node, settings.lookahead) for node in grown])
+        pairs = sorted(zip(ahead, grown, strict=True), key=lambda pair: pair[0].rank, reverse=True)
+        chosen = [node for _, node in pairs[:width]]
+        width -= sum(node.ended for node in chosen)
+        frontier = [node for node in chosen if node.open]
+        count = settings.children
+
+
+async def _ahead(tree: Tree, node: Node, steps: int) -> Node:
+    for _ in range(steps):
+        if not node.open or node.refuted:
+            break
+        node = next(iter(await tree.grow(node, 1)), node)
+    return node
+
+
+LOOKAHEAD = SearchMethod(look_ahead)
+"""For a judge that sees a mistake a step late; each step costs `lookahead` more."""

@@ -1,0 +1,194 @@
+"""Solutions that grow step by step from a common beginning, and what they have cost."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from genprm.engines.base import ContextFull
+from genprm.event_loops import together
+from genprm.search.roles import JudgedPath, StepJudge, StepPolicy
+from genprm.seeds import derived_seed
+from genprm.settings import SearchSettings
+from genprm.step_sampler import SampledStep
+
+_SATURATED = 1e-6
+"""Rewards nearer to 0 or 1 than this count as this near, so that log-odds stay finite."""
+
+
+def log_odds(reward: float) -> float:
+    """ln(r / (1 - r)) of a reward in [0, 1], finite at its ends.
+
+    >>> log_odds(0.5), round(log_odds(0.9), 3), round(log_odds(1.0), 3)
+    (0.0, 2.197, 13.816)
+    """
+    inside = min(max(reward, _SATURATED), 1.0 - _SATURATED)
+    return math.log(inside / (1.0 - inside))
+
+
+@dataclass(slots=True)
+class Purse:
+    """Tokens that one part of a search may spend, and has spent."""
+
+    limit: float
+    spent: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left. What is being sampled or judged then is finished and paid for."""
+        return self.spent >= self.limit
+
+
+@dataclass(slots=True)
+class Spending:
+    """Tokens of the policy; tokens that the judge wrote and read; steps that were sampled and judged."""
+
+    policy_tokens: int = 0
+    judge_tokens: int = 0
+    judge_prompt_tokens: int = 0
+    steps: int = 0
+    judged_steps: int = 0
+    truncated_steps: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens of policy and judge."""
+        return self.policy_tokens + self.judge_tokens + self.judge_prompt_tokens
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A solution as far as it is written.
+
+    `name` says how it came about: child 2 of child 0 of the first beginning is `0.0.2`. `rewards` has a value per
+    judged step, fewer than steps where a step was surely wrong (`refuted`) or nothing is judged. It `ended` where
+    the policy ended it, and is `given_up` where a step ran out of tokens or there are too many steps.
+    """
+
+    name: str
+    parent: str | None
+    steps: tuple[str, ...]
+    rewards: tuple[float, ...]
+    purse: Purse
+    path: JudgedPath | None
+    ended: bool = False
+    given_up: bool = False
+    refuted: bool = False
+    drawn: int = field(default=0)
+
+    @property
+    def open(self) -> bool:
+        """Whether it can go on."""
+        return not (self.ended or self.given_up)
+
+    @property
+    def reward(self) -> float:
+        """The smallest reward of its steps (min: paper 5.3); 0.5 where none was judged."""
+        return min(self.rewards, default=0.5)
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """What solutions are compared by: no sure No first, then the log-odds of the worst step, then the mean of
+        all of them. Rewards near 1 differ in their log-odds, and equals keep the order in which they were drawn."""
+        odds = [log_odds(reward) for reward in self.rewards] or [0.0]
+        return (not self.refuted, min(odds), statistics.fmean(odds))
+
+
+def best_first(nodes: Iterable[Node]) -> list[Node]:
+    """By rank; of equals the one drawn first."""
+    return sorted(nodes, key=lambda node: node.rank, reverse=True)
+
+
+class Tree:
+    """Grows the solutions of one problem."""
+
+    def __init__(
+        self, problem: str, policy: StepPolicy, judge: StepJudge | None, settings: SearchSettings, seed: int
+    ) -> None:
+        self.spending = Spending()
+        self.nodes: list[Node] = []
+        self.beginnings = 0
+        self.seed = seed
+        self._problem = problem
+        self._policy = policy
+        self._judge = judge
+        self._settings = settings
+
+    @property
+    def finished(self) -> list[Node]:
+        """The solutions that the policy ended, in the order of their names."""
+        return sorted((node for node in self.nodes if node.ended), key=_place)
+
+    def begin(self, purse: Purse) -> Node:
+        """A beginning without steps. All that grows from it is paid from `purse`.
+
+        Purses are what makes a search repeatable: whatever grows at the same time pays from purses of its own.
+        """
+        path = None if self._judge is None else self._judge.start(self._problem)
+        node = Node(str(self.beginnings), None, (), (), purse, path)
+        self.beginnings += 1
+        return node
+
+    async def grow(self, node: Node, n: int) -> list[Node]:
+        """`n` more continuations of `node` by one step, judged, in the order drawn. They differ from earlier ones.
+
+        There are none where the policy's context is full: then `node` is given up.
+        """
+        first, node.drawn = node.drawn, node.drawn + n
+        seed = derived_seed(self.seed, node.name, first)
+        try:
+            sampled = await self._policy.next_step(self._problem, node.steps, n, seed)
+        except ContextFull:
+            node.given_up = True
+            return []
+        self._pay(node.purse, sampled)
+        children = [self._child(node, first + index, step) for index, step in enumerate(sampled)]
+        await together([self._judge_last_step(child) for child in children])
+        self.nodes += children
+        return children
+
+    def _child(self, node: Node, number: int, step: SampledStep) -> Node:
+        steps = (*node.steps, step.text)
+        given_up = step.truncated or (not step.ended and len(steps) >= self._settings.max_steps)
+        judging = node.path is not None and not node.refuted and not step.truncated
+        return Node(
+            name=f"{node.name}.{number}",
+            parent=node.name,
+            steps=steps,
+            rewards=node.rewards,
+            purse=node.purse,
+            path=node.path.fork() if judging and node.path is not None else None,
+            ended=step.ended,
+            given_up=given_up,
+            refuted=node.refuted,
+        )
+
+    def _pay(self, purse: Purse, sampled: Sequence[SampledStep]) -> None:
+        tokens = sum(step.tokens for step in sampled)
+        purse.spent += tokens
+        self.spending.policy_tokens += tokens
+        self.spending.steps += len(sampled)
+        self.spending.truncated_steps += sum(step.truncated for step in sampled)
+
+    async def _judge_last_step(self, node: Node) -> None:
+        if node.path is None:
+            return
+        try:
+            judged = await node.path.judge(node.steps[-1])
+        finally:
+            # Forks open what they need themselves, so nothing has to stay open for steps that may never come.
+            await node.path.close()
+        node.rewards = (*node.rewards, judged.reward)
+        node.refuted = judged.reward < self._settings.sure_no
+        node.purse.spent += judged.tokens + judged.prompt_tokens
+        self.spending.judge_tokens += judged.tokens
+        self.spending.judge_prompt_tokens += judged.prompt_tokens
+        self.spending.judged_steps += 1
+        if node.refuted or not node.open:
+            node.path = None
+
+
+def _place(node: Node) -> list[int]:
+    return [int(number) for number in node.name.split(".")]

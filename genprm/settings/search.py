@@ -1,0 +1,45 @@
+"""Searching for a solution with a policy that a judge guides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from genprm.settings.base import Section
+
+Choice = Literal["best", "vote", "majority"]
+"""How the answer is chosen among finished solutions: the highest rank, the answer with the most reward, or the most
+frequent answer."""
+
+
+class SearchSettings(Section):
+    """What the methods of `genprm.search` are told. Each reads the fields that concern it."""
+
+    choose: Choice = "best"
+    """How a method that does not say itself chooses among finished solutions (its_hub: the best)."""
+    width: Annotated[int, Field(ge=1)] = 4
+    """Partial solutions kept at a time: beams, subtrees, particles, leaves (Snell et al. 2408.03314: M = 4)."""
+    children: Annotated[int, Field(ge=1)] = 4
+    """Next steps sampled for each of them (Snell et al. 2408.03314: N / M = 4 at N = 16)."""
+    max_steps: Annotated[int, Field(ge=1)] = 40
+    """A solution that has not ended by then is given up (search-and-learn: 40 iterations)."""
+    sure_no: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
+    """A step whose reward is below this is surely wrong: what follows it is not judged (ours)."""
+    lookahead: Annotated[int, Field(ge=1)] = 1
+    """Steps that look-ahead goes on before it ranks a step (Snell et al. 2408.03314: k = 1 and 3)."""
+    resample_below: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Particles are drawn anew when the effective sample size is below this share of them (standard in sequential
+    Monte Carlo)."""
+    weight_temperature: Annotated[float, Field(ge=1.0)] = 1.0
+    """Temperature of the particles' log-odds at the first step; 1 means plain log-odds (Puri et al. 2502.01618)."""
+    weight_cooling: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    """Factor of that temperature per step, down to 1 (ours)."""
+    balance: Annotated[float, Field(gt=0.0)] = 0.2
+    """Temperature of the softmax that shares out samples in REBASE (ours; Wu et al. 2408.00724 tune it)."""
+    exploration: Annotated[float, Field(ge=0.0)] = 1.0
+    """Weight of rarely visited steps in PUCT (ours)."""
+    simulations: Annotated[int, Field(ge=1)] = 64
+    """Descents into one PUCT tree at most (ours)."""
+    tries: Annotated[int, Field(ge=1)] = 5
+    """Samples of one step at most before the best of them is taken (StepWiser: 5)."""
