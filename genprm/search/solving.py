@@ -8,7 +8,7 @@ from pathlib import Path
 from genprm.data_sets.rows import InputError
 from genprm.engines import open_engine
 from genprm.event_loops import together
-from genprm.prm import GenPRM, check_votes
+from genprm.prm import GenPRM, check_votes, engine_settings
 from genprm.profiles import load_profile
 from genprm.registry import DOMAINS
 from genprm.search.base import Searcher, SearchResult, check_budget, known_method
@@ -38,7 +38,7 @@ def solve(
     settings: SearchSettings | None = None,
     votes: int = 1,
     seed: int = 0,
-    engine: EngineSettings | None = None,
+    engine: str | EngineSettings = "transformers",
     progress: Callable[[int], None] = lambda solved: None,
 ) -> list[SearchResult]:
     """Search for solutions of `problems`, all at once, each with a budget of its own; results in order.
@@ -52,14 +52,15 @@ def solve(
         progress: told 1 after each problem.
 
     Raises:
-        InputError: no such method, a budget or votes below 1, or a policy that never ended a solution of any
+        InputError: no such method or engine, a budget or votes below 1, or a policy that never ended a solution of any
             problem.
         EngineError, SandboxError: a model cannot be loaded or cannot go on.
     """
     known_method(search)
     check_budget(budget)
     check_votes(votes)
-    writer = open_engine(str(policy), engine or EngineSettings())
+    chosen = engine_settings(engine) if isinstance(engine, str) else engine
+    writer = open_engine(str(policy), chosen)
     sampler = StepSampler(writer, policy_settings(str(policy)), DOMAINS.get(DOMAIN).steps)
 
     async def work(verifier: Verifier) -> list[SearchResult]:
