@@ -52,8 +52,7 @@ def solve(
         progress: told 1 after each problem.
 
     Raises:
-        InputError: no such method or engine, a budget or votes below 1, or a policy that never ended a solution of any
-            problem.
+        InputError: no such method or engine, a budget or votes below 1, or a policy that never ended a step.
         EngineError, SandboxError: a model cannot be loaded or cannot go on.
     """
     known_method(search)
