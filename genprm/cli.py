@@ -16,7 +16,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from genprm.commands import answers, bench, doctor, evaluate, judge, label, miniature, plan, sandbox, score, solve
+from genprm.commands import (
+    answers,
+    bench,
+    doctor,
+    evaluate,
+    judge,
+    label,
+    miniature,
+    plan,
+    sandbox,
+    score,
+    solve,
+    view,
+)
 
 GROUP = "genprm.commands"
 """Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`. The name
@@ -101,6 +114,7 @@ app = typer.Typer(
 )
 app.command("judge")(judge.judge)
 app.add_typer(evaluate.app, name="evaluate")
+app.command("view")(view.view)
 app.command("score")(score.score)
 app.command("label")(label.label)
 app.command("answers", context_settings={"ignore_unknown_options": True})(answers.answers)  # -5 is an answer

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,9 @@ class JudgeOptions(JudgingOptions):
         ),
     ] = "-"
     split: SplitOption = AUTO
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page on which the transcripts can be read, too.")
+    ] = None
 
 
 @takes(JudgeOptions)
@@ -61,6 +65,17 @@ def judge(options: JudgeOptions) -> None:
         warn_of_other_worlds(options.model_name(), [solution.problem for solution in solutions])
         results = prm.score_many([(one.problem, one.steps) for one in solutions], options.votes, progress=bar)
     judged = [(row, one, result) for (_, row), one, result in zip(rows, solutions, results, strict=True)]
+    if options.html is not None:
+        from genprm.commands.view import write_page
+        from genprm.view.page import render
+        from genprm.view.transcripts import from_result
+
+        name = options.model_name()
+        cases = [
+            from_result({**row, "problem": one.problem, "steps": one.steps}, result, name)
+            for row, one, result in judged
+        ]
+        write_page(options.html, render(cases, f"Verifications of {name}"))
     if options.as_json:
         for row, solution, result in judged:
             print(json.dumps(_json(row, solution, result)))
@@ -83,6 +98,7 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
     paths = [_path(path) for path in result.paths]
     return {
         **{name: row[name] for name in PASSED_ON if name in row},
+        "problem": solution.problem,
         "rewards": result.rewards,
         "first_error": result.first_error,
         "unjudged": result.unjudged,

@@ -96,6 +96,19 @@ def test_without_a_command_the_help_is_shown(arguments: list[str]) -> None:
 # judge
 
 
+def test_judge_writes_a_page_and_what_it_prints_makes_the_same_cases(model: str, tmp_path: Path) -> None:
+    page, again = tmp_path / "page.html", tmp_path / "again.html"
+    rows = lines({"id": 7, **SOLUTION})
+    printed = call("judge", "-", "--model", model, "--json", "--html", str(page), stdin=rows)
+    assert call("view", "-", "--out", str(again), stdin=printed) == f"1 cases: {again}\n"
+    assert "Verifications" in page.read_text()
+    assert "Verifications" in again.read_text()
+
+
+def test_a_run_without_predictions_cannot_be_viewed() -> None:
+    assert refusal("view", "no-such-run").startswith("run 'no-such-run' has no predictions")
+
+
 def test_judge_as_json(model: str) -> None:
     rows = lines({"id": 7, **SOLUTION}, {"problem": "Add.", "steps": ["1 + 1 = 2"]})
     first, second = map(json.loads, call("judge", "-", "--model", model, "--json", stdin=rows).splitlines())

@@ -1,0 +1,1 @@
+"""Transcripts of verifications as a page for people."""

@@ -1,0 +1,155 @@
+"""What a page of transcripts shows: cases, labels, rewards and, where they were kept, the texts of the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genprm.data_sets.rows import InputError, Row, names, shares_field, shown, text_field, texts_field, whole_field
+from genprm.records import NO_ERROR, Prediction, StepVerification
+from genprm.store import TableStore
+from genprm.tables import read_rows
+from genprm.verification.rewards import first_error
+
+if TYPE_CHECKING:
+    from genprm.verification.voting import Result
+
+Case = dict[str, Any]
+"""A case as the page reads it: `id, model, problem, steps, label, prediction, rewards, paths` and, where known,
+`mc` and `progress` per step. `label` and `prediction` are 0-based step indices, -1 for none, None for unknown. Each
+path is a list with an object per judged step, whose texts are missing where they were not kept."""
+
+STEP_FIELDS = ("reward", "verdict", "analysis", "code", "output", "executions", "forced")
+
+
+def judged_step(step: StepVerification) -> dict[str, Any]:
+    """A judged step with its texts."""
+    return {name: getattr(step, name) for name in STEP_FIELDS}
+
+
+def from_result(row: Mapping[str, Any], result: Result, model: str) -> Case:
+    """A solution that was just judged, with the texts of all its paths."""
+    return {
+        **_solution(row, model),
+        "prediction": result.first_error,
+        "rewards": result.rewards,
+        "paths": [[judged_step(step) for step in path.steps] for path in result.paths],
+    }
+
+
+def from_prediction(prediction: Prediction, model: str) -> Case:
+    """A prediction for a benchmark case: rewards of each path, without texts."""
+    return {
+        "id": prediction.id,
+        "model": model,
+        "problem": prediction.problem,
+        "steps": prediction.steps,
+        "label": prediction.label,
+        "prediction": prediction.prediction,
+        "rewards": prediction.rewards,
+        "paths": [[{"reward": reward} for reward in path] for path in prediction.path_rewards],
+    }
+
+
+def from_rows(rows: Iterable[Row]) -> list[Case]:
+    """Cases from rows `{"problem", "steps", "rewards"}` with, where known, `id`, `model`, `label`, `prediction`,
+    `path_rewards`, `rationale` or `paths` as `genprm judge --json` writes them, `mc` and `progress`.
+
+    Raises:
+        InputError: a row lacks a field, or one of them is of another kind.
+    """
+    return [_from_row(where, row) for where, row in rows]
+
+
+def from_tables(store: TableStore) -> list[Case]:
+    """All predictions of a run, models in alphabetical order.
+
+    Raises:
+        InputError: the run has no predictions.
+    """
+    folder = store.path("processbench").parent
+    tables = sorted(folder.rglob("*.parquet"))
+    if not tables:
+        raise InputError(f"run {shown(store.root.name)} has no predictions: materialize processbench first")
+    return [case for table in tables for case in from_table(table, _model_of(table, folder))]
+
+
+def from_table(path: Path, model: str) -> list[Case]:
+    """The predictions of one Parquet file."""
+    return [from_prediction(prediction, model) for prediction in read_rows(Prediction, path)]
+
+
+def _model_of(table: Path, folder: Path) -> str:
+    """The model is a folder: partitions are `model/subset`."""
+    return table.relative_to(folder).parts[0].removesuffix(".parquet")
+
+
+def _solution(row: Mapping[str, Any], model: str) -> Case:
+    known = {name: row[name] for name in ("mc", "progress") if name in row}
+    return {
+        "id": str(row.get("id", "")),
+        "model": str(row.get("model", model)),
+        "problem": row["problem"],
+        "steps": list(row["steps"]),
+        "label": row.get("label"),
+        **known,
+    }
+
+
+def _from_row(where: str, row: Mapping[str, Any]) -> Case:
+    text_field(row, "problem", where)
+    steps = texts_field(row, "steps", where)
+    rewards = shares_field(row, "rewards", where)
+    for name in ("label", "prediction"):
+        if row.get(name) is not None:
+            allowed = f"a step index below {len(steps)}, or {NO_ERROR}"
+            whole_field(row, name, where, NO_ERROR, len(steps) - 1, allowed)
+    for name in ("mc", "progress"):
+        if name in row and not _numbers(row[name]):
+            raise InputError(f"{where}: field {name!r} is {shown(row[name])}, allowed: a list of numbers")
+    prediction = row.get("prediction", row.get("first_error", first_error(rewards)))
+    return {
+        **_solution(row, ""),
+        "prediction": prediction,
+        "rewards": rewards,
+        "paths": _paths(where, row, rewards),
+    }
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+
+
+def _paths(where: str, row: Mapping[str, Any], rewards: Sequence[float]) -> list[list[dict[str, Any]]]:
+    if "paths" in row:
+        found: list[Any] = [
+            path.get("rationale") if isinstance(path, dict) else path for path in _list(where, row, "paths")
+        ]
+    elif "rationale" in row:
+        found = [row["rationale"]]
+    elif "path_rewards" in row:
+        found = [[{"reward": one} for one in path] for path in _list(where, row, "path_rewards")]
+    else:
+        found = [[{"reward": one} for one in rewards]]
+    for number, path in enumerate(found):
+        if not isinstance(path, list) or not all(isinstance(step, dict) and _judged(step) for step in path):
+            raise InputError(
+                f"{where}: path {number + 1} is {shown(path)}, allowed: a list with an object per step"
+            )
+    return found
+
+
+def _list(where: str, row: Mapping[str, Any], name: str) -> list[Any]:
+    value = row[name]
+    inner = isinstance(value, list) and all(isinstance(one, list | dict) for one in value)
+    if not inner:
+        raise InputError(
+            f"{where}: field {name!r} is {shown(value)}, allowed: a list of paths (found: {names(row)})"
+        )
+    return list(value)
+
+
+def _judged(step: Mapping[str, Any]) -> bool:
+    texts = all(isinstance(step.get(name, ""), str) for name in ("analysis", "code", "output", "verdict"))
+    return texts and isinstance(step.get("reward"), int | float) and isinstance(step.get("executions", []), list)
