@@ -21,6 +21,7 @@ from genprm.commands import (
     bench,
     doctor,
     evaluate,
+    formats,
     judge,
     label,
     miniature,
@@ -115,6 +116,8 @@ app = typer.Typer(
 app.command("judge")(judge.judge)
 app.add_typer(evaluate.app, name="evaluate")
 app.command("view")(view.view)
+app.command("import")(formats.import_set)
+app.command("export")(formats.export_set)
 app.command("score")(score.score)
 app.command("label")(label.label)
 app.command("answers", context_settings={"ignore_unknown_options": True})(answers.answers)  # -5 is an answer

@@ -66,7 +66,7 @@ def judge(options: JudgeOptions) -> None:
         results = prm.score_many([(one.problem, one.steps) for one in solutions], options.votes, progress=bar)
     judged = [(row, one, result) for (_, row), one, result in zip(rows, solutions, results, strict=True)]
     if options.html is not None:
-        from genprm.commands.view import write_page
+        from genprm.commands.writing import write_output
         from genprm.view.page import render
         from genprm.view.transcripts import from_result
 
@@ -75,7 +75,7 @@ def judge(options: JudgeOptions) -> None:
             from_result({**row, "problem": one.problem, "steps": one.steps}, result, name)
             for row, one, result in judged
         ]
-        write_page(options.html, render(cases, f"Verifications of {name}"))
+        write_output(options.html, render(cases, f"Verifications of {name}"))
     if options.as_json:
         for row, solution, result in judged:
             print(json.dumps(_json(row, solution, result)))

@@ -22,6 +22,7 @@ def view(
 ) -> None:
     """Write a page on which verifications can be found, filtered and read."""
     from genprm.commands.reading import read_objects
+    from genprm.commands.writing import write_output
     from genprm.store import profile_store
     from genprm.view.transcripts import from_rows, from_table, from_tables
 
@@ -34,22 +35,7 @@ def view(
         cases = from_tables(profile_store(source))
     from genprm.view.page import render
 
-    write_page(out, render(cases, f"Verifications: {path.name}"))
+    write_output(out, render(cases, f"Verifications: {path.name}"))
     print(f"{len(cases)} cases: {out}")
     if open_it:
         webbrowser.open(out.resolve().as_uri())
-
-
-def write_page(out: Path, text: str) -> None:
-    """Put the page where it was asked for.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    from genprm.data_sets.rows import InputError
-    from genprm.files import write_text
-
-    try:
-        write_text(out, text)
-    except OSError as error:
-        raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from error

@@ -105,6 +105,15 @@ def test_judge_writes_a_page_and_what_it_prints_makes_the_same_cases(model: str,
     assert "Verifications" in again.read_text()
 
 
+def test_labels_are_imported_and_exported(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"
+    row = {"prompt": "Why?", "completions": ["a", "b"], "labels": [True, False]}
+    assert call("import", "trl-stepwise", "-", str(ours), stdin=lines(row)) == f"1 rows: {ours}\n"
+    assert call("export", "trl-stepwise", str(ours), str(theirs)) == f"1 rows: {theirs}\n"
+    assert json.loads(theirs.read_text()) == row
+    assert refusal("import", "x", str(ours), str(theirs)).startswith("format is 'x', allowed: ")
+
+
 def test_a_run_without_predictions_cannot_be_viewed() -> None:
     assert refusal("view", "no-such-run").startswith("run 'no-such-run' has no predictions")
 

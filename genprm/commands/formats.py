@@ -1,0 +1,47 @@
+"""`genprm import` and `genprm export`: sets of step labels in the formats of others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FormatName = Annotated[
+    str, typer.Argument(metavar="FORMAT", help="trl-stepwise, math-shepherd, rlhflow, processbench.")
+]
+Out = Annotated[Path, typer.Argument(help="JSON lines are written here.")]
+
+
+def import_set(
+    name: FormatName,
+    file: Annotated[str, typer.Argument(help="JSON lines, a JSON array or Parquet; - is standard input.")],
+    out: Out,
+) -> None:
+    """Read a set of step labels as {"problem", "steps", "labels", "further"}."""
+    from genprm.commands.reading import read_objects
+    from genprm.formats.base import format_named, import_rows
+
+    _write(out, import_rows(format_named(name), read_objects(file)))
+
+
+def export_set(
+    name: FormatName,
+    source: Annotated[str, typer.Argument(help="What `genprm import` wrote; - is standard input.")],
+    out: Out,
+) -> None:
+    """Write a set of step labels in the format of others."""
+    from genprm.commands.reading import read_objects
+    from genprm.formats.base import export_rows, format_named
+
+    _write(out, export_rows(format_named(name), read_objects(source)))
+
+
+def _write(out: Path, rows: Iterable[dict[str, Any]]) -> None:
+    from genprm.commands.writing import write_output
+
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    write_output(out, "".join(f"{line}\n" for line in lines))
+    print(f"{len(lines)} rows: {out}")

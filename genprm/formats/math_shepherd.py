@@ -1,0 +1,58 @@
+"""Math-Shepherd: `input` has the mark ки after each step, `label` is the same text with + or - in its place.
+
+The same letters may be part of a step: there `label` has them, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genprm.data_sets.rows import InputError, bad_field, text_field
+from genprm.formats.base import Format, LabelledSolution, other_fields
+
+MARK = "ки"
+_SIGNS = {"+": 1, "-": 0}
+_FIRST = " Step 1:"
+
+
+def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
+    text = text_field(row, "input", where)
+    parts, labels = _parts(where, text, text_field(row, "label", where))
+    problem, found, first = parts[0].rpartition(_FIRST)
+    if not found:
+        raise bad_field(where, "input", text, "a problem, then 'Step 1:'")
+    steps = [found[1:] + first, *(part.removeprefix("\n") for part in parts[1:])]
+    steps = [step.removesuffix(" ") for step in steps]
+    return LabelledSolution(problem, steps, labels, other_fields(row, "input", "label"))
+
+
+def _parts(where: str, text: str, label: str) -> tuple[list[str], list[int]]:
+    """The texts before each mark, and the labels in the place of the marks."""
+    pieces, parts, labels, at = text.split(MARK), [""], [], 0
+    for piece in pieces[:-1]:
+        parts[-1] += piece
+        at += len(piece)
+        if label.startswith(MARK, at):
+            parts[-1] += MARK
+            at += len(MARK)
+        elif label[at : at + 1] in _SIGNS:
+            labels.append(_SIGNS[label[at]])
+            parts.append("")
+            at += 1
+        else:
+            raise bad_field(where, "label", label, "the input with + or - in the place of each mark")
+    if not labels or parts[-1] + pieces[-1]:
+        raise InputError(f"{where}: field 'input' does not end with the mark {MARK!r} after its last step")
+    return parts[:-1], labels
+
+
+def _write(solution: LabelledSolution) -> dict[str, Any]:
+    marked = "\n".join(f"{step} {MARK}" for step in solution.labelled_steps)
+    signs = ["-+"[label] for label in solution.labels]
+    signed = "\n".join(f"{step} {sign}" for step, sign in zip(solution.labelled_steps, signs, strict=True))
+    texts = {"input": f"{solution.problem} {marked}", "label": f"{solution.problem} {signed}"}
+    return {**texts, **solution.further}
+
+
+MATH_SHEPHERD = Format(_read, _write)
