@@ -28,6 +28,7 @@ from genprm.commands import (
     plan,
     sandbox,
     score,
+    serve,
     solve,
     view,
 )
@@ -114,6 +115,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("judge")(judge.judge)
+app.command("serve")(serve.serve)
 app.add_typer(evaluate.app, name="evaluate")
 app.command("view")(view.view)
 app.command("import")(formats.import_set)

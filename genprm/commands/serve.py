@@ -1,0 +1,69 @@
+"""`genprm serve`: a reward model behind HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genprm.commands.machine import JudgingOptions
+from genprm.commands.options import takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(JudgingOptions):
+    """What `genprm serve` is told."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000
+    api_key_file: Annotated[str | None, typer.Option(help="File with the key that requests must carry.")] = None
+
+
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
+    """Serve rewards over HTTP until SIGTERM."""
+    from genprm.commands.reward_model import open_model
+    from genprm.data_sets.rows import InputError
+    from genprm.prm import check_mode, check_votes
+    from genprm.reward_models.base import Asking
+    from genprm.verification.rewards import THRESHOLD
+
+    try:
+        import uvicorn
+
+        from genprm.serve.app import Limits, Scorer, closing, create_app
+    except ModuleNotFoundError as error:
+        raise InputError(f"module {error.name!r} is not installed; `pip install genprm[serve]` brings it") from None
+    mode = None if options.mode is None else check_mode(options.mode)
+    asking = Asking(
+        check_votes(options.votes),
+        mode,
+        system=options.system(),
+        preset=options.known_preset(),
+        changes=options.model_changes(),
+    )
+    key = None if options.api_key_file is None else _read_key(options.api_key_file)
+    opened = open_model(options.model_name(), options.machine(), asking)
+
+    async def close() -> None:
+        await opened.model.close()
+        await opened.machine.close()
+
+    limits = Limits()
+    threshold = THRESHOLD if opened.threshold is None else opened.threshold
+    app = create_app(Scorer(opened.model, limits, threshold), limits, key, closing(close))
+    uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=30)
+
+
+def _read_key(file: str) -> str:
+    from genprm.data_sets.rows import InputError
+
+    try:
+        key = Path(file).read_text().strip()
+    except OSError as error:
+        raise InputError(f"--api-key-file {file!r} cannot be read: {error.strerror}") from None
+    if not key:
+        raise InputError(f"--api-key-file {file!r} is empty, allowed: a file with a key")
+    return key

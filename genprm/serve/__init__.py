@@ -1,0 +1,1 @@
+"""The reward server: a reward model behind HTTP."""
