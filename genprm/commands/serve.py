@@ -43,6 +43,7 @@ def serve(options: ServeOptions) -> None:
         system=options.system(),
         preset=options.known_preset(),
         changes=options.model_changes(),
+        texts=True,
     )
     key = None if options.api_key_file is None else _read_key(options.api_key_file)
     opened = open_model(options.model_name(), options.machine(), asking)

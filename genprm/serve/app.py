@@ -13,13 +13,17 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from genprm.data_sets.rows import InputError
+from genprm.data_sets.rows import InputError, json_object
+from genprm.data_sets.written_solutions import WrittenSolution, read_solution
 from genprm.engines.base import EngineError
 from genprm.event_loops import together
 from genprm.records import NO_ERROR
 from genprm.reward_models.base import RewardModel, SolutionScore
 from genprm.sandbox.base import SandboxError
-from genprm.serve.solutions import read_solution, split_solution
+from genprm.verification.voting import unjudged_steps
+
+FIELDS = ("id", "problem", "question", "steps", "solution", "messages")
+"""What an object of `/v1/score` may hold; votes and mode are those that the server was started with."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -58,7 +62,7 @@ class Scorer:
         self._limits = limits
         self._waiting = 0
 
-    async def score(self, solutions: list[tuple[str, list[str]]]) -> list[SolutionScore]:
+    async def score(self, solutions: list[WrittenSolution]) -> list[SolutionScore]:
         """The scores, in order.
 
         Raises:
@@ -69,22 +73,55 @@ class Scorer:
         self._waiting += len(solutions)
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await together([self.model.score(*solution) for solution in solutions])
+                return await together([self.model.score(one.problem, one.steps) for one in solutions])
         except TimeoutError:
             raise HTTPException(504, f"not judged within {self._limits.seconds:g} s") from None
         finally:
             self._waiting -= len(solutions)
 
-    def first_error(self, score: SolutionScore) -> int:
-        """0-based index of the first wrong step, -1 if there is none."""
+    def first_error(self, score: SolutionScore) -> int | None:
+        """0-based index of the first wrong step, -1 if there is none; None if none is and a step was not judged."""
         if score.verdict is not None:
             return score.verdict
-        return next((t for t, reward in enumerate(score.rewards) if reward < self.threshold), NO_ERROR)
+        wrong = next((t for t, reward in enumerate(score.rewards) if reward < self.threshold), NO_ERROR)
+        return None if wrong == NO_ERROR and unjudged(score) else wrong
 
 
-def outcome(score: SolutionScore) -> float:
-    """One number for a whole solution: the model's own score of it, else its lowest step reward."""
-    return min(score.rewards) if score.outcome is None else score.outcome
+def unjudged(score: SolutionScore) -> list[int]:
+    """0-based steps on which no path of a verifier gave a verdict; their reward of 0.5 says nothing."""
+    return unjudged_steps(score.verifications) if score.verifications else []
+
+
+def outcome(score: SolutionScore, where: str) -> float:
+    """One number for a whole solution: the model's own score of it, else its lowest step reward.
+
+    Raises:
+        EngineError: a step was not judged, so that there is none.
+    """
+    if score.outcome is not None:
+        return score.outcome
+    missing = unjudged(score)
+    if missing or not score.rewards:
+        raise EngineError(f"{where}: no verdict on step {missing[0] + 1 if missing else 1}")
+    return min(score.rewards)
+
+
+def written(problem: str, solution: str, where: str) -> WrittenSolution:
+    """A problem and a solution as text, split into its steps."""
+    return read_solution({"problem": problem, "solution": solution}, where)
+
+
+def read_item(item: Any, where: str) -> WrittenSolution:
+    """A solution of `/v1/score`, as `genprm judge` reads it.
+
+    Raises:
+        InputError: it is something else, or holds a field that would be ignored.
+    """
+    row = json_object(item, where)
+    for name in row:
+        if name not in FIELDS:
+            raise InputError(f"{where}: field {name!r}, allowed: {', '.join(FIELDS)}")
+    return read_solution(row, where)
 
 
 def create_app(
@@ -126,18 +163,21 @@ def create_app(
         items = body.get("items", [body])
         if not isinstance(items, list):
             raise InputError("field 'items' is no list, allowed: a list of objects")
-        solutions = [read_solution(item, f"item {index}") for index, item in enumerate(items)]
+        if "items" in body and len(body) > 1:
+            raise InputError(f"field {next(name for name in body if name != 'items')!r} stands beside 'items'")
+        solutions = [read_item(item, f"item {index}") for index, item in enumerate(items)]
         scores = await scorer.score(solutions)
         answers = [
             {
                 "rewards": one.rewards,
                 "first_error": scorer.first_error(one),
-                "steps": steps,
+                "unjudged": unjudged(one),
+                "steps": solution.steps,
                 "tokens": one.tokens,
                 "model": scorer.model.name,
                 **({"paths": one.path_rewards} if len(one.path_rewards) > 1 else {}),
             }
-            for one, (_, steps) in zip(scores, solutions, strict=True)
+            for one, solution in zip(scores, solutions, strict=True)
         ]
         return {"items": answers} if "items" in body else answers[0]
 
@@ -148,12 +188,13 @@ def create_app(
             raise InputError(
                 f"{len(body.query)} texts in 'query' and {len(body.prompts)} in 'prompts', allowed: alike"
             )
-        solutions: list[tuple[str, list[str]]] = []
+        solutions: list[WrittenSolution] = []
         for index, (query, prompt) in enumerate(zip(body.query, body.prompts, strict=True)):
             if not query.startswith(prompt):
                 raise InputError(f"query[{index}] does not begin with its prompt")
-            solutions.append((prompt, split_solution(query.removeprefix(prompt), f"query[{index}]")))
-        rewards = [outcome(one) for one in await scorer.score(solutions)]
+            solutions.append(written(prompt, query.removeprefix(prompt), f"query[{index}]"))
+        scores = await scorer.score(solutions)
+        rewards = [outcome(one, f"query[{index}]") for index, one in enumerate(scores)]
         return {"rewards": rewards, "scores": rewards, "extra_logs": {}}
 
     @app.post("/reward", dependencies=guarded)
@@ -162,8 +203,8 @@ def create_app(
         if not body.prompt:
             raise InputError("field 'prompt' is empty, allowed: text or messages")
         problem = body.prompt if isinstance(body.prompt, str) else str(body.prompt[-1].get("content", ""))
-        (one,) = await scorer.score([(problem, split_solution(body.response, "response"))])
-        return outcome(one)
+        (one,) = await scorer.score([written(problem, body.response, "response")])
+        return outcome(one, "response")
 
     @app.get("/v1/models", dependencies=guarded)
     async def models() -> Any:

@@ -10,6 +10,7 @@ from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.serve.app import Limits, Scorer, create_app
 from genprm.settings import VerifierSettings
 from genprm.verification.verifier import Verifier
+from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 RIGHT, WRONG = pytest.approx(8 / 9), pytest.approx(1 / 9)
@@ -18,7 +19,7 @@ RIGHT, WRONG = pytest.approx(8 / 9), pytest.approx(1 / 9)
 def client(engine: Engine | None = None, api_key: str | None = None, **limits: float) -> TestClient:
     verifier = Verifier(engine or judge_engine(), EchoSandbox(), VerifierSettings())
     bounds = Limits(**limits)
-    model = GenPRMRewardModel(verifier, Mode.FULL, Asking())
+    model = GenPRMRewardModel(verifier, Mode.FULL, Asking(texts=True))
     return TestClient(create_app(Scorer(model, bounds, 0.5), bounds, api_key), raise_server_exceptions=False)
 
 
@@ -26,6 +27,27 @@ def test_score_names_the_first_wrong_step() -> None:
     answer = client().post("/v1/score", json={"problem": "How many?", "steps": ["fine", "wrong"]}).json()
     assert answer["rewards"] == [RIGHT, WRONG]
     assert (answer["first_error"], answer["steps"], answer["model"]) == (1, ["fine", "wrong"], "scripted")
+
+
+def test_a_step_without_a_verdict_is_no_reward() -> None:
+    silent = ScriptedEngine(lambda prompt: "Hm.", lambda prompt: {})
+    answer = client(silent).post("/v1/score", json={"problem": "p", "steps": ["fine"]}).json()
+    assert (answer["first_error"], answer["unjudged"]) == (None, [0])
+    reward = client(silent).post("/reward", json={"prompt": "p", "response": "fine"})
+    assert (reward.status_code, reward.json()) == (502, {"detail": "not judged: response: no verdict on step 1"})
+
+
+def test_a_field_that_would_be_ignored_is_refused() -> None:
+    for body in ({"problem": "p", "steps": ["fine"], "votes": 8}, {"items": [], "votes": 8}):
+        answer = client().post("/v1/score", json=body)
+        assert (answer.status_code, "'votes'" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_solution_may_be_text_or_a_chat() -> None:
+    chat = [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "fine\n\nwrong"}]
+    for body in ({"problem": "How many?", "solution": "fine\n\nwrong"}, {"messages": chat}):
+        answer = client().post("/v1/score", json=body).json()
+        assert (answer["steps"], answer["first_error"]) == (["fine", "wrong"], 1)
 
 
 def test_items_are_answered_in_order_and_may_be_none() -> None:
