@@ -41,6 +41,7 @@ def solve(options: SolveOptions) -> None:
     from genprm.data_sets.rows import text_field
     from genprm.prm import check_mode, check_votes
     from genprm.search.base import known_method
+    from genprm.search.solving import SearchPlan
     from genprm.search.solving import solve as solve_problems
 
     known_method(options.search)
@@ -51,17 +52,8 @@ def solve(options: SolveOptions) -> None:
     rows = read_objects(options.file)
     problems = [text_field(row, "problem", where) for where, row in rows]
     with load_verifier(options, machine, mode) as prm, progress_bar("solved", len(rows)) as bar:
-        results = solve_problems(
-            problems,
-            prm,
-            options.policy,
-            options.search,
-            budget,
-            votes=votes,
-            seed=options.seed,
-            engine=machine.engine,
-            progress=bar,
-        )
+        plan = SearchPlan(method=options.search, budget=budget, votes=votes, seed=options.seed)
+        results = solve_problems(problems, prm, plan, options.policy, machine.engine, bar)
     for (_, row), result in zip(rows, results, strict=True):
         print(json.dumps(_json(row, result)) if options.as_json else _text(row, result))
 

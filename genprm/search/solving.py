@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from genprm.data_sets.rows import InputError
@@ -28,16 +29,24 @@ def policy_settings(policy: str) -> SolutionSettings:
     return known.model_copy(update={"model": policy})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchPlan:
+    """How problems are searched: a method (`genprm.registry.SEARCHES`), and the tokens of policy and judge for each
+    of them. A step's reward is the mean of `votes` conversations of the judge.
+    """
+
+    method: str = "beam"
+    budget: int = 20_000
+    votes: int = 1
+    seed: int = 0
+    settings: SearchSettings | None = None
+
+
 def solve(
     problems: Sequence[str],
     prm: GenPRM,
+    plan: SearchPlan | None = None,
     policy: str | Path = POLICY,
-    search: str = "beam",
-    budget: int = 20_000,
-    *,
-    settings: SearchSettings | None = None,
-    votes: int = 1,
-    seed: int = 0,
     engine: str | EngineSettings = "transformers",
     progress: Callable[[int], None] = lambda solved: None,
 ) -> list[SearchResult]:
@@ -46,30 +55,28 @@ def solve(
     Args:
         prm: the judge (`GenPRM.load`).
         policy: directory, hub id or miniature/NAME of the model that writes the steps; `engine` says how it runs.
-        search: a method's name (`genprm.registry.SEARCHES`).
-        budget: tokens of policy and judge per problem.
-        votes: conversations of the judge per step, whose mean is the reward.
         progress: told 1 after each problem.
 
     Raises:
         InputError: no such method or engine, a budget or votes below 1, or a policy that never ended a step.
         EngineError, SandboxError: a model cannot be loaded or cannot go on.
     """
-    known_method(search)
-    check_budget(budget)
-    check_votes(votes)
+    plan = plan or SearchPlan()
+    known_method(plan.method)
+    check_budget(plan.budget)
+    check_votes(plan.votes)
     chosen = engine_settings(engine) if isinstance(engine, str) else engine
     writer = open_engine(str(policy), chosen)
     sampler = StepSampler(writer, policy_settings(str(policy)), DOMAINS.get(DOMAIN).steps)
 
     async def work(verifier: Verifier) -> list[SearchResult]:
-        judge = GenerativeJudge(verifier, prm.mode, votes)
+        judge = GenerativeJudge(verifier, prm.mode, plan.votes)
         try:
             with DOMAINS.get(DOMAIN).grader() as grader:
                 searcher = Searcher(sampler, judge, grader.answers)
 
                 async def solved(problem: str) -> SearchResult:
-                    result = await searcher.search(problem, search, budget, settings, seed)
+                    result = await searcher.search(problem, plan.method, plan.budget, plan.settings, plan.seed)
                     progress(1)
                     return result
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from genprm.cli import app
 from genprm.data_sets.rows import InputError
 from genprm.prm import GenPRM
-from genprm.search.solving import policy_settings, solve
+from genprm.search.solving import SearchPlan, policy_settings, solve
 from genprm.settings import SamplingSettings, SolutionSettings
 
 PROBLEM = "How many keys does Varosa have in the end? (1) Varosa has 28 keys. (2) Varosa finds 43 keys."
@@ -59,4 +59,4 @@ def test_a_policy_that_never_ends_a_step_is_named(monkeypatch: pytest.MonkeyPatc
         GenPRM.load("miniature/rationale") as prm,
         pytest.raises(InputError, match=r"'miniature/policy' never ends a step: all [0-9]+ ran out of their 2"),
     ):
-        solve([PROBLEM], prm, search="best-of-n", budget=500)
+        solve([PROBLEM], prm, SearchPlan(method="best-of-n", budget=500))
