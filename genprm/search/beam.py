@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genprm.event_loops import together
 from genprm.search.base import SearchMethod
 from genprm.search.tree import Node, Purse, Tree, best_first
 from genprm.settings import SearchSettings
@@ -26,8 +25,7 @@ async def step_beam(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
         going_on = [node for node in chosen if node.open]
         if not going_on or purse.empty:
             return
-        groups = await together([tree.grow(node, settings.children) for node in going_on])
-        grown = [node for group in groups for node in group]
+        grown = await tree.grow_each((node, settings.children) for node in going_on)
 
 
 BEAM = SearchMethod(step_beam)

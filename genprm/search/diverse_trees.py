@@ -11,8 +11,7 @@ from genprm.settings import SearchSettings
 
 async def diverse_trees(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
     """`width` subtrees with an equal share of the budget each; none waits for another."""
-    share = (purse.limit - purse.spent) / settings.width
-    await together([_descend(tree, Purse(share), settings.children) for _ in range(settings.width)])
+    await together([_descend(tree, share, settings.children) for share in purse.shares(settings.width)])
 
 
 async def _descend(tree: Tree, purse: Purse, children: int) -> None:

@@ -14,8 +14,7 @@ async def look_ahead(tree: Tree, purse: Purse, settings: SearchSettings) -> None
     frontier, width = [tree.begin(purse)], settings.width
     count = settings.width * settings.children
     while frontier and not purse.empty:
-        groups = await together([tree.grow(node, count) for node in frontier])
-        grown = [node for group in groups for node in group if not node.given_up]
+        grown = [node for node in await tree.grow_each((one, count) for one in frontier) if not node.given_up]
         ahead = await together([_ahead(tree, node, settings.lookahead) for node in grown])
         pairs = sorted(zip(ahead, grown, strict=True), key=lambda pair: pair[0].rank, reverse=True)
         chosen = [node for _, node in pairs[:width]]
@@ -28,7 +27,7 @@ async def _ahead(tree: Tree, node: Node, steps: int) -> Node:
     for _ in range(steps):
         if not node.open or node.refuted:
             break
-        node = next(iter(await tree.grow(node, 1)), node)
+        node = await tree.advance(node)
     return node
 
 

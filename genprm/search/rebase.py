@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genprm.event_loops import together
 from genprm.search.base import SearchMethod
 from genprm.search.tree import Purse, Tree
 from genprm.settings import SearchSettings
@@ -40,8 +39,7 @@ async def reward_balanced(tree: Tree, purse: Purse, settings: SearchSettings) ->
             return
         counts = allocate([node.reward for node in going_on], samples, settings.balance)
         shared = zip(going_on, counts, strict=True)
-        groups = await together([tree.grow(node, count) for node, count in shared if count])
-        grown = [node for group in groups for node in group]
+        grown = await tree.grow_each((node, count) for node, count in shared if count)
 
 
 REBASE = SearchMethod(reward_balanced, "vote")

@@ -12,8 +12,7 @@ from genprm.verification.rewards import THRESHOLD
 async def reset_steps(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
     """`width` solutions side by side with an equal share of the budget each. A step that the judge says No to is
     sampled again, `tries` times in all; then the best of them is taken."""
-    share = (purse.limit - purse.spent) / settings.width
-    await together([_write(tree, Purse(share), settings.tries) for _ in range(settings.width)])
+    await together([_write(tree, share, settings.tries) for share in purse.shares(settings.width)])
 
 
 async def _write(tree: Tree, purse: Purse, tries: int) -> None:

@@ -24,7 +24,7 @@ async def sample_solutions(tree: Tree, purse: Purse, settings: SearchSettings) -
 
 async def _finish(tree: Tree, node: Node) -> None:
     while node.open:
-        node = next(iter(await tree.grow(node, 1)), node)
+        node = await tree.advance(node)
 
 
 BEST_OF_N = SearchMethod(sample_solutions, "best")

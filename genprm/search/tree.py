@@ -35,6 +35,10 @@ class Purse:
     limit: float
     spent: int = 0
 
+    def shares(self, parts: int) -> list[Purse]:
+        """What is left, in `parts` purses with as much in each."""
+        return [Purse((self.limit - self.spent) / parts) for _ in range(parts)]
+
     @property
     def empty(self) -> bool:
         """Whether nothing is left. What is being sampled or judged then is finished and paid for."""
@@ -149,6 +153,15 @@ class Tree:
         await together([self._judge_last_step(child) for child in children])
         self.nodes += children
         return children
+
+    async def grow_each(self, counts: Iterable[tuple[Node, int]]) -> list[Node]:
+        """So many continuations of each of several nodes, those of the first one first."""
+        groups = await together([self.grow(node, count) for node, count in counts])
+        return [child for group in groups for child in group]
+
+    async def advance(self, node: Node) -> Node:
+        """One continuation of `node`; `node` itself, given up, where there is none."""
+        return next(iter(await self.grow(node, 1)), node)
 
     def _child(self, node: Node, number: int, step: SampledStep) -> Node:
         steps = (*node.steps, step.text)
