@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genprm.engines.base import EngineError
+from genprm.engines.unreadable import UNREADABLE, first_line
 
 ADAPTER_CONFIG = "adapter_config.json"
 """What marks a directory as a LoRA adapter."""
@@ -41,15 +42,14 @@ def merge_adapter(network: Any, model: str) -> Any:
         EngineError: a file of the adapter is missing or wrong, or it does not fit the network.
     """
     from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(Path(model) / _WEIGHTS, framework="pt") as file:
             given = set(file.keys())
         adapted = PeftModel.from_pretrained(network, model)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, TypeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"model {model!r}: the adapter cannot be loaded: {reason}") from error
+    except (*UNREADABLE, TypeError) as error:
+        raise EngineError(f"model {model!r}: the adapter cannot be loaded: {first_line(error)}") from error
     # What an adapter lacks, PEFT would leave at its random beginning.
     wanted = set(get_peft_model_state_dict(adapted))
     if given != wanted:

@@ -10,36 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 
 from genprm.engines.adapters import adapter_base, merge_adapter
 from genprm.engines.base import EngineError
+from genprm.engines.unreadable import UNREADABLE, first_line
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    ImportError,
-    RuntimeError,
-    SafetensorError,
-    StrictDataclassError,
-    UnpicklingError,
-)
-"""What transformers raises where a file of a checkpoint is missing or wrong."""
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _NAMED = 3
 """Tensors of a kind that an error names."""
 _COMPUTED = ("rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")
 """Ends of the names under which older checkpoints keep numbers that an architecture computes itself."""
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its class where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def unloadable(model: str, error: BaseException) -> EngineError:

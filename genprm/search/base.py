@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from genprm.data_sets.rows import InputError
+from genprm.data_sets.rows import InputError, named
 from genprm.domains.base import AnswerCheck
 from genprm.registry import SEARCHES
 from genprm.scaling.best_of_n import answer_groups
@@ -118,10 +118,7 @@ def known_method(name: str) -> SearchMethod:
     Raises:
         InputError: there is none.
     """
-    try:
-        return SEARCHES.get(name)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return named(SEARCHES, name)
 
 
 def check_budget(budget: float) -> None:

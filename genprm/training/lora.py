@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from genprm.engines.base import EngineError
+from genprm.engines.unreadable import first_line
 from genprm.settings import LoraSettings
 
 ADAPTER = "adapter"
@@ -41,7 +42,7 @@ def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequenc
     try:
         adapted = get_peft_model(network, config)
     except ValueError as error:
-        raise EngineError(f"training.lora.modules is {modules}: {str(error).splitlines()[0]}") from error
+        raise EngineError(f"training.lora.modules is {modules}: {first_line(error)}") from error
     # Recomputed activations start from the embedding, which has no gradient of its own.
     adapted.enable_input_require_grads()
     return adapted

@@ -18,7 +18,8 @@ from transformers import AutoModel, AutoModelForCausalLM
 from transformers.utils import cached_file
 
 from genprm.engines.base import EngineError
-from genprm.engines.loading import first_line, load_network, unloadable
+from genprm.engines.loading import load_network, unloadable
+from genprm.engines.unreadable import first_line
 from genprm.settings import EngineSettings
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
