@@ -10,7 +10,7 @@ from assets.parameters import CASES, reads_evaluation
 from genprm.data_sets.own import own_cases
 from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
-from genprm.data_sets.subsample import subsample
+from genprm.data_sets.subsample import subsample, subsample_each
 from genprm.records import NO_ERROR, BenchmarkCase, Problem
 from genprm.store import TableStore
 
@@ -63,9 +63,7 @@ def cases_of(context: ArtifactContext) -> list[BenchmarkCase]:
         loaded = (subsample(load_subset(subset, directory), settings.limit) for subset in settings.subsets)
         return [case for cases in loaded for case in cases]
     if settings.source in ("file", "hub"):
-        cases = own_cases(settings)
-        chosen = (subsample([case for case in cases if case.subset == s], settings.limit) for s in settings.subsets)
-        return [case for cases in chosen for case in cases]
+        return subsample_each(own_cases(settings), settings.limit)
     from genprm.evaluation.miniature import miniature_cases
 
     engine = context.machines.engine(profile.solutions.model)

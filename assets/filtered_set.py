@@ -7,6 +7,7 @@ from assets.metadata import examples, plot, share
 from assets.partitions import by_dimension
 from genprm.consensus import count_reasons, decide
 from genprm.records import NO_ERROR, FilterDecision, Rationale, StepLabels
+from genprm.reward_models.base import VerdictCounts
 
 DECIDED = Check("all_decided", "Every judged solution has one decision, in the order of the rationales.")
 AGREED = Check("kept_agree", "Every kept solution has the same first error in labels and judgement.")
@@ -32,7 +33,7 @@ def filtered_set(context: ArtifactContext) -> Made:
     kept = [row for row in rows if row.kept]
     with_error = sum(row.label_first_error != NO_ERROR for row in kept)
     reasons = count_reasons(rows)
-    steps = [step for rationale in judged for step in rationale.verification.steps]
+    counts = VerdictCounts.of_steps(step for rationale in judged for step in rationale.verification.steps)
     return Made(
         [Table(FilterDecision, rows)],
         [
@@ -45,9 +46,9 @@ def filtered_set(context: ArtifactContext) -> Made:
             "kept": len(kept),
             "kept with an error": with_error,
             "reasons": reasons,
-            "steps judged": len(steps),
-            "verdicts forced": sum(step.forced and step.verdict != "none" for step in steps),
-            "verdicts missing": sum(step.verdict == "none" for step in steps),
+            "steps judged": counts.verdicts,
+            "verdicts forced": counts.forced,
+            "verdicts missing": counts.missing,
             "decisions": plot(lambda axes: _draw(axes, reasons)),
             "examples": examples(
                 [

@@ -7,6 +7,7 @@ from assets.parameters import reads, weights_version
 from genprm.journal import finish, row_key
 from genprm.rationales import FormatTrial, judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
+from genprm.reward_models.base import VerdictCounts
 from genprm.tables import record_codec, to_dict
 from genprm.verification.voting import vote_reading
 
@@ -55,7 +56,8 @@ def rationales(context: ArtifactContext) -> Made:
         rows = context.machines.run(judge_all())
     steps = [step for row in rows for step in row.verification.steps]
     runs = [status for step in steps for status in step.executions]
-    unsure = sum(step.forced or step.verdict == "none" for step in steps)
+    counts = VerdictCounts.of_steps(steps)
+    unsure = counts.forced + counts.missing
     return Made(
         [Table(Rationale, rows)],
         [
@@ -69,8 +71,8 @@ def rationales(context: ArtifactContext) -> Made:
             "tokens": sum(row.verification.tokens for row in rows),
             "prompt tokens": sum(row.verification.prompt_tokens for row in rows),
             "steps": len(steps),
-            "verdicts forced": sum(step.forced and step.verdict != "none" for step in steps),
-            "verdicts missing": sum(step.verdict == "none" for step in steps),
+            "verdicts forced": counts.forced,
+            "verdicts missing": counts.missing,
             "executions": len(runs),
             "blocks that ran well (%)": share(runs.count("ok"), len(runs)),
             "judged without error (%)": share(sum(r.judged_first_error == NO_ERROR for r in rows), len(rows)),

@@ -112,13 +112,11 @@ def file(options: FileOptions) -> None:
     from genprm.commands.models import model_label
     from genprm.commands.reading import read_objects
     from genprm.data_sets.own import labelled_cases
-    from genprm.data_sets.subsample import subsample
+    from genprm.data_sets.subsample import subsample_each
 
     options.check()
     found = labelled_cases(read_objects(options.file), how=splitter_named(options.split))
-    subsets = list(dict.fromkeys(case.subset for case in found))
-    parts = [subsample([case for case in found if case.subset == name], options.limit) for name in subsets]
-    _measure(options, [case for part in parts for case in part], model_label(options.file))
+    _measure(options, subsample_each(found, options.limit), model_label(options.file))
 
 
 def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: str, *subsets: str) -> None:
@@ -128,16 +126,13 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
     from genprm.commands.reward_model import TUNED_ON, open_model
     from genprm.data_sets.sources import data_directory
     from genprm.modes import Mode
-    from genprm.reward_models.base import Asking
     from genprm.reward_models.judge import JUDGE
     from genprm.verification.rewards import THRESHOLD
 
     as_judge = options.mode == JUDGE
     mode = None if as_judge or options.mode is None else Mode(options.mode)
     name, machine = options.model_name(), options.machine()
-    ways: dict[str, Any] = {"preset": options.known_preset(), "changes": options.model_changes()}
-    asking = Asking(options.votes, mode, system=options.system(), until=THRESHOLD, **ways)
-    opened = open_model(name, machine, asking, as_judge=as_judge)
+    opened = open_model(name, machine, options.asking(mode, until=THRESHOLD), as_judge=as_judge)
     warn_of_other_worlds(name, [case.problem for case in cases])
     tuning = [] if opened.threshold is not None else _cases([TUNED_ON], data_directory(options.data), options.limit)
     with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:

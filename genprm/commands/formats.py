@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-FormatName = Annotated[
-    str, typer.Argument(metavar="FORMAT", help="trl-stepwise, math-shepherd, rlhflow, processbench.")
-]
+FormatName = Annotated[str, typer.Argument(metavar="FORMAT", help="A format's name, e.g. math-shepherd.")]
 Out = Annotated[Path, typer.Argument(help="JSON lines are written here.")]
 
 

@@ -53,10 +53,10 @@ def judge(options: JudgeOptions) -> None:
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
     from genprm.data_sets.written_solutions import read_solution
-    from genprm.prm import check_mode, check_votes
+    from genprm.prm import check_votes
 
     check_votes(options.votes)
-    chosen = None if options.mode is None else check_mode(options.mode)
+    chosen = options.known_mode()
     machine, how = options.machine(), splitter_named(options.split)
     rows = read_objects(options.file)
     solutions = [read_solution(row, where, how) for where, row in rows]
@@ -116,12 +116,12 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
 
 def _path(path: Verification) -> dict[str, Any]:
     from genprm.verification.repetition import repeats_itself
+    from genprm.view.transcripts import judged_step
 
-    fields = ("reward", "verdict", "analysis", "code", "output", "executions", "forced", "tokens")
     return {
         "rewards": [step.reward for step in path.steps],
         "rationale": [
-            {**{name: getattr(step, name) for name in fields}, "repeats": repeats_itself(step.analysis)}
+            {**judged_step(step), "tokens": step.tokens, "repeats": repeats_itself(step.analysis)}
             for step in path.steps
         ],
     }

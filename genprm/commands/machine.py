@@ -12,6 +12,7 @@ from genprm import modes
 if TYPE_CHECKING:
     from genprm.prm import GenPRM
     from genprm.profiles import MachineSettings
+    from genprm.reward_models.base import Asking
     from genprm.settings import VerifierSettings
     from genprm.verification.published import Preset
 
@@ -107,6 +108,35 @@ class JudgingOptions(MachineOptions):
         from genprm.verification.published import check_preset
 
         return None if self.preset is None else check_preset(self.preset)
+
+    def known_mode(self) -> modes.Mode | None:
+        """What `--mode` says.
+
+        Raises:
+            InputError: there is no such mode.
+        """
+        from genprm.prm import check_mode
+
+        return None if self.mode is None else check_mode(self.mode)
+
+    def asking(self, mode: modes.Mode | None, *, until: float | None = None, texts: bool = False) -> Asking:
+        """How a reward model is asked that is to judge in `mode`.
+
+        Raises:
+            InputError: votes below 1, no such preset, or the file with the system message cannot be read.
+        """
+        from genprm.prm import check_votes
+        from genprm.reward_models.base import Asking
+
+        return Asking(
+            check_votes(self.votes),
+            mode,
+            system=self.system(),
+            preset=self.known_preset(),
+            changes=self.model_changes(),
+            until=until,
+            texts=texts,
+        )
 
     def verifier(self) -> VerifierSettings | None:
         """How the model is asked as a verifier, where the options say so.

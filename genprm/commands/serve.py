@@ -26,8 +26,6 @@ def serve(options: ServeOptions) -> None:
     """Serve rewards over HTTP until SIGTERM."""
     from genprm.commands.reward_model import open_model
     from genprm.data_sets.rows import InputError
-    from genprm.prm import check_mode, check_votes
-    from genprm.reward_models.base import Asking
     from genprm.verification.rewards import THRESHOLD
 
     try:
@@ -36,15 +34,7 @@ def serve(options: ServeOptions) -> None:
         from genprm.serve.app import Limits, Scorer, closing, create_app
     except ModuleNotFoundError as error:
         raise InputError(f"module {error.name!r} is not installed; `pip install genprm[serve]` brings it") from None
-    mode = None if options.mode is None else check_mode(options.mode)
-    asking = Asking(
-        check_votes(options.votes),
-        mode,
-        system=options.system(),
-        preset=options.known_preset(),
-        changes=options.model_changes(),
-        texts=True,
-    )
+    asking = options.asking(options.known_mode(), texts=True)
     key = None if options.api_key_file is None else _read_key(options.api_key_file)
     opened = open_model(options.model_name(), options.machine(), asking)
 

@@ -39,7 +39,7 @@ def solve(options: SolveOptions) -> None:
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
     from genprm.data_sets.rows import text_field
-    from genprm.prm import check_mode, check_votes
+    from genprm.prm import check_votes
     from genprm.search.base import known_method
     from genprm.search.solving import SearchPlan
     from genprm.search.solving import solve as solve_problems
@@ -47,7 +47,7 @@ def solve(options: SolveOptions) -> None:
     known_method(options.search)
     budget = read_budget(options.budget)
     votes = check_votes(options.votes)
-    mode = None if options.mode is None else check_mode(options.mode)
+    mode = options.known_mode()
     machine = options.machine()
     rows = read_objects(options.file)
     problems = [text_field(row, "problem", where) for where, row in rows]

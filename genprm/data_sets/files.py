@@ -13,6 +13,8 @@ from genprm.data_sets.rows import InputError, Row, json_object, json_rows, parse
 from genprm.data_sets.sources import file_text, parquet_rows
 from genprm.fingerprints import fingerprint
 
+_CHUNK = 2**20
+
 
 def file_rows(file: str) -> list[Row]:
     """Where each row of a file is (for messages) and the row.
@@ -39,7 +41,8 @@ def filled(name: str, rows: list[Row]) -> list[Row]:
 def file_version(file: str) -> str:
     """What identifies the content of a file: its hash; that it is missing, where it is."""
     try:
-        return fingerprint([Path(file).read_bytes()])
+        with Path(file).open("rb") as stream:
+            return fingerprint(iter(lambda: stream.read(_CHUNK), b""))
     except OSError as error:
         return f"missing: {error.strerror}"
 

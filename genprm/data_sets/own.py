@@ -12,7 +12,7 @@ from genprm.data_sets.problems import ProblemSet, after_hashes, read_problems, s
 from genprm.data_sets.rows import InputError, Row, bool_field, required, text_field, unique, whole_field
 from genprm.data_sets.rows import id_field as read_id
 from genprm.data_sets.sources import DataSource, hub_rows
-from genprm.data_sets.written_solutions import PROBLEM, read_solution
+from genprm.data_sets.written_solutions import problem_column, read_solution
 from genprm.records import NO_ERROR, BenchmarkCase
 from genprm.splitting.free_text import AUTO
 
@@ -53,7 +53,7 @@ def _problems(settings: ProblemSettings, placed: Iterable[Row]) -> ProblemSet:
 
 def _with_problem(row: dict[str, Any], columns: Sequence[str], where: str) -> dict[str, Any]:
     """The row with its problem's text under `problem`: that of `columns`, joined by a blank."""
-    chosen = columns or (next((name for name in PROBLEM if name in row), PROBLEM[0]),)
+    chosen = columns or (problem_column(row),)
     return {**row, "problem": " ".join(text_field(row, name, where).strip() for name in chosen)}
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from genprm.registry import Registry
+
 T = TypeVar("T")
 
 SHOWN_CHARACTERS = 60
@@ -186,6 +188,18 @@ def texts_field(row: Mapping[str, Any], name: str, where: str) -> list[str]:
     """A field that holds a non-empty list of non-empty strings."""
     allowed = "a non-empty list of non-empty strings"
     return _check(_TEXTS, row, name, where, allowed, "a non-empty string")
+
+
+def named(registry: Registry[T], name: str) -> T:
+    """What a registry has under a name that came from outside.
+
+    Raises:
+        InputError: there is nothing; the message says what there is.
+    """
+    try:
+        return registry.get(name)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def unique(values: Iterable[tuple[str, str]]) -> None:

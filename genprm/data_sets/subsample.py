@@ -8,6 +8,14 @@ from collections.abc import Sequence
 from genprm.records import BenchmarkCase
 
 
+def subsample_each(cases: Sequence[BenchmarkCase], limit: int | None) -> list[BenchmarkCase]:
+    """`subsample` of every subset, the subsets in the order in which the cases first name them."""
+    subsets: dict[str, list[BenchmarkCase]] = {}
+    for case in cases:
+        subsets.setdefault(case.subset, []).append(case)
+    return [case for members in subsets.values() for case in subsample(members, limit)]
+
+
 def subsample(cases: Sequence[BenchmarkCase], limit: int | None) -> list[BenchmarkCase]:
     """`limit` cases by the hash of their id, in the order of the data; all of them when it is None.
 

@@ -29,6 +29,11 @@ class WrittenSolution:
         return self.split.steps
 
 
+def problem_column(row: Mapping[str, Any]) -> str:
+    """The field of a row that holds the problem's text: the first of `PROBLEM` that it has."""
+    return next((name for name in PROBLEM if name in row), PROBLEM[0])
+
+
 def read_solution(row: Mapping[str, Any], where: str, how: str = AUTO) -> WrittenSolution:
     """The solution of a row: `{"problem", "steps"}`, `{"problem", "solution"}` or `{"messages"}`.
 
@@ -41,7 +46,7 @@ def read_solution(row: Mapping[str, Any], where: str, how: str = AUTO) -> Writte
     """
     if "messages" in row and "steps" not in row and "solution" not in row:
         return WrittenSolution(*_of_chat(row["messages"], where, how))
-    problem = text_field(row, next((name for name in PROBLEM if name in row), PROBLEM[0]), where)
+    problem = text_field(row, problem_column(row), where)
     if row.get("steps") is not None or "solution" not in row:
         if "steps" not in row:
             raise InputError(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from genprm.evaluation.thresholds import tune_threshold
 from genprm.records import BenchmarkCase, Prediction, StepwiseSolution
 from genprm.reward_models.base import Progress, RewardModel, SolutionScore
-from genprm.verification.rewards import first_error
 
 
 class Evaluation(NamedTuple):
@@ -33,7 +32,7 @@ def predict(case: BenchmarkCase, score: SolutionScore, threshold: float) -> Pred
         steps=case.steps,
         final_answer_correct=case.final_answer_correct,
         label=case.label,
-        prediction=first_error(score.rewards, threshold) if score.verdict is None else score.verdict,
+        prediction=score.first_error(threshold),
         rewards=score.rewards,
         path_rewards=score.path_rewards,
         tokens=score.tokens,

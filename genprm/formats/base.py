@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from genprm.data_sets.rows import InputError, Row, bad_field, json_object, required, text_field, texts_field
+from genprm.data_sets.rows import InputError, Row, bad_field, json_object, named, required, text_field, texts_field
 from genprm.records import NO_ERROR
 from genprm.registry import Registry
 
@@ -62,10 +62,7 @@ def format_named(name: str) -> Format:
     Raises:
         InputError: there is none.
     """
-    try:
-        return FORMATS.get(name)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return named(FORMATS, name)
 
 
 def import_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
@@ -112,6 +109,26 @@ def labels_field(row: Mapping[str, Any], steps: int, where: str) -> list[int]:
     if not isinstance(labels, list) or not 1 <= len(labels) <= steps or not all(one in (0, 1) for one in labels):
         raise bad_field(where, "labels", labels, allowed)
     return [int(one) for one in labels]
+
+
+SIGNS = {"+": 1, "-": 0}
+"""Labels as Math-Shepherd and RLHFlow write them."""
+_FIRST = " Step 1:"
+
+
+def sign(label: int) -> str:
+    """The sign of a label."""
+    return "-+"[label]
+
+
+def cut_before_first_step(text: str) -> tuple[str, str] | None:
+    """A problem, and the first step that stands behind it; None where none is called `Step 1:`.
+
+    >>> cut_before_first_step("How many? Step 1: 3 + 4 = 7.")
+    ('How many?', 'Step 1: 3 + 4 = 7.')
+    """
+    problem, found, step = text.rpartition(_FIRST)
+    return (problem, found[1:] + step) if found else None
 
 
 def other_fields(row: Mapping[str, Any], *known: str) -> dict[str, Any]:

@@ -9,20 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, text_field
-from genprm.formats.base import Format, LabelledSolution, other_fields
+from genprm.formats.base import SIGNS, Format, LabelledSolution, cut_before_first_step, other_fields, sign
 
 MARK = "ки"
-_SIGNS = {"+": 1, "-": 0}
-_FIRST = " Step 1:"
 
 
 def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
     text = text_field(row, "input", where)
     parts, labels = _parts(where, text, text_field(row, "label", where))
-    problem, found, first = parts[0].rpartition(_FIRST)
-    if not found:
+    begun = cut_before_first_step(parts[0])
+    if begun is None:
         raise bad_field(where, "input", text, "a problem, then 'Step 1:'")
-    steps = [found[1:] + first, *(part.removeprefix("\n") for part in parts[1:])]
+    problem, first = begun
+    steps = [first, *(part.removeprefix("\n") for part in parts[1:])]
     steps = [step.removesuffix(" ") for step in steps]
     return LabelledSolution(problem, steps, labels, other_fields(row, "input", "label"))
 
@@ -36,8 +35,8 @@ def _parts(where: str, text: str, label: str) -> tuple[list[str], list[int]]:
         if label.startswith(MARK, at):
             parts[-1] += MARK
             at += len(MARK)
-        elif label[at : at + 1] in _SIGNS:
-            labels.append(_SIGNS[label[at]])
+        elif label[at : at + 1] in SIGNS:
+            labels.append(SIGNS[label[at]])
             parts.append("")
             at += 1
         else:
@@ -49,8 +48,8 @@ def _parts(where: str, text: str, label: str) -> tuple[list[str], list[int]]:
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
     marked = "\n".join(f"{step} {MARK}" for step in solution.labelled_steps)
-    signs = ["-+"[label] for label in solution.labels]
-    signed = "\n".join(f"{step} {sign}" for step, sign in zip(solution.labelled_steps, signs, strict=True))
+    signs = [sign(label) for label in solution.labels]
+    signed = "\n".join(f"{step} {mark}" for step, mark in zip(solution.labelled_steps, signs, strict=True))
     texts = {"input": f"{solution.problem} {marked}", "label": f"{solution.problem} {signed}"}
     return {**texts, **solution.further}
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, required
-from genprm.formats.base import Format, LabelledSolution, other_fields
+from genprm.formats.base import SIGNS, Format, LabelledSolution, cut_before_first_step, other_fields, sign
 
-_SIGNS = {"+": 1, "-": 0}
-_FIRST = " Step 1:"
 _ALLOWED = "turns of user and assistant, the assistant's + or -"
 
 
@@ -18,13 +16,14 @@ def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
     if not isinstance(turns, list) or not turns or not all(_is_turn(turn) for turn in turns):
         raise bad_field(where, "conversations", turns, _ALLOWED)
     asked, answers = turns[::2], [turn["content"] for turn in turns[1::2]]
-    if len(asked) != len(answers) or not set(answers) <= set(_SIGNS):
+    if len(asked) != len(answers) or not set(answers) <= set(SIGNS):
         raise bad_field(where, "conversations", turns, _ALLOWED)
-    problem, found, first = asked[0]["content"].rpartition(_FIRST)
-    if not found:
+    begun = cut_before_first_step(asked[0]["content"])
+    if begun is None:
         raise InputError(f"{where}: the first turn does not hold a problem, then 'Step 1:'")
-    steps = [found[1:] + first, *(turn["content"] for turn in asked[1:])]
-    labels = [_SIGNS[answer] for answer in answers]
+    problem, first = begun
+    steps = [first, *(turn["content"] for turn in asked[1:])]
+    labels = [SIGNS[answer] for answer in answers]
     return LabelledSolution(problem, steps, labels, other_fields(row, "conversations"))
 
 
@@ -37,7 +36,7 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
     turns: list[dict[str, str]] = []
     for text, label in zip([f"{solution.problem} {first}", *later], solution.labels, strict=True):
         turns.append({"role": "user", "content": text})
-        turns.append({"role": "assistant", "content": "-+"[label]})
+        turns.append({"role": "assistant", "content": sign(label)})
     return {"conversations": turns, **solution.further}
 
 

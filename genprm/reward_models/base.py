@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from genprm.modes import Mode
-from genprm.records import StepwiseSolution, Verification, VoteReading
+from genprm.records import StepVerification, StepwiseSolution, Verification, VoteReading
 from genprm.settings import VerifierSettings
 from genprm.verification.published import Preset
-from genprm.verification.rewards import Reading
+from genprm.verification.rewards import Reading, first_error
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of solutions that were finished since the last call."""
@@ -42,6 +42,10 @@ class SolutionScore:
     reading: VoteReading | None = None
     verifications: tuple[Verification, ...] = ()
 
+    def first_error(self, threshold: float) -> int:
+        """The model's own verdict, or else the 0-based first step with a reward below `threshold`; -1 for none."""
+        return first_error(self.rewards, threshold) if self.verdict is None else self.verdict
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictCounts:
@@ -57,6 +61,14 @@ class VerdictCounts:
     texts: int = 0
     cut: int = 0
     empty: int = 0
+
+    @classmethod
+    def of_steps(cls, steps: Iterable[StepVerification]) -> VerdictCounts:
+        """Those of judged steps."""
+        judged = list(steps)
+        missing = sum(step.verdict == "none" for step in judged)
+        forced = sum(step.forced and step.verdict != "none" for step in judged)
+        return cls(len(judged), forced, missing)
 
     def __add__(self, other: VerdictCounts) -> VerdictCounts:
         fields = dataclasses.asdict(self)

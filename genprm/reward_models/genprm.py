@@ -11,12 +11,11 @@ from genprm.records import StepwiseSolution, Verification
 from genprm.reward_models.base import Asking, Paths, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
-from genprm.seeds import case_id
 from genprm.tables import from_dict
 from genprm.verification.manifest import asked_otherwise, model_manifest
 from genprm.verification.rewards import Reading, rewards
 from genprm.verification.verifier import Verifier
-from genprm.verification.voting import Voting, executions, majority_rewards, verify_votes, vote_reading
+from genprm.verification.voting import Voting, case_name, executions, majority_rewards, verify_votes, vote_reading
 
 
 def without_text(verification: Verification) -> Verification:
@@ -41,13 +40,6 @@ def voted_score(paths: Sequence[Verification]) -> SolutionScore:
         executions=executions(paths),
         reading=vote_reading(paths),
     )
-
-
-def _counted(paths: Sequence[Verification]) -> VerdictCounts:
-    steps = [step for path in paths for step in path.steps]
-    missing = sum(step.verdict == "none" for step in steps)
-    forced = sum(step.forced and step.verdict != "none" for step in steps)
-    return VerdictCounts(len(steps), forced, missing)
 
 
 class _KeptPaths:
@@ -94,15 +86,16 @@ class GenPRMRewardModel(GenerativeRewardModel):
         else:
             voting = Voting(self._mode, votes, until)
             paths = await verify_votes(self._verifier, solution, voting, kept.known, kept.keep)
-        self.count(_counted(paths))
+        self.count(VerdictCounts.of_steps(step for path in paths for step in path.steps))
         score = voted_score(paths)
         return dataclasses.replace(score, verifications=tuple(paths)) if self._asking.texts else score
 
     async def _path(self, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
         if number in kept.known:
             return kept.known[number]
-        name = solution.id or case_id(solution.problem, solution.steps)
-        path = await self._verifier.verify(name, solution.problem, solution.steps, self._mode, number)
+        path = await self._verifier.verify(
+            case_name(solution), solution.problem, solution.steps, self._mode, number
+        )
         kept.keep(path)
         return path
 

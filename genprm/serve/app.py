@@ -81,9 +81,7 @@ class Scorer:
 
     def first_error(self, score: SolutionScore) -> int | None:
         """0-based index of the first wrong step, -1 if there is none; None if none is and a step was not judged."""
-        if score.verdict is not None:
-            return score.verdict
-        wrong = next((t for t, reward in enumerate(score.rewards) if reward < self.threshold), NO_ERROR)
+        wrong = score.first_error(self.threshold)
         return None if wrong == NO_ERROR and unjudged(score) else wrong
 
 

@@ -116,6 +116,11 @@ class Vote:
         return True if known == steps else None
 
 
+def case_name(solution: StepwiseSolution) -> str:
+    """What decides the samples that are drawn for a solution: its id, or else its problem and steps."""
+    return solution.id or case_id(solution.problem, solution.steps)
+
+
 @dataclass(frozen=True, slots=True)
 class Voting:
     """How the steps of a solution are judged: the mode, the number of paths, and the reward that means Yes."""
@@ -143,7 +148,7 @@ async def verify_votes(
         EngineError, SandboxError: as raised by the verifier; the other paths are cancelled first.
     """
     vote = Vote(voting.votes, voting.threshold)
-    name = solution.id or case_id(solution.problem, solution.steps)
+    name = case_name(solution)
     # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
     # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
     patient = voting.votes <= verifier.live_paths
