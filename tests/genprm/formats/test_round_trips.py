@@ -1,7 +1,6 @@
 """What is read and written again is the same, on published rows where they are at hand."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ import pytest
 
 from genprm.data_sets.rows import InputError
 from genprm.formats.base import export_rows, format_named, import_rows
-
-DATA = Path(os.environ.get("GENPRM_DATA_DIR", "../shared/data"))
 
 SHEPHERD = {
     "input": "Why? Step 1: ки is a word. ки\nStep 2: So 1 + 1 = 3. ки",
@@ -68,10 +65,8 @@ def test_a_row_comes_back(name: str, row: dict[str, Any], steps: list[str], labe
         ("processbench", "processbench/omnimath.json"),
     ],
 )
-def test_published_rows_come_back(name: str, file: str) -> None:
-    if not (DATA / file).is_file():
-        pytest.skip(f"{file} is not in GENPRM_DATA_DIR")
-    text = (DATA / file).read_text()
+def test_published_rows_come_back(name: str, file: str, data_dir: Path) -> None:
+    text = (data_dir / file).read_text()
     rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
     assert exported(name, imported(name, rows)) == rows
 
