@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -118,13 +119,15 @@ class Made:
     """What an artifact came to: rows (the first table is the artifact's own, the others go with it), what was found
     when they were checked, and what to tell about them.
 
-    An artifact whose files are no tables says the `version` of what it wrote.
+    An artifact whose files are no tables says the `version` of what it wrote, and the `files` (or directories) that
+    it recorded in the store.
     """
 
     tables: Sequence[Table] = ()
     checks: Sequence[dg.AssetCheckResult] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
+    files: Sequence[Path] = ()
 
 
 class BrokenArtifactError(Exception):
@@ -258,8 +261,11 @@ class Artifact:
 def _publish(context: ArtifactContext, made: Made, seconds: float) -> dg.MaterializeResult[Any]:
     """Write the tables, record the version of what is there, and describe it."""
     store, metadata = context.store, {"seconds": round(seconds, 3), **made.metadata}
+    files = list(made.files)
     for table in made.tables:
-        store.write(table.record, table.name or context.artifact, table.rows, _partition_of(table, context))
+        name, partition = table.name or context.artifact, _partition_of(table, context)
+        store.write(table.record, name, table.rows, partition)
+        files.append(store.path(name, partition))
     version = made.version
     if made.tables:
         main = made.tables[0]
@@ -272,7 +278,7 @@ def _publish(context: ArtifactContext, made: Made, seconds: float) -> dg.Materia
             **metadata,
         }
     assert version is not None
-    store.note_version(context.artifact, context.partition, version)
+    store.note_version(context.artifact, context.partition, version, files)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version), check_results=list(made.checks), metadata=metadata
     )

@@ -1,6 +1,7 @@
 """Fine-tuned reward models, and the references they are compared with (paper 5.1)."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -12,13 +13,14 @@ from assets.metadata import plot
 from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.resources import TrackedRun
 from assets.training_set import JUDGED_FROM, part
-from genprm.checkpoints import Checkpoint, write_checkpoint
+from genprm.checkpoints import Checkpoint, card_path, read_checkpoint, write_checkpoint
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE
 from genprm.records import Provenance
+from genprm.store import DamagedFile, MissingTable
 from genprm.tables import content_hash
 from genprm.training import TrainingJob, progress_of, read_report
 
@@ -48,7 +50,7 @@ def checkpoints(context: ArtifactContext) -> Made:
     """
     profile = context.profile
     model = context.lineup.model(context.key)
-    settings = recipe(profile, model).values
+    settings, files = recipe(profile, model).values, [card_path(context.store, model.key)]
     with context.tracking.run(context.dagster, model.key, {"model": model.key, **settings}) as run:
         if not model.trained:
             made = Checkpoint(model.key, model.mode, model.weights, weights_version(model.weights), run.id)
@@ -57,6 +59,7 @@ def checkpoints(context: ArtifactContext) -> Made:
             checks = [WHOLE.result(True), LEARNED.result(True)]
         else:
             directory, facts = _train(context, model, run)
+            files.append(directory)
             made = Checkpoint(model.key, model.mode, str(directory), directory_version(directory), run.id)
             checks = [
                 WHOLE.result(_complete(directory)),
@@ -72,7 +75,7 @@ def checkpoints(context: ArtifactContext) -> Made:
         "MLflow run": dg.MetadataValue.url(run.url),
         **facts,
     }
-    return Made(checks=checks, metadata=metadata, version=made.version)
+    return Made(checks=checks, metadata=metadata, version=made.version, files=files)
 
 
 def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Path, dict[str, Any]]:
@@ -84,13 +87,14 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
     made = fingerprint(f"{data} {recipe(profile, model).fingerprint}")
     directory = store.folder("checkpoints", model.key) / made
     run.dataset("training_set", data, store.path("training_set", table), "training")
-    reused = (directory / MANIFEST_FILE).is_file()
+    reused = _is_whole(context, model, directory)
     if reused:
         report = read_report(directory)
     else:
         context.machines.release()
         job = _job(context, model, directory)
         report = model.recipe.train(examples, job, run.environment(), _log(context))
+    store.record(directory)
     losses = [point.loss for point in report.losses]
     facts = {
         "recipe": made,
@@ -109,6 +113,30 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
         run.series("loss", losses)
     run.metrics({"train/conversations": len(examples), "train/tokens": report.tokens})
     return directory, facts
+
+
+def _is_whole(context: ArtifactContext, model: Model, directory: Path) -> bool:
+    """Whether a directory holds a finished checkpoint. A damaged one is removed: it is trained again."""
+    if not directory.is_dir():
+        return False
+    found = context.store.damage(directory, verify=True)
+    if not found and not (directory / MANIFEST_FILE).is_file():
+        return False  # an interrupted training, which goes on
+    found = found or _unlike_its_card(context, model, directory)
+    if found:
+        context.dagster.log.warning(f"{found} ({directory}): it is trained again")
+        shutil.rmtree(directory)
+    return not found
+
+
+def _unlike_its_card(context: ArtifactContext, model: Model, directory: Path) -> str:
+    """What is wrong with weights that were never recorded file by file: the card knows the version of the last."""
+    try:
+        card = read_checkpoint(context.store, model.key)
+    except (MissingTable, DamagedFile):
+        return ""
+    same = Path(card.weights) != directory or card.version == directory_version(directory)
+    return "" if same else "the weights are not those that were trained"
 
 
 class _Example(Protocol):

@@ -53,8 +53,10 @@ def report(context: ArtifactContext) -> Made:
     page = render(context.profile.name, results, label_cost(context.profile, context.store))
     path = report_path(context.store)
     write_text(path, page)
+    context.store.record(path)
     return Made(
         version=fingerprint(page),
+        files=[path],
         metadata={"dagster/uri": str(path), "F1": plot(*f1_plot(results.measures))},
     )
 

@@ -1,4 +1,7 @@
-"""The tables of one profile on disk: `GENPRM_HOME/<profile>/tables/<asset>/<partition>.parquet`."""
+"""The tables of one profile on disk: `GENPRM_HOME/<profile>/tables/<asset>/<partition>.parquet`.
+
+What was written is recorded beside it (`records/`), and nothing is read that is no longer what was written.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from genprm.files import write_text
 from genprm.journal import Journal
+from genprm.recorded_files import damage, record_files
 from genprm.settings import home
-from genprm.tables import read_rows, write_rows
+from genprm.tables import TableError, read_rows, write_rows
 
 R = TypeVar("R")
 
@@ -31,6 +37,25 @@ class MissingTable(FileNotFoundError):  # noqa: N818  says what it is
     """A table was never written."""
 
 
+class DamagedFile(TableError):  # noqa: N818  says what it is
+    """Something on disk is no longer what was written; the message names it."""
+
+
+class VersionNote(BaseModel):
+    """Which content the files of one partition hold, and which files those are (paths inside the profile's folder).
+
+    Partitions that were made before files were recorded have none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    files: tuple[str, ...] = ()
+
+
+NO_NOTE = VersionNote(version="")
+
+
 @dataclass(frozen=True, slots=True)
 class TableStore:
     """Tables under one folder. Parts of a partition key become folders: `0-of-2|main` is `0-of-2/main.parquet`."""
@@ -42,20 +67,49 @@ class TableStore:
         return self.root / "tables" / name / f"{_file(partition)}.parquet"
 
     def write(self, record: type[R], name: str, rows: Sequence[R], partition: str | None = None) -> None:
-        """Replace a table atomically."""
-        write_rows(record, rows, self.path(name, partition))
+        """Replace a table atomically, and record what was written."""
+        path = self.path(name, partition)
+        write_rows(record, rows, path)
+        self.record(path)
 
     def read(self, record: type[R], name: str, partition: str | None = None) -> list[R]:
         """The rows of a table.
 
         Raises:
             MissingTable: it was never written.
+            DamagedFile: it is not what was written.
+            TableError: it cannot be read as a table of such records.
         """
         path = self.path(name, partition)
+        of = f"table {name!r}" + (f" partition {partition!r}" if partition else "")
         if not path.is_file():
-            of = f" partition {partition!r}" if partition else ""
-            raise MissingTable(f"table {name!r}{of} is not there: materialize it first ({path})")
+            raise MissingTable(f"{of} is not there: materialize it first ({path})")
+        self.require_whole(path, of)
         return read_rows(record, path)
+
+    def _record(self, path: Path) -> Path:
+        inside = path.relative_to(self.root)
+        return self.root / "records" / inside.with_name(f"{inside.name}.json")
+
+    def record(self, path: Path) -> None:
+        """Record what a file or directory of this store holds, now that it is complete."""
+        record_files(path, self._record(path))
+
+    def damage(self, path: Path, verify: bool = False) -> str:
+        """What is wrong with a file or directory of this store by its record; empty where nothing is.
+
+        With `verify` every content is read.
+        """
+        return damage(path, self._record(path), verify)
+
+    def require_whole(self, path: Path, of: str) -> None:
+        """Refuse what is no longer what was written; `of` names it.
+
+        Raises:
+            DamagedFile: it is not.
+        """
+        if found := self.damage(path):
+            raise DamagedFile(f"{of} is damaged: {found}; genprm run makes it again")
 
     def folder(self, *parts: str) -> Path:
         """A directory beside the tables, made when it is not there."""
@@ -70,14 +124,35 @@ class TableStore:
     def _note(self, name: str, partition: str | None) -> Path:
         return self.root / "versions" / name / _file(partition)
 
-    def note_version(self, name: str, partition: str | None, version: str) -> None:
-        """Record which content the files of an artifact hold, once they are complete."""
-        write_text(self._note(name, partition), version)
+    def note_version(self, name: str, partition: str | None, version: str, files: Sequence[Path] = ()) -> None:
+        """Record which content the files of an artifact hold, and which these are, once they are complete."""
+        inside = tuple(path.relative_to(self.root).as_posix() for path in files)
+        note = VersionNote(version=version, files=inside)
+        write_text(self._note(name, partition), note.model_dump_json() + "\n")
+
+    def note(self, name: str, partition: str | None = None) -> VersionNote:
+        """What was recorded last; an empty note when there is none.
+
+        Raises:
+            DamagedFile: there is one that cannot be read.
+        """
+        path = self._note(name, partition)
+        if not path.is_file():
+            return NO_NOTE
+        try:
+            text = path.read_text(encoding="utf-8")
+            # Before files were recorded, a note was the version and nothing else.
+            return VersionNote.model_validate_json(text) if text.startswith("{") else VersionNote(version=text)
+        except (UnicodeDecodeError, ValidationError):
+            raise DamagedFile(f"{path} is no version note") from None
 
     def version(self, name: str, partition: str | None = None) -> str:
-        """The content recorded last; empty when there is none."""
-        path = self._note(name, partition)
-        return path.read_text() if path.is_file() else ""
+        """The content recorded last; empty when there is none.
+
+        Raises:
+            DamagedFile: as `note`.
+        """
+        return self.note(name, partition).version
 
 
 class UndeclaredInputError(PermissionError):

@@ -116,8 +116,22 @@ def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
     True
     """
     dicts = (dataclasses.asdict(row) for row in rows)
-    kept = ({name: value for name, value in row.items() if name not in without} for row in dicts)
-    return fingerprint(json.dumps(row, sort_keys=True).encode() + b"\n" for row in kept)
+    return _hash({name: value for name, value in row.items() if name not in without} for row in dicts)
+
+
+def table_hash(table: pa.Table) -> str:
+    """The content hash of the rows that an Arrow table holds, whatever their record is.
+
+    >>> from genprm.records import Message
+    >>> rows = [Message("user", "hi")]
+    >>> table_hash(to_table(Message, rows)) == content_hash(rows)
+    True
+    """
+    return _hash(row for part in table.to_batches(ROWS_AT_A_TIME) for row in part.to_pylist())
+
+
+def _hash(rows: Iterable[Mapping[str, Any]]) -> str:
+    return fingerprint(json.dumps(row, sort_keys=True).encode() + b"\n" for row in rows)
 
 
 def joined_hash(hashes: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
+from orchestration.damage import standing_of
 from orchestration.staleness import Node, Staleness
 
 SYNC_REPORT = "sync_report"
@@ -20,11 +21,13 @@ def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -
     @dg.asset_check(
         asset=asset.key,
         name="in_sync",
-        description="Partitions that were never made, or whose parameters, code or inputs changed since.",
+        description="Partitions that were never made, whose parameters, code or inputs changed since, or whose "
+        "files are not what was written.",
+        required_resource_keys={"store"},
     )
     def in_sync(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        staleness = Staleness(context.instance, graph())
-        standings = {key: staleness.standing(Node(name, key)) for key in keys}
+        staleness, store = Staleness(context.instance, graph()), context.resources.store
+        standings = {key: standing_of(Node(name, key), staleness, store) for key in keys}
         late = {key: standing for key, standing in standings.items() if standing.state != "fresh"}
         lines = [
             f"| {(key or name).replace('|', ' x ')} | {s.state} | {s.why} |"

@@ -24,6 +24,10 @@ SetOption = Annotated[
 ]
 SelectOption = Annotated[list[str] | None, typer.Option("--select", help="Make this asset only. May be repeated.")]
 
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Read every file and compare it with what was written.")
+]
+
 
 def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
     """Materialize what is missing or stale, then show the result table."""
@@ -44,9 +48,9 @@ def recover(profile: ProfileOption = None) -> None:
     _recover(read_profile(profile, None))
 
 
-def status(profile: ProfileOption = None, set_: SetOption = None) -> None:
+def status(profile: ProfileOption = None, set_: SetOption = None, verify: VerifyOption = False) -> None:
     """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan."""
-    _status(read_profile(profile, set_))
+    _status(read_profile(profile, set_), verify)
 
 
 def refuse(message: str) -> typer.Exit:
@@ -178,36 +182,43 @@ def _show_results(profile: Profile, console: Console) -> None:
     console.print(f"UI: {dagster_address()} (make ui or genprm ui starts it on this home)", highlight=False)
 
 
-def _status(profile: Profile) -> None:
+def _status(profile: Profile, verify: bool) -> None:
     import dagster as dg
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from assets.partitions import Pipeline
     from genprm.planning.assumptions import Assumptions
     from genprm.planning.saved import plan_from_assumptions, read_plan, save_plan
     from genprm.store import profile_store
+    from orchestration.damage import is_recorded, standing_of
     from orchestration.home import prepare
     from orchestration.lock import run_in_progress
     from orchestration.reporting import report_parameters
-    from orchestration.runner import standing_of
     from orchestration.schedule import artifact_names, pipeline_nodes
     from orchestration.spending import comparison, counted_artifacts, recorded, spending
-    from orchestration.staleness import Staleness
+    from orchestration.staleness import MOST_WHY, Staleness
 
     graph = _graph(profile)
     prepare()
     store = profile_store(profile.name)
+    unrecorded = 0
     table = Table("asset", "fresh", "stale", "missing", "why", box=None, pad_edge=False)
     with dg.DagsterInstance.get() as instance:
         if not run_in_progress():
             report_parameters(instance, Pipeline(profile))
         staleness = Staleness(instance, graph)
         for name in artifact_names(graph):
-            standings = [standing_of(node, staleness, store) for node in pipeline_nodes(graph, [name])]
+            nodes = pipeline_nodes(graph, [name])
+            standings = [standing_of(node, staleness, store, verify) for node in nodes]
+            made = [node for node, standing in zip(nodes, standings, strict=True) if standing.state == "fresh"]
+            unrecorded += sum(not is_recorded(node, store) for node in made)
             counts = [sum(s.state == state for s in standings) for state in ("fresh", "stale", "missing")]
-            why = dict.fromkeys(s.why for s in standings if s.state == "stale")
-            table.add_row(name, *(str(count) if count else "" for count in counts), "; ".join(why))
+            why = list(dict.fromkeys(s.why for s in standings if s.state == "stale"))
+            more = f" and {len(why) - MOST_WHY} more" if len(why) > MOST_WHY else ""
+            shown = escape("; ".join(why[:MOST_WHY]) + more)
+            table.add_row(name, *(str(count) if count else "" for count in counts), shown)
         spent = {
             name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
             for name, names in counted_artifacts().items()
@@ -216,6 +227,12 @@ def _status(profile: Profile) -> None:
     console = Console()
     console.print(f"profile {profile.name}", highlight=False)
     console.print(table, highlight=False)
+    if unrecorded and not verify:
+        console.print(
+            f"{unrecorded} partition(s) are of a release that did not record its files: that they are there is all "
+            "that was looked at; genprm status --verify reads them",
+            highlight=False,
+        )
     if any(one.made for one in spent.values()):
         plan = read_plan(profile)
         if plan is None:

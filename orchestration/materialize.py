@@ -11,15 +11,16 @@ from assets.partitions import Pipeline
 from genprm.settings import Profile
 from genprm.store import profile_store
 from orchestration.dagster_private import AssetGraph
+from orchestration.damage import damage_of
 from orchestration.recovery import close_runs
 from orchestration.reporting import report_parameters
 from orchestration.runner import Display, Runner, Summary
-from orchestration.schedule import made_before, missing_inputs, pipeline_nodes
+from orchestration.schedule import inputs_outside, made_before, missing_inputs, pipeline_nodes
 from orchestration.staleness import Node, Staleness
 
 
 class MissingInput(RuntimeError):  # noqa: N818  says what it is
-    """Something that was chosen needs an input that was neither chosen nor ever made."""
+    """Something that was chosen needs an input that was not chosen and is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def materialize(
     To be called with the home's `run_lock`. `definitions` is as for a `Runner`.
 
     Raises:
-        MissingInput: an input was neither chosen nor ever made.
+        MissingInput: an input was neither chosen nor ever made, or was damaged since.
     """
     close_runs(instance, profile)
     report_parameters(instance, Pipeline(profile))
@@ -56,5 +57,9 @@ def materialize(
     elif lacking := missing_inputs(nodes, staleness, graph):
         node, parent = lacking[0]
         raise MissingInput(f"{node.asset}: its input {parent} is missing; select {parent.asset} too")
-    runner = Runner(profile, graph, instance, profile_store(profile.name), display, definitions)
+    store = profile_store(profile.name)
+    for node, parent in inputs_outside(nodes, staleness, graph):
+        if found := damage_of(parent, staleness.version(parent), store):
+            raise MissingInput(f"{node.asset}: its input {parent} is damaged ({found}); select {parent.asset} too")
+    runner = Runner(profile, graph, instance, store, display, definitions)
     return nodes, runner.run(nodes)

@@ -17,9 +17,10 @@ import dagster as dg
 from genprm.settings import Profile
 from genprm.store import TableStore
 from orchestration.dagster_private import AssetGraph
+from orchestration.damage import standing_of
 from orchestration.recovery import close_runs
 from orchestration.schedule import Schedule, parents_within
-from orchestration.staleness import Node, Staleness, Standing
+from orchestration.staleness import Node, Staleness
 from orchestration.worker import Advance, Order, Outcome, Worker
 
 DEFINITIONS = "orchestration.assembly:build_definitions"
@@ -54,18 +55,6 @@ class Summary:
             f"{len(self.made)} made, {len(self.fresh)} fresh, {len(self.failed)} failed, "
             f"{len(self.skipped)} waiting for them"
         )
-
-
-def standing_of(node: Node, staleness: Staleness, store: TableStore | None) -> Standing:
-    """How a partition stands. What Dagster calls fresh is stale when the store holds something else, or nothing."""
-    standing = staleness.standing(node)
-    if standing.state == "fresh" and store is not None:
-        held = store.version(node.asset, node.partition)
-        if held != staleness.version(node):
-            return Standing(
-                "stale", "the files are not those that Dagster recorded" if held else "the files are gone"
-            )
-    return standing
 
 
 class Runner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -106,12 +106,17 @@ def _never_made(node: Node, staleness: Staleness, graph: AssetGraph) -> bool:
     return made_here and staleness.standing(node).state == "missing"
 
 
-def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> list[tuple[Node, Node]]:
-    """(node, input) for each input outside `nodes` that was never made."""
-    inside = set(nodes)
-    found = []
+def inputs_outside(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> Iterator[tuple[Node, Node]]:
+    """(node, input) for each input outside `nodes` that is made here, once per input."""
+    seen = set(nodes)
     for node in nodes:
         for parent in staleness.parents(node):
-            if parent not in inside and _never_made(parent, staleness, graph):
-                found.append((node, parent))
-    return found
+            if parent not in seen and graph.get(dg.AssetKey.from_user_string(parent.asset)).is_materializable:
+                seen.add(parent)
+                yield node, parent
+
+
+def missing_inputs(nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph) -> list[tuple[Node, Node]]:
+    """(node, input) for each input outside `nodes` that was never made."""
+    outside = inputs_outside(nodes, staleness, graph)
+    return [(node, parent) for node, parent in outside if staleness.standing(parent).state == "missing"]

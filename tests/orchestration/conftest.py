@@ -95,7 +95,7 @@ class House:
     def late(self) -> list[str]:
         """Partitions that are stale or missing, upstream first."""
         from genprm.store import profile_store
-        from orchestration.runner import standing_of
+        from orchestration.damage import standing_of
         from orchestration.schedule import pipeline_nodes
         from orchestration.staleness import Staleness
 
@@ -107,7 +107,7 @@ class House:
     def make(self) -> list[str]:
         """Make what is late, one partition after the other; what was made. A failure ends it."""
         from genprm.store import profile_store
-        from orchestration.runner import standing_of
+        from orchestration.damage import standing_of
         from orchestration.schedule import pipeline_nodes
         from orchestration.staleness import Staleness
         from orchestration.worker import Order, execute

@@ -17,7 +17,10 @@ def test_round_trip_with_partition_folders(tmp_path: Path) -> None:
     store.write(TrainingExample, "training_set", ROWS, "main|full")
     assert store.read(TrainingExample, "training_set", "main|full") == ROWS
     files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
-    assert files == ["tables/training_set/main/full.parquet"]
+    assert sorted(files) == [
+        "records/tables/training_set/main/full.parquet.json",
+        "tables/training_set/main/full.parquet",
+    ]
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:

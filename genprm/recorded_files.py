@@ -1,0 +1,91 @@
+"""What files held when they were written, so that damage is seen before anything is made from them.
+
+Size and time of change are compared first. Where they differ, or where somebody wants to be sure, the content
+decides: a home that was copied is whole although every time in it is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from genprm.files import write_text
+
+
+class RecordedFile(BaseModel):
+    """One file as it was written: bytes, time of change in nanoseconds, SHA-256 of the content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    modified: int
+    sha256: str
+
+
+_RECORD = TypeAdapter(dict[str, RecordedFile])
+
+
+def record_files(path: Path, record: Path) -> None:
+    """Write to `record` what the file `path`, or each file in the directory `path`, holds now.
+
+    Raises:
+        OSError: a file cannot be read, or the record not written.
+    """
+    files = {name: _recorded(file) for name, file in _files(path).items()}
+    write_text(record, _RECORD.dump_json(files, indent=1).decode() + "\n")
+
+
+def damage(path: Path, record: Path, verify: bool = False) -> str:
+    """What is wrong with the file or directory `path` by its `record`, in a few words; empty where nothing is.
+
+    Without a record only its absence is known to be wrong. Files that a directory has besides are no damage.
+
+    Args:
+        verify: compare the content of every file, also where size and time are as recorded.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    if not path.exists():
+        return f"{path} is gone"
+    if not record.is_file():
+        return ""
+    try:
+        files = _RECORD.validate_json(record.read_bytes())
+    except ValidationError:
+        return f"{record} is no record of files"
+    for name, recorded in files.items():
+        file = path / name if name else path
+        if not file.is_file():
+            return f"{file} is gone"
+        if not _is_as_recorded(file, recorded, verify):
+            return f"{file} is not what was written"
+    return ""
+
+
+def _is_as_recorded(file: Path, recorded: RecordedFile, verify: bool) -> bool:
+    state = file.stat()
+    if state.st_size != recorded.size:
+        return False
+    if state.st_mtime_ns == recorded.modified and not verify:
+        return True
+    return _sha256(file) == recorded.sha256
+
+
+def _files(path: Path) -> Mapping[str, Path]:
+    if path.is_file():
+        return {"": path}
+    return {str(file.relative_to(path)): file for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def _recorded(file: Path) -> RecordedFile:
+    state = file.stat()
+    return RecordedFile(size=state.st_size, modified=state.st_mtime_ns, sha256=_sha256(file))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,203 @@
+"""Files that change behind the project's back: named, made again, and nothing is made from them before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import fake_method
+import pytest
+from conftest import House, fake_house
+
+from genprm.files import write_text
+from genprm.records import StepScores
+from genprm.store import DamagedFile, TableStore, profile_store
+from orchestration.damage import damage_of, standing_of
+from orchestration.materialize import Choice, MissingInput, materialize
+from orchestration.schedule import pipeline_nodes
+from orchestration.staleness import Node, Staleness
+from orchestration.worker import Order, execute
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def exchange(file: Path) -> None:
+    """Put a sibling in its place, with the sibling's times, as `mv` does."""
+    siblings = (other for other in sorted(file.parent.parent.rglob("*")) if other.is_file())
+    other = next((one for one in siblings if one.read_bytes() != file.read_bytes()), None)
+    if other is None:
+        write_text(file, "another file")
+    else:
+        shutil.copy2(other, file)
+
+
+def delete(file: Path) -> None:
+    file.unlink()
+
+
+DAMAGES: tuple[Callable[[Path], None], ...] = (truncate, flip, exchange, delete)
+
+
+def files_of(store: TableStore, node: Node) -> list[Path]:
+    """Every file that was recorded for a partition."""
+    paths = [store.root / name for name in store.note(node.asset, node.partition).files]
+    inside = [file for path in paths if path.is_dir() for file in sorted(path.iterdir())]
+    return [path for path in paths if path.is_file()] + inside
+
+
+def first_of_each(house: House) -> list[Node]:
+    """One partition of every artifact, and a trained checkpoint beside the reference."""
+    nodes = {node.asset: node for node in pipeline_nodes(house.graph)}
+    return [*nodes.values(), Node("checkpoints", "tiny.main.full")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", DAMAGES)
+def test_every_kind_of_file_is_named_and_made_again(house: House, spoil: Callable[[Path], None]) -> None:
+    house.make()
+    store = profile_store("fake")
+    looked_at = set()
+    for node in first_of_each(house):
+        for file in files_of(store, node):
+            content = file.read_bytes()
+            spoil(file)
+            if not file.exists() or file.read_bytes() != content:
+                looked_at.add((node.asset, file.suffix))
+                assert house.late() == [str(node)], file
+                standing = standing_of(node, Staleness(house.instance, house.graph), store)
+                assert file.name in standing.why
+                error = execute(house.defs, house.instance, Order(node.asset, node.partition), {})[1]
+                assert (error, house.late()) == ("", []), "it comes out as it was: nothing behind it is made again"
+    kinds = {("checkpoints", ".safetensors"), ("checkpoints", ".json"), ("report", ".html")}
+    assert looked_at >= kinds | {
+        ("problems", ".parquet"),
+        ("training_set", ".parquet"),
+        ("leaderboard", ".parquet"),
+    }
+
+
+@pytest.mark.slow
+def test_all_tables_may_be_deleted(house: House, home: Path) -> None:
+    made = house.make()
+    shutil.rmtree(home / "fake" / "tables")
+    tables = [name for name in made if not name.startswith(("checkpoints", "report"))]
+    assert sorted(house.late()) == sorted(tables)
+    assert sorted(house.make()) == sorted(tables)
+    assert house.late() == []
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which everything was made; each test leaves it as it found it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENPRM_HOME", "")
+        patch.setenv("FAKE_CALLS", "")
+        with fake_house(tmp_path_factory.mktemp("home")) as house:
+            house.make()
+            yield house
+
+
+SCORES = Node("mc_scores", "0-of-2")
+
+
+@pytest.fixture
+def scores(scored: House) -> Path:
+    """The file of one table, put back after the test."""
+    scored.use(fake_method.fake_profile())
+    path = profile_store("fake").path("mc_scores", "0-of-2")
+    before, times = path.read_bytes(), path.stat()
+    yield path
+    path.write_bytes(before)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def standing(house: House, node: Node, verify: bool = False) -> str:
+    """Why a partition is not fresh; empty when it is."""
+    return standing_of(node, Staleness(house.instance, house.graph), profile_store("fake"), verify).why
+
+
+def test_a_copied_file_is_whole_by_its_content(scored: House, scores: Path) -> None:
+    os.utime(scores, ns=(1, 1))
+    assert standing(scored, SCORES) == ""
+
+
+def test_a_flip_under_the_old_time_is_seen_when_everything_is_read(scored: House, scores: Path) -> None:
+    times = scores.stat()
+    flip(scores)
+    os.utime(scores, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert standing(scored, SCORES) == ""
+    assert standing(scored, SCORES, verify=True) == f"{scores} is not what was written"
+
+
+def test_nothing_reads_a_damaged_table(scored: House, scores: Path) -> None:
+    flip(scores)
+    with pytest.raises(DamagedFile, match=r"table 'mc_scores' partition '0-of-2' is damaged: .* genprm run"):
+        profile_store("fake").read(StepScores, "mc_scores", "0-of-2")
+
+
+def test_what_is_selected_is_not_made_from_a_damaged_input(scored: House, scores: Path) -> None:
+    truncate(scores)
+    choice = Choice(["rpe_labels"])
+    with pytest.raises(
+        MissingInput, match=r"rpe_labels: its input mc_scores 0-of-2 is damaged .* select mc_scores"
+    ):
+        materialize(scored.profile, scored.graph, scored.instance, choice, None, "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("note", [b"\xff\xfe", b"{", b'{"version": 3}'])
+def test_a_version_note_that_is_garbage_is_one_line(scored: House, scores: Path, note: bytes) -> None:
+    path = scored.home / "fake" / "versions" / "mc_scores" / "0-of-2"
+    before = path.read_bytes()
+    path.write_bytes(note)
+    assert standing(scored, SCORES) == f"{path} is no version note"
+    path.write_bytes(before)
+
+
+def as_before_files_were_recorded(house: House) -> TableStore:
+    """Notes that hold a version and nothing else, and no records, as earlier releases left a home."""
+    store = profile_store("fake")
+    shutil.rmtree(store.root / "records")
+    for node in pipeline_nodes(house.graph):
+        note = store.root / "versions" / node.asset / (node.partition or "all").replace("|", "/")
+        note.write_text(store.version(node.asset, node.partition))
+    return store
+
+
+@pytest.mark.slow
+def test_homes_of_earlier_releases_stay_fresh_and_can_be_verified(house: House) -> None:
+    house.make()
+    store = as_before_files_were_recorded(house)
+    staleness = Staleness(house.instance, house.graph)
+    nodes = pipeline_nodes(house.graph)
+    for verify in (False, True):
+        assert [standing_of(node, staleness, store, verify).why for node in nodes] == [""] * len(nodes)
+
+    labels = Node("rpe_labels", "0-of-2|main")
+    weights = Node("checkpoints", "tiny.main.full")
+    exchange(store.path("rpe_labels", "0-of-2|main"))
+    flip(next((store.root / "checkpoints" / "tiny.main.full").rglob("*.safetensors")))
+    for node in (labels, weights):
+        assert damage_of(node, staleness.version(node), store) == ""
+        assert "is not what was written" in damage_of(node, staleness.version(node), store, verify=True)
+
+
+@pytest.mark.slow
+def test_a_moved_home_is_fresh_and_goes_on(house: House, home: Path, tmp_path: Path) -> None:
+    house.make()
+    moved = tmp_path / "moved"
+    home.rename(moved)
+    house.home = moved
+    house.use(fake_method.fake_profile())
+    assert house.late() == []
+    house.use(fake_method.fake_profile(evaluation={"votes": 5}))
+    assert {name.split()[0] for name in house.make()} == {"processbench", "leaderboard", "report"}
