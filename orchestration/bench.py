@@ -81,7 +81,7 @@ def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
 
         def made_here() -> None:
             for node in nodes:
-                _, error = execute(defs, instance, Order(BLANK, node.partition), {})
+                error = execute(defs, instance, Order(BLANK, node.partition), {}).error
                 assert not error, error
 
         usages = {

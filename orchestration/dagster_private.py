@@ -18,8 +18,16 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
+from dagster_shared.error import SerializableErrorInfo
 
-__all__ = ["DAEMON_MODULE", "AssetGraph", "StaleStatus", "StepFailureData", "UnresolvedAssetJobDefinition"]
+__all__ = [
+    "DAEMON_MODULE",
+    "AssetGraph",
+    "SerializableErrorInfo",
+    "StaleStatus",
+    "StepFailureData",
+    "UnresolvedAssetJobDefinition",
+]
 
 DAEMON_MODULE = "dagster._daemon"
 """What `python -m` runs as the daemon in this very Python."""

@@ -35,6 +35,10 @@ class LineDisplay:
     def fresh(self, node: Node) -> None:
         self._settled += 1
 
+    def again(self, node: Node, error: str, tries: str) -> None:
+        """Say that a partition has to begin again, and which try that is."""
+        self._line(f"{node}  {error}; finished rows are kept, {tries}")
+
     def finished(self, node: Node, seconds: float) -> None:
         self._settled += 1
         self._line(f"[{self._settled}/{self._total}] {node}  {seconds:.1f} s")
@@ -94,6 +98,10 @@ class BarDisplay(LineDisplay):
     def fresh(self, node: Node) -> None:
         super().fresh(node)
         self._step()
+
+    def again(self, node: Node, error: str, tries: str) -> None:
+        self._remove(node)
+        super().again(node, error, tries)
 
     def finished(self, node: Node, seconds: float) -> None:
         self._remove(node)

@@ -15,6 +15,7 @@ import psutil
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
 from genprm.settings import Profile
+from orchestration.staleness import Node
 from orchestration.tracking import MlflowTracking
 from orchestration.worker import ARTIFACT_TAG, SESSION_TAG
 
@@ -25,19 +26,28 @@ OPEN = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+PARTITION_TAG = "dagster/partition"
 _PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
 _CLOCK_SECONDS = 1.0
 """How far the clock of a run's log and that of the process table may be apart."""
 
 
-def close_runs(instance: dg.DagsterInstance, profile: Profile, session: str | None = None) -> list[DagsterRun]:
-    """Close the open runs of one session of the runner (of all when None) as canceled.
+def close_runs(
+    instance: dg.DagsterInstance, profile: Profile, session: str | None = None, node: Node | None = None
+) -> list[DagsterRun]:
+    """Close the open runs of one session of the runner (of all when None) as canceled; those for one
+    partition only, where it is named.
 
-    To be called when no process of that session is alive: `run_lock` is held, or the workers have ended.
+    To be called when no process of that session, or none that makes the partition, is alive: `run_lock` is held,
+    or the workers have ended.
     """
     tags = {} if session is None else {SESSION_TAG: session}
     left = instance.get_runs(RunsFilter(statuses=OPEN, tags=tags))
-    return _close(instance, profile, [run for run in left if SESSION_TAG in run.tags])
+    ours = [run for run in left if SESSION_TAG in run.tags]
+    if node is not None:
+        made = (node.asset, node.partition)
+        ours = [run for run in ours if (run.tags.get(ARTIFACT_TAG), run.tags.get(PARTITION_TAG)) == made]
+    return _close(instance, profile, ours)
 
 
 def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[DagsterRun]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,6 +24,9 @@ from orchestration.schedule import Schedule, parents_within
 from orchestration.staleness import Node, Staleness
 from orchestration.worker import Advance, Order, Outcome, Worker
 
+TRIES = 3
+"""How often a partition is begun when a process dies under it: the worker, a copy of the engine, the sandbox."""
+
 DEFINITIONS = "orchestration.assembly:build_definitions"
 
 
@@ -33,6 +37,7 @@ class Display(Protocol):
     def begin(self, total: int) -> None: ...
     def started(self, node: Node, why: str) -> None: ...
     def advanced(self, node: Node, finished: int, total: int) -> None: ...
+    def again(self, node: Node, error: str, tries: str) -> None: ...
     def finished(self, node: Node, seconds: float) -> None: ...
     def fresh(self, node: Node) -> None: ...
     def failed(self, node: Node, error: str, run_id: str) -> None: ...
@@ -82,6 +87,7 @@ class Runner:
         self._workers: list[Worker] = []
         self._standings: Staleness | None = None
         self._summary = Summary()
+        self._begun: Counter[Node] = Counter()
 
     def run(self, nodes: Sequence[Node]) -> Summary:
         """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on.
@@ -131,6 +137,7 @@ class Runner:
             if worker is None:
                 return
             schedule.start(node)
+            self._begun[node] += 1
             self._display.started(node, standing.why)
             worker.send(node, Order(node.asset, node.partition, standing.why))
 
@@ -152,7 +159,8 @@ class Runner:
                 message = worker.connection.recv()
             except (EOFError, ConnectionResetError):
                 self._workers.remove(worker)
-                message = Outcome("", 0.0, f"its process ended {worker.ended}")
+                message = Outcome("", 0.0, f"its process ended {worker.ended}", died=True)
+                close_runs(self._instance, self._profile, self._session, worker.node)
             if isinstance(message, Advance):
                 self._display.advanced(worker.node, message.finished, message.total)
             else:
@@ -161,7 +169,10 @@ class Runner:
 
     def _settle(self, schedule: Schedule, node: Node, outcome: Outcome) -> None:
         self._standings = None
-        if outcome.error:
+        if outcome.died and (begun := self._begun[node]) < TRIES:
+            schedule.put_back(node)
+            self._display.again(node, outcome.error, f"try {begun + 1} of {TRIES}")
+        elif outcome.error:
             schedule.fail(node)
             self._summary.failed[node] = outcome.error
             self._display.failed(node, outcome.error, outcome.run_id)

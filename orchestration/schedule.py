@@ -63,6 +63,10 @@ class Schedule:
         """It is being made."""
         self.running.add(node)
 
+    def put_back(self, node: Node) -> None:
+        """It was begun and has to begin again."""
+        self.running.discard(node)
+
     def finish(self, node: Node) -> None:
         """It is there."""
         self.running.discard(node)

@@ -12,7 +12,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from genprm.settings import Profile
 from orchestration.staleness import Node
@@ -20,7 +20,7 @@ from orchestration.staleness import Node
 if TYPE_CHECKING:
     import dagster as dg
 
-    from orchestration.dagster_private import StepFailureData
+    from orchestration.dagster_private import SerializableErrorInfo, StepFailureData
 
 _PR_SET_PDEATHSIG = 1
 SESSION_TAG = "genprm/session"
@@ -51,11 +51,13 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an order ended. `error` is one line, empty when all went well."""
+    """How an order ended. `error` is one line, empty when all went well; `died` says that a process ended under it,
+    which is no fault of the code and worth another try."""
 
     run_id: str
     seconds: float
     error: str = ""
+    died: bool = False
 
 
 class Worker:
@@ -133,19 +135,26 @@ def _take_orders(
             continue
         started = time.perf_counter()
         try:
-            run_id, error = execute(defs, instance, order, tags)
+            ended = execute(defs, instance, order, tags)
         except KeyboardInterrupt:
-            run_id, error = "", "interrupted"
+            ended = Ended("", "interrupted")
         try:
-            connection.send(Outcome(run_id, time.perf_counter() - started, error))
+            seconds = time.perf_counter() - started
+            connection.send(Outcome(ended.run_id, seconds, ended.error, ended.died))
         except BrokenPipeError:  # interrupted: the parent waits for the end of the process, not for its outcome
             return
 
 
-def execute(
-    defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]
-) -> tuple[str, str]:
-    """Run an order in this process; the run's id, and the error in one line."""
+class Ended(NamedTuple):
+    """How a run ended: its id, the error in one line, and whether a process died under it."""
+
+    run_id: str
+    error: str = ""
+    died: bool = False
+
+
+def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Ended:
+    """Run an order in this process."""
     from orchestration.checks import SYNC_REPORT
     from orchestration.dagster_private import artifact_job
 
@@ -162,16 +171,35 @@ def execute(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     if result.success:
-        return result.run_id, ""
+        return Ended(result.run_id)
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return result.run_id, one_line(failures[0]) if failures else "the run failed before its step started"
+    if not failures:
+        return Ended(result.run_id, "the run failed before its step started")
+    return Ended(result.run_id, one_line(failures[0]), is_death(failures[0]))
 
 
 def one_line(failure: StepFailureData) -> str:
     """Why a step failed: what its `Failure` says, or the innermost cause as `Class: message`."""
-    told, error = failure.user_failure_data, failure.error
+    told = failure.user_failure_data
     if told is not None:
         return " ".join((told.description or "the step failed").split())
-    while error is not None and error.cause is not None:
+    causes = _causes(failure)
+    return " ".join(causes[-1].message.split()) if causes else "the step failed"
+
+
+def is_death(failure: StepFailureData) -> bool:
+    """Whether a step failed because a copy of its engine, or what starts its sandbox sessions, ended."""
+    from genprm.engines.embedded.replicas import ReplicaDied
+    from genprm.sandbox.base import ZygoteGoneError
+
+    names = {ReplicaDied.__name__, ZygoteGoneError.__name__}
+    return any(error.cls_name in names for error in _causes(failure))
+
+
+def _causes(failure: StepFailureData) -> list[SerializableErrorInfo]:
+    """The error of a step, and what caused it, innermost last."""
+    found, error = [], failure.error
+    while error is not None:
+        found.append(error)
         error = error.cause
-    return "the step failed" if error is None else " ".join(error.message.split())
+    return found

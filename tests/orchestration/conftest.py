@@ -66,7 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GENPRM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
     monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
-    for name in ("GENPRM_PROFILE", "GENPRM_SET", "FAKE_FAILURE", "FAKE_SLEEP"):
+    for name in ("GENPRM_PROFILE", "GENPRM_SET", "FAKE_DEATHS", "FAKE_FAILURE", "FAKE_SLEEP"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
 
@@ -117,7 +117,7 @@ class House:
             staleness = Staleness(self.instance, self.graph)
             if standing_of(node, staleness, profile_store(self.profile.name)).state != "fresh":
                 order = Order(node.asset, node.partition)
-                _, error = execute(self.defs, self.instance, order, {})
+                error = execute(self.defs, self.instance, order, {}).error
                 if error:
                     raise RuntimeError(f"{node}: {error}")
                 made.append(str(node))

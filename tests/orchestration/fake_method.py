@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from genprm.engines.embedded.replicas import ReplicaDied
 from genprm.manifest import write_manifest
 from genprm.miniature.world.judge import Judgement
 from genprm.profiles import build_profile
@@ -90,10 +92,22 @@ def _solution(problem: Problem, index: int, correct: bool) -> Solution:
     )
 
 
+def _die(problem: Problem) -> None:
+    """End this process, or a copy of its engine, as often as `FAKE_DEATHS` says ("worker 2": twice), at p0."""
+    what, _, times = os.environ.get("FAKE_DEATHS", "").partition(" ")
+    if problem.id != "p0" or not what or calls().count(what) >= int(times):
+        return
+    note(what)
+    if what == "copy":
+        raise ReplicaDied("the process of a copy ended by signal 9")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def sample_solutions(problem: Problem, *_: Any) -> tuple[SampledProblem, list[Solution]]:
     note("solutions")
     if problem.id == os.environ.get("FAKE_FAILURE"):
         raise RuntimeError(f"no solution\nof {problem.id}")
+    _die(problem)
     if os.environ.get("FAKE_SLEEP"):
         await asyncio.sleep(float(os.environ["FAKE_SLEEP"]))
     sampled = SampledProblem(problem.id, 8, 4, 0, 0.5, "kept", 80, 20)

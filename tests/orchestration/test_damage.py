@@ -76,7 +76,7 @@ def test_every_kind_of_file_is_named_and_made_again(house: House, spoil: Callabl
                 assert house.late() == [str(node)], file
                 standing = standing_of(node, Staleness(house.instance, house.graph), store)
                 assert file.name in standing.why
-                error = execute(house.defs, house.instance, Order(node.asset, node.partition), {})[1]
+                error = execute(house.defs, house.instance, Order(node.asset, node.partition), {}).error
                 assert (error, house.late()) == ("", []), "it comes out as it was: nothing behind it is made again"
     kinds = {("checkpoints", ".safetensors"), ("checkpoints", ".json"), ("report", ".html")}
     assert looked_at >= kinds | {

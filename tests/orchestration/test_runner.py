@@ -87,6 +87,24 @@ def test_a_failure_is_one_line_and_stops_only_what_follows(monkeypatch: pytest.M
     assert fake_method.calls().count("solutions") - before < 8, "finished rows were kept"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["worker", "copy"])
+def test_what_died_is_tried_again_and_said(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_DEATHS", f"{what} 2")
+    summary, lines = run_small(["problems", "solutions"])
+    assert (summary.failed, len(summary.made)) == ({}, 3)
+    said = [line for line in lines if "ended by signal 9; finished rows are kept" in line]
+    assert [line.rpartition(", ")[2] for line in said] == ["try 2 of 3", "try 3 of 3"]
+
+
+@pytest.mark.slow
+def test_what_dies_every_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_DEATHS", "worker 9")
+    summary, _ = run_small(SMALL)
+    assert list(summary.failed.values()) == ["its process ended by signal 9"]
+    assert fake_method.calls().count("worker") == 3
+
+
 SCRIPT = """
 import signal, sys
 sys.path.insert(0, {folder!r})
