@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import fake_method
 import pytest
 from conftest import House
 
+from genprm.checkpoints import read_checkpoint
 from genprm.manifest import read_manifest
 from genprm.records import Prediction, Rationale, SolutionRewards, VoteReading
 from genprm.store import TableStore
@@ -25,9 +26,8 @@ def test_rows_of_every_artifact_with_rewards_say_what_they_were_read_from(made_o
 
 
 def test_a_checkpoint_says_what_the_judgements_it_learned_from_were_read_from(made_once: House) -> None:
-    made = made_once.home / "fake" / "checkpoints" / "tiny.main.cot"
-    card = json.loads((made / "checkpoint.json").read_text())
-    manifest = read_manifest(made / card["weights"])
+    checkpoint = read_checkpoint(TableStore(made_once.home / "fake"), "tiny.main.cot")
+    manifest = read_manifest(Path(checkpoint.weights))
     assert manifest is not None
     assert manifest.judged_from == (fake_method.PROVENANCE,)
 
