@@ -10,7 +10,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from genprm.data_sets.rows import InputError, Row, json_object, json_rows, parse_json
-from genprm.data_sets.sources import file_text, parquet_rows
+from genprm.data_sets.sources import parquet_rows
+from genprm.data_sets.text_files import file_text
 from genprm.fingerprints import fingerprint
 
 _CHUNK = 2**20

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from genprm.data_sets.rows import InputError, Row, json_object, json_rows, parse_json, shown
+from genprm.data_sets.text_files import file_text
 
 DIRECTORY_VARIABLE = "GENPRM_DATA_DIR"
 HUB = "hub"
@@ -58,19 +57,6 @@ def _file_rows(path: Path) -> Iterator[Row]:
         return parquet_rows(path)
     text = file_text(path)
     return json_rows(text.split("\n"), str(path)) if ".jsonl" in path.name else _array_rows(path, text)
-
-
-def file_text(path: Path) -> str:
-    """The text of a file, without the byte order mark that some editors write; that of `.gz` files unpacked.
-
-    Raises:
-        InputError: it cannot be read, or is not UTF-8 text.
-    """
-    try:
-        content = path.read_bytes()
-        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"data file {str(path)!r} cannot be read: {error}") from None
 
 
 def _array_rows(path: Path, text: str) -> Iterator[Row]:

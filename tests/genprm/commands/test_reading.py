@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +124,13 @@ def test_any_text_is_read_or_refused_in_one_line(read: Callable[[list[str]], Any
     except InputError as error:
         said = str(error)
     assert len(said.splitlines()) <= 1
+
+
+def test_standard_input_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    """Under LC_ALL=C Python would read half characters, and no error."""
+    command = [sys.executable, "-c", "from genprm.cli import main; main()", "label", "-"]
+    told = subprocess.run(
+        command, input=b'{"id": "caf\xe9"}', env={**os.environ, "LC_ALL": "C"}, capture_output=True, check=False
+    )
+    assert (told.returncode, told.stdout) == (2, b"")
+    assert told.stderr == b"genprm: standard input is not UTF-8 text: invalid continuation byte at byte 11\n"
