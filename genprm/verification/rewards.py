@@ -13,6 +13,8 @@ VERDICT_LOGPROBS = 20
 """Most probable tokens looked at where the verdict is due (as in the published evaluation)."""
 UNDECIDED = 0.5
 """Reward of a step that no verdict could be had for."""
+DIGITS = 6
+"""Decimals of a reward: as many as are the same in whatever company it was computed (docs/engines.md)."""
 NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
 """What is read where neither word is probable."""
 WORDS = ("Yes", "No")
@@ -33,10 +35,13 @@ def read_reward(logprobs: Mapping[str, float]) -> tuple[float, Verdict]:
 
     Reward = p(Yes) / (p(Yes) + p(No)), each the sum over all spellings of the word (`verdict_word`). A word that is
     not listed is at most as probable as the least probable token that is, and counts as much. Neither listed: 0.5
-    and "none". The verdict is the more probable word; a tie is Yes, as a reward of 0.5 is not below 0.5.
+    and "none". The verdict is the more probable word; a tie is Yes, as a reward of 0.5 is not below 0.5. The reward
+    has `DIGITS` decimals, and is on the side of 0.5 on which it was before it was rounded.
 
     >>> read_reward({"Yes": math.log(0.6), " Yes": math.log(0.15), "No": math.log(0.25)})
     (0.75, 'Yes')
+    >>> read_reward({"Yes": math.log(0.4999999), "No": math.log(0.5000001)})
+    (0.499999, 'No')
     """
     mass = dict.fromkeys(WORDS, 0.0)
     for token, logprob in logprobs.items():
@@ -47,7 +52,8 @@ def read_reward(logprobs: Mapping[str, float]) -> tuple[float, Verdict]:
         return NO_VERDICT
     bound = math.exp(min(logprobs.values()))
     yes, no = yes or bound, no or bound
-    return yes / (yes + no), "Yes" if yes >= no else "No"
+    rounded = round(yes / (yes + no), DIGITS)
+    return (rounded, "Yes") if yes >= no else (min(rounded, UNDECIDED - 10**-DIGITS), "No")
 
 
 @dataclass(frozen=True, slots=True)

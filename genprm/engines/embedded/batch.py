@@ -17,7 +17,7 @@ import torch
 
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.embedded.prefixes import PrefixCache
-from genprm.engines.embedded.sampling import Chooser, uniform_stream
+from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
 from genprm.engines.vocabulary import Vocabulary, first_stop
 
@@ -26,6 +26,10 @@ PREFILL_TOKENS = 16384
 
 _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
 """Padding that costs about as much as a forward pass of its own."""
+
+_SURE = 1 - 1e-5
+"""Where the most probable token has at least this much, rounding changes log-probabilities of the others too little
+to be seen in a probability of six digits."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -181,10 +185,13 @@ class Batch:
             .float()
         )
         if self._chooser is None:
-            self._chooser = Chooser(
-                self._temperature[:count], self._top_p[:count], self._top_k[:count], self._device
-            )
-        chosen = self._chooser(logits, self._tensor(self._uniform(count))).cpu().numpy()
+            self._chooser = self._chooser_of(slice(count))
+        uniforms = self._uniform(count)
+        choice = self._chooser(logits, self._tensor(uniforms))
+        chosen = choice.tokens.cpu().numpy()
+        for row in self._in_doubt(choice, logits):
+            logits[row] = self._logits_alone(row)
+            chosen[row] = self._chosen_alone(row, logits, uniforms)
         self._note_logprobs(count, logits)
         self._tokens[:count] = chosen
         lengths += 1
@@ -193,6 +200,42 @@ class Batch:
             sequence.ids.append(token)
         suspects = self._checked[self._check[:count], chosen] | (self._left[:count] <= 0)
         self._leave([row for row in np.flatnonzero(suspects).tolist() if self._end_row(row)])
+
+    def _chooser_of(self, rows: slice) -> Chooser:
+        return Chooser(self._temperature[rows], self._top_p[rows], self._top_k[rows], self._device)
+
+    def _in_doubt(self, choice: Choice, logits: torch.Tensor) -> list[int]:
+        """Rows in which the company might decide: on the token, or on the digits of log-probabilities asked for."""
+        if self._model.dtype != torch.float32:
+            return []
+        doubt: np.ndarray = choice.close.cpu().numpy()
+        asked = np.flatnonzero(self._logprobs[: len(doubt)])
+        if len(asked):
+            best = logits[torch.from_numpy(asked).to(logits.device)].softmax(-1).amax(-1)
+            doubt[asked] |= (best < _SURE).cpu().numpy()
+        rows: list[int] = np.flatnonzero(doubt).tolist()
+        return rows
+
+    def _logits_alone(self, row: int) -> torch.Tensor:
+        """The logits after a row's tokens so far, computed from these tokens and nothing else."""
+        sequence = self.sequences[row]
+        tokens = self._tensor(np.array([(*sequence.prompt, *sequence.ids)], dtype=np.int64))
+        slots = Slots()
+        slots.fit(1, tokens.shape[1])
+        extension = Extension(slots, 0, tokens.new_zeros(1), tokens.shape[1], fresh=True)
+        output = self._model(
+            input_ids=tokens,
+            position_ids=extension.columns,
+            use_cache=False,
+            logits_to_keep=1,
+            extension=extension,
+        )
+        logits: torch.Tensor = output.logits[0, -1, : self._size].float()
+        return logits
+
+    def _chosen_alone(self, row: int, logits: torch.Tensor, uniforms: np.ndarray) -> int:
+        alone = slice(row, row + 1)
+        return int(self._chooser_of(alone)(logits[alone], self._tensor(uniforms[alone])).tokens)
 
     def _uniform(self, count: int) -> np.ndarray:
         for row in np.flatnonzero(self._drawn[:count] == _DRAWN).tolist():

@@ -7,8 +7,8 @@ conversation waits for the slowest other one (`genprm.engines.embedded.batch`).
   exactly one); those of the template are parsed, and what messages spell out is text (`genprm.engines.prompts`).
   The end token is not part of the text, other added tokens are. A stop string ends the text: what the same token
   held after it is cut.
-- Seeds: the same request with the same seed gives the same text whatever else is in flight, as far as rounding
-  allows: the shape of the batch may change the last bits of a logit, which can tip a near tie.
+- Seeds: the same request with the same seed gives the same text whatever else is in flight, in float32 also where
+  the last bits of a logit, which the shape of the batch changes, could tip a near tie.
 """
 
 from __future__ import annotations

@@ -43,11 +43,7 @@ def judged(max_batch: int, in_flight: int) -> list[Verification]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_paths_are_the_same_whatever_else_is_in_flight() -> None:
+    """Texts, counts and rewards, to the last digit."""
     alone = judged(max_batch=1, in_flight=1)
-    for together in (judged(max_batch=5, in_flight=12), judged(max_batch=128, in_flight=12)):
-        assert [[step.text for step in path.steps] for path in together] == [
-            [step.text for step in path.steps] for path in alone
-        ]
-        for path, same in zip(together, alone, strict=True):
-            assert [step.reward for step in path.steps] == pytest.approx([s.reward for s in same.steps], abs=1e-3)
-            assert [step.tokens for step in path.steps] == [step.tokens for step in same.steps]
+    for together in (judged(max_batch=7, in_flight=12), judged(max_batch=64, in_flight=12)):
+        assert together == alone
