@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 FormatName = Annotated[str, typer.Argument(metavar="FORMAT", help="A format's name, e.g. math-shepherd.")]
-Out = Annotated[Path, typer.Argument(help="JSON lines are written here.")]
+Out = Annotated[Path, typer.Argument(help="JSON lines are written here, or Parquet by its name.")]
 
 
 def import_set(
@@ -38,8 +38,11 @@ def export_set(
 
 
 def _write(out: Path, rows: Iterable[dict[str, Any]]) -> None:
-    from genprm.commands.writing import write_output
+    from genprm.commands.writing import write_output, write_parquet
 
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    write_output(out, "".join(f"{line}\n" for line in lines))
-    print(f"{len(lines)} rows: {out}")
+    written = list(rows)
+    if out.suffix == ".parquet":
+        write_parquet(out, written)
+    else:
+        write_output(out, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in written))
+    print(f"{len(written)} rows: {out}")

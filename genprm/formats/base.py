@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from genprm.data_sets.rows import InputError, Row, bad_field, json_object, named, required, text_field, texts_field
+from genprm.data_sets.rows import (
+    InputError,
+    Row,
+    bad_field,
+    json_object,
+    named,
+    required,
+    share_field,
+    shares_field,
+    text_field,
+    texts_field,
+)
 from genprm.records import NO_ERROR
 from genprm.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another step in the place of step `at` (0-based). Its label is 1 right, 0 wrong, None where nobody said."""
+
+    at: int
+    step: str
+    label: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSolution:
     """A problem, the steps of one solution, and labels of its first steps: 1 right, 0 wrong.
 
-    `labels` is shorter than `steps` where nothing is known of the later ones. `further` holds the fields of the
-    row that say something else, by their names in the format that it came from.
+    `labels` is shorter than `steps` where nothing is known of the later ones. Where a format has them: `mc` are
+    Monte-Carlo scores of the steps and `pass_at_1` that of the problem, `turns` are what a verifier wrote on each
+    labelled step, `chain` is what it wrote on the solution as a whole, `alternatives` are other steps that were
+    labelled in the place of one of these. `further` holds the fields of the row that say something else, by their
+    names in the format that it came from.
     """
 
     problem: str
     steps: list[str]
     labels: list[int]
     further: dict[str, Any] = field(default_factory=dict)
+    mc: list[float] = field(default_factory=list)
+    pass_at_1: float | None = None
+    turns: list[str] = field(default_factory=list)
+    chain: str = ""
+    alternatives: list[Alternative] = field(default_factory=list)
 
     @property
     def first_error(self) -> int:
@@ -34,13 +63,48 @@ class LabelledSolution:
         """The steps that have labels."""
         return self.steps[: len(self.labels)]
 
+    @property
+    def decided_steps(self) -> list[str]:
+        """All steps where one is known to be wrong; else those with labels, of which none is."""
+        return self.steps if self.first_error != NO_ERROR else self.labelled_steps
+
+    def expanded(self) -> list[LabelledSolution]:
+        """The solution, and one that ends with each labelled alternative, as TRL expands PRM800K.
+
+        >>> solution = LabelledSolution("p", ["a", "b"], [1, 1], alternatives=[Alternative(1, "c", 0)])
+        >>> [one.steps for one in solution.expanded()]
+        [['a', 'b'], ['a', 'c']]
+        """
+        own = [replace(self, alternatives=[])] if self.labels else []
+        others = [
+            LabelledSolution(self.problem, [*self.steps[: one.at], one.step], [*self.labels[: one.at], one.label])
+            for one in self.alternatives
+            if one.label is not None and one.at <= len(self.labels)
+        ]
+        return own + others
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`read` takes the place of a row (for messages) and the row; `write` gives such a row."""
+    """`read` takes the place of a row (for messages) and the row, and gives its solutions. `write` takes solutions
+    of one row, and gives rows. `needs` names a field that a row cannot be written without."""
 
-    read: Callable[[str, Mapping[str, Any]], LabelledSolution]
-    write: Callable[[LabelledSolution], dict[str, Any]]
+    read: Callable[[str, Mapping[str, Any]], list[LabelledSolution]]
+    write: Callable[[Sequence[LabelledSolution]], list[dict[str, Any]]]
+    needs: str | None = None
+
+
+def one_per_row(
+    read: Callable[[str, Mapping[str, Any]], LabelledSolution],
+    write: Callable[[LabelledSolution], dict[str, Any]],
+    needs: str | None = None,
+) -> Format:
+    """A format whose rows hold one solution each; alternatives become rows of their own."""
+
+    def write_all(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
+        return [write(one) for solution in solutions for one in solution.expanded()]
+
+    return Format(lambda where, row: [read(where, row)], write_all, needs)
 
 
 FORMATS: Registry[Format] = Registry(
@@ -51,6 +115,14 @@ FORMATS: Registry[Format] = Registry(
         "math-shepherd": "genprm.formats.math_shepherd:MATH_SHEPHERD",
         "rlhflow": "genprm.formats.rlhflow:RLHFLOW",
         "processbench": "genprm.formats.processbench:PROCESSBENCH",
+        "genprm-math": "genprm.formats.genprm_math:GENPRM_MATH",
+        "prm800k": "genprm.formats.prm800k:PRM800K",
+        "versaprm": "genprm.formats.versaprm:VERSAPRM",
+        "versaprm-training": "genprm.formats.versaprm_training:VERSAPRM_TRAINING",
+        "omegaprm": "genprm.formats.omegaprm:OMEGAPRM",
+        "omegaprm-tree": "genprm.formats.omegaprm_tree:OMEGAPRM_TREE",
+        "thinkprm": "genprm.formats.thinkprm:THINKPRM",
+        "verl": "genprm.formats.verl:VERL",
     },
 )
 """Formats by the names that the commands take."""
@@ -65,24 +137,51 @@ def format_named(name: str) -> Format:
     return named(FORMATS, name)
 
 
-def import_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Rows of a format as `{"problem", "steps", "labels", "further"}`.
+def read_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[list[LabelledSolution]]:
+    """The solutions of each row.
 
     Raises:
         InputError: a row is not of that format, or would not be the same when it is written again.
     """
     for where, row in rows:
-        solution = chosen.read(where, row)
-        if chosen.write(solution) != row:
+        solutions = chosen.read(where, row)
+        if chosen.write(solutions) != [row]:
             raise InputError(
                 f"{where}: the row would lose something, allowed: rows as the format's own authors write"
             )
-        yield {
-            "problem": solution.problem,
-            "steps": solution.steps,
-            "labels": solution.labels,
-            "further": solution.further,
-        }
+        yield solutions
+
+
+def import_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Solutions of a format as `{"id", "problem", "steps", "labels", "further"}` and what else the format has.
+
+    Solutions of a row that holds several say in `row` which one it was.
+
+    Raises:
+        InputError: as `read_rows`.
+    """
+    for number, solutions in enumerate(read_rows(chosen, rows)):
+        several = len(solutions) > 1
+        for index, solution in enumerate(solutions):
+            name = f"{number}-{index}" if several else str(number)
+            yield {"id": name, **({"row": number} if several else {}), **_line(solution)}
+
+
+def _line(solution: LabelledSolution) -> dict[str, Any]:
+    optional = {
+        "mc": solution.mc,
+        "pass_at_1": solution.pass_at_1,
+        "turns": solution.turns,
+        "chain": solution.chain,
+        "alternatives": [{"at": one.at, "step": one.step, "label": one.label} for one in solution.alternatives],
+    }
+    return {
+        "problem": solution.problem,
+        "steps": solution.steps,
+        "labels": solution.labels,
+        **{name: value for name, value in optional.items() if value not in (None, "", [])},
+        "further": solution.further,
+    }
 
 
 def export_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
@@ -91,34 +190,83 @@ def export_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]
     Raises:
         InputError: a row lacks a field, or one of them is of another kind.
     """
-    for where, row in rows:
-        further = json_object(row.get("further", {}), f"{where}: field 'further'")
-        steps = texts_field(row, "steps", where)
-        labels = labels_field(row, len(steps), where)
-        yield chosen.write(LabelledSolution(text_field(row, "problem", where), steps, labels, further))
+    for _, group in itertools.groupby(enumerate(rows), key=lambda numbered: _row_of(*numbered)):
+        yield from chosen.write([_read_line(where, row, chosen.needs) for _, (where, row) in group])
 
 
-def labels_field(row: Mapping[str, Any], steps: int, where: str) -> list[int]:
-    """The labels of a row.
+def _row_of(number: int, placed: Row) -> tuple[str, Any]:
+    """What solutions that came from one row have in common, and no others do."""
+    _, line = placed
+    return ("row", line["row"]) if line.get("row") is not None else ("line", number)
+
+
+def _read_line(where: str, row: Mapping[str, Any], needs: str | None) -> LabelledSolution:
+    if needs is not None:
+        required(row, needs, where, "a set that has it: the format has no rows without")
+    alternatives = [_alternative(one, f"{where}: alternative {index}") for index, one in _listed(row, where)]
+    only_alternatives = bool(alternatives) and row.get("steps") == []
+    steps = [] if only_alternatives else texts_field(row, "steps", where)
+    return LabelledSolution(
+        problem=text_field(row, "problem", where),
+        steps=steps,
+        labels=labels_field(row, len(steps), where, empty=bool(alternatives)),
+        further=json_object(row.get("further", {}), f"{where}: field 'further'"),
+        mc=shares_field(row, "mc", where) if "mc" in row else [],
+        pass_at_1=share_field(row, "pass_at_1", where) if "pass_at_1" in row else None,
+        turns=texts_field(row, "turns", where) if "turns" in row else [],
+        chain=text_field(row, "chain", where) if "chain" in row else "",
+        alternatives=alternatives,
+    )
+
+
+def _listed(row: Mapping[str, Any], where: str) -> Iterator[tuple[int, Any]]:
+    alternatives = row.get("alternatives", [])
+    if not isinstance(alternatives, list):
+        raise bad_field(where, "alternatives", alternatives, "a list of objects with at, step and label")
+    return enumerate(alternatives)
+
+
+def _alternative(value: Any, where: str) -> Alternative:
+    one = json_object(value, where)
+    at, label = one.get("at"), one.get("label")
+    if type(at) is not int or at < 0:
+        raise bad_field(where, "at", at, "the index of a step, from 0")
+    if label not in (0, 1, None):
+        raise bad_field(where, "label", label, "0, 1 or null")
+    return Alternative(at, text_field(one, "step", where), label)
+
+
+def labels_field(row: Mapping[str, Any], steps: int, where: str, *, empty: bool = False) -> list[int]:
+    """The labels of a row; none at all only where `empty`.
 
     Raises:
         InputError: they are not 0 or 1, or there are none, or more than steps.
     """
-    allowed = f"a list of 1 to {steps} labels, 0 or 1"
+    fewest = 0 if empty else 1
+    allowed = f"a list of {fewest} to {steps} labels, 0 or 1"
     labels = required(row, "labels", where, allowed)
-    if not isinstance(labels, list) or not 1 <= len(labels) <= steps or not all(one in (0, 1) for one in labels):
+    if not isinstance(labels, list) or not all(one in (0, 1) for one in labels):
+        raise bad_field(where, "labels", labels, allowed)
+    if not fewest <= len(labels) <= steps:
         raise bad_field(where, "labels", labels, allowed)
     return [int(one) for one in labels]
 
 
 SIGNS = {"+": 1, "-": 0}
 """Labels as Math-Shepherd and RLHFlow write them."""
+RATINGS = {1: 1, 0: 1, -1: 0}
+"""Ratings of PRM800K as labels: a neutral step is not wrong (Lightman et al. 2023, appendix F)."""
 _FIRST = " Step 1:"
 
 
 def sign(label: int) -> str:
     """The sign of a label."""
     return "-+"[label]
+
+
+def rating(label: int) -> int:
+    """The rating of a label."""
+    return (-1, 1)[label]
 
 
 def cut_before_first_step(text: str) -> tuple[str, str] | None:
@@ -134,3 +282,12 @@ def cut_before_first_step(text: str) -> tuple[str, str] | None:
 def other_fields(row: Mapping[str, Any], *known: str) -> dict[str, Any]:
     """The fields of a row that have no place in `LabelledSolution`."""
     return {name: value for name, value in row.items() if name not in known}
+
+
+def not_rebuilt(row: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a row that `built` has otherwise or not at all.
+
+    >>> not_rebuilt({"id": 7, "label": "1"}, {"id": 7, "label": 1})
+    {'label': '1'}
+    """
+    return {name: value for name, value in row.items() if name not in built or built[name] != value}

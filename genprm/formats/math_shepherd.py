@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, text_field
-from genprm.formats.base import SIGNS, Format, LabelledSolution, cut_before_first_step, other_fields, sign
+from genprm.formats.base import SIGNS, LabelledSolution, cut_before_first_step, one_per_row, other_fields, sign
 
 MARK = "ки"
 
@@ -54,4 +54,4 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
     return {**texts, **solution.further}
 
 
-MATH_SHEPHERD = Format(_read, _write)
+MATH_SHEPHERD = one_per_row(_read, _write)

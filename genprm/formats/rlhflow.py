@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, required
-from genprm.formats.base import SIGNS, Format, LabelledSolution, cut_before_first_step, other_fields, sign
+from genprm.formats.base import SIGNS, LabelledSolution, cut_before_first_step, one_per_row, other_fields, sign
 
 _ALLOWED = "turns of user and assistant, the assistant's + or -"
 
@@ -40,4 +40,4 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
     return {"conversations": turns, **solution.further}
 
 
-RLHFLOW = Format(_read, _write)
+RLHFLOW = one_per_row(_read, _write)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import bad_field, text_field, texts_field
-from genprm.formats.base import Format, LabelledSolution, labels_field, other_fields
+from genprm.formats.base import LabelledSolution, labels_field, one_per_row, other_fields
 
 
 def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
@@ -26,4 +26,4 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
     }
 
 
-TRL_STEPWISE = Format(_read, _write)
+TRL_STEPWISE = one_per_row(_read, _write)

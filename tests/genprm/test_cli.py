@@ -111,6 +111,10 @@ def test_labels_are_imported_and_exported(tmp_path: Path) -> None:
     assert call("import", "trl-stepwise", "-", str(ours), stdin=lines(row)) == f"1 rows: {ours}\n"
     assert call("export", "trl-stepwise", str(ours), str(theirs)) == f"1 rows: {theirs}\n"
     assert json.loads(theirs.read_text()) == row
+    packed, again = tmp_path / "for_verl.parquet", tmp_path / "again.jsonl"
+    assert call("export", "verl", str(ours), str(packed)) == f"1 rows: {packed}\n"
+    call("import", "verl", str(packed), str(again))
+    assert json.loads(again.read_text())["labels"] == [1, 0]
     assert refusal("import", "x", str(ours), str(theirs)).startswith("format is 'x', allowed: ")
 
 
