@@ -20,6 +20,7 @@ BOTH = Check("kept_both_kinds", "Solutions with an error and without one are bot
     partitions=lambda pipeline: pipeline.labelled,
     inputs=lambda pipeline: (Input("rpe_labels"), Input("rationales", by_dimension("shard"))),
     checks=(DECIDED, AGREED, BOTH),
+    wanted=lambda pipeline: not pipeline.imported,
 )
 def filtered_set(context: ArtifactContext) -> Made:
     """Two noisy opinions that agree are worth more than either. A solution is kept when labels and judgements

@@ -33,6 +33,7 @@ COMPLETE = Check("complete", "Every solution has labels and a decision under thi
     checks=(COMPLETE,),
     tables=("label_quality", "label_hits"),
     measured=True,
+    wanted=lambda pipeline: not pipeline.imported,
 )
 def label_quality(context: ArtifactContext) -> Made:
     """What the labels of one variant are worth: the share of steps labelled wrong, what the filter keeps and

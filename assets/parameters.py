@@ -16,13 +16,13 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import Pipeline
-from genprm.data_sets.files import file_version
+from genprm.data_sets.files import file_version, names_file
 from genprm.engines import MINIATURE, resolve_model
 from genprm.engines.base import EngineError
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.modes import Mode
-from genprm.settings import Profile, RowSettings, Section
+from genprm.settings import ImportedSet, Profile, RowSettings, Section
 
 CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalation", "intervals"
 """The things that the evaluation section decides; each is a partition of `parameters/evaluation`."""
@@ -36,8 +36,12 @@ ONLY = "all"
 FILE = "file"
 """The source of rows whose content counts, too."""
 
-WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares")
-"""Values of the training section that say which models there are, and have no say in any of them."""
+IMPORTED = "imported"
+"""The section of a set of others that models are trained on; it stands in `training.source`."""
+
+WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares", "source")
+"""Values of the training section that say which models there are and where their training set is from, and decide
+nothing else about a model."""
 
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
 _READ_WHOLE = 64 * 2**20
@@ -47,6 +51,7 @@ _DESCRIPTIONS = {
     "problems": "Which problems are used.",
     "solutions": "Policy model, prompt and sampling of the solutions.",
     "monte_carlo": "Completion model, prompt, sampling and number of rollouts.",
+    IMPORTED: "The set of others that models are trained on, and its content.",
     "labels": "Estimator and threshold of each label variant.",
     "rationales": "Rationale model, mode and verification loop.",
     "consensus": "Balance and share of the training set.",
@@ -136,6 +141,11 @@ def _problems(profile: Profile) -> Version:
     return Version({**_values(problems, "shards"), **content})
 
 
+def _imported(source: ImportedSet) -> Version:
+    content = _content(source) if names_file(source.data or "") else {}
+    return Version({**_values(source), **content})
+
+
 def _content(rows: RowSettings) -> dict[str, str]:
     return {"content": file_version(rows.data or "")}
 
@@ -172,6 +182,10 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
             ),
         },
     }
+    if profile.training.source is not None:
+        versions = {IMPORTED: {ONLY: _imported(profile.training.source)}, **versions}
+        for section in ("problems", "solutions", "monte_carlo", "labels"):
+            del versions[section]
     if profile.scaling.sets:
         versions["scaling"] = _scaling(profile)
     if profile.refinement.sets:
@@ -202,10 +216,11 @@ def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinitio
     whole = dg.StaticPartitionsDefinition([ONLY])
     partitions: dict[str, dg.PartitionsDefinition] = {
         **dict.fromkeys(parameter_versions(pipeline), whole),
-        "labels": pipeline.variants,
         "training": pipeline.checkpoints,
         "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, ESCALATION, INTERVALS]),
     }
+    if "labels" in partitions:
+        partitions["labels"] = pipeline.variants
     if "scaling" in partitions:
         partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS, CHOICE])
     return partitions

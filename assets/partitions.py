@@ -10,7 +10,7 @@ import dagster as dg
 
 from genprm.data_sets.problems import shard_keys
 from genprm.lineup import Lineup
-from genprm.settings import Profile, SettingsError
+from genprm.settings import MAIN_VARIANT, Profile, SettingsError
 from genprm.store import partition_key
 
 MOST_PARTITIONS = 99
@@ -47,6 +47,11 @@ class Pipeline:
         """The models, and the roles that they play."""
         return Lineup(self.profile)
 
+    @property
+    def imported(self) -> bool:
+        """Whether models are trained on a set of others, so that nothing is sampled, labelled or filtered."""
+        return self.profile.training.source is not None
+
     @cached_property
     def shards(self) -> dg.StaticPartitionsDefinition:
         return dg.StaticPartitionsDefinition(shard_keys(self.profile.problems.shards))
@@ -57,7 +62,9 @@ class Pipeline:
 
     @cached_property
     def variants(self) -> dg.StaticPartitionsDefinition:
-        return dg.StaticPartitionsDefinition(self.profile.labels.variant_names())
+        """Label variants; one for a set of others, whose labels are given."""
+        names = [MAIN_VARIANT] if self.imported else self.profile.labels.variant_names()
+        return dg.StaticPartitionsDefinition(names)
 
     @cached_property
     def labelled(self) -> dg.MultiPartitionsDefinition:
@@ -109,7 +116,7 @@ class Pipeline:
         """The models trained on each label variant."""
         return {
             variant: [model.key for model in self.lineup.models if model.variant == variant]
-            for variant in self.profile.labels.variant_names()
+            for variant in self.variants.get_partition_keys()
         }
 
     def judging_with(self) -> Mapping[str, list[str]]:

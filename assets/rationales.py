@@ -26,6 +26,7 @@ VERDICTS = Check("verdicts", "At most 5 % of the judged steps had no verdict of 
     checks=(JUDGED, REWARDS, VERDICTS),
     uses_engine=True,
     spends=Spent(requests="steps"),
+    wanted=lambda pipeline: not pipeline.imported,
 )
 def rationales(context: ArtifactContext) -> Made:
     """The rationale model analyses each step, writes Python that checks it, reads what running that Python

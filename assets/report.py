@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.artifact import ArtifactContext, Input, Made, Stage, artifact
 from assets.metadata import plot
+from assets.partitions import Pipeline
 from genprm.files import write_text
 from genprm.fingerprints import fingerprint
 from genprm.results.captions import (
@@ -39,10 +40,15 @@ def report_path(store: TableStore) -> Path:
     return store.folder("report") / "index.html"
 
 
+def _inputs(pipeline: Pipeline) -> list[Input]:
+    scores = [] if pipeline.imported else [Input("mc_scores", dg.AllPartitionMapping())]
+    return [Input("leaderboard"), *scores]
+
+
 @artifact(
     stage=Stage.EVALUATION,
     code_version="4",
-    inputs=lambda pipeline: (Input("leaderboard"), Input("mc_scores", dg.AllPartitionMapping())),
+    inputs=_inputs,
     kinds=("html",),
 )
 def report(context: ArtifactContext) -> Made:
@@ -50,7 +56,8 @@ def report(context: ArtifactContext) -> Made:
     its numbers beside ours, intervals and plots.
     """
     results = Results(context.store.read(Measure, "leaderboard"), context.store.read(Claim, "claims"))
-    page = render(context.profile.name, results, label_cost(context.profile, context.store))
+    cost = None if context.pipeline.imported else label_cost(context.profile, context.store)
+    page = render(context.profile.name, results, cost)
     path = report_path(context.store)
     write_text(path, page)
     context.store.record(path)

@@ -20,6 +20,7 @@ DOMAIN = Check("label_domain", "Labels are 0 or 1, one for every scored step; th
     inputs=lambda pipeline: (Input("mc_scores", by_dimension("shard")),),
     parameters=lambda pipeline: (reads("labels", by_dimension("variant")),),
     checks=(DOMAIN,),
+    wanted=lambda pipeline: not pipeline.imported,
 )
 def rpe_labels(context: ArtifactContext) -> Made:
     """A step is good when it keeps enough of the chance to reach the answer: progress `P_t = MC(s_t, a_t) /

@@ -7,9 +7,11 @@ import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact
 from assets.metadata import examples
-from assets.parameters import reads
-from assets.partitions import by_dimension
+from assets.parameters import IMPORTED, reads
+from assets.partitions import Pipeline, by_dimension
 from genprm.consensus import training_examples
+from genprm.data_sets.rows import InputError
+from genprm.formats.imported import ImportedExamples, imported_examples
 from genprm.records import FilterDecision, Provenance, Rationale, TrainingExample
 from genprm.store import partition_key
 from genprm.tables import schema_of
@@ -32,15 +34,21 @@ def part(variant: str, mode: str) -> str:
     return partition_key(variant, mode)
 
 
+def _inputs(pipeline: Pipeline) -> list[Input]:
+    made = [Input("filtered_set", by_dimension("variant")), Input("rationales", dg.AllPartitionMapping())]
+    return [] if pipeline.imported else made
+
+
+def _parameters(pipeline: Pipeline) -> list[dg.AssetDep]:
+    return [reads("consensus"), reads("rationales"), *([reads(IMPORTED)] if pipeline.imported else [])]
+
+
 @artifact(
     stage=Stage.TRAINING,
     code_version="5",
     partitions=lambda pipeline: pipeline.variants,
-    inputs=lambda pipeline: (
-        Input("filtered_set", by_dimension("variant")),
-        Input("rationales", dg.AllPartitionMapping()),
-    ),
-    parameters=lambda pipeline: (reads("consensus"), reads("rationales")),
+    inputs=_inputs,
+    parameters=_parameters,
     checks=(TURNS, KEPT, SAME),
 )
 def training_set(context: ArtifactContext) -> Made:
@@ -49,19 +57,17 @@ def training_set(context: ArtifactContext) -> Made:
     modes (analysis only, verdict only) are cut out of the same rationales, so that models differ in how they
     judge and not in what they saw. The solutions themselves, with a label per step, are for a classification
     head. For ThinkPRM the analyses and verdicts of a solution are joined into one chain.
+    With `training.source` the conversations are those that others made; labels without rationales become verdicts.
     """
-    profile = context.profile
-    shards = context.pipeline.shards.get_partition_keys()
-    modes = profile.rationales.mode.contained()
-    variant = context.key
-    keys = [partition_key(shard, variant) for shard in shards]
-    decisions = [row for key in keys for row in context.store.read(FilterDecision, "filtered_set", key)]
-    rationales = [row for shard in shards for row in context.store.read(Rationale, "rationales", shard)]
+    profile, variant = context.profile, context.key
+    imported = _imported(context)
+    rationales, decisions = _made(context) if imported is None else (imported.rationales, imported.decisions())
+    modes = (profile.rationales.mode if imported is None else imported.mode).contained()
     wording = profile.rationales.verifier.format
     by_mode = {mode: training_examples(rationales, decisions, profile.consensus, wording, mode) for mode in modes}
     rows = by_mode[modes[0]]
     labelled = labelled_solutions(rationales, rows)
-    chains = verification_chains(rationales, labelled, wording)
+    chains = (imported.chains if imported else None) or verification_chains(rationales, labelled, wording)
     ids = [row.id for row in rows]
     kept = {row.solution_id for row in decisions if row.kept}
     chosen = set(ids)
@@ -82,6 +88,7 @@ def training_set(context: ArtifactContext) -> Made:
         {
             "conversations": len(rows),
             "chains": len(chains),
+            **({"left out for a missing block": imported.left_out} if imported else {}),
             "judged steps": sum(message.role == "assistant" for row in rows for message in row.messages),
             "characters": sum(len(message.content) for row in rows for message in row.messages),
             "modes": [mode.value for mode in modes],
@@ -89,6 +96,24 @@ def training_set(context: ArtifactContext) -> Made:
             "examples": _dialogue(rows),
         },
     )
+
+
+def _imported(context: ArtifactContext) -> ImportedExamples | None:
+    training = context.profile.training
+    if training.source is None:
+        return None
+    examples = imported_examples(training.source, training.modes)
+    if training.think and not examples.chains and not examples.mode.analysis:
+        raise InputError("training.think is on, allowed: a training.source with analyses or chains")
+    return examples
+
+
+def _made(context: ArtifactContext) -> tuple[list[Rationale], list[FilterDecision]]:
+    """The rationales of this run, and what consensus filtering decided about them."""
+    shards = context.pipeline.shards.get_partition_keys()
+    keys = [partition_key(shard, context.key) for shard in shards]
+    decisions = [row for key in keys for row in context.store.read(FilterDecision, "filtered_set", key)]
+    return [row for shard in shards for row in context.store.read(Rationale, "rationales", shard)], decisions
 
 
 def _alternate(row: TrainingExample) -> bool:

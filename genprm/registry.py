@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from genprm.domains.base import Domain
+    from genprm.formats.base import Format
     from genprm.labels.estimators import LabelEstimator
     from genprm.search.base import SearchMethod
 
@@ -95,6 +96,26 @@ SEARCHES: Registry[SearchMethod] = Registry(
     },
 )
 """Ways of searching for a solution."""
+
+FORMATS: Registry[Format] = Registry(
+    "format",
+    "genprm.formats",
+    {
+        "trl-stepwise": "genprm.formats.trl_stepwise:TRL_STEPWISE",
+        "math-shepherd": "genprm.formats.math_shepherd:MATH_SHEPHERD",
+        "rlhflow": "genprm.formats.rlhflow:RLHFLOW",
+        "processbench": "genprm.formats.processbench:PROCESSBENCH",
+        "genprm-math": "genprm.formats.genprm_math:GENPRM_MATH",
+        "prm800k": "genprm.formats.prm800k:PRM800K",
+        "versaprm": "genprm.formats.versaprm:VERSAPRM",
+        "versaprm-training": "genprm.formats.versaprm_training:VERSAPRM_TRAINING",
+        "omegaprm": "genprm.formats.omegaprm:OMEGAPRM",
+        "omegaprm-tree": "genprm.formats.omegaprm_tree:OMEGAPRM_TREE",
+        "thinkprm": "genprm.formats.thinkprm:THINKPRM",
+        "verl": "genprm.formats.verl:VERL",
+    },
+)
+"""Formats of sets of step labels."""
 
 
 def domain_of(source: str) -> Domain:

@@ -15,6 +15,16 @@ from genprm.data_sets.text_files import file_text
 from genprm.fingerprints import fingerprint
 
 _CHUNK = 2**20
+_ENDINGS = (".jsonl", ".json", ".csv", ".parquet", ".gz")
+
+
+def names_file(name: str) -> bool:
+    """Whether a name is that of a file with rows, by its ending, and not of a data set on the hub.
+
+    >>> names_file("labels.jsonl.gz"), names_file("RLHFlow/Mistral-PRM-v1.0")
+    (True, False)
+    """
+    return name.endswith(_ENDINGS)
 
 
 def file_rows(file: str) -> list[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genprm.answers.checker import boxed_answer
-from genprm.data_sets.files import file_rows
+from genprm.data_sets.files import file_rows, names_file
 from genprm.data_sets.problems import ProblemSet, after_hashes, read_problems, stated_answer
 from genprm.data_sets.rows import InputError, Row, bool_field, required, text_field, unique, whole_field
 from genprm.data_sets.rows import id_field as read_id
@@ -17,7 +17,7 @@ from genprm.records import NO_ERROR, BenchmarkCase
 from genprm.splitting.free_text import AUTO
 
 if TYPE_CHECKING:
-    from genprm.settings import EvaluationSettings, ProblemSettings, RowSettings
+    from genprm.settings import EvaluationSettings, ImportedSet, ProblemSettings, RowSettings
 
 _ANSWER = ("answer", "final_answer", "target", "solution")
 
@@ -126,6 +126,16 @@ def own_cases(settings: EvaluationSettings) -> list[BenchmarkCase]:
         placed = hub_rows(_on_hub(rows, "evaluation"))
     only = settings.subsets[0] if len(settings.subsets) == 1 else "all"
     return labelled_cases(list(placed), settings.subsets, rows.splitter, only)
+
+
+def imported_rows(source: ImportedSet) -> Iterable[Row]:
+    """The rows of a set of others, from a file where the name ends as one, else from the hub.
+
+    Raises:
+        InputError: none is named, or it cannot be had.
+    """
+    name = _named(source, "source", "a file, or of a data set on the hub")
+    return file_rows(name) if names_file(name) else hub_rows(_on_hub(source, "source"))
 
 
 def _named(rows: RowSettings, section: str, what: str) -> str:

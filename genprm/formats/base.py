@@ -20,7 +20,7 @@ from genprm.data_sets.rows import (
     texts_field,
 )
 from genprm.records import NO_ERROR
-from genprm.registry import Registry
+from genprm.registry import FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +105,6 @@ def one_per_row(
         return [write(one) for solution in solutions for one in solution.expanded()]
 
     return Format(lambda where, row: [read(where, row)], write_all, needs)
-
-
-FORMATS: Registry[Format] = Registry(
-    "format",
-    "genprm.formats",
-    {
-        "trl-stepwise": "genprm.formats.trl_stepwise:TRL_STEPWISE",
-        "math-shepherd": "genprm.formats.math_shepherd:MATH_SHEPHERD",
-        "rlhflow": "genprm.formats.rlhflow:RLHFLOW",
-        "processbench": "genprm.formats.processbench:PROCESSBENCH",
-        "genprm-math": "genprm.formats.genprm_math:GENPRM_MATH",
-        "prm800k": "genprm.formats.prm800k:PRM800K",
-        "versaprm": "genprm.formats.versaprm:VERSAPRM",
-        "versaprm-training": "genprm.formats.versaprm_training:VERSAPRM_TRAINING",
-        "omegaprm": "genprm.formats.omegaprm:OMEGAPRM",
-        "omegaprm-tree": "genprm.formats.omegaprm_tree:OMEGAPRM_TREE",
-        "thinkprm": "genprm.formats.thinkprm:THINKPRM",
-        "verl": "genprm.formats.verl:VERL",
-    },
-)
-"""Formats by the names that the commands take."""
 
 
 def format_named(name: str) -> Format:

@@ -17,7 +17,20 @@ from genprm.settings import Profile
 
 
 def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -> list[Planned]:
-    """Every artifact that costs tokens, in the order of the pipeline; `mc_scores` under both estimators."""
+    """Every artifact that costs tokens, in the order of the pipeline; `mc_scores` under both estimators.
+
+    With a `training.source` nothing is planned for training: how much there is to read only the set knows.
+    """
+    made_here = _training_data(profile, costs, assumed) if profile.training.source is None else []
+    return [
+        *made_here,
+        *evaluation(profile, assumed),
+        *best_of_n(profile, assumed),
+        *refinement(profile, assumed),
+    ]
+
+
+def _training_data(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -> list[Planned]:
     problems = profile.problems.limit or assumed.problems
     run = _Run(profile, costs, assumed, problems)
     return [
@@ -25,9 +38,6 @@ def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -
         *(run.rollouts(name) for name in ESTIMATORS),
         run.rationales(),
         training(profile, costs, problems, assumed),
-        *evaluation(profile, assumed),
-        *best_of_n(profile, assumed),
-        *refinement(profile, assumed),
     ]
 
 

@@ -44,14 +44,15 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
         MissingTable: an artifact of the profile was not made yet.
     """
     predictions = read_predictions(lineup, store)
-    variants = lineup.profile.labels.variant_names()
+    imported = lineup.profile.training.source is not None
+    variants = [] if imported else lineup.profile.labels.variant_names()
     labels = [row for variant in variants for row in store.read(Measure, "label_quality", variant)]
     judged = judge_measures(lineup, predictions)
     tables = PaperTables(lineup, [*labels, *judged], predictions, _conversations(lineup, store))
     escalated, escalation_claims = escalation_measures(lineup, predictions)
     refined, refinement_claims = refinement_measures(lineup, store)
     measures = [
-        *policy_measures(_sampled_problems(lineup, store)),
+        *([] if imported else policy_measures(_sampled_problems(lineup, store))),
         *labels,
         *judged,
         *tables.rows(),
@@ -63,7 +64,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     ]
     claims = [
         *judging_claims(lineup, predictions),
-        *label_claims(lineup, store),
+        *([] if imported else label_claims(lineup, store)),
         *best_of_n_claims(lineup, store),
         *escalation_claims,
         *refinement_claims,

@@ -8,6 +8,7 @@ not what comes out, and have no say in that.
 from genprm.settings.base import Key, SamplingSettings, Section, SettingsError, Share, TurnMode
 from genprm.settings.data import (
     MAIN_VARIANT,
+    ImportedSet,
     LabelSettings,
     LabelVariant,
     MonteCarloSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "EurusSettings",
     "EvaluationSettings",
     "FilterSettings",
+    "ImportedSet",
     "JudgeSettings",
     "Key",
     "LabelSettings",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from genprm.registry import ESTIMATORS, domain_of
+from genprm.registry import ESTIMATORS, FORMATS, domain_of
 from genprm.settings.base import Age, Key, SamplingSettings, Section
 
 
@@ -24,6 +24,19 @@ class RowSettings(Section):
     """Of a data set on the hub."""
     config: str | None = None
     """Of a data set on the hub that has several."""
+
+
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        FORMATS.get(name)
+    return name
+
+
+class ImportedSet(RowSettings):
+    """A set of step labels or verifications that others made."""
+
+    format: Annotated[str, AfterValidator(_known_format)] = "genprm-math"
+    """One of `genprm.registry.FORMATS` (docs/formats.md)."""
 
 
 def _names(value: Any) -> Any:

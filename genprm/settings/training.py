@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from genprm.modes import Mode
 from genprm.settings.base import Age, Key, Section, Share, TurnMode
-from genprm.settings.data import MAIN_VARIANT
+from genprm.settings.data import MAIN_VARIANT, ImportedSet
 
 
 class LoraSettings(Section):
@@ -51,6 +51,17 @@ class TrainingSettings(Section):
     lora: Annotated[LoraSettings | None, Age.ADDED] = None
     """Train an adapter in place of all weights; the checkpoint holds both, the adapter and the model it is merged
     into. Its learning rate wants to be some ten times that of whole weights."""
+
+    source: Annotated[ImportedSet | None, Age.ADDED] = None
+    """Train on a set that others made, in place of rationales made here: nothing is sampled."""
+
+    @model_validator(mode="after")
+    def _imported_once(self) -> TrainingSettings:
+        if self.source is not None and self.variants != (MAIN_VARIANT,):
+            raise ValueError(
+                f"variants is {list(self.variants)}, allowed with a source, which has its labels: {MAIN_VARIANT!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_updates(self) -> TrainingSettings:

@@ -1,0 +1,155 @@
+"""A set that others made, as the start of a run: its problems, and what models are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genprm.data_sets.own import imported_rows
+from genprm.data_sets.rows import InputError
+from genprm.formats.base import LabelledSolution, format_named, read_rows
+from genprm.modes import Mode
+from genprm.records import (
+    FilterDecision,
+    Message,
+    Problem,
+    Provenance,
+    Rationale,
+    StepVerification,
+    TrainingExample,
+    Verification,
+)
+from genprm.reward_models.think_prm import OPENING, QUESTION, STOPS, THOUGHT_END, question
+from genprm.settings import ImportedSet
+from genprm.verification.conversation import VERDICT_LEAD, VERDICT_TAIL, parse_turn
+
+_RICHEST_FIRST = (Mode.FULL, Mode.COT, Mode.CODE, Mode.DIRECT)
+_THOUGHT = "<think>"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedExamples:
+    """What can be trained on: `rationales` whose turns all have what `mode` consists of, and chains for ThinkPRM.
+
+    A set of labels gives rationales that are verdicts and nothing else. `left_out` counts solutions whose turns
+    lack a block that others have.
+    """
+
+    rationales: list[Rationale]
+    mode: Mode
+    chains: list[TrainingExample]
+    left_out: int
+
+    def decisions(self) -> list[FilterDecision]:
+        """Every solution is kept: whoever made the set has filtered it."""
+        return [
+            FilterDecision(row.solution_id, True, "agree", row.judged_first_error, row.judged_first_error)
+            for row in self.rationales
+        ]
+
+
+def imported_solutions(source: ImportedSet) -> list[tuple[str, LabelledSolution]]:
+    """The labelled solutions of a set by id; each alternative is one that ends with it.
+
+    Raises:
+        InputError: the set cannot be had, or a row is not of its format.
+    """
+    solutions = [
+        (f"{row}-{index}-{number}", one)
+        for row, found in enumerate(read_rows(format_named(source.format), imported_rows(source)))
+        for index, solution in enumerate(found)
+        for number, one in enumerate(solution.expanded())
+    ]
+    if not solutions:
+        raise InputError(f"{source.data}: no labelled solution in it, allowed: at least one")
+    return solutions
+
+
+def imported_problems(source: ImportedSet) -> list[Problem]:
+    """The problems of a set, each once. Their answers are not known, and nothing is sampled for them.
+
+    Raises:
+        InputError: as `imported_solutions`.
+    """
+    texts = dict.fromkeys(solution.problem for _, solution in imported_solutions(source))
+    return [Problem(f"imported-{number}", text, "", source.format) for number, text in enumerate(texts)]
+
+
+def imported_examples(source: ImportedSet, modes: Sequence[Mode]) -> ImportedExamples:
+    """What a set gives to train models of `modes` on.
+
+    Raises:
+        InputError: as `imported_solutions`, or its turns lack what a mode consists of.
+    """
+    solutions = imported_solutions(source)
+    rationales = [_rationale(name, solution, source.format) for name, solution in solutions]
+    found = [_mode(rationale) for rationale in rationales]
+    mode = next(one for one in _RICHEST_FIRST if one in found)
+    wanted = [one for one in modes if not mode.contains(one)]
+    if wanted:
+        raise InputError(
+            f"training.modes asks for {', '.join(wanted)}, allowed for what training.source holds: "
+            f"{', '.join(mode.contained())}"
+        )
+    whole = [rationale for rationale, its in zip(rationales, found, strict=True) if its.contains(mode)]
+    chains = [_chain(name, solution) for name, solution in solutions if _is_chain(solution)]
+    return ImportedExamples(whole, mode, chains, len(rationales) - len(whole))
+
+
+def _rationale(name: str, solution: LabelledSolution, format_name: str) -> Rationale:
+    turns = solution.turns or [_verdict(label) for label in solution.labels]
+    verification = Verification(
+        id=name,
+        path=0,
+        mode=Mode.DIRECT,
+        steps=[_step(turn, label) for turn, label in zip(turns, solution.labels, strict=True)],
+        prompt_tokens=0,
+        tokens=0,
+        provenance=Provenance("imported", format_name, "none"),
+        spellings=[],
+    )
+    return Rationale(name, solution.problem, solution.labelled_steps, solution.first_error, verification)
+
+
+def _verdict(label: int) -> str:
+    return f"{VERDICT_LEAD}{'Yes' if label else 'No'}{VERDICT_TAIL}"
+
+
+def _step(turn: str, label: int) -> StepVerification:
+    parsed = parse_turn(turn)
+    return StepVerification(
+        text=turn,
+        analysis=parsed.analysis,
+        code=parsed.code,
+        output=parsed.output,
+        reward=float(label),
+        verdict="Yes" if label else "No",
+        forced=False,
+        executions=[],
+        tokens=0,
+    )
+
+
+def _mode(rationale: Rationale) -> Mode:
+    """The richest mode that all turns of a rationale have the blocks of."""
+    steps = rationale.verification.steps
+    analysis, code = all(step.analysis for step in steps), all(step.code for step in steps)
+    return {(True, True): Mode.FULL, (True, False): Mode.COT, (False, True): Mode.CODE}.get(
+        (analysis, code), Mode.DIRECT
+    )
+
+
+def _is_chain(solution: LabelledSolution) -> bool:
+    """Whether there is a verification of the whole solution that does not end before it is over."""
+    return bool(solution.chain) and not any(stop in _thought(solution.chain) for stop in STOPS)
+
+
+def _thought(chain: str) -> str:
+    """A chain without its tags, and without what a model is made to begin with."""
+    return chain.partition(THOUGHT_END)[0].removeprefix(_THOUGHT).strip().removeprefix(OPENING.strip()).strip()
+
+
+def _chain(name: str, solution: LabelledSolution) -> TrainingExample:
+    answer = f"{OPENING} {_thought(solution.chain)}{QUESTION}{' No' if 0 in solution.labels else ' Yes'}"
+    asked = question(solution.problem, solution.steps)
+    return TrainingExample(name, [Message("user", asked), Message("assistant", answer)])
