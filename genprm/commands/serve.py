@@ -18,6 +18,11 @@ class ServeOptions(JudgingOptions):
 
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000
+    concurrent: Annotated[int, typer.Option(help="Solutions that are judged at a time.", min=1)] = 256
+    waiting: Annotated[
+        int, typer.Option(help="Solutions that may wait or be judged; a request above that is refused.", min=1)
+    ] = 1024
+    seconds: Annotated[float, typer.Option(help="The longest that a request may take.", min=0.001)] = 600.0
     api_key_file: Annotated[str | None, typer.Option(help="File with the key that requests must carry.")] = None
 
 
@@ -31,7 +36,9 @@ def serve(options: ServeOptions) -> None:
     try:
         import uvicorn
 
-        from genprm.serve.app import Limits, Scorer, closing, create_app
+        from genprm.serve.app import closing, create_app
+        from genprm.serve.limits import Limits
+        from genprm.serve.scorer import Scorer
     except ModuleNotFoundError as error:
         raise InputError(f"module {error.name!r} is not installed; `pip install genprm[serve]` brings it") from None
     asking = options.asking(options.known_mode(), texts=True)
@@ -42,9 +49,9 @@ def serve(options: ServeOptions) -> None:
         await opened.model.close()
         await opened.machine.close()
 
-    limits = Limits()
+    limits = Limits(options.concurrent, options.waiting, seconds=options.seconds)
     threshold = THRESHOLD if opened.threshold is None else opened.threshold
-    app = create_app(Scorer(opened.model, limits, threshold), limits, key, closing(close))
+    app = create_app(Scorer(opened.model, limits, threshold), key, closing(close))
     uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=30)
 
 

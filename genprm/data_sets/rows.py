@@ -77,15 +77,15 @@ _REASONS = {
 """What the parser says of texts that are JSON by the letter and cannot be read."""
 
 
-def parse_json(text: str, where: str) -> Any:
-    """What a JSON text says.
+def parse_json(text: str, where: str, *, finite: bool = False) -> Any:
+    """What a JSON text says; with `finite`, NaN and infinities, which JSON does not know, are refused.
 
     Raises:
         InputError: it is not JSON, nested too deep, or holds half a surrogate pair or a number of thousands of
             digits.
     """
     try:
-        return from_json(text)
+        return from_json(text, allow_inf_nan=not finite)
     except ValueError as error:
         reason, _, line = str(error).partition(" at line ")
         number, _, column = line.partition(" column ")

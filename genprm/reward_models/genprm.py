@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
 from genprm.event_loops import together
 from genprm.modes import Mode
-from genprm.records import StepwiseSolution, Verification
+from genprm.records import StepVerification, StepwiseSolution, Verification
 from genprm.reward_models.base import Asking, Paths, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
@@ -42,6 +43,10 @@ def voted_score(paths: Sequence[Verification]) -> SolutionScore:
     )
 
 
+Told: TypeAlias = Callable[[int, int, StepVerification], None]
+"""Called with path, step (both from 0) and judgement, as soon as a step is judged."""
+
+
 class _KeptPaths:
     """The paths over one solution: those that were finished before are read, those of now are kept."""
 
@@ -58,11 +63,23 @@ class _KeptPaths:
 class GenPRMRewardModel(GenerativeRewardModel):
     """A verifier in one mode; `asking` says how many paths it takes, how far they go and where they are kept."""
 
-    def __init__(self, verifier: Verifier, mode: Mode, asking: Asking | None = None) -> None:
+    def __init__(
+        self, verifier: Verifier, mode: Mode, asking: Asking | None = None, told: Told | None = None
+    ) -> None:
         super().__init__(verifier.engine)
         self._verifier = verifier
         self._mode = mode
         self._asking = asking or Asking()
+        self._told = told
+
+    def asked(
+        self, votes: int | None = None, mode: Mode | None = None, told: Told | None = None
+    ) -> GenPRMRewardModel:
+        """The same verifier with other votes or in another mode; with `told`, over all steps and telling each."""
+        asking = self._asking if votes is None else dataclasses.replace(self._asking, votes=votes)
+        if told is not None:
+            asking = dataclasses.replace(asking, until=None)
+        return GenPRMRewardModel(self._verifier, mode or self._mode, asking, told)
 
     @property
     def mode(self) -> Mode:
@@ -93,9 +110,14 @@ class GenPRMRewardModel(GenerativeRewardModel):
     async def _path(self, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
         if number in kept.known:
             return kept.known[number]
-        path = await self._verifier.verify(
-            case_name(solution), solution.problem, solution.steps, self._mode, number
-        )
+        name, problem, steps = case_name(solution), solution.problem, solution.steps
+        if self._told is None:
+            path = await self._verifier.verify(name, problem, steps, self._mode, number)
+        else:
+            async with self._verifier.start(name, problem, self._mode, number) as conversation:
+                for index, step in enumerate(steps):
+                    self._told(number, index, await conversation.judge(step))
+            path = conversation.verification()
         kept.keep(path)
         return path
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genprm.engines import MINIATURE, resolve_model
 from genprm.manifest import CheckpointManifest, read_manifest
+from genprm.modes import Mode
 from genprm.profiles import change_section, load_profile
 from genprm.settings import VerifierSettings
 from genprm.verification.published import Preset, is_published, published_settings
@@ -40,7 +41,8 @@ def model_manifest(
     if system is not None:
         turns = verifier.format.model_copy(update={"system": system})
         verifier = verifier.model_copy(update={"format": turns})
-    return manifest.model_copy(update={"inference_mode": manifest.inference_mode or "full", "verifier": verifier})
+    mode = manifest.inference_mode or Mode.FULL
+    return manifest.model_copy(update={"inference_mode": mode, "verifier": verifier})
 
 
 def asked_otherwise(

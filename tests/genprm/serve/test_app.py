@@ -1,26 +1,9 @@
 """Requests as training frameworks send them, and requests that are wrong."""
 
 import pytest
-from fastapi.testclient import TestClient
 
-from genprm.engines.base import Engine
-from genprm.modes import Mode
-from genprm.reward_models.base import Asking
-from genprm.reward_models.genprm import GenPRMRewardModel
-from genprm.serve.app import Limits, Scorer, create_app
-from genprm.settings import VerifierSettings
-from genprm.verification.verifier import Verifier
-from tests.genprm.scripted_engine import ScriptedEngine
-from tests.genprm.scripted_judge import EchoSandbox, judge_engine
-
-RIGHT, WRONG = pytest.approx(8 / 9), pytest.approx(1 / 9)
-
-
-def client(engine: Engine | None = None, api_key: str | None = None, **limits: float) -> TestClient:
-    verifier = Verifier(engine or judge_engine(), EchoSandbox(), VerifierSettings())
-    bounds = Limits(**limits)
-    model = GenPRMRewardModel(verifier, Mode.FULL, Asking(texts=True))
-    return TestClient(create_app(Scorer(model, bounds, 0.5), bounds, api_key), raise_server_exceptions=False)
+from tests.genprm.scripted_judge import judge_engine
+from tests.genprm.serve.served import RIGHT, WRONG, client, silent_engine
 
 
 def test_score_names_the_first_wrong_step() -> None:
@@ -30,17 +13,16 @@ def test_score_names_the_first_wrong_step() -> None:
 
 
 def test_a_step_without_a_verdict_is_no_reward() -> None:
-    silent = ScriptedEngine(lambda prompt: "Hm.", lambda prompt: {})
-    answer = client(silent).post("/v1/score", json={"problem": "p", "steps": ["fine"]}).json()
+    answer = client(silent_engine()).post("/v1/score", json={"problem": "p", "steps": ["fine"]}).json()
     assert (answer["first_error"], answer["unjudged"]) == (None, [0])
-    reward = client(silent).post("/reward", json={"prompt": "p", "response": "fine"})
+    reward = client(silent_engine()).post("/reward", json={"prompt": "p", "response": "fine"})
     assert (reward.status_code, reward.json()) == (502, {"detail": "not judged: response: no verdict on step 1"})
 
 
 def test_a_field_that_would_be_ignored_is_refused() -> None:
-    for body in ({"problem": "p", "steps": ["fine"], "votes": 8}, {"items": [], "votes": 8}):
+    for body in ({"problem": "p", "steps": ["fine"], "n": 8}, {"items": [], "n": 8}):
         answer = client().post("/v1/score", json=body)
-        assert (answer.status_code, "'votes'" in answer.json()["detail"]) == (422, True)
+        assert (answer.status_code, "'n'" in answer.json()["detail"]) == (422, True)
 
 
 def test_a_solution_may_be_text_or_a_chat() -> None:
@@ -92,3 +74,24 @@ def test_limits_and_key() -> None:
     assert guarded.post("/v1/score", json=body).status_code == 401
     assert guarded.post("/v1/score", json=body, headers={"Authorization": "Bearer secret"}).status_code == 200
     assert guarded.get("/health").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"problem": "\\ud800", "steps": ["a"]}', b'{"problem": "\xff"}', b'{"a": NaN}', b"[" * 100_000, b"1" * 5000],
+)
+def test_what_cannot_be_sent_back_is_refused(body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    for path in ("/v1/score", "/verify"):
+        assert client().post(path, content=body, headers=headers).status_code == 422
+
+
+def test_what_was_judged_is_counted() -> None:
+    served = client()
+    served.post("/v1/score", json={"problem": "p", "steps": ["fine", "wrong"]})
+    served.post("/v1/score", json={"problem": "p"})
+    lines = served.get("/metrics").text.splitlines()
+    assert "genprm_steps_total 2.0" in lines
+    assert "genprm_waiting_solutions 0.0" in lines
+    assert 'genprm_requests_total{path="/v1/score",status="200"} 1.0' in lines
+    assert 'genprm_requests_total{path="/v1/score",status="422"} 1.0' in lines

@@ -1,0 +1,21 @@
+"""What requests may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request and all of them together may take.
+
+    `concurrent` solutions are judged at a time and the others wait. A request that would make more than `waiting`
+    solutions, judged ones included, is refused. `seconds` is the longest that a request may take, and `votes` the
+    most paths that it may ask for.
+    """
+
+    concurrent: int = 256
+    waiting: int = 1024
+    request_bytes: int = 8 * 1024 * 1024
+    seconds: float = 600.0
+    votes: int = 64

@@ -1,0 +1,46 @@
+"""What the server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """Requests, solutions, steps and tokens of one server; `waiting` says how many solutions wait or are judged."""
+
+    def __init__(self, waiting: Callable[[], float]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "genprm_requests", "Requests answered.", ["path", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "genprm_request_seconds",
+            "Seconds until an answer began.",
+            ["path"],
+            registry=self._registry,
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+        )
+        self._solutions = Counter("genprm_solutions", "Solutions judged.", registry=self._registry)
+        self._steps = Counter("genprm_steps", "Steps with a reward.", registry=self._registry)
+        self._unjudged = Counter("genprm_unjudged_steps", "Steps without a verdict.", registry=self._registry)
+        self._tokens = Counter("genprm_generated_tokens", "Tokens generated.", registry=self._registry)
+        gauge = Gauge("genprm_waiting_solutions", "Solutions that wait or are judged.", registry=self._registry)
+        gauge.set_function(waiting)
+
+    def answered(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self._requests.labels(path, str(status)).inc()
+        self._seconds.labels(path).observe(seconds)
+
+    def count(self, tokens: int, steps: int, unjudged: int) -> None:
+        """Count a judged solution."""
+        self._solutions.inc()
+        self._tokens.inc(tokens)
+        self._steps.inc(steps)
+        self._unjudged.inc(unjudged)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,52 @@
+"""`/get_reward`: OpenRLHF's remote reward model (`--reward.remote_url`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from genprm.data_sets.rows import InputError
+from genprm.data_sets.written_solutions import WrittenSolution
+from genprm.serve.scorer import Scorer
+from genprm.serve.solutions import written
+
+
+class RewardRequest(BaseModel):
+    """`query` is prompt and response as one text. Other servers of a list are sent empty lists."""
+
+    query: list[str]
+    prompts: list[str]
+    labels: list[Any] = Field(default_factory=list)
+
+
+class Rewards(BaseModel):
+    """A number per query."""
+
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]]
+
+
+def router(scorer: Scorer) -> APIRouter:
+    """The endpoint."""
+    routes = APIRouter()
+
+    @routes.post("/get_reward")
+    async def get_reward(body: RewardRequest) -> Rewards:
+        """OpenRLHF: a number per query."""
+        if len(body.query) != len(body.prompts):
+            raise InputError(
+                f"{len(body.query)} texts in 'query' and {len(body.prompts)} in 'prompts', allowed: alike"
+            )
+        solutions: list[WrittenSolution] = []
+        for index, (query, prompt) in enumerate(zip(body.query, body.prompts, strict=True)):
+            if not query.startswith(prompt):
+                raise InputError(f"query[{index}] does not begin with its prompt")
+            solutions.append(written(prompt, query.removeprefix(prompt), f"query[{index}]"))
+        judged = await scorer.score(solutions)
+        rewards = [one.outcome(f"query[{index}]") for index, one in enumerate(judged)]
+        return Rewards(rewards=rewards, scores=rewards, extra_logs={})
+
+    return routes
