@@ -17,7 +17,7 @@ from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
-RIGHT, WRONG = pytest.approx(8 / 9), pytest.approx(1 / 9)
+RIGHT, WRONG = pytest.approx(8 / 9, abs=1e-6), pytest.approx(1 / 9, abs=1e-6)
 
 
 def silent_engine() -> ScriptedEngine:
