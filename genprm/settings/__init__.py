@@ -21,6 +21,7 @@ from genprm.settings.data import (
 from genprm.settings.evaluation import Aggregate, EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
 from genprm.settings.profile import OPERATIONAL, Profile, home
+from genprm.settings.reinforcement import ReinforcementSettings
 from genprm.settings.reward_models import DyveSettings, EurusSettings, JudgeSettings, ThinkSettings
 from genprm.settings.search import Choice, SearchSettings
 from genprm.settings.training import LoraSettings, TrainingSettings
@@ -48,6 +49,7 @@ __all__ = [
     "Profile",
     "RationaleSettings",
     "RefinementSettings",
+    "ReinforcementSettings",
     "RolloutTier",
     "RowSettings",
     "RunnerSettings",

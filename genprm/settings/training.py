@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from genprm.modes import Mode
 from genprm.settings.base import Age, Key, Section, Share, TurnMode
 from genprm.settings.data import MAIN_VARIANT, ImportedSet
+from genprm.settings.reinforcement import ReinforcementSettings
 
 
 class LoraSettings(Section):
@@ -51,7 +52,8 @@ class TrainingSettings(Section):
     lora: Annotated[LoraSettings | None, Age.ADDED] = None
     """Train an adapter in place of all weights; the checkpoint holds both, the adapter and the model it is merged
     into. Its learning rate wants to be some ten times that of whole weights."""
-
+    rl: Annotated[ReinforcementSettings | None, Age.ADDED] = None
+    """Train the full model of the first variant further on the same solutions, by how rightly it judges them."""
     source: Annotated[ImportedSet | None, Age.ADDED] = None
     """Train on a set that others made, in place of rationales made here: nothing is sampled."""
 
