@@ -14,13 +14,14 @@ from typing import Any, TypeAlias
 from genprm.records import Message, TrainingExample
 from genprm.settings import TrainingSettings
 from genprm.training.discriminative_data import LabelledSolution
+from genprm.training.rl.episodes import LabelledCase
 
 JOB_FILE = "job.json"
 EXAMPLES_FILE = "examples.jsonl"
 TRAINER_STATE = "trainer"
 
-Example: TypeAlias = TrainingExample | LabelledSolution
-"""What a model learns from: a conversation, or a solution with labels."""
+Example: TypeAlias = TrainingExample | LabelledSolution | LabelledCase
+"""What a model learns from: a conversation, or a solution with labels of its steps or of the first wrong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,14 @@ class TrainingJob:
             "manifest": dict(self.manifest),
         }
 
+    def described(self) -> dict[str, Any]:
+        """The job as `write` writes it."""
+        return {**self.content(), "out_dir": str(self.out_dir.resolve())}
+
     def write(self) -> Path:
         """Write the job to its working directory; the path of the file."""
         path = self.work_dir / JOB_FILE
-        path.write_text(json.dumps({**self.content(), "out_dir": str(self.out_dir.resolve())}, indent=1))
+        path.write_text(json.dumps(self.described(), indent=1))
         return path
 
     def publish(self, part: Path) -> None:

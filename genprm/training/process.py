@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from genprm.engines.base import EngineError
 from genprm.training.job import TrainingJob, read_job
@@ -25,11 +26,19 @@ def die_with_parent() -> None:
         sys.exit("the process that asked for this training has already ended")
 
 
+Job = TypeVar("Job", bound=TrainingJob)
+
+
 def run(train: Callable[[TrainingJob], None], arguments: Sequence[str]) -> None:
     """Train what the job file says, the first of `arguments`."""
+    run_read(train, read_job, arguments)
+
+
+def run_read(train: Callable[[Job], None], read: Callable[[Path], Job], arguments: Sequence[str]) -> None:
+    """Train what `read` reads of the job file, the first of `arguments`."""
     die_with_parent()
     try:
-        train(read_job(Path(arguments[0])))
+        train(read(Path(arguments[0])))
     except EngineError as error:
         print(" ".join(str(error).split()), flush=True)
         sys.exit(WRONG_MODEL)

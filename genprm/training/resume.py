@@ -30,12 +30,17 @@ def state_interval(updates: int) -> int:
 class ResumeStates(TrainerCallback):  # type: ignore[misc]
     """Has the trainer save a state from time to time, and keeps the last one that is whole.
 
-    The arguments of the trainer say `save_strategy="no"`: what is saved when is decided here alone.
+    The arguments of the trainer say `save_strategy="no"`: what is saved when is decided here alone. `every` is the
+    number of updates that cannot be told apart by a state: one is only saved behind so many.
     """
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a state, but for none after the last update: the checkpoint itself follows."""
-        due = state.global_step % state_interval(state.max_steps) == 0
+        interval = math.ceil(state_interval(state.max_steps) / self._every) * self._every
+        due = state.global_step % interval == 0
         control.should_save = due and state.global_step < state.max_steps
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

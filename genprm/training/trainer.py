@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -159,12 +159,27 @@ def the_device(arguments: TrainingArguments) -> str:
 
 def finish(job: TrainingJob, trainer: Trainer, data: EncodedData) -> None:
     """Train, from the last state if there is one, and save the checkpoint."""
+    run_trainer(job, trainer)
+    save_checkpoint(job, trainer, seen_in(data))
+
+
+def run_trainer(job: TrainingJob, trainer: Trainer) -> None:
+    """Train, from the last state if there is one."""
     print(f"training on one device: {the_device(trainer.args)}", flush=True)
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     last = last_state(job.work_dir / TRAINER_STATE)
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    save_checkpoint(job, trainer, data)
+
+
+def seen_in(data: EncodedData) -> dict[str, int]:
+    """What a manifest says of the data."""
+    return {
+        "examples": len(data.rows),
+        "dropped": len(data.dropped),
+        "tokens": sum(len(row.input_ids) for row in data.rows),
+        "loss_tokens": sum(label >= 0 for row in data.rows for label in row.labels),
+    }
 
 
 def losses(trainer: Trainer) -> list[LossPoint]:
@@ -176,8 +191,17 @@ def losses(trainer: Trainer) -> list[LossPoint]:
     ]
 
 
-def save_checkpoint(job: TrainingJob, trainer: Trainer, data: EncodedData) -> None:
-    """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step."""
+def save_checkpoint(
+    job: TrainingJob,
+    trainer: Trainer,
+    seen: Mapping[str, int],
+    add: Callable[[Path], None] = lambda part: None,
+) -> None:
+    """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step.
+
+    `seen` is what the manifest says of the data: `examples`, `dropped`, `tokens` and `loss_tokens`. `add` writes
+    what else belongs to the checkpoint.
+    """
     part: Path = job.work_dir / "checkpoint"
     shutil.rmtree(part, ignore_errors=True)
     whole = merged(trainer.model, part)
@@ -187,15 +211,13 @@ def save_checkpoint(job: TrainingJob, trainer: Trainer, data: EncodedData) -> No
     load_tokenizer(job.base).save_pretrained(part)
     curve = losses(trainer)
     write_losses(curve, part)
+    add(part)
     values = {
         **job.content()["manifest"],
         "base": job.base,
         "settings": job.settings.model_dump(mode="json"),
         "mask_code_output": job.mask_code_output,
-        "examples": len(data.rows),
-        "dropped": len(data.dropped),
-        "tokens": sum(len(row.input_ids) for row in data.rows),
-        "loss_tokens": sum(label >= 0 for row in data.rows for label in row.labels),
+        **seen,
         "steps": trainer.state.global_step,
         "first_loss": curve[0].loss,
         "last_loss": curve[-1].loss,

@@ -90,6 +90,11 @@ class PrefixCache:
         while self.bytes > self.limit:
             self._forget(next(iter(self._used)))
 
+    def clear(self) -> None:
+        """Forget everything, as when the weights have changed."""
+        while self._used:
+            self._forget(next(iter(self._used)))
+
     def _forget(self, leaf: _Segment) -> None:
         assert leaf.parent is not None
         del self._used[leaf]

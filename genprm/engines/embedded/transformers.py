@@ -17,7 +17,7 @@ import asyncio
 import importlib.metadata
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -175,6 +175,8 @@ class TransformersEngine:
         batch = self._batch
         assert batch is not None
         with self._changed:
+            if not len(batch):
+                self._changed.notify_all()
             while not self._waiting and not len(batch) and self._failure is None:
                 self._changed.wait()
             batch.drop()
@@ -206,6 +208,25 @@ class TransformersEngine:
             self._changed.notify()
         for request in requests:
             request.fail(self._failure)
+
+    def take_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Go on with other weights of the same architecture. What was read with the old ones is forgotten.
+
+        Raises:
+            EngineError: the engine is closed, or works on a request.
+            RuntimeError: they are not weights of this architecture.
+        """
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            batch = self._batch
+            if batch is None or self._requests:
+                raise EngineError(f"model {self._name}: weights change between requests only")
+            # Sequences are handed back before their keys and values are put aside.
+            self._changed.wait_for(lambda: not len(batch) or self._failure is not None)
+            with torch.no_grad():
+                self._model.load_state_dict(weights)
+            batch.prefixes.clear()
 
     async def close(self) -> None:
         """Free the model. Requests in flight fail with EngineError."""

@@ -26,8 +26,8 @@ def outcome(episode: Episode) -> float:
 
 
 def location(episode: Episode) -> float:
-    """1 where the solution as a whole is judged rightly, less the distance of the named step from the wrong one over
-    the number of steps; else -1.
+    """1 where the solution as a whole is judged rightly, less the distance of the named step from the wrong one,
+    in shares of the number of steps; else -1.
 
     Source: FAPO (arXiv 2510.22543, reward of FAPO-GenRM; its recipe in verl gives -1 where there is no answer).
 

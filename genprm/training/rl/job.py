@@ -1,0 +1,78 @@
+"""What the process of reinforcement learning is told, besides what every training is: the machine it judges on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genprm.profiles import MachineSettings, machine_settings
+from genprm.settings import EngineSettings, ReinforcementSettings, SandboxSettings
+from genprm.training.job import TrainingJob, read_job
+from genprm.training.launch import run_job
+from genprm.training.report import TrainingReport
+from genprm.training.rl.episodes import LabelledCase
+
+
+@dataclass(frozen=True, slots=True)
+class ReinforcementJob(TrainingJob):
+    """`base` is the fine-tuned verifier, `settings.rl` says how it is trained further, and `manifest` in which mode
+    and with which turn format it judges."""
+
+    machine: MachineSettings = field(
+        default_factory=lambda: machine_settings(EngineSettings(backend="transformers"), ())
+    )
+    """How the verifications are made; no weight depends on it."""
+
+    @property
+    def rl(self) -> ReinforcementSettings:
+        """`settings.rl`.
+
+        Raises:
+            ValueError: the settings have none.
+        """
+        if self.settings.rl is None:
+            raise ValueError("training.rl is empty: there is nothing to say how to train further")
+        return self.settings.rl
+
+    def described(self) -> dict[str, object]:
+        """The job as `write` writes it."""
+        machine = {name: section.model_dump(mode="json") for name, section in self.machine._asdict().items()}
+        return {**TrainingJob.described(self), "machine": machine}
+
+
+def read_reinforcement_job(path: Path) -> ReinforcementJob:
+    """The job that `ReinforcementJob.write` wrote."""
+    job, machine = read_job(path), json.loads(path.read_text())["machine"]
+    sections = EngineSettings.model_validate(machine["engine"]), SandboxSettings.model_validate(machine["sandbox"])
+    return ReinforcementJob(
+        job.base, job.settings, job.mask_code_output, job.out_dir, job.manifest, MachineSettings(*sections)
+    )
+
+
+def read_cases(path: Path) -> Iterator[LabelledCase]:
+    """The cases that `genprm.training.job.write_examples` wrote."""
+    with path.open() as file:
+        for line in file:
+            yield LabelledCase(**json.loads(line))
+
+
+def train_further(
+    cases: Sequence[LabelledCase], job: ReinforcementJob, env: Mapping[str, str], log: Callable[[str], None]
+) -> TrainingReport:
+    """Train the verifier `job.base` by how rightly it judges labelled solutions, in a process of its own.
+
+    Everything else is as in `genprm.training.run_training`: the checkpoint appears whole or not at all, and an
+    interrupted run continues. Beside the checkpoint's losses stands `episodes.json`, a line per update.
+
+    Raises:
+        ValueError: no cases, or fewer than a batch of verifications takes.
+        EngineError: the model cannot be used.
+        TrainingError: the process failed.
+    """
+    if len(cases) < job.rl.solutions:
+        raise ValueError(
+            f"training.rl.solutions is {job.rl.solutions}, allowed: at most the {len(cases)} labelled solutions"
+        )
+    return run_job("genprm.training.rl.process", cases, job, env, log)

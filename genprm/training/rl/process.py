@@ -1,0 +1,247 @@
+"""The process of reinforcement learning: `python -m genprm.training.rl.process JOB.json`.
+
+TRL's GRPOTrainer on verifications of our own: it takes the tokens of a whole conversation with a mask of those that
+the model wrote, so that prompts, results of code and later steps of the solution carry no loss.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, PrinterCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from genprm.engines.embedded.transformers import TransformersEngine
+from genprm.engines.encoding import encoder_of
+from genprm.engines.loading import load_network, load_tokenizer
+from genprm.event_loops import BackgroundLoop
+from genprm.modes import Mode
+from genprm.sandbox import open_sandbox
+from genprm.settings import ReinforcementSettings, VerifierSettings
+from genprm.training.job import EXAMPLES_FILE
+from genprm.training.process import run_read
+from genprm.training.resume import ResumeStates
+from genprm.training.rl.episodes import LabelledCase
+from genprm.training.rl.job import ReinforcementJob, read_cases, read_reinforcement_job
+from genprm.training.rl.order import GroupOrder
+from genprm.training.rl.rewards import total_reward
+from genprm.training.rl.rollouts import Rollout, RolloutSampler, exploring
+from genprm.training.rl.tracking import RewardLines, episode_points, measures_of, write_points
+from genprm.training.trainer import attention, run_trainer, save_checkpoint, trainer_arguments, weights_dtype
+
+Judge = Callable[[Sequence[tuple[LabelledCase, int]], Mapping[str, torch.Tensor]], Sequence[Rollout]]
+"""Verifications of cases by the policy with these weights; a number tells those of one case apart."""
+
+
+class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
+    """TRL's trainer on verifications, in our order."""
+
+    def __init__(self, job: ReinforcementJob, cases: Sequence[LabelledCase], judge: Judge, **options: Any) -> None:
+        self._rl = job.rl
+        self._cases = cases
+        self._judge = judge
+        self.tokens = 0
+        """Tokens of all conversations learned from so far."""
+        self.written = 0
+        """Those of them that the model wrote."""
+        super().__init__(
+            train_dataset=Dataset.from_list([{"prompt": str(index)} for index in range(len(cases))]),
+            reward_funcs=known_reward,
+            rollout_func=lambda prompts, trainer: self._verify([cases[int(prompt)] for prompt in prompts]),
+            **options,
+        )
+
+    def _get_train_sampler(self, dataset: Any = None) -> GroupOrder:
+        rl = self._rl
+        return GroupOrder(len(self._cases), rl.solutions, rl.group, self.args.steps_per_generation, self.args.seed)
+
+    def _verify(self, cases: Sequence[LabelledCase]) -> dict[str, Any]:
+        """What TRL is to know of verifications of `cases`, in which those of a group follow each other."""
+        rl = self._rl
+        first = self.state.global_step * rl.group
+        wanted = [(case, first + index % rl.group) for index, case in enumerate(cases)]
+        rollouts = self._judge(wanted, self.accelerator.unwrap_model(self.model).state_dict())
+        self.tokens += sum(len(rollout.sequence.ids) for rollout in rollouts)
+        self.written += sum(sum(rollout.sequence.written) for rollout in rollouts)
+        for name, value in measures_of([rollout.episode for rollout in rollouts]).items():
+            self._log_metric(name, value)
+        return as_grpo(rollouts, rl)
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        rows = rows_with_loss(inputs)
+        if rows is None:
+            return 0.0 * next(model.parameters()).sum()
+        return super()._compute_loss(model, rows)
+
+
+def rows_with_loss(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A batch of TRL's without the rows that no token with loss is in, cut to the columns that the others take.
+
+    The loss is a sum over tokens with loss, divided by a number that is known before, so it stays what it is. None
+    where no row is left.
+    """
+    loss = inputs["completion_mask"] * inputs["tool_mask"]
+    rows = loss.any(dim=1)
+    if not rows.any():
+        return None
+    first = int(inputs["prompt_mask"][rows].any(dim=0).int().argmax())
+    last = int(inputs["completion_mask"][rows].sum(dim=1).max())
+    cut = {}
+    for name, value in inputs.items():
+        if not isinstance(value, torch.Tensor) or value.dim() == 0:
+            cut[name] = value
+        elif value.dim() == 1:
+            cut[name] = value[rows]
+        else:
+            cut[name] = value[rows, first:] if name.startswith("prompt") else value[rows, :last]
+    return cut
+
+
+def as_grpo(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> dict[str, Any]:
+    """Verifications as TRL takes them, group by group: tokens, the mask of those with loss, and rewards.
+
+    With `rl.drop_equal_groups` a group whose rewards are all the same has no token with loss.
+    """
+    rewards = [total_reward(rollout.episode, rl) for rollout in rollouts]
+    masks = []
+    for index, rollout in enumerate(rollouts):
+        first = index - index % rl.group
+        group = rewards[first : first + rl.group]
+        dropped = rl.drop_equal_groups and statistics.pstdev(group) == 0
+        written = rollout.sequence.written[rollout.sequence.start :]
+        masks.append([0 if dropped else int(one) for one in written])
+    return {
+        "prompt_ids": [rollout.sequence.ids[: rollout.sequence.start] for rollout in rollouts],
+        "completion_ids": [rollout.sequence.ids[rollout.sequence.start :] for rollout in rollouts],
+        "env_mask": masks,
+        "logprobs": None,
+        "known_reward": rewards,
+    }
+
+
+def known_reward(known_reward: list[float], **columns: Any) -> list[float]:
+    """The rewards that came with the verifications."""
+    return known_reward
+
+
+def grpo_arguments(job: ReinforcementJob, model: Any) -> GRPOConfig:
+    """The settings of a job by TRL's names.
+
+    Raises:
+        ValueError: a batch of verifications cannot be split as the settings say.
+    """
+    rl, settings = job.rl, job.settings
+    episodes = rl.solutions * rl.group
+    size = settings.device_batch_size
+    if episodes % (rl.updates_per_batch * size):
+        raise ValueError(
+            f"training.rl: {rl.solutions} solutions x group {rl.group} = {episodes} verifications, allowed: a "
+            f"multiple of updates_per_batch {rl.updates_per_batch} x training.device_batch_size {size}"
+        )
+    return GRPOConfig(
+        **{
+            **trainer_arguments(job, model),
+            "max_steps": rl.updates,
+            "learning_rate": rl.learning_rate,
+            "lr_scheduler_type": "constant_with_warmup",
+            "warmup_steps": rl.warmup,
+            "weight_decay": rl.weight_decay,
+            "gradient_accumulation_steps": episodes // rl.updates_per_batch // size,
+        },
+        steps_per_generation=episodes // size,
+        num_generations=rl.group,
+        num_iterations=1,
+        temperature=rl.temperature,
+        beta=rl.kl,
+        use_bias_correction_kl=True,
+        epsilon=rl.clip_low,
+        epsilon_high=rl.clip_high,
+        loss_type="dapo",
+        scale_rewards=rl.scale,
+        max_completion_length=None,
+        disable_dropout=True,
+        log_completions=False,
+    )
+
+
+def build_trainer(job: ReinforcementJob, cases: Sequence[LabelledCase], judge: Judge) -> VerifierTrainer:
+    """Model and trainer, ready to train on what `judge` gives."""
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    torch.manual_seed(job.settings.seed)
+    network = load_network(
+        AutoModelForCausalLM, job.base, dtype=weights_dtype(job.settings), attn_implementation=attention()
+    )
+    trainer = VerifierTrainer(
+        job,
+        cases,
+        judge,
+        model=network,
+        args=grpo_arguments(job, network),
+        processing_class=load_tokenizer(job.base),
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(RewardLines())
+    trainer.add_callback(ResumeStates(every=job.rl.updates_per_batch))
+    return trainer
+
+
+class JudgingMachine:
+    """The verifier at work in this process: an engine whose weights follow the trainer's, and a sandbox."""
+
+    def __init__(self, job: ReinforcementJob) -> None:
+        verifier = VerifierSettings.model_validate(job.manifest["verifier"])
+        mode = Mode(job.manifest["inference_mode"])
+        self._engine = TransformersEngine(job.base, job.machine.engine)
+        self._sandbox = open_sandbox(job.machine.sandbox) if mode.runs else None
+        self._loop = BackgroundLoop("genprm-verifications")
+        self._sampler = RolloutSampler(
+            self._engine,
+            self._sandbox,
+            encoder_of(load_tokenizer(job.base)),
+            exploring(verifier, job.rl.temperature),
+            mode,
+            job.machine.engine.live_paths,
+        )
+
+    def judge(
+        self, wanted: Sequence[tuple[LabelledCase, int]], weights: Mapping[str, torch.Tensor]
+    ) -> list[Rollout]:
+        """Verifications by the verifier with these weights (`Judge`).
+
+        Raises:
+            EngineError, SandboxError: as raised by engine and sandbox.
+        """
+        self._engine.take_weights(weights)
+        return self._loop.run(self._sampler.sample(wanted)).result()
+
+    def close(self) -> None:
+        """Free the engine and kill every interpreter."""
+        self._loop.run(self._engine.close()).result()
+        if self._sandbox is not None:
+            self._loop.run(self._sandbox.close()).result()
+        self._loop.stop()
+
+
+def train(job: ReinforcementJob) -> None:
+    """Judge, learn, and save."""
+    cases = list(read_cases(job.work_dir / EXAMPLES_FILE))
+    print(f"{len(cases)} solutions, {job.rl.solutions} x {job.rl.group} verifications a batch", flush=True)
+    machine = JudgingMachine(job)
+    try:
+        trainer = build_trainer(job, cases, machine.judge)
+        run_trainer(job, trainer)
+    finally:
+        machine.close()
+    seen = {"examples": len(cases), "dropped": 0, "tokens": trainer.tokens, "loss_tokens": trainer.written}
+    points = episode_points(trainer.state.log_history)
+    save_checkpoint(job, trainer, seen, lambda part: write_points(points, part))
+
+
+if __name__ == "__main__":
+    run_read(train, read_reinforcement_job, sys.argv[1:])

@@ -1,0 +1,106 @@
+"""What the model wrote of a conversation, and what was put in by others: prompts, results of code, forced words."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from genprm.engines.base import Completion, Engine, Sampling
+from genprm.engines.encoding import PromptEncoder
+from genprm.engines.wrapped import WrappedEngine
+from genprm.verification.rewards import WORDS, read_reward
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Text that the model wrote behind a prompt: `tokens` of it, or a verdict that was drawn."""
+
+    prompt: str
+    text: str
+    tokens: int
+    is_verdict: bool = False
+
+
+class RecordingEngine(WrappedEngine):
+    """Writes down what one verification path is written by, and draws its verdicts.
+
+    A verifier takes the more probable verdict. To learn, the other one has to be tried, too: it is drawn with the
+    probability that the model gives it, of the two alone, at `temperature`.
+    """
+
+    def __init__(self, engine: Engine, temperature: float, seed: int) -> None:
+        super().__init__(engine)
+        self.segments: list[Segment] = []
+        """In order; each prompt begins with what was there before, unless a verdict was forced."""
+        self._temperature = temperature
+        self._random = random.Random(seed)
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        """As the engine behind it; where log-probabilities are asked for, a verdict is due, and is drawn."""
+        completions = await super().complete(prompt, sampling, n)
+        if sampling.logprobs:
+            return [self._drawn(prompt, completion) for completion in completions]
+        self.segments += [Segment(prompt, completion.text, completion.tokens) for completion in completions]
+        return completions
+
+    def _drawn(self, prompt: str, completion: Completion) -> Completion:
+        reward, verdict = read_reward(completion.top_logprobs[0] if completion.top_logprobs else {})
+        if verdict == "none":
+            return completion
+        chosen = self._random.random() >= tempered(reward, self._temperature)
+        word, other = WORDS[chosen], WORDS[not chosen]
+        self.segments.append(Segment(prompt, word, 1, is_verdict=True))
+        return replace(completion, top_logprobs=({word: 0.0, other: -math.inf},))
+
+
+def tempered(probability: float, temperature: float) -> float:
+    """The probability of one of two words at another temperature than 1.
+
+    >>> tempered(0.8, 1.0), round(tempered(0.8, 2.0), 4), tempered(0.0, 2.0)
+    (0.8, 0.6667, 0.0)
+    """
+    one, other = math.pow(probability, 1 / temperature), math.pow(1 - probability, 1 / temperature)
+    return one / (one + other)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSequence:
+    """A conversation as token ids; `written` says of each whether the model wrote it, and is as long."""
+
+    ids: list[int]
+    written: list[bool]
+
+    @property
+    def start(self) -> int:
+        """Where what is learned from begins: at the first token written, at the last one where none was."""
+        return self.written.index(True) if True in self.written else len(self.ids) - 1
+
+
+def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> TokenSequence:
+    """The conversation at the end of the last segment, encoded as in fine-tuning: as one text.
+
+    A token is the model's where all of its characters are. What it wrote and the path took back is not in the text,
+    and a token across the border of a segment belongs to nobody.
+
+    Raises:
+        ValueError: no segments.
+    """
+    if not segments:
+        raise ValueError("nothing was written: there is no conversation to learn from")
+    text = segments[-1].prompt + segments[-1].text
+    ids, offsets = encoder.encode_at(text)
+    spans = [span for segment in segments if (span := _span(segment, text)) is not None]
+    written = [any(begin <= first and last <= end for begin, end in spans) for first, last in offsets]
+    return TokenSequence(ids, written)
+
+
+def _span(segment: Segment, text: str) -> tuple[int, int] | None:
+    """The characters of `text` that a segment is; None where the conversation went another way."""
+    if not text.startswith(segment.prompt):
+        return None
+    begin = len(segment.prompt)
+    there = text[begin : begin + len(segment.text)]
+    same = next((i for i, (a, b) in enumerate(zip(there, segment.text, strict=False)) if a != b), len(there))
+    return begin, begin + same

@@ -1,0 +1,91 @@
+"""Verifications to learn from: by the verifier's own loop, with code run by the sandbox, up to the first No."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from genprm.engines.base import Engine
+from genprm.engines.encoding import PromptEncoder
+from genprm.event_loops import Places, together
+from genprm.modes import Mode
+from genprm.records import StepVerification
+from genprm.sandbox.base import Sandbox
+from genprm.seeds import derived_seed
+from genprm.settings import SamplingSettings, VerifierSettings
+from genprm.training.rl.episodes import Episode, LabelledCase
+from genprm.training.rl.recording import RecordingEngine, Segment, TokenSequence, token_sequence
+from genprm.verification.conversation import verdict_of
+from genprm.verification.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """An episode, and the conversation that it is as tokens."""
+
+    episode: Episode
+    sequence: TokenSequence
+
+
+def exploring(verifier: VerifierSettings, temperature: float) -> VerifierSettings:
+    """The verifier's settings with all tokens drawn from the whole distribution at `temperature`: only then is what
+    was drawn what the gradient is taken of."""
+    sampling = SamplingSettings(temperature=temperature, max_tokens=verifier.sampling.max_tokens)
+    return verifier.model_copy(update={"sampling": sampling})
+
+
+class RolloutSampler:
+    """Verifies solutions with one model, as `Verifier` does, `live_paths` at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox | None,
+        encoder: PromptEncoder,
+        verifier: VerifierSettings,
+        mode: Mode,
+        live_paths: int,
+    ) -> None:
+        self._engine = engine
+        self._sandbox = sandbox
+        self._encoder = encoder
+        self._verifier = verifier
+        self._mode = mode
+        self._places = Places(live_paths)
+
+    async def sample(self, wanted: Iterable[tuple[LabelledCase, int]]) -> list[Rollout]:
+        """Verifications in the order asked for; a case and a number decide what is drawn.
+
+        Raises:
+            EngineError, SandboxError: as raised by engine and sandbox.
+        """
+        return await together(self._verify(case, number) for case, number in wanted)
+
+    async def _verify(self, case: LabelledCase, number: int) -> Rollout:
+        settings = self._verifier
+        seed = derived_seed(settings.seed, case.id, number, "verdicts")
+        engine = RecordingEngine(self._engine, settings.sampling.temperature, seed)
+        verifier = Verifier(engine, self._sandbox, settings)
+        judged: list[StepVerification] = []
+        async with self._places.here(), verifier.start(case.id, case.problem, self._mode, number) as path:
+            for step in case.steps:
+                judged.append(await path.judge(step))
+                if judged[-1].verdict != "Yes" or judged[-1].forced:
+                    break
+        segments = _unforced(engine.segments, judged[-1])
+        return Rollout(_episode(case, judged, segments), token_sequence(self._encoder, segments))
+
+
+def _unforced(segments: list[Segment], last: StepVerification) -> list[Segment]:
+    """Without the verdict that the last step was forced to: the conversation ends where the verifier left it."""
+    return segments[:-1] if last.forced and segments[-1].is_verdict else segments
+
+
+def _episode(case: LabelledCase, judged: list[StepVerification], segments: list[Segment]) -> Episode:
+    return Episode(
+        label=case.label,
+        steps=len(case.steps),
+        verdicts=tuple("none" if step.forced else verdict_of(step.text) for step in judged),
+        tokens=sum(segment.tokens for segment in segments),
+        executions=tuple(status for step in judged for status in step.executions),
+    )

@@ -1,0 +1,117 @@
+"""What is told of a training by reinforcement, update by update."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from genprm.training.rl.episodes import Episode
+
+EPISODES_FILE = "episodes.json"
+_RAN = "ok"
+_LINE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePoint:
+    """One update: mean reward of its batch of verifications, and what else they were like.
+
+    `signal` is the share of groups whose rewards differ, `right` that of verifications which name the first wrong
+    step, or none where there is none. `false_alarm` is the share of right solutions in which a step was judged
+    wrong, `missed` that of wrong ones in which none was. `code_runs` is the share of code blocks that ran without
+    an error, `code_blocks` their number a verification; `kl` is None where no divergence was asked for.
+    """
+
+    step: int
+    reward: float
+    signal: float
+    right: float
+    false_alarm: float
+    missed: float
+    malformed: float
+    tokens: float
+    code_blocks: float
+    code_runs: float
+    clipped: float
+    entropy: float
+    kl: float | None
+
+
+def measures_of(episodes: Sequence[Episode]) -> dict[str, float]:
+    """What `EpisodePoint` says of verifications; nan where there is nothing to take a share of."""
+    statuses = [status for episode in episodes for status in episode.executions]
+    sound = [episode for episode in episodes if episode.label < 0]
+    wrong = [episode for episode in episodes if episode.label >= 0]
+    return {
+        "right": _share([episode.prediction == episode.label for episode in episodes]),
+        "false_alarm": _share([(episode.prediction or 0) >= 0 and episode.well_formed for episode in sound]),
+        "missed": _share([episode.prediction == -1 for episode in wrong]),
+        "malformed": _share([not episode.well_formed for episode in episodes]),
+        "tokens": statistics.fmean(episode.tokens for episode in episodes),
+        "code_blocks": len(statuses) / len(episodes),
+        "code_runs": _share([status == _RAN for status in statuses]),
+    }
+
+
+def _share(found: Sequence[bool]) -> float:
+    return sum(found) / len(found) if found else float("nan")
+
+
+def episode_points(history: Sequence[dict[str, float]]) -> list[EpisodePoint]:
+    """The points of a trainer's log; updates of one batch have the batch's in common, told at its first one."""
+    return [_point(logs) for logs in history if "reward" in logs]
+
+
+def _point(logs: dict[str, float]) -> EpisodePoint:
+    return EpisodePoint(
+        step=int(logs["step"]),
+        reward=logs["reward"],
+        signal=1 - logs["frac_reward_zero_std"],
+        clipped=logs.get("clip_ratio/region_mean", float("nan")),
+        entropy=logs.get("entropy", float("nan")),
+        kl=logs.get("kl"),
+        **{name: logs[name] for name in _MEASURED},
+    )
+
+
+_MEASURED = tuple(measures_of([Episode(-1, 1, ("Yes",))]))
+
+
+def write_points(points: Sequence[EpisodePoint], checkpoint: Path) -> None:
+    """Write the curve into a checkpoint."""
+    (checkpoint / EPISODES_FILE).write_text(json.dumps([asdict(point) for point in points], indent=0) + "\n")
+
+
+def read_points(checkpoint: Path) -> list[EpisodePoint]:
+    """The curve of a checkpoint; empty where it was not trained by reinforcement."""
+    path = checkpoint / EPISODES_FILE
+    return [EpisodePoint(**point) for point in json.loads(path.read_text())] if path.is_file() else []
+
+
+class RewardLines(TrainerCallback):  # type: ignore[misc]
+    """Prints a line every few seconds: step, reward and how the verifications went."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._printed = 0.0
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        """A line when the last one is old enough, and one at the end."""
+        now = time.monotonic()
+        if "reward" not in logs or (now - self._printed < _LINE_SECONDS and state.global_step < state.max_steps):
+            return
+        self._printed = now
+        kl = f"  kl {logs['kl']:.4f}" if "kl" in logs else ""
+        print(
+            f"step {state.global_step}/{state.max_steps}  reward {logs['reward']:.3f}  "
+            f"signal {1 - logs['frac_reward_zero_std']:.2f}  right {logs['right']:.3f}  "
+            f"tokens {logs['tokens']:.0f}  code runs {logs['code_runs']:.2f}{kl}  {now - self._started:.0f} s",
+            flush=True,
+        )
