@@ -15,7 +15,8 @@ from genprm.verification.rewards import WORDS, read_reward
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Text that the model wrote behind a prompt: `tokens` of it, or a verdict that was drawn."""
+    """Text that the model wrote behind a prompt: `tokens` of it, or a verdict that was drawn, empty where there was
+    none to be had."""
 
     prompt: str
     text: str
@@ -48,6 +49,7 @@ class RecordingEngine(WrappedEngine):
     def _drawn(self, prompt: str, completion: Completion) -> Completion:
         reward, verdict = read_reward(completion.top_logprobs[0] if completion.top_logprobs else {})
         if verdict == "none":
+            self.segments.append(Segment(prompt, "", 0, is_verdict=True))
             return completion
         chosen = self._random.random() >= tempered(reward, self._temperature)
         word, other = WORDS[chosen], WORDS[not chosen]

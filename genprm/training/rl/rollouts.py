@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from genprm.engines.base import Engine
+from genprm.engines.base import Engine, EngineError
 from genprm.engines.encoding import PromptEncoder
 from genprm.event_loops import Places, together
 from genprm.modes import Mode
@@ -69,16 +69,22 @@ class RolloutSampler:
         judged: list[StepVerification] = []
         async with self._places.here(), verifier.start(case.id, case.problem, self._mode, number) as path:
             for step in case.steps:
+                before = len(engine.segments)
                 judged.append(await path.judge(step))
+                if judged[-1].forced:
+                    _take_back_verdict(engine.segments, before)
                 if judged[-1].verdict != "Yes" or judged[-1].forced:
                     break
-        segments = _unforced(engine.segments, judged[-1])
+        segments = engine.segments
+        if not segments:
+            raise EngineError(f"case {case.id!r}: its first step leaves no room in the context for a judgement")
         return Rollout(_episode(case, judged, segments), token_sequence(self._encoder, segments))
 
 
-def _unforced(segments: list[Segment], last: StepVerification) -> list[Segment]:
+def _take_back_verdict(segments: list[Segment], before: int) -> None:
     """Without the verdict that the last step was forced to: the conversation ends where the verifier left it."""
-    return segments[:-1] if last.forced and segments[-1].is_verdict else segments
+    if len(segments) > before and segments[-1].is_verdict:
+        segments.pop()
 
 
 def _episode(case: LabelledCase, judged: list[StepVerification], segments: list[Segment]) -> Episode:

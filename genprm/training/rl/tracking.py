@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,62 +26,68 @@ class EpisodePoint:
     `signal` is the share of groups whose rewards differ, `right` that of verifications which name the first wrong
     step, or none where there is none. `false_alarm` is the share of right solutions in which a step was judged
     wrong, `missed` that of wrong ones in which none was. `code_runs` is the share of code blocks that ran without
-    an error, `code_blocks` their number a verification; `kl` is None where no divergence was asked for.
+    an error, `code_blocks` their number a verification. What there was nothing to measure on is None.
     """
 
     step: int
     reward: float
     signal: float
     right: float
-    false_alarm: float
-    missed: float
+    false_alarm: float | None
+    missed: float | None
     malformed: float
     tokens: float
     code_blocks: float
-    code_runs: float
-    clipped: float
-    entropy: float
+    code_runs: float | None
+    clipped: float | None
+    entropy: float | None
     kl: float | None
 
 
 def measures_of(episodes: Sequence[Episode]) -> dict[str, float]:
-    """What `EpisodePoint` says of verifications; nan where there is nothing to take a share of."""
+    """What `EpisodePoint` says of verifications, as far as there is something to take a share of."""
     statuses = [status for episode in episodes for status in episode.executions]
     sound = [episode for episode in episodes if episode.label < 0]
     wrong = [episode for episode in episodes if episode.label >= 0]
-    return {
+    shares = {
         "right": _share([episode.prediction == episode.label for episode in episodes]),
         "false_alarm": _share([(episode.prediction or 0) >= 0 and episode.well_formed for episode in sound]),
         "missed": _share([episode.prediction == -1 for episode in wrong]),
         "malformed": _share([not episode.well_formed for episode in episodes]),
-        "tokens": statistics.fmean(episode.tokens for episode in episodes),
-        "code_blocks": len(statuses) / len(episodes),
         "code_runs": _share([status == _RAN for status in statuses]),
     }
+    means = {
+        "tokens": statistics.fmean(episode.tokens for episode in episodes),
+        "code_blocks": len(statuses) / len(episodes),
+    }
+    return {**means, **{name: share for name, share in shares.items() if share is not None}}
 
 
-def _share(found: Sequence[bool]) -> float:
-    return sum(found) / len(found) if found else float("nan")
+def _share(found: Sequence[bool]) -> float | None:
+    return sum(found) / len(found) if found else None
 
 
-def episode_points(history: Sequence[dict[str, float]]) -> list[EpisodePoint]:
+def episode_points(history: Sequence[Mapping[str, float]]) -> list[EpisodePoint]:
     """The points of a trainer's log; updates of one batch have the batch's in common, told at its first one."""
     return [_point(logs) for logs in history if "reward" in logs]
 
 
-def _point(logs: dict[str, float]) -> EpisodePoint:
+def _point(logs: Mapping[str, float]) -> EpisodePoint:
     return EpisodePoint(
         step=int(logs["step"]),
         reward=logs["reward"],
         signal=1 - logs["frac_reward_zero_std"],
-        clipped=logs.get("clip_ratio/region_mean", float("nan")),
-        entropy=logs.get("entropy", float("nan")),
+        right=logs["right"],
+        false_alarm=logs.get("false_alarm"),
+        missed=logs.get("missed"),
+        malformed=logs["malformed"],
+        tokens=logs["tokens"],
+        code_blocks=logs["code_blocks"],
+        code_runs=logs.get("code_runs"),
+        clipped=logs.get("clip_ratio/region_mean"),
+        entropy=logs.get("entropy"),
         kl=logs.get("kl"),
-        **{name: logs[name] for name in _MEASURED},
     )
-
-
-_MEASURED = tuple(measures_of([Episode(-1, 1, ("Yes",))]))
 
 
 def write_points(points: Sequence[EpisodePoint], checkpoint: Path) -> None:
@@ -108,10 +114,11 @@ class RewardLines(TrainerCallback):  # type: ignore[misc]
         if "reward" not in logs or (now - self._printed < _LINE_SECONDS and state.global_step < state.max_steps):
             return
         self._printed = now
+        code = f"  code runs {logs['code_runs']:.2f}" if "code_runs" in logs else ""
         kl = f"  kl {logs['kl']:.4f}" if "kl" in logs else ""
         print(
             f"step {state.global_step}/{state.max_steps}  reward {logs['reward']:.3f}  "
             f"signal {1 - logs['frac_reward_zero_std']:.2f}  right {logs['right']:.3f}  "
-            f"tokens {logs['tokens']:.0f}  code runs {logs['code_runs']:.2f}{kl}  {now - self._started:.0f} s",
+            f"tokens {logs['tokens']:.0f}{code}{kl}  {now - self._started:.0f} s",
             flush=True,
         )

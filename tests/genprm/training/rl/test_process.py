@@ -1,0 +1,194 @@
+"""The gradient of group-relative policy optimisation, against what it must be; and the whole process, resumed."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genprm.settings import ReinforcementSettings, TrainingSettings
+from genprm.training.rl.episodes import Episode, LabelledCase
+from genprm.training.rl.job import ReinforcementJob, read_reinforcement_job
+from genprm.training.rl.recording import TokenSequence
+from genprm.training.rl.rollouts import Rollout
+
+pytestmark = pytest.mark.slow
+
+CASE = LabelledCase("c", "Which?", ["This."], label=-1)
+RIGHT, WRONG = Episode(-1, 1, ("Yes",)), Episode(-1, 1, ("No",))
+"""Episodes of reward 1 and -1."""
+RL = ReinforcementSettings(
+    reward="outcome",
+    updates=1,
+    solutions=1,
+    group=4,
+    updates_per_batch=1,
+    temperature=1.0,
+    learning_rate=0.01,
+    warmup=0,
+    weight_decay=0.0,
+    scale="none",
+)
+
+
+@pytest.fixture(scope="module")
+def two_words(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    """A model that knows two tokens, 0 and 1."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    directory = tmp_path_factory.mktemp("two_words")
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=2, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
+        num_key_value_heads=1, max_position_embeddings=64, tie_word_embeddings=False,
+        eos_token_id=1, pad_token_id=0, bos_token_id=None,
+    )  # fmt: skip
+    Qwen2ForCausalLM(config).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+def job_of(base: Path, out: Path, **changes: Any) -> ReinforcementJob:
+    rl = RL.model_copy(update=changes)
+    settings = TrainingSettings(rl=rl, precision="fp32", batch_size=4, device_batch_size=4)
+    return ReinforcementJob(str(base), settings, False, out)
+
+
+def trainer_of(job: ReinforcementJob, judge: Callable[..., Sequence[Rollout]]) -> Any:
+    from genprm.training.rl.process import build_trainer
+
+    job.work_dir.mkdir(exist_ok=True)
+    return build_trainer(job, [CASE], judge)
+
+
+def probability_of_one(model: Any) -> float:
+    """Of token 1 behind token 0."""
+    import torch
+
+    with torch.no_grad():
+        return float(model(input_ids=torch.tensor([[0]])).logits[0, -1].softmax(-1)[1])
+
+
+def gradients(trainer: Any) -> dict[str, Any]:
+    """Of the loss of the next update, by parameter."""
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    inputs = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+    trainer.model.zero_grad()
+    trainer.compute_loss(trainer.model, inputs).backward()
+    return {name: one.grad.clone() for name, one in trainer.model.named_parameters() if one.grad is not None}
+
+
+def policy_gradient(model: Any, rollouts: Sequence[Rollout], advantages: Sequence[float]) -> dict[str, Any]:
+    """The gradient of - mean over written tokens of advantage x log-probability (DAPO, eq. 8, on policy)."""
+    import torch
+
+    model.zero_grad()
+    total, tokens = torch.zeros(()), 0
+    for rollout, advantage in zip(rollouts, advantages, strict=True):
+        ids, written = rollout.sequence.ids, rollout.sequence.written
+        logprobs = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+        for position in range(1, len(ids)):
+            if written[position]:
+                total = total - advantage * logprobs[position - 1, ids[position]]
+                tokens += 1
+    (total / tokens).backward()
+    return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+
+
+def assert_same(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    import torch
+
+    assert any(bool(one.any()) for one in expected.values())
+    for name, one in expected.items():
+        torch.testing.assert_close(found[name], one, atol=1e-6, rtol=1e-4)
+
+
+CONVERSATIONS = [
+    # Of different lengths, and with tokens of others between those that the model wrote.
+    Rollout(RIGHT, TokenSequence([0, 1, 1, 0, 1, 1, 0], [False, False, True, True, False, False, True])),
+    Rollout(WRONG, TokenSequence([0, 1, 0, 0], [False, False, True, True])),
+    Rollout(WRONG, TokenSequence([0, 1, 1, 0, 0, 1], [False, False, True, False, False, True])),
+    Rollout(WRONG, TokenSequence([1, 0, 1], [False, True, True])),
+]
+
+
+def test_the_gradient_is_the_policy_gradient_of_what_the_model_wrote(two_words: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(job_of(two_words, tmp_path / "out"), lambda wanted, weights: CONVERSATIONS)
+    found = gradients(trainer)
+    # Rewards 1, -1, -1, -1 have mean -0.5.
+    assert_same(found, policy_gradient(trainer.model, CONVERSATIONS, [1.5, -0.5, -0.5, -0.5]))
+
+
+def test_advantages_are_scaled_by_the_deviation_of_their_group(two_words: Path, tmp_path: Path) -> None:
+    job = job_of(two_words, tmp_path / "out", scale="group")
+    trainer = trainer_of(job, lambda wanted, weights: CONVERSATIONS)
+    found = gradients(trainer)
+    deviation = math.sqrt((1.5**2 + 3 * 0.5**2) / 3) + 1e-4
+    advantages = [one / deviation for one in (1.5, -0.5, -0.5, -0.5)]
+    assert_same(found, policy_gradient(trainer.model, CONVERSATIONS, advantages))
+
+
+def test_what_others_wrote_has_no_gradient(two_words: Path, tmp_path: Path) -> None:
+    """A verification of which the model wrote nothing changes nothing, whatever its reward is."""
+    foreign = [Rollout(one.episode, TokenSequence(one.sequence.ids, [False] * len(one.sequence.ids)))
+               for one in CONVERSATIONS]  # fmt: skip
+    trainer = trainer_of(job_of(two_words, tmp_path / "out"), lambda wanted, weights: foreign)
+    assert not any(bool(one.any()) for one in gradients(trainer).values())
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_group_without_a_signal_contributes_nothing(two_words: Path, tmp_path: Path, dropped: bool) -> None:
+    """Nor do its tokens count in the mean, where such groups are dropped."""
+    equal = [Rollout(WRONG, one.sequence) for one in CONVERSATIONS]
+    job = job_of(two_words, tmp_path / "out", solutions=2, drop_equal_groups=dropped)
+    trainer = trainer_of(
+        ReinforcementJob(
+            job.base, job.settings.model_copy(update={"batch_size": 8, "device_batch_size": 8}), False, job.out_dir
+        ),
+        lambda wanted, weights: [*CONVERSATIONS, *equal],
+    )
+    trainer._cases = [CASE, CASE]
+    trainer.train_dataset = trainer.train_dataset.from_list([{"prompt": "0"}, {"prompt": "0"}])
+    found = gradients(trainer)
+    share = 1.0 if dropped else 0.5
+    expected = policy_gradient(trainer.model, CONVERSATIONS, [share * one for one in (1.5, -0.5, -0.5, -0.5)])
+    assert_same(found, expected)
+
+
+def test_a_policy_of_two_tokens_ends_where_reward_and_divergence_balance(two_words: Path, tmp_path: Path) -> None:
+    """The policy that maximises E[r] - kl x KL(policy | reference) is the reference x exp(r / kl), scaled to 1."""
+    import torch
+
+    kl, group = 1.0, 64
+    drawn = random.Random(0)
+
+    def judge(wanted: Any, weights: Mapping[str, torch.Tensor]) -> list[Rollout]:
+        # As many of each token as the policy says, a fraction rounded up with its own probability.
+        ones = math.floor(group * probability_of_one(trainer.model) + drawn.random())
+        return [
+            Rollout(RIGHT if index < ones else WRONG, TokenSequence([0, int(index < ones)], [False, True]))
+            for index in range(group)
+        ]
+
+    job = job_of(two_words, tmp_path / "out", kl=kl, group=group, updates=150, learning_rate=0.003)
+    settings = job.settings.model_copy(update={"batch_size": group, "device_batch_size": group})
+    trainer = trainer_of(ReinforcementJob(job.base, settings, False, job.out_dir), judge)
+    before = probability_of_one(trainer.model)
+    trainer.train()
+    # Rewards are 1 and -1.
+    odds = before / (1 - before) * math.exp(2 / kl)
+    assert probability_of_one(trainer.model) == pytest.approx(odds / (1 + odds), abs=0.02)
+    assert abs(before - odds / (1 + odds)) > 0.2
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    job = ReinforcementJob("base", TrainingSettings(rl=RL), True, tmp_path / "out", {"inference_mode": "full"})
+    job.work_dir.mkdir()
+    assert read_reinforcement_job(job.write()) == job
+    assert "machine" not in job.content(), "on which machine it is trained decides nothing"
