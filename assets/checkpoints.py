@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol, TypeVar
 
 import dagster as dg
@@ -19,12 +20,17 @@ from genprm.engines import resolve_model
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE
+from genprm.profiles import MachineSettings
 from genprm.records import Provenance
 from genprm.store import DamagedFile, MissingTable
 from genprm.tables import content_hash
 from genprm.training import TrainingJob, progress_of, read_report
+from genprm.training.rl.job import ReinforcementJob
+from genprm.training.rl.points import read_points
 
-LEARNED = Check("loss_falls", "The training loss ends below where it began.", integrity=False)
+LEARNED = Check(
+    "loss_falls", "The training loss ends below where it began; or the reward above, for RL.", integrity=False
+)
 WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a reference needs none.")
 
 
@@ -63,7 +69,7 @@ def checkpoints(context: ArtifactContext) -> Made:
             made = Checkpoint(model.key, model.mode, str(directory), directory_version(directory), run.id)
             checks = [
                 WHOLE.result(_complete(directory)),
-                LEARNED.result(facts["last loss"] < facts["first loss"]),
+                LEARNED.result(facts.pop("learned")),
             ]
             require(checks)
             run.model(model.key, directory, directory.name)
@@ -81,12 +87,10 @@ def checkpoints(context: ArtifactContext) -> Made:
 def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Path, dict[str, Any]]:
     """The directory of the trained weights and what to tell about them."""
     profile, store = context.profile, context.store
-    table = part(str(model.variant), model.recipe.data(model.mode))
-    examples = _share(store.read(model.recipe.record, "training_set", table), model.share)
-    data = content_hash(examples)
-    made = fingerprint(f"{data} {recipe(profile, model).fingerprint}")
-    directory = store.folder("checkpoints", model.key) / made
-    run.dataset("training_set", data, store.path("training_set", table), "training")
+    examples = _examples(context, model)
+    directory = _directory(context, model, examples)
+    table = _table(model)
+    run.dataset("training_set", content_hash(examples), store.path("training_set", table), "training")
     reused = _is_whole(context, model, directory)
     if reused:
         report = read_report(directory)
@@ -96,21 +100,26 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
         report = model.recipe.train(examples, job, run.environment(), _log(context))
     store.record(directory)
     losses = [point.loss for point in report.losses]
+    rewards = [point.reward for point in read_points(directory)]
     facts = {
-        "recipe": made,
+        "recipe": directory.name,
         "taken from disk": reused,
         "conversations": len(examples),
         "tokens": report.tokens,
-        "tokens in all epochs": report.tokens * profile.training.epochs,
+        "tokens in all epochs": report.tokens * (1 if model.recipe.further else profile.training.epochs),
         "tokens with loss": report.loss_tokens,
         "too long": report.dropped,
         "updates": report.steps,
         "first loss": losses[0],
         "last loss": losses[-1],
-        "loss": plot(lambda axes: _draw(axes, losses)),
+        "learned": _learned(losses, rewards),
+        "loss": plot(lambda axes: _draw(axes, losses, "loss")),
     }
+    if rewards:
+        facts |= {"reward": plot(lambda axes: _draw(axes, rewards, "reward"))}
     if reused:
         run.series("loss", losses)
+        run.series("reward", rewards)
     run.metrics({"train/conversations": len(examples), "train/tokens": report.tokens})
     return directory, facts
 
@@ -139,6 +148,56 @@ def _unlike_its_card(context: ArtifactContext, model: Model, directory: Path) ->
     return "" if same else "the weights are not those that were trained"
 
 
+def _learned(losses: Sequence[float], rewards: Sequence[float]) -> bool:
+    """Whether the loss fell; or, where there are rewards, whether their last quarter is above the first."""
+    part = max(1, len(rewards) // 4)
+    return fmean(rewards[-part:]) > fmean(rewards[:part]) if rewards else losses[-1] < losses[0]
+
+
+def _table(model: Model) -> str:
+    return part(str(model.variant), model.recipe.data(model.mode))
+
+
+def _examples(context: ArtifactContext, model: Model) -> list[Any]:
+    rows = context.store.read(model.recipe.record, "training_set", _table(model))
+    return _share(rows, model.share)
+
+
+def _directory(context: ArtifactContext, model: Model, examples: Sequence[Any]) -> Path:
+    """Where the weights belong that these examples and the recipe give."""
+    decided = [content_hash(examples), recipe(context.profile, model).fingerprint]
+    if model.recipe.further:
+        before = _fine_tuned(context, model)
+        decided.append(_directory(context, before, _examples(context, before)).name)
+    return context.store.folder("checkpoints", model.key) / fingerprint(" ".join(decided))
+
+
+def _fine_tuned(context: ArtifactContext, model: Model) -> Model:
+    """The full model that a model is trained further from."""
+    found = context.lineup.full(model.base)
+    assert found is not None, "a profile with training.rl has one"
+    return found
+
+
+def _base(context: ArtifactContext, model: Model) -> str:
+    """The weights that training starts from: the model's base, or the full model's.
+
+    Where those are not there yet, or are being made in another partition, a copy is made beside the model.
+    """
+    if not model.recipe.further:
+        return resolve_model(model.weights)
+    before = _fine_tuned(context, model)
+    examples = _examples(context, before)
+    made = _directory(context, before, examples)
+    if (made / MANIFEST_FILE).is_file() and not context.store.damage(made, verify=True):
+        return str(made)
+    copy = context.store.folder("checkpoints", model.key) / f"full-{made.name}"
+    if not _is_whole(context, before, copy):
+        before.recipe.train(examples, _job(context, before, copy), {}, _log(context))
+        context.store.record(copy)
+    return str(copy)
+
+
 class _Example(Protocol):
     @property
     def id(self) -> str: ...
@@ -162,8 +221,11 @@ def _job(context: ArtifactContext, model: Model, directory: Path) -> TrainingJob
         "model": model.key,
         "recipe": directory.name,
     }
-    base = resolve_model(model.weights)
-    return TrainingJob(base, profile.training, profile.consensus.mask_code_output, directory, manifest)
+    masked, base = profile.consensus.mask_code_output, _base(context, model)
+    if model.recipe.further:
+        machine = MachineSettings(profile.engine, profile.sandbox)
+        return ReinforcementJob(base, profile.training, masked, directory, manifest, machine)
+    return TrainingJob(base, profile.training.model_copy(update={"rl": None}), masked, directory, manifest)
 
 
 def _log(context: ArtifactContext) -> Callable[[str], None]:
@@ -189,6 +251,6 @@ def _complete(directory: Path) -> bool:
     return all((directory / name).is_file() for name in wanted) and any(directory.glob("*.safetensors"))
 
 
-def _draw(axes: Any, losses: list[float]) -> None:
-    axes.plot(range(1, len(losses) + 1), losses, color="#3b6ea5")
-    axes.set(xlabel="update", ylabel="loss")
+def _draw(axes: Any, values: list[float], name: str) -> None:
+    axes.plot(range(1, len(values) + 1), values, color="#3b6ea5")
+    axes.set(xlabel="update", ylabel=name)

@@ -39,7 +39,7 @@ FILE = "file"
 IMPORTED = "imported"
 """The section of a set of others that models are trained on; it stands in `training.source`."""
 
-WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares", "source")
+WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares", "source", "rl")
 """Values of the training section that say which models there are and where their training set is from, and decide
 nothing else about a model."""
 
@@ -120,6 +120,12 @@ def recipe(profile: Profile, model: Model) -> Version:
             **_values(profile.training, *WHICH_MODELS),
             "mask_code_output": profile.consensus.mask_code_output,
             "format": _values(profile.rationales.verifier.format),
+        }
+    if model.recipe.further:
+        assert profile.training.rl is not None
+        values |= {
+            "rl": _values(profile.training.rl),
+            "verifier": profile.rationales.verifier.deciding(model.mode),
         }
     return Version(values)
 

@@ -37,7 +37,8 @@ class Model:
 
     `{base}.{variant}.{mode}` was trained here, `{base}.{variant}.full.50pct` on half of the training set;
     `{base}.{variant}.discriminative` and `{base}.{variant}.think` are of another `kind`, a key of
-    `genprm.training.recipes.RECIPES`. `{base}.untrained` and `rationale` are references.
+    `genprm.training.recipes.RECIPES`, and so is `{base}.{variant}.full.rl`. `{base}.untrained` and `rationale` are
+    references.
     `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained in: its `checkpoint` is
     that of the model without the ending, everybody else's their own.
 
@@ -122,8 +123,9 @@ class Lineup:
         for variant in training.variants[:1]:
             found += [model(variant, f"full.{100 * share:g}pct", Mode.FULL, share) for share in training.shares]
             for kind, recipe in RECIPES.items():
-                if recipe.mode is not None and recipe.wanted(training):
-                    found.append(model(variant, kind, recipe.mode, kind=kind))
+                if recipe.wanted(training):
+                    mode = recipe.mode or Mode.FULL
+                    found.append(model(variant, recipe.judging(mode), mode, kind=kind))
         return found
 
     @cached_property

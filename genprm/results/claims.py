@@ -142,6 +142,9 @@ def _contrasts_of(lineup: Lineup, full: Model) -> Iterable[Contrast]:
     for name, other, reported in others:
         if other is not None:
             yield Contrast(name, JudgedBy(full), JudgedBy(other), reported)
+    reinforced = lineup.trained(full.base, "full.rl")
+    if reinforced is not None:
+        yield Contrast(f"{label}: after rl - before", JudgedBy(reinforced), JudgedBy(full))
     if lineup.profile.evaluation.votes > 1:
         maj = (paper.PROCESSBENCH["GenPRM-7B, Maj@8"].mean, GENPRM.mean)
         yield Contrast(f"{label} Maj - Pass@1", JudgedBy(full, True), JudgedBy(full), maj)

@@ -68,6 +68,12 @@ class Profile(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_full_model_is_trained_further(self) -> Profile:
+        if self.training.rl is not None and Mode.FULL not in self.training.modes:
+            raise ValueError("training.rl needs a model trained in full mode, which training.modes lacks")
+        return self
+
+    @model_validator(mode="after")
     def _a_full_model_is_judged_otherwise(self) -> Profile:
         if self.evaluation.other_modes and Mode.FULL not in self.training.modes:
             raise ValueError(

@@ -140,3 +140,19 @@ def test_ablations_are_models_of_the_first_variant() -> None:
         "b.main.full.as-code_unrun": ("b.main.full", "code_unrun", 2),
         "b.main.code.as-code_unrun": ("b.main.code", "code_unrun", 2),
     }
+
+
+def test_a_full_model_is_trained_further_as_a_model_of_its_own() -> None:
+    found = lineup(base={"a": "hub/a"}, modes=["full", "direct"], rl={"updates": 10})
+    further = found.model("a.main.full.rl")
+    assert further.mode is Mode.FULL
+    assert further.checkpoint == further.key
+    assert keys(found.fulls) == ["a.main.full"], "the paper's is the one without"
+    assert "a.hard.full.rl" not in keys(found.models)
+    assert found.trained("a", "full.rl") == further
+    assert found.model("a.main.full.rl.as-code_unrun").checkpoint == "a.main.full.rl"
+
+
+def test_without_a_full_model_nothing_is_trained_further() -> None:
+    with pytest.raises(SettingsError, match=r"training\.rl needs a model trained in full mode"):
+        lineup(modes=["direct"], rl={})

@@ -63,6 +63,8 @@ class Recipe(ABC):
     """Of a kind with one way of judging, the mode that comes nearest in what it reads and writes."""
     writes: ClassVar[bool] = True
     """Whether it writes before it judges, so that the tokens of a response can be counted."""
+    further: ClassVar[bool] = False
+    """Whether training starts from the full model of the same base and variant, and not from the base."""
     ranks_by_outcome: ClassVar[bool] = False
     """Whether Best-of-N takes its score of the whole solution in place of those of the steps."""
 

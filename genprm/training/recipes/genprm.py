@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
@@ -22,7 +22,7 @@ class GenPRMRecipe(Recipe):
 
     kind = "genprm"
     adapter = VERIFIER
-    record = TrainingExample
+    record: ClassVar[type[Any]] = TrainingExample
 
     def data(self, mode: Mode) -> str:
         """The conversations of the mode."""

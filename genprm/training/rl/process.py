@@ -29,10 +29,11 @@ from genprm.training.process import run_read
 from genprm.training.resume import ResumeStates
 from genprm.training.rl.episodes import LabelledCase
 from genprm.training.rl.job import ReinforcementJob, read_cases, read_reinforcement_job
+from genprm.training.rl.lines import RewardLines
 from genprm.training.rl.order import GroupOrder
+from genprm.training.rl.points import episode_points, measures_of, write_points
 from genprm.training.rl.rewards import total_reward
 from genprm.training.rl.rollouts import Rollout, RolloutSampler, exploring
-from genprm.training.rl.tracking import RewardLines, episode_points, measures_of, write_points
 from genprm.training.trainer import attention, run_trainer, save_checkpoint, trainer_arguments, weights_dtype
 
 Judge = Callable[[Sequence[tuple[LabelledCase, int]], Mapping[str, torch.Tensor]], Sequence[Rollout]]
