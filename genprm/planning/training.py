@@ -60,10 +60,13 @@ def chosen(kept: np.ndarray, settings: FilterSettings) -> tuple[float, float]:
 
 def _tokens(profile: Profile, model: Model, kept: np.ndarray, assumed: Assumptions) -> float:
     """Tokens that a model is trained on, in all epochs. A head reads what direct does, a ThinkPRM writes what cot
-    does."""
+    does. Reinforcement reads each of its verifications once; what it takes to make them is not counted."""
     conversations, steps = chosen(kept, profile.consensus)
     step = assumed.step_tokens + judged_tokens(model.mode, assumed)
-    return profile.training.epochs * model.share * (conversations * assumed.problem_tokens + steps * step)
+    epochs, rl = profile.training.epochs, profile.training.rl
+    if model.recipe.further and rl is not None and conversations:
+        epochs = rl.updates / rl.updates_per_batch * rl.solutions * rl.group / conversations
+    return epochs * model.share * (conversations * assumed.problem_tokens + steps * step)
 
 
 def _means(kept: np.ndarray, problems: int) -> np.ndarray:

@@ -20,8 +20,9 @@ class EpisodePoint:
 
     `signal` is the share of groups whose rewards differ, `right` that of verifications which name the first wrong
     step, or none where there is none. `false_alarm` is the share of right solutions in which a step was judged
-    wrong, `missed` that of wrong ones in which none was. `code_runs` is the share of code blocks that ran without
-    an error, `code_blocks` their number a verification. What there was nothing to measure on is None.
+    wrong, `missed` that of wrong ones in which none was. A verification has `length` tokens, `tokens` of them by
+    the model, and `code_blocks` blocks, of which the share `code_runs` ran without an error. What there was nothing
+    to measure on is None.
     """
 
     step: int
@@ -31,6 +32,7 @@ class EpisodePoint:
     false_alarm: float | None
     missed: float | None
     malformed: float
+    length: float
     tokens: float
     code_blocks: float
     code_runs: float | None
@@ -76,6 +78,7 @@ def _point(logs: Mapping[str, float]) -> EpisodePoint:
         false_alarm=logs.get("false_alarm"),
         missed=logs.get("missed"),
         malformed=logs["malformed"],
+        length=logs["length"],
         tokens=logs["tokens"],
         code_blocks=logs["code_blocks"],
         code_runs=logs.get("code_runs"),

@@ -31,7 +31,7 @@ from genprm.training.rl.episodes import LabelledCase
 from genprm.training.rl.job import ReinforcementJob, read_cases, read_reinforcement_job
 from genprm.training.rl.lines import RewardLines
 from genprm.training.rl.order import GroupOrder
-from genprm.training.rl.points import episode_points, measures_of, write_points
+from genprm.training.rl.points import EpisodePoint, episode_points, measures_of, write_points
 from genprm.training.rl.rewards import total_reward
 from genprm.training.rl.rollouts import Rollout, RolloutSampler, exploring
 from genprm.training.trainer import attention, run_trainer, save_checkpoint, trainer_arguments, weights_dtype
@@ -47,10 +47,6 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         self._rl = job.rl
         self._cases = cases
         self._judge = judge
-        self.tokens = 0
-        """Tokens of all conversations learned from so far."""
-        self.written = 0
-        """Those of them that the model wrote."""
         super().__init__(
             train_dataset=Dataset.from_list([{"prompt": str(index)} for index in range(len(cases))]),
             reward_funcs=known_reward,
@@ -68,10 +64,9 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         first = self.state.global_step * rl.group
         wanted = [(case, first + index % rl.group) for index, case in enumerate(cases)]
         rollouts = self._judge(wanted, self.accelerator.unwrap_model(self.model).state_dict())
-        self.tokens += sum(len(rollout.sequence.ids) for rollout in rollouts)
-        self.written += sum(sum(rollout.sequence.written) for rollout in rollouts)
         for name, value in measures_of([rollout.episode for rollout in rollouts]).items():
             self._log_metric(name, value)
+        self._log_metric("length", statistics.fmean(len(rollout.sequence.ids) for rollout in rollouts))
         return as_grpo(rollouts, rl)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -239,9 +234,19 @@ def train(job: ReinforcementJob) -> None:
         run_trainer(job, trainer)
     finally:
         machine.close()
-    seen = {"examples": len(cases), "dropped": 0, "tokens": trainer.tokens, "loss_tokens": trainer.written}
     points = episode_points(trainer.state.log_history)
-    save_checkpoint(job, trainer, seen, lambda part: write_points(points, part))
+    save_checkpoint(job, trainer, seen_in(points, job, len(cases)), lambda part: write_points(points, part))
+
+
+def seen_in(points: Sequence[EpisodePoint], job: ReinforcementJob, cases: int) -> dict[str, int]:
+    """What a manifest says of the data: tokens of all verifications, and those of them that the model wrote."""
+    verifications = job.rl.solutions * job.rl.group
+    return {
+        "examples": cases,
+        "dropped": 0,
+        "tokens": round(sum(point.length for point in points) * verifications),
+        "loss_tokens": round(sum(point.tokens for point in points) * verifications),
+    }
 
 
 if __name__ == "__main__":

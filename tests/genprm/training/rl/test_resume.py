@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from genprm.engines import resolve_model
-from genprm.profiles import load_profile
+from genprm.profiles import MachineSettings, load_profile
 from genprm.settings import ReinforcementSettings, TrainingSettings
 from genprm.training import TrainingReport
 from genprm.training.rl.episodes import LabelledCase
-from genprm.training.rl.job import MachineSettings, ReinforcementJob, train_further
+from genprm.training.rl.job import ReinforcementJob, train_further
 from genprm.training.rl.points import read_points
 
 SETTINGS = TrainingSettings(
