@@ -83,8 +83,8 @@ class TokenSequence:
 def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> TokenSequence:
     """The conversation at the end of the last segment, encoded as in fine-tuning: as one text.
 
-    A token is the model's where all of its characters are. What it wrote and the path took back is not in the text,
-    and a token across the border of a segment belongs to nobody.
+    A token is the model's where its first character is: the token that a stop string ends in may hold more, which
+    was cut and put in again (the newline behind a closing tag). What the path took back is not in the text.
 
     Raises:
         ValueError: no segments.
@@ -94,7 +94,7 @@ def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> Token
     text = segments[-1].prompt + segments[-1].text
     ids, offsets = encoder.encode_at(text)
     spans = [span for segment in segments if (span := _span(segment, text)) is not None]
-    written = [any(begin <= first and last <= end for begin, end in spans) for first, last in offsets]
+    written = [any(begin <= first < end for begin, end in spans) for first, _ in offsets]
     return TokenSequence(ids, written)
 
 

@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from genprm.engines import resolve_model
 from genprm.engines.base import EngineError
 from genprm.engines.encoding import PromptEncoder, encoder_of
+from genprm.engines.loading import load_tokenizer
+from genprm.engines.prompts import Prompt
 from genprm.modes import Mode
 from genprm.settings import VerifierSettings
 from genprm.training.rl.episodes import LabelledCase
+from genprm.training.rl.recording import Segment, token_sequence
 from genprm.training.rl.rollouts import Rollout, RolloutSampler, exploring
+from genprm.verification.conversation import VERDICT_LEAD
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine, reply, verdict
 
@@ -101,3 +106,17 @@ async def test_a_case_without_room_is_named(encoder: PromptEncoder) -> None:
     engine = ScriptedEngine(reply, verdict, max_context=3)
     with pytest.raises(EngineError, match=r"case 'c': its first step leaves no room"):
         await sampler(engine, encoder).sample([(CASE, 0)])
+
+
+def test_the_token_that_a_closing_tag_ends_in_is_the_model_s_also_where_it_holds_the_newline_behind() -> None:
+    """As in the miniature, whose tokenizer has `</analyze>` and the newline in one token."""
+    encoder = encoder_of(load_tokenizer(resolve_model("miniature/rationale")))
+    begun, closing = Prompt("<analyze>\n"), "So 16.\n</analyze>"
+    verdict = Segment(begun + closing + "\n" + VERDICT_LEAD, "Yes", 1, is_verdict=True)
+    sequence = token_sequence(encoder, [Segment(begun, closing, 5), verdict])
+    ids, spans = encoder.encode_at(verdict.prompt + verdict.text)
+    assert sequence.ids == ids
+    text = str(verdict.prompt + verdict.text)
+    written = [text[begin:end] for (begin, end), one in zip(spans, sequence.written, strict=True) if one]
+    assert "".join(written) == closing + "\n" + "Yes"
+    assert written[-2] == "</analyze>\n"
