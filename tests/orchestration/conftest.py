@@ -104,8 +104,8 @@ class House:
         nodes = pipeline_nodes(self.graph)
         return [str(node) for node in nodes if standing_of(node, staleness, store).state != "fresh"]
 
-    def make(self) -> list[str]:
-        """Make what is late, one partition after the other; what was made. A failure ends it."""
+    def make(self, only: str | None = None) -> list[str]:
+        """Make what is late, or `only` one partition, one after the other; what was made. A failure ends it."""
         from genprm.store import profile_store
         from orchestration.damage import standing_of
         from orchestration.schedule import pipeline_nodes
@@ -115,7 +115,10 @@ class House:
         made = []
         for node in pipeline_nodes(self.graph):
             staleness = Staleness(self.instance, self.graph)
-            if standing_of(node, staleness, profile_store(self.profile.name)).state != "fresh":
+            if (
+                only in (None, str(node))
+                and standing_of(node, staleness, profile_store(self.profile.name)).state != "fresh"
+            ):
                 order = Order(node.asset, node.partition)
                 error = execute(self.defs, self.instance, order, {}).error
                 if error:

@@ -151,8 +151,14 @@ def run_training(
         (job.out_dir / name).write_text("{}")
     write_losses([LossPoint(n, n / 3, 2.0 / n, 1e-3) for n in (1, 2, 3)], job.out_dir)
     seen = {"examples": len(examples), "dropped": 0, "tokens": 100, "loss_tokens": 60}
-    write_manifest(job.out_dir, {**job.manifest, **seen})
+    write_manifest(job.out_dir, {**job.manifest, "base": job.base, **seen})
     return read_report(job.out_dir)
+
+
+def train_further(cases: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Any) -> TrainingReport:
+    """It learns from the first wrong step of each solution."""
+    assert {case.label for case in cases} == {-1, 2}
+    return run_training(cases, job, env, log)
 
 
 def train_discriminative(
@@ -292,6 +298,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
     from genprm.scaling import refinement as scaling_refinement
     from genprm.training.recipes import discriminative as discriminative_recipe
     from genprm.training.recipes import genprm as genprm_recipe
+    from genprm.training.recipes import reinforced as reinforced_recipe
     from genprm.training.recipes import think as think_recipe
 
     return [
@@ -302,6 +309,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
         (genprm_recipe, "run_training", run_training),
         (think_recipe, "run_training", run_training),
+        (reinforced_recipe, "train_further", train_further),
         (discriminative_recipe, "train_discriminative", train_discriminative),
         (judging, "adapter_named", lambda name: FAKES.get(name) or adapter_named(name)),
         (think_prm, "ThinkPRM", FakeThinkPRM),

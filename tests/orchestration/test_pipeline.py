@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,30 @@ def test_more_models_are_made_of_what_is_there(made: House) -> None:
 def checkpoint_directory(model: str) -> Path:
     (found,) = (profile_store("fake").folder("checkpoints", model)).glob("*/genprm.json")
     return found.parent
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_further_from_the_full_one(made: House) -> None:
+    further = {"training": {"rl": {"updates": 2}}}
+    made.use(fake_method.fake_profile(**further))
+    done = made.make()
+    own = ["checkpoints tiny.main.full.rl", *(f"processbench tiny.main.full.rl|{one}" for one in ("short", "long"))]
+    assert sorted(done) == sorted([*own, "leaderboard", "report"])
+    directory = checkpoint_directory("tiny.main.full.rl")
+    manifest = read_manifest(directory)
+    assert manifest is not None
+    assert manifest.base == str(checkpoint_directory("tiny.main.full"))
+
+    # Where the full one is not there, or is being made, a copy with the same weights serves.
+    full = checkpoint_directory("tiny.main.full")
+    weights = (full / "model.safetensors").read_bytes()
+    shutil.rmtree(full)
+    further["training"]["rl"]["updates"] = 3
+    made.use(fake_method.fake_profile(**further))
+    made.make("checkpoints tiny.main.full.rl")
+    (copy,) = directory.parent.glob("full-*")
+    assert copy.name == f"full-{full.name}"
+    assert (copy / "model.safetensors").read_bytes() == weights
 
 
 @pytest.mark.slow
