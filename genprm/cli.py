@@ -29,6 +29,7 @@ from genprm.commands import (
     sandbox,
     score,
     serve,
+    smol,
     solve,
     view,
 )
@@ -127,6 +128,7 @@ app.command("solve")(solve.solve)
 app.command("plan")(plan.plan)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(miniature.app, name="miniature")
+app.add_typer(smol.app, name="smol")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 

@@ -1,0 +1,56 @@
+"""`genprm smol`: the small real rationale model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The small real rationale model.", no_args_is_help=True)
+
+
+@app.callback()
+def smol() -> None:
+    """The small real rationale model."""
+
+
+@app.command()
+def train(
+    out: Annotated[
+        Path | None, typer.Option(help="Where the checkpoint goes.", show_default="smol-rationale in GENPRM_HOME")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="The model to start from.", show_default="HuggingFaceTB/SmolLM2-135M-Instruct"),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
+    ] = None,
+    conversations: Annotated[
+        int | None, typer.Option(help="Conversations to train on.", show_default="the recipe's")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides problems, mistakes and order.")] = 0,
+) -> None:
+    """Teach SmolLM2 to check steps in English; an interrupted run of the same command continues."""
+    from genprm.data_sets.rows import InputError
+    from genprm.data_sets.sources import data_directory
+    from genprm.settings import home
+    from genprm.smol.recipe import BASE, Recipe
+    from genprm.smol.train import SmolJob, train_smol
+    from genprm.training import TrainingError
+
+    if conversations is not None and conversations < 1:
+        raise InputError(f"--conversations is {conversations}, allowed: a whole number from 1")
+    folder = (out or home() / "smol-rationale").resolve()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out is {str(folder)!r}, which is a file, allowed: a directory")
+    recipe = Recipe(seed=seed) if conversations is None else Recipe(seed=seed, conversations=conversations)
+    try:
+        report = train_smol(SmolJob(folder, base or BASE, data_directory(data), recipe))
+    except TrainingError as error:
+        print(f"genprm: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(f"{report.steps} updates on {report.examples} conversations, {report.tokens} tokens: {folder}")

@@ -1,0 +1,20 @@
+"""A small real rationale model: SmolLM2-135M-Instruct, taught to check the steps of solutions in plain English.
+
+The miniature stands on the lowest floor, with a world, a tokenizer and a trainer of its own. This one is made of
+the method itself: real problems, the verifier's turn format, the sandbox and the trainer of `genprm.training`. So
+it stands above them.
+
+| module | holds |
+|---|---|
+| `arithmetic` | the values of calculations, exactly |
+| `worked` | human solutions of GSM8K's training split as steps with calculations |
+| `sources` | where a number of a step comes from: the problem, or an earlier step |
+| `mistakes` | wrong steps, made from right ones |
+| `rationales` | what is written about a step: analysis, code that checks it, verdict |
+| `wording` | the same step as people and as language models write it |
+| `conversations` | training conversations, with the real output of their code |
+| `recipe` | every number of the recipe |
+| `train` | `train_smol(...)`: everything, from problems to a checkpoint |
+
+The labels follow from how a step was made, and the code of a conversation has to come to the same verdict.
+"""

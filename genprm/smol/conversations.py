@@ -1,0 +1,166 @@
+"""Training conversations: solutions judged up to the first wrong step, with the real output of the code.
+
+A conversation is what the verifier makes of the same solution at inference, to the last character. Its labels are
+known from how its steps were made; where the output of the code says otherwise, that is an error of this program.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from genprm.modes import Mode
+from genprm.records import NO_ERROR, TrainingExample
+from genprm.sandbox.base import Sandbox, Session
+from genprm.settings import TurnFormat
+from genprm.smol.arithmetic import calculation_parts
+from genprm.smol.mistakes import KINDS, Kind, Place, mistaken, results_before
+from genprm.smol.rationales import analysis, checking_code, verdict_of_output
+from genprm.smol.recipe import HELD_OUT_SHARE, Recipe
+from genprm.smol.sources import all_have_origins
+from genprm.smol.wording import Wording, draw_wording
+from genprm.smol.worked import WorkedSolution, WorkedStep
+from genprm.verification.conversation import (
+    ANALYZE_CLOSE,
+    CODE_CLOSE,
+    VERDICT_LEAD,
+    VERDICT_TAIL,
+    analyze_prefill,
+    conversation_messages,
+    output_block,
+    verify_prefill,
+)
+
+_SHARES: dict[Kind, int] = {"arithmetic": 2, "operand": 3, "operation": 3, "omission": 3, "unit": 1}
+"""How often a kind is tried first. Few calculations have a number that can be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSteps:
+    """The first steps of a solution as somebody claims them; the last one is wrong where there is a `mistake`."""
+
+    solution: WorkedSolution
+    claimed: tuple[WorkedStep, ...]
+    mistake: Kind | None
+    wording: Wording
+
+    @property
+    def first_error(self) -> int:
+        """0-based index of the wrong step, -1 if there is none."""
+        return NO_ERROR if self.mistake is None else len(self.claimed) - 1
+
+    @property
+    def texts(self) -> list[str]:
+        """The steps as text."""
+        return [self.wording.step_text(step, number) for number, step in enumerate(self.claimed, 1)]
+
+
+def is_held_out(solution: WorkedSolution) -> bool:
+    """Whether nothing is trained on the problem: by its id, so that its solutions stay together."""
+    return int(solution.id[:8], 16) < HELD_OUT_SHARE * 16**8
+
+
+def suitable(solutions: Iterable[WorkedSolution], recipe: Recipe) -> list[WorkedSolution]:
+    """Solutions that are short enough and whose every number comes from somewhere.
+
+    So a number from nowhere is a sign of a wrong step, which a model can learn to see.
+    """
+    return [
+        solution
+        for solution in solutions
+        if len(solution.steps) <= recipe.most_steps
+        and len(solution.problem) <= recipe.longest_problem
+        and all(_is_founded(solution, index) for index in range(len(solution.steps)))
+    ]
+
+
+def _is_founded(solution: WorkedSolution, index: int) -> bool:
+    calculation = solution.steps[index].calculation
+    if calculation is None:
+        return True
+    numbers = [part for part in calculation_parts(calculation.expression) if part[-1].isdigit()]
+    return all_have_origins(numbers, solution.problem, results_before(solution, index))
+
+
+def draw_judged(
+    solutions: Sequence[WorkedSolution], count: int, recipe: Recipe, part: str = "training"
+) -> Iterator[JudgedSteps]:
+    """`count` solutions with and without mistakes, in an order that begins alike whatever `count` is.
+
+    Raises:
+        ValueError: there are no solutions.
+    """
+    if not solutions:
+        raise ValueError("solutions is empty; at least one is needed")
+    rng = random.Random(f"smol {recipe.seed} {part}")
+    drawn: list[WorkedSolution] = []
+    for _ in range(count):
+        if not drawn:
+            drawn = rng.sample(solutions, len(solutions))
+        yield _draw(rng, drawn.pop(), recipe)
+
+
+def _draw(rng: random.Random, solution: WorkedSolution, recipe: Recipe) -> JudgedSteps:
+    wording = draw_wording(rng)
+    whole = JudgedSteps(solution, solution.steps, None, wording)
+    if rng.random() >= recipe.wrong_share:
+        return whole
+    places = [index for index, step in enumerate(solution.steps) if step.calculation is not None]
+    rng.shuffle(places)
+    for kind in _in_order(rng):
+        for index in places:
+            wrong = mistaken(rng, Place(solution, index), kind)
+            if wrong is not None:
+                return JudgedSteps(solution, (*solution.steps[:index], wrong), kind, wording)
+    return whole
+
+
+def _in_order(rng: random.Random) -> list[Kind]:
+    """All kinds, the one to be tried first drawn by its share (Efraimidis and Spirakis 2006)."""
+    return sorted(KINDS, key=lambda kind: rng.random() ** (1 / _SHARES[kind]), reverse=True)
+
+
+async def judged_turns(judged: JudgedSteps, session: Session, turn_format: TurnFormat) -> list[str]:
+    """The assistant's turns on the steps.
+
+    Raises:
+        ValueError: the output of a step's code contradicts what is known of the step.
+        SandboxError: as raised by the session.
+    """
+    turns = []
+    for index, step in enumerate(judged.claimed):
+        needed = judged.solution.steps[index].calculation
+        results = results_before(judged.solution, index)
+        code = checking_code(needed, step.calculation)
+        output = (await session.run(code)).output
+        verdict = verdict_of_output(output)
+        if (verdict == "No") != (index == judged.first_error):
+            raise ValueError(f"problem {judged.solution.id}, step {index + 1}: its code printed {output!r}")
+        said = analysis(needed, step.calculation, judged.solution.problem, results)
+        turns.append(
+            f"{analyze_prefill(turn_format, index + 1)}{said}\n{ANALYZE_CLOSE}\n"
+            f"{verify_prefill(turn_format)}{code}{CODE_CLOSE}{output_block(output)}</verify>\n"
+            f"{VERDICT_LEAD}{verdict}{VERDICT_TAIL}"
+        )
+    return turns
+
+
+async def conversations(
+    judged: Iterable[JudgedSteps], sandbox: Sandbox, turn_format: TurnFormat
+) -> list[TrainingExample]:
+    """A conversation for each of the judged solutions, each with an interpreter of its own.
+
+    Raises:
+        ValueError, SandboxError: as `judged_turns`.
+    """
+    examples = []
+    for number, one in enumerate(judged):
+        session = sandbox.session()
+        try:
+            turns = await judged_turns(one, session, turn_format)
+        finally:
+            await session.close()
+        messages = conversation_messages(turn_format, one.solution.problem, one.texts, turns, Mode.FULL)
+        examples.append(TrainingExample(f"{number}-{one.solution.id}-{one.mistake or 'right'}", messages))
+    return examples
