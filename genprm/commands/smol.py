@@ -54,3 +54,30 @@ def train(
         print(f"genprm: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     print(f"{report.steps} updates on {report.examples} conversations, {report.tokens} tokens: {folder}")
+
+
+@app.command()
+def cases(
+    out: Annotated[Path, typer.Option(help="File to write, JSON lines for `genprm evaluate file`.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Solutions to write.")] = 200,
+    seed: Annotated[int, typer.Option(help="The seed that was trained with.")] = 0,
+) -> None:
+    """Write solutions of problems that were held out, right ones and ones with a mistake of each kind."""
+    import dataclasses
+    import json
+
+    from genprm.data_sets.rows import InputError
+    from genprm.data_sets.sources import data_directory
+    from genprm.files import write_text
+    from genprm.smol.parts import benchmark_cases, held_out_part
+    from genprm.smol.recipe import Recipe
+
+    if count < 1:
+        raise InputError(f"--count is {count}, allowed: a whole number from 1")
+    found = benchmark_cases(held_out_part(Recipe(seed=seed), data_directory(data), count))
+    write_text(out, "".join(json.dumps(dataclasses.asdict(case)) + "\n" for case in found))
+    print(f"{len(found)} solutions: {out}")

@@ -13,6 +13,7 @@ it stands above them.
 | `rationales` | what is written about a step: analysis, code that checks it, verdict |
 | `wording` | the same step as people and as language models write it |
 | `conversations` | training conversations, with the real output of their code |
+| `parts` | the problems that are trained on, and those that are held out to measure with |
 | `recipe` | every number of the recipe |
 | `train` | `train_smol(...)`: everything, from problems to a checkpoint |
 

@@ -17,7 +17,7 @@ from genprm.settings import TurnFormat
 from genprm.smol.arithmetic import calculation_parts
 from genprm.smol.mistakes import KINDS, Kind, Place, mistaken, results_before
 from genprm.smol.rationales import analysis, checking_code, verdict_of_output
-from genprm.smol.recipe import HELD_OUT_SHARE, Recipe
+from genprm.smol.recipe import Recipe
 from genprm.smol.sources import all_have_origins
 from genprm.smol.wording import Wording, draw_wording
 from genprm.smol.worked import WorkedSolution, WorkedStep
@@ -54,11 +54,6 @@ class JudgedSteps:
     def texts(self) -> list[str]:
         """The steps as text."""
         return [self.wording.step_text(step, number) for number, step in enumerate(self.claimed, 1)]
-
-
-def is_held_out(solution: WorkedSolution) -> bool:
-    """Whether nothing is trained on the problem: by its id, so that its solutions stay together."""
-    return int(solution.id[:8], 16) < HELD_OUT_SHARE * 16**8
 
 
 def suitable(solutions: Iterable[WorkedSolution], recipe: Recipe) -> list[WorkedSolution]:

@@ -83,10 +83,8 @@ def _operand(rng: random.Random, place: Place) -> Calculation | None:
 
 def _unfounded(rng: random.Random, number: str, place: Place) -> Iterator[str]:
     value = Fraction(number)
-    near = [decimal(value + by) for by in (-3, -2, -1, 1, 2, 3, 5, 10)] + [
-        str(rng.randint(2, 99)) for _ in range(4)
-    ]
-    for other in near:
+    near = [decimal(value + by) for by in (-3, -2, -1, 1, 2, 3, 5, 10)]
+    for other in [*near, *(str(rng.randint(2, 99)) for _ in range(4))]:
         if Fraction(other) > 0 and origin(other, place.solution.problem, place.results) is None:
             yield other
 

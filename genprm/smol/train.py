@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genprm.data_sets.problems import GSM8K_TRAIN
-from genprm.data_sets.sources import source_rows
 from genprm.engines import resolve_model
 from genprm.modes import Mode
 from genprm.records import TrainingExample
 from genprm.sandbox import open_sandbox
 from genprm.settings import SandboxSettings
-from genprm.smol.conversations import JudgedSteps, conversations, draw_judged, is_held_out, suitable
+from genprm.smol.conversations import JudgedSteps, conversations
+from genprm.smol.parts import training_part
 from genprm.smol.recipe import BASE, VERIFIER, Recipe, training_settings
-from genprm.smol.worked import worked_solutions
 from genprm.training import TrainingJob, TrainingReport, run_training
 from genprm.training.recipes.genprm import GenPRMRecipe
 
@@ -33,28 +31,6 @@ class SmolJob:
     base: str = BASE
     data_dir: Path | None = None
     recipe: Recipe = field(default_factory=Recipe)
-
-
-def training_part(recipe: Recipe, data_dir: Path | None) -> list[JudgedSteps]:
-    """The solutions that are trained on, with their mistakes.
-
-    Raises:
-        InputError: the problems cannot be had.
-    """
-    solutions = suitable(worked_solutions(source_rows(GSM8K_TRAIN, data_dir)), recipe)
-    trained = [solution for solution in solutions if not is_held_out(solution)]
-    return list(draw_judged(trained, recipe.conversations, recipe))
-
-
-def held_out_part(recipe: Recipe, data_dir: Path | None, count: int) -> list[JudgedSteps]:
-    """Solutions of problems that nothing is trained on, with mistakes of the same kinds.
-
-    Raises:
-        InputError: the problems cannot be had.
-    """
-    solutions = suitable(worked_solutions(source_rows(GSM8K_TRAIN, data_dir)), recipe)
-    kept = [solution for solution in solutions if is_held_out(solution)]
-    return list(draw_judged(kept, count, recipe, "held out"))
 
 
 def train_smol(job: SmolJob, log: Callable[[str], None] = print) -> TrainingReport:

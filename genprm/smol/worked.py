@@ -21,8 +21,7 @@ _MARK = re.compile(
 )
 _UNIT = re.compile(r" ([a-z]{2,}s)\b")
 _NO_UNITS = frozenset(
-    ["costs", "does", "equals", "gives", "has", "less", "makes", "means", "minus", "needs", "plus", "this"]
-    + ["thus", "times", "was"]
+    {"costs", "does", "equals", "gives", "has", "less", "makes", "means", "minus", "needs", "plus", "times", "was"}
 )
 _PYTHON = str.maketrans({"x": "*", "×": "*", "÷": "/", "$": "", ",": "", " ": ""})
 

@@ -23,7 +23,7 @@ from genprm.training.order import EpochOrder
 from genprm.training.report import LossPoint, write_losses
 from genprm.training.resume import ResumeStates, last_state
 
-_LARGE = 300_000_000
+_LARGE = 100_000_000
 """Parameters from which on activations are recomputed to save memory; below, that only costs time."""
 _LINE_SECONDS = 3.0
 

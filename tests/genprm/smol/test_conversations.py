@@ -16,7 +16,7 @@ from genprm.records import Message, TrainingExample
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings
-from genprm.smol.conversations import JudgedSteps, conversations, draw_judged, is_held_out, suitable
+from genprm.smol.conversations import JudgedSteps, conversations, draw_judged, suitable
 from genprm.smol.mistakes import KINDS
 from genprm.smol.recipe import VERIFIER, Recipe
 from genprm.smol.worked import WorkedSolution
@@ -80,12 +80,6 @@ def test_a_seed_decides_what_is_drawn(solutions: list[WorkedSolution]) -> None:
 def test_no_solutions_are_refused() -> None:
     with pytest.raises(ValueError, match="solutions is empty"):
         list(draw_judged([], 1, RECIPE))
-
-
-def test_a_tenth_of_the_problems_is_held_out(solutions: list[WorkedSolution]) -> None:
-    held_out = [solution for solution in solutions if is_held_out(solution)]
-
-    assert len(held_out) / len(solutions) == pytest.approx(0.1, abs=0.02)
 
 
 def test_numbers_from_nowhere_are_wrong(judged: list[JudgedSteps], solutions: list[WorkedSolution]) -> None:
