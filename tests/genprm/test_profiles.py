@@ -143,3 +143,17 @@ def test_a_profile_states_only_what_differs_from_the_one_it_extends(tmp_path: Pa
     path.write_text("extends: nothing\n")
     with pytest.raises(SettingsError, match="'mine': extends is 'nothing', allowed: miniature, "):
         load_profile(str(path))
+
+
+def test_smol_asks_as_its_rationale_model_was_trained() -> None:
+    from genprm.smol.recipe import BASE, VERIFIER
+
+    profile = load_profile("smol")
+    models = {profile.solutions.model, profile.monte_carlo.model, *profile.training.base.values()}
+    assert models == {BASE}
+    assert profile.rationales.verifier == profile.evaluation.verifier == VERIFIER
+    assert (profile.problems.source, profile.evaluation.subsets, profile.evaluation.limit) == (
+        "gsm8k",
+        ("gsm8k",),
+        None,
+    )
