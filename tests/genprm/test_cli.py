@@ -722,6 +722,21 @@ def test_miniature_train_refuses_no_time(minutes: str) -> None:
     assert "allowed: a number above 0" in refusal("miniature", "train", "--minutes", minutes)
 
 
+# smol
+
+
+@pytest.mark.parametrize("command", [("train", "--conversations"), ("cases", "--out", "cases.jsonl", "--count")])
+def test_smol_refuses_nothing_to_make(command: tuple[str, ...]) -> None:
+    assert f"{command[-1]} is 0, allowed: a whole number from 1" in refusal("smol", *command, "0")
+
+
+def test_smol_train_does_not_write_over_a_file(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+
+    assert "which is a file, allowed: a directory" in refusal("smol", "train", "--out", str(taken))
+
+
 def test_simulated_estimation_as_json(tmp_path: Path) -> None:
     scores = tmp_path / "scores.jsonl"
     scores.write_text(json.dumps({"pass_at_1": 0.5, "mc": [1.0, 1.0, 0.0]}) + "\n")
