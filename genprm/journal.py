@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 SYNC_ROWS = 64
 SYNC_SECONDS = 1.0
@@ -58,6 +59,7 @@ class Journal:
             self._file.close()
             raise JournalError(f"journal {path} is in use by another process") from None
         self._places: dict[str, int] = {}
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._end = 0
         self._unsynced = 0
         self._synced_at = time.monotonic()
@@ -105,6 +107,10 @@ class Journal:
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
             self.sync()
 
+    def making(self, key: str) -> asyncio.Lock:
+        """Held by whoever makes the value under `key`."""
+        return self._making.setdefault(key, asyncio.Lock())
+
     def sync(self) -> None:
         """Force every row put so far to disk."""
         self._file.flush()
@@ -133,9 +139,13 @@ def _parsed(line: bytes) -> tuple[str, Any]:
 
 
 async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
-    """The JSON-like value under `key`: from the journal where it is there, else what `work` makes and it keeps."""
-    if key not in journal:
-        journal.put(key, await work())
+    """The JSON-like value under `key`: from the journal where it is there, else what `work` makes and it keeps.
+
+    Of those who ask for the same at the same time one makes it, and the others wait.
+    """
+    async with journal.making(key):
+        if key not in journal:
+            journal.put(key, await work())
     return journal.get(key)
 
 

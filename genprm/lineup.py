@@ -157,6 +157,12 @@ class Lineup:
         return tuple(model for model in found if model is not None)
 
     @property
+    def guide(self) -> Model | None:
+        """The model that guides searches: the first base, trained in the mode that they ask for; None where the
+        profile does not train it."""
+        return self.trained(next(iter(self.profile.training.base), ""), self.profile.search.mode)
+
+    @property
     def critic_models(self) -> dict[str, Model | None]:
         """The critics by name, with the model that judges; None is the policy itself."""
         return {SELF: None, **{model.key: model for model in self.critics}}

@@ -61,7 +61,7 @@ async def filter_particles(tree: Tree, purse: Purse, settings: SearchSettings) -
         ]
         share = normalized(weights)
         if effective_size(share) < settings.resample_below * settings.width:
-            start = np.random.default_rng(derived_seed(tree.seed, root.name, step)).random()
+            start = np.random.default_rng(derived_seed(tree.seed, tree.problem, root.name, step)).random()
             particles = [particles[index] for index in resample(share, start)]
             weights = [0.0] * settings.width
         step += 1

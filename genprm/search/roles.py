@@ -6,12 +6,16 @@ import asyncio
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from genprm.event_loops import together
+from genprm.journal import Journal, once, row_key
+from genprm.journaled_sampler import PolicySettings
 from genprm.modes import Mode
 from genprm.seeds import derived_seed
 from genprm.step_sampler import SampledStep
+from genprm.tables import from_dict, to_dict
+from genprm.verification.journaled_path import JournaledPath
 from genprm.verification.path import VerificationPath
 from genprm.verification.verifier import Verifier
 
@@ -58,24 +62,61 @@ class StepJudge(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StepJournal:
+    """Where the steps of searches are kept, and what decides them besides problem, steps and settings that the
+    parties are told (weights, code version), as JSON."""
+
+    journal: Journal
+    made_by: Any = None
+
+
+class JournaledPolicy:
+    """A policy that is never asked twice for the same samples. `settings` say how it asks its model."""
+
+    def __init__(self, policy: StepPolicy, settings: PolicySettings, steps: StepJournal) -> None:
+        self._policy = policy
+        self._steps = steps
+        self._settings = (
+            *(settings.model, settings.system, settings.prompt),
+            settings.sampling.model_dump(mode="json"),
+        )
+
+    async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
+        """`n` samples of the step that follows `steps`, as the policy draws or drew them."""
+
+        async def draw() -> list[dict[str, Any]]:
+            return [to_dict(step) for step in await self._policy.next_step(problem, steps, n, seed)]
+
+        key = row_key("sampled", self._steps.made_by, self._settings, problem, steps, n, seed)
+        return [from_dict(SampledStep, row) for row in await once(self._steps.journal, key, draw)]
+
+
 class GenerativeJudge:
     """A verifier as the judge of a search. The reward of a step is the mean of `votes` conversations (paper eq. 7),
-    in each of which only the new step is judged."""
+    in each of which only the new step is judged; with a journal never twice, whatever search asks."""
 
-    def __init__(self, verifier: Verifier, mode: Mode, votes: int = 1) -> None:
+    def __init__(self, verifier: Verifier, mode: Mode, votes: int = 1, steps: StepJournal | None = None) -> None:
         self._verifier = verifier
         self._mode = mode
         self._votes = votes
+        self._steps = steps
 
     def start(self, problem: str) -> JudgedPath:
         """Conversations about `problem`; what they say follows from problem and steps alone."""
-        name = f"{derived_seed(problem):x}"
-        paths = [self._verifier.start(name, problem, self._mode, path) for path in range(self._votes)]
-        return _Conversations(paths)
+        return _Conversations([self._conversation(problem, number) for number in range(self._votes)])
+
+    def _conversation(self, problem: str, number: int) -> VerificationPath | JournaledPath:
+        path = self._verifier.start(f"{derived_seed(problem):x}", problem, self._mode, number)
+        if self._steps is None:
+            return path
+        settings = self._verifier.settings.deciding(self._mode)
+        key = row_key("judged", self._steps.made_by, settings, self._mode, problem, number)
+        return JournaledPath(path, self._steps.journal, key)
 
 
 class _Conversations:
-    def __init__(self, paths: list[VerificationPath]) -> None:
+    def __init__(self, paths: Sequence[VerificationPath | JournaledPath]) -> None:
         self._paths = paths
 
     async def judge(self, step: str) -> StepJudgement:

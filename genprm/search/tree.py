@@ -28,6 +28,17 @@ def log_odds(reward: float) -> float:
     return math.log(inside / (1.0 - inside))
 
 
+def rounded(reward: float) -> float:
+    """The reward whose log-odds have three digits: near 0 and 1 as far apart as elsewhere.
+
+    A batch of another shape changes a reward in its seventh digit, which must decide nothing in a search.
+
+    >>> rounded(0.5), rounded(0.73105857) == rounded(0.73105864)
+    (0.5, True)
+    """
+    return 1.0 / (1.0 + math.exp(-round(log_odds(reward), 3)))
+
+
 @dataclass(slots=True)
 class Purse:
     """Tokens that one part of a search may spend, and has spent."""
@@ -97,8 +108,7 @@ class Node:
         """What solutions are compared by: no sure No first, then the log-odds of the worst step, then the mean of
         all of them. Rewards near 1 differ in their log-odds, and equals keep the order in which they were drawn."""
         odds = [log_odds(reward) for reward in self.rewards] or [0.0]
-        # A batch of another shape changes a reward in its seventh digit, which must not decide between equals.
-        return (not self.refuted, round(min(odds), 4), round(statistics.fmean(odds), 4))
+        return (not self.refuted, min(odds), statistics.fmean(odds))
 
 
 def best_first(nodes: Iterable[Node]) -> list[Node]:
@@ -116,7 +126,7 @@ class Tree:
         self.nodes: list[Node] = []
         self.beginnings = 0
         self.seed = seed
-        self._problem = problem
+        self.problem = problem
         self._policy = policy
         self._judge = judge
         self._settings = settings
@@ -131,7 +141,7 @@ class Tree:
 
         Purses are what makes a search repeatable: whatever grows at the same time pays from purses of its own.
         """
-        path = None if self._judge is None else self._judge.start(self._problem)
+        path = None if self._judge is None else self._judge.start(self.problem)
         node = Node(str(self.beginnings), None, (), (), purse, path)
         self.beginnings += 1
         return node
@@ -144,7 +154,7 @@ class Tree:
         first, node.drawn = node.drawn, node.drawn + n
         seed = derived_seed(self.seed, node.name, first)
         try:
-            sampled = await self._policy.next_step(self._problem, node.steps, n, seed)
+            sampled = await self._policy.next_step(self.problem, node.steps, n, seed)
         except ContextFull:
             node.given_up = True
             return []
@@ -194,8 +204,9 @@ class Tree:
         finally:
             # Forks open what they need themselves, so nothing has to stay open for steps that may never come.
             await node.path.close()
-        node.rewards = (*node.rewards, judged.reward)
-        node.refuted = judged.reward < self._settings.sure_no
+        reward = rounded(judged.reward)
+        node.rewards = (*node.rewards, reward)
+        node.refuted = reward < self._settings.sure_no
         node.purse.spent += judged.tokens + judged.prompt_tokens
         self.spending.judge_tokens += judged.tokens
         self.spending.judge_prompt_tokens += judged.prompt_tokens

@@ -23,7 +23,7 @@ from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, 
 from genprm.settings.profile import OPERATIONAL, Profile, home
 from genprm.settings.reinforcement import ReinforcementSettings
 from genprm.settings.reward_models import DyveSettings, EurusSettings, JudgeSettings, ThinkSettings
-from genprm.settings.search import Choice, SearchSettings
+from genprm.settings.search import Choice, GuidedSearchSettings, SearchSettings
 from genprm.settings.training import LoraSettings, TrainingSettings
 from genprm.settings.verification import FilterSettings, RationaleSettings, TurnFormat, VerifierSettings
 
@@ -38,6 +38,7 @@ __all__ = [
     "EurusSettings",
     "EvaluationSettings",
     "FilterSettings",
+    "GuidedSearchSettings",
     "ImportedSet",
     "JudgeSettings",
     "Key",

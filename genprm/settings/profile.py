@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import model_validator
 
 from genprm.modes import Mode
-from genprm.settings.base import Key, Section
+from genprm.settings.base import Age, Key, Section
 from genprm.settings.data import LabelSettings, MonteCarloSettings, ProblemSettings, SolutionSettings
 from genprm.settings.evaluation import EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
+from genprm.settings.search import GuidedSearchSettings
 from genprm.settings.training import TrainingSettings
 from genprm.settings.verification import FilterSettings, RationaleSettings
 
@@ -33,6 +36,7 @@ class Profile(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     scaling: ScalingSettings = ScalingSettings()
     refinement: RefinementSettings = RefinementSettings()
+    search: Annotated[GuidedSearchSettings, Age.ADDED] = GuidedSearchSettings()
     engine: EngineSettings = EngineSettings()
     sandbox: SandboxSettings = SandboxSettings()
     tracking: TrackingSettings = TrackingSettings()
@@ -48,15 +52,28 @@ class Profile(Section):
 
     @model_validator(mode="after")
     def _refined_sets_have_candidates(self) -> Profile:
-        missing = [name for name in self.refinement.sets if name not in self.scaling.sets]
-        if missing:
-            raise ValueError(f"refinement.sets names {missing}, scaling.sets has {list(self.scaling.sets)}")
+        self._has_candidates("refinement", self.refinement.sets)
         if self.refinement.solutions > self.scaling.candidates:
             raise ValueError(
                 f"refinement.solutions is {self.refinement.solutions}, allowed: at most scaling.candidates "
                 f"= {self.scaling.candidates}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _searches_have_candidates_and_a_guide(self) -> Profile:
+        self._has_candidates("search", self.search.sets)
+        if self.search.sets and self.search.mode not in self.training.modes:
+            raise ValueError(
+                f"search.mode is {self.search.mode!r}, allowed: one of training.modes = "
+                f"{', '.join(self.training.modes)}"
+            )
+        return self
+
+    def _has_candidates(self, section: str, sets: Sequence[str]) -> None:
+        missing = [name for name in sets if name not in self.scaling.sets]
+        if missing:
+            raise ValueError(f"{section}.sets names {missing}, scaling.sets has {list(self.scaling.sets)}")
 
     @model_validator(mode="after")
     def _chains_are_made_of_analyses(self) -> Profile:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from genprm.settings.base import Section
+from genprm.modes import Mode
+from genprm.registry import SEARCHES
+from genprm.settings.base import Key, Section, TurnMode
 
 Choice = Literal["best", "vote", "majority"]
 """How the answer is chosen among finished solutions: the highest rank, the answer with the most reward, or the most
@@ -43,3 +45,40 @@ class SearchSettings(Section):
     """Descents into one PUCT tree at most (ours)."""
     tries: Annotated[int, Field(ge=1)] = 5
     """Samples of one step at most before the best of them is taken (StepWiser: 5)."""
+
+
+def _known(method: str) -> str:
+    if method not in SEARCHES:
+        raise ValueError(f"method is {method!r}, allowed: {', '.join(SEARCHES.names())}")
+    return method
+
+
+def _ascending(budgets: tuple[int, ...]) -> tuple[int, ...]:
+    if not budgets or list(budgets) != sorted(set(budgets)):
+        raise ValueError(f"budgets are {list(budgets)}, allowed: different numbers in ascending order")
+    return budgets
+
+
+class GuidedSearchSettings(Section):
+    """Search methods on one axis of budgets, guided by the GenPRM of the first base. Without `sets` nothing is
+    made."""
+
+    sets: tuple[Key, ...] = ()
+    """Those of `scaling.sets` whose problems are searched, by the policy that drew their candidates."""
+    methods: tuple[Annotated[Key, AfterValidator(_known)], ...] = ()
+    """Names of methods (`genprm.registry.SEARCHES`); all that there are when empty."""
+    budgets: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_ascending)] = (
+        *(1, 2, 4, 8, 16, 32, 64),
+    )
+    """Tokens of policy and judge per problem, in units of the mean tokens of one candidate."""
+    mode: TurnMode = Mode.FULL
+    """Mode in which the model that guides was trained, and in which it judges."""
+    votes: Annotated[int, Field(ge=1)] = 1
+    """Verification paths per step."""
+    how: SearchSettings = SearchSettings()
+    seed: int = 0
+
+    @property
+    def chosen_methods(self) -> tuple[str, ...]:
+        """The methods that are compared."""
+        return self.methods or tuple(SEARCHES.names())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from genprm.sandbox.base import Execution, Sandbox, Session
+
+Block = tuple[str, Execution]
+"""Code, and what running it gave."""
 
 _FINISHED = ("ok", "error", "exit")
 _OUT_OF_TIME = ("timeout", "killed_timeout")
@@ -35,7 +38,7 @@ class Interpreter:
     read a clock, say), the fork's blocks run without names.
     """
 
-    def __init__(self, sandbox: Sandbox | None, before: Sequence[tuple[str, Execution]] = ()) -> None:
+    def __init__(self, sandbox: Sandbox | None, before: Sequence[Block] = ()) -> None:
         self._sandbox = sandbox
         self._blocks = list(before)
         self._session: Session | None = None
@@ -65,6 +68,16 @@ class Interpreter:
                 self._blocks.clear()
                 return self._sandbox.session()
         return session
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that its names come from, in order."""
+        return list(self._blocks)
+
+    def take(self, blocks: Iterable[Block]) -> None:
+        """Go on with the names that these blocks leave, in place of its own; before it has run any itself."""
+        assert self._session is None
+        self._blocks = list(blocks)
 
     def fork(self) -> Interpreter:
         """Another one with the same names."""

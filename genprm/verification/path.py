@@ -37,6 +37,7 @@ from genprm.verification.conversation import (
     verify_prefill,
 )
 from genprm.verification.interpreter import Interpreter, released_output
+from genprm.verification.judged_step import JudgedStep
 from genprm.verification.repetition import loop_end
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 
@@ -108,6 +109,30 @@ class VerificationPath:
         self._steps.append(step)
         self.judged.append(verification)
         return verification
+
+    def last_judged(self) -> JudgedStep:
+        """The step that was judged last.
+
+        Raises:
+            IndexError: none was.
+        """
+        return JudgedStep(
+            step=self._steps[-1],
+            verification=self.judged[-1],
+            prompt_tokens=self.prompt_tokens,
+            context=self._context,
+            spellings=sorted(self._spellings),
+            blocks=self._interpreter.blocks,
+        )
+
+    def take(self, judged: JudgedStep) -> None:
+        """Go on behind a step that another path has judged, which stood where this one stands."""
+        self._steps.append(judged.step)
+        self.judged.append(judged.verification)
+        self.prompt_tokens, self._context = judged.prompt_tokens, judged.context
+        self._spellings = set(judged.spellings)
+        self._interpreter.take(judged.blocks)
+        self._means.note_spellings(self._spellings)
 
     def fork(self) -> VerificationPath:
         """Another path with the same steps judged, which goes on by itself."""

@@ -1,10 +1,10 @@
-"""A run of `solutions` and `mc_scores`, or of `rationales`, on scripted models, which kills itself in the middle
-when told to.
+"""A run of `solutions` and `mc_scores`, of `rationales`, or of searches, on scripted models, which kills itself in
+the middle when told to.
 
 `python -m tests.genprm.interrupted_run WORK FOLDER MOMENT`: the process dies by SIGKILL when the engine has
 answered MOMENT requests (0: never). Each request that is asked is noted in FOLDER/asked. A whole run of WORK
 "scores" leaves the tables of solutions and of their scores; "rationales" reads the first and leaves that of
-rationales.
+rationales; "searches" leaves that of what was found.
 """
 
 from __future__ import annotations
@@ -22,11 +22,22 @@ from pathlib import Path
 from genprm.domains.mathematics import MATHEMATICS
 from genprm.engines.base import Completion, Sampling
 from genprm.journal import Codec, Journal, finish, row_key
+from genprm.modes import Mode
 from genprm.monte_carlo import score_steps
 from genprm.rationales import judge_solution
 from genprm.records import Message, Problem, Rationale, SampledProblem, Solution, StepScores
-from genprm.settings import MonteCarloSettings, SolutionSettings, VerifierSettings
+from genprm.search.base import Searcher
+from genprm.search.budgets import Budget, SearchedProblem, search_problem
+from genprm.search.roles import GenerativeJudge, JournaledPolicy, StepJournal
+from genprm.settings import (
+    GuidedSearchSettings,
+    MonteCarloSettings,
+    SearchSettings,
+    SolutionSettings,
+    VerifierSettings,
+)
 from genprm.solutions import sample_solutions
+from genprm.step_sampler import StepSampler
 from genprm.tables import from_dict, read_rows, record_codec, write_rows
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
@@ -76,6 +87,20 @@ class Policy:
         return Completion(f"{steps} \\boxed{{{answer if right else answer + 1}}}", 9, "stop")
 
     async def close(self) -> None: ...
+
+
+class StepPolicy(Policy):
+    """Writes a step at a time; the third one ends with an answer, which is right now and then."""
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        await self._death.waits(prompt, sampling, n)
+        return [self._step(prompt, f"{prompt}|{sampling.seed}|{i}", sampling.stop[0]) for i in range(n)]
+
+    def _step(self, prompt: str, draw: str, stop: str) -> Completion:
+        digest = hashlib.sha256(draw.encode()).digest()
+        if prompt.count("Step ") < 3:
+            return Completion(f" work {digest[0] % 8}{stop}", 9, "stop", stop)
+        return Completion(f" \\boxed{{{2 * int(prompt.split()[2]) + digest[0] % 2}}}", 9, "stop")
 
 
 class Judge(ScriptedEngine):
@@ -140,6 +165,41 @@ async def score(folder: Path, death: Death) -> None:
     write_rows(StepScores, rows, folder / "mc_scores.parquet")
 
 
+METHODS = ("best-of-n", "beam", "particles", "puct", "reset")
+SEARCHING = GuidedSearchSettings(how=SearchSettings(width=2, children=2, sure_no=0.5))
+
+
+async def search(folder: Path, death: Death) -> None:
+    """Each problem by several methods on two budgets, many at a time."""
+    settings = SolutionSettings(system=None)
+    searches = [
+        (problem, method, Budget(factor, 250 * factor))
+        for problem in PROBLEMS[:4]
+        for method in METHODS
+        for factor in (1, 4)
+    ]
+    with MATHEMATICS.grader() as grader, Journal(folder / "searches") as journal:
+        steps = StepJournal(journal)
+        policy = JournaledPolicy(StepSampler(StepPolicy(death), settings), settings, steps)
+        verifier = Verifier(Judge(death), EchoSandbox(), VerifierSettings())
+        searcher = Searcher(policy, GenerativeJudge(verifier, Mode.FULL, 1, steps), grader.answers)
+
+        async def found(index: int) -> SearchedProblem:
+            problem, method, budget = searches[index]
+            return await search_problem(searcher, problem, method, budget, SEARCHING)
+
+        rows: list[SearchedProblem] = await finish(
+            journal,
+            [row_key("found", problem.id, method, budget) for problem, method, budget in searches],
+            found,
+            record_codec(SearchedProblem),
+            in_flight=IN_FLIGHT,
+        )
+    write_rows(SearchedProblem, rows, folder / "searched.parquet")
+
+
+WORK = {"scores": score, "rationales": judge, "searches": search}
+
 if __name__ == "__main__":
-    work, folder, moment = {"scores": score, "rationales": judge}[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3])
+    work, folder, moment = WORK[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3])
     asyncio.run(work(folder, Death(folder, moment)))

@@ -1,5 +1,5 @@
-"""kill -9 in the middle of sampling, scoring and judging: nothing that was finished is done again, and nothing
-comes out different."""
+"""kill -9 in the middle of sampling, scoring, judging and searching: nothing that was finished is done again, and
+nothing comes out different."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from genprm.records import Rationale, StepScores
+from genprm.search.budgets import SearchedProblem
 from genprm.tables import read_rows
 from tests.genprm.interrupted_run import IN_FLIGHT, PROBLEMS
 
@@ -23,6 +24,7 @@ AT_ONCE = 2 * IN_FLIGHT
 """A solution asks for two batches at a time at most: the step's own, and the step's before it."""
 SCORES = ("solutions.parquet", "mc_scores.parquet")
 RATIONALES = ("rationales.parquet",)
+SEARCHES = ("searched.parquet",)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ def judged(scored: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Und
     # Three parts of a turn and its verdict: a rationale is kept when it is whole.
     longest = max(len(row.verification.steps) for row in read_rows(Rationale, folder / "rationales.parquet"))
     return Undisturbed("rationales", folder, RATIONALES, IN_FLIGHT * longest * 4)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("searched")
+    assert run("searches", folder) == 0
+    # Of a search, four steps are judged at a time, of which each has three parts and a verdict.
+    return Undisturbed("searches", folder, SEARCHES, IN_FLIGHT * 4 * 4)
 
 
 def continue_after_kills(work: str, folder: Path, moments: list[int]) -> int:
@@ -118,3 +128,22 @@ def test_twenty_kills_at_random_moments_of_rationales(judged: Undisturbed, tmp_p
     check(tmp_path, judged, kills)
     rows = read_rows(Rationale, tmp_path / "rationales.parquet")
     assert {row.judged_first_error < 0 for row in rows} == {True, False}
+
+
+def test_a_search_that_was_killed_goes_on_behind_the_last_step(searched: Undisturbed, tmp_path: Path) -> None:
+    whole = len(asked(searched.folder))
+    kills = continue_after_kills("searches", tmp_path, [whole // 3, whole // 3])
+    assert kills == 2
+    check(tmp_path, searched, kills)
+    rows = read_rows(SearchedProblem, tmp_path / "searched.parquet")
+    assert {row.correct for row in rows} == {True, False}
+    assert any(row.judged_steps < row.sampled_steps for row in rows), "some end at a sure No"
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_of_searches(searched: Undisturbed, tmp_path: Path) -> None:
+    draw = random.Random(5)
+    moments = [draw.randrange(2, 2 + len(asked(searched.folder)) // 12) for _ in range(10)]
+    kills = continue_after_kills("searches", tmp_path, moments)
+    assert kills == 10
+    check(tmp_path, searched, kills)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from genprm.journal import Codec, Journal, JournalError, finish, row_key
+from genprm.journal import Codec, Journal, JournalError, finish, once, row_key
 
 
 def test_what_was_put_is_there_after_reopening(tmp_path: Path) -> None:
@@ -129,3 +129,19 @@ def test_synced_rows_survive_a_kill(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     with Journal(path) as journal:
         assert all(str(n) in journal for n in range(100))
+
+
+async def test_what_several_ask_for_at_once_is_made_once_and_what_failed_is_made_again(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    async def work() -> int:
+        made.append(len(made))
+        await asyncio.sleep(0.01)
+        if made == [0]:
+            raise ValueError("the first attempt")
+        return 7
+
+    with Journal(tmp_path / "rows") as journal:
+        answers = await asyncio.gather(*(once(journal, "key", work) for _ in range(5)), return_exceptions=True)
+    assert list(map(str, answers)) == ["the first attempt", "7", "7", "7", "7"]
+    assert made == [0, 1]

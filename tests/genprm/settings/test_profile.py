@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+from pydantic import ValidationError
+
 from genprm.planning.saved import plan_path
 from genprm.settings import OPERATIONAL, Profile
 
@@ -23,3 +26,20 @@ def test_sections_are_written_as_they_always_were() -> None:
     """The fingerprints of artifacts are made of this text: a digest of all defaults, recorded at f80762b."""
     text = Profile(name="p").model_dump_json(exclude=set(OPERATIONAL))
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "107464b4a7bbcf6b"
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"sets": ["algebra"]}, r"search.sets names \['algebra'\], scaling.sets has \['math500'\]"),
+        (
+            {"sets": ["math500"], "mode": "code"},
+            "search.mode is 'code', allowed: one of training.modes",
+        ),
+        ({"methods": ["maze"]}, "method is 'maze', allowed: best-of-n, majority"),
+        ({"budgets": [4, 2]}, r"budgets are \[4, 2\], allowed: different numbers in ascending order"),
+    ],
+)
+def test_a_search_needs_candidates_a_guide_methods_and_budgets(search: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Profile.model_validate({"name": "p", "scaling": {"sets": ["math500"]}, "search": search})
