@@ -58,6 +58,7 @@ _DESCRIPTIONS = {
     "training": "Fine-tuning recipe of each model.",
     "evaluation": "Benchmark cases, verification loop with its votes, and intervals.",
     "refinement": "Refinement: critics, wording, sampling and turns.",
+    "search": "Search: methods' settings, budgets, and the verification of steps.",
     "scaling": "Best-of-N: problems, policy and candidates, and the verification of them.",
 }
 
@@ -198,6 +199,11 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
         values = _values(profile.refinement, "sets")
         judged = {"verifier": verifier, "threshold": evaluation.threshold}
         versions["refinement"] = {ONLY: Version({**values, **judged})}
+    if profile.search.sets:
+        values = _values(profile.search, "sets", "methods")
+        versions["search"] = {
+            ONLY: Version({**values, "verifier": evaluation.verifier.deciding(profile.search.mode)})
+        }
     return versions
 
 

@@ -35,6 +35,12 @@ class Pipeline:
                 f"training and evaluation ask for {judged} results, one per model and subset "
                 f"({len(lineup.models)} models); allowed: at most {MOST_PARTITIONS}"
             )
+        searched = len(profile.search.chosen_methods) * len(profile.search.sets)
+        if searched > MOST_PARTITIONS:
+            raise SettingsError(
+                f"search asks for {searched} results, one per method and answer set; "
+                f"allowed: at most {MOST_PARTITIONS}"
+            )
         ranked = len(lineup.rankers) * len(profile.scaling.sets)
         if ranked > MOST_PARTITIONS:
             raise SettingsError(
@@ -107,6 +113,19 @@ class Pipeline:
             name: [partition_key(model.key, name) for model in self.lineup.rankers]
             for name in self.profile.scaling.sets
         }
+
+    @cached_property
+    def searched(self) -> dg.StaticPartitionsDefinition:
+        """`{method}|{answer set}`."""
+        search = self.profile.search
+        return dg.StaticPartitionsDefinition(
+            [partition_key(method, name) for method in search.chosen_methods for name in search.sets]
+        )
+
+    def searched_from(self) -> Mapping[str, list[str]]:
+        """What is searched of each answer set."""
+        search = self.profile.search
+        return {name: [partition_key(method, name) for method in search.chosen_methods] for name in search.sets}
 
     @cached_property
     def refined(self) -> dg.StaticPartitionsDefinition:

@@ -29,7 +29,8 @@ from genprm.store import TableStore
 
 ORDER = (
     *(Table.PROCESSBENCH, Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE, Table.TOKENS, Table.BEST_OF_N),
-    *(Table.ESCALATION, Table.BUDGET, Table.REFINEMENT, Table.EVIDENCE, Table.POLICY, Table.LABELS, Table.JUDGES),
+    *(Table.ESCALATION, Table.BUDGET, Table.REFINEMENT, Table.SEARCH),
+    *(Table.EVIDENCE, Table.POLICY, Table.LABELS, Table.JUDGES),
 )
 """Tables of the page from top to bottom."""
 TEMPLATE = Path(__file__).with_name("report.html")

@@ -28,7 +28,14 @@ class Machines(Protocol):
         ...
 
     def engine(self, model: str) -> Engine:
-        """The engine of a model; the one before is closed when it was another model's.
+        """The engine of a model; those of other models are closed.
+
+        Not from inside `run`.
+        """
+        ...
+
+    def engines(self, *models: str) -> list[Engine]:
+        """The engines of several models that work at the same time; those of other models are closed.
 
         Not from inside `run`.
         """

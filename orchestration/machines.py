@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 class LocalMachines:
-    """At most one engine at a time (a GPU holds one) and one sandbox, on one event loop of their own."""
+    """One engine at a time (a GPU holds one) unless several are asked for at once, and one sandbox, on one event
+    loop of their own."""
 
     def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
         self._engine_settings = engine
         self._sandbox_settings = sandbox
-        self._engine: Engine | None = None
-        self._model: str | None = None
+        self._engines: dict[str, Engine] = {}
         self._sandbox: Sandbox | None = None
         self._runner: asyncio.Runner | None = None
 
@@ -33,18 +33,29 @@ class LocalMachines:
         return self._engine_settings
 
     def engine(self, model: str) -> Engine:
-        """The engine of a model; the one before is closed when it was another model's.
+        """The engine of a model; those of other models are closed.
 
         Raises:
             EngineError: the backend is not available or the model cannot be loaded.
         """
-        if self._engine is None or self._model != model:
-            if self._engine is not None:
-                self.run(self._engine.close())
-                self._engine = None
-                _give_memory_back()
-            self._engine, self._model = open_engine(model, self._engine_settings), model
-        return self._engine
+        (engine,) = self.engines(model)
+        return engine
+
+    def engines(self, *models: str) -> list[Engine]:
+        """The engines of several models that work at the same time; those of other models are closed.
+
+        Raises:
+            EngineError: as `engine`; also where there is no memory for all of them.
+        """
+        others = [model for model in self._engines if model not in models]
+        for model in others:
+            self.run(self._engines.pop(model).close())
+        if others:
+            _give_memory_back()
+        for model in models:
+            if model not in self._engines:
+                self._engines[model] = open_engine(model, self._engine_settings)
+        return [self._engines[model] for model in models]
 
     def sandbox(self) -> Sandbox:
         """Where model-written code runs.
@@ -73,12 +84,12 @@ class LocalMachines:
         return self._runner
 
     def release(self) -> None:
-        """Close engine and sandbox, so that another process can have the memory."""
-        engine, sandbox = self._engine, self._sandbox
-        self._engine = self._sandbox = self._model = None
+        """Close engines and sandbox, so that another process can have the memory."""
+        engines, sandbox = list(self._engines.values()), self._sandbox
+        self._engines, self._sandbox = {}, None
 
         async def close() -> None:
-            if engine is not None:
+            for engine in engines:
                 await engine.close()
             if sandbox is not None:
                 await sandbox.close()

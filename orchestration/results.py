@@ -25,7 +25,7 @@ from genprm.results.pivot import pivot
 
 SHOWN = (
     *(Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE, Table.BEST_OF_N, Table.ESCALATION),
-    *(Table.BUDGET, Table.REFINEMENT, Table.EVIDENCE),
+    *(Table.BUDGET, Table.REFINEMENT, Table.SEARCH, Table.EVIDENCE),
 )
 """Tables that only larger profiles have. The report has all of them."""
 

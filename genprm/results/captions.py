@@ -21,6 +21,7 @@ TITLES: Mapping[Table, str] = {
     Table.ESCALATION: "Adaptive escalation",
     Table.BUDGET: "Budget: votes of the policy or a verifier",
     Table.REFINEMENT: "Refinement by critic (paper table 2): accuracy (%)",
+    Table.SEARCH: "Search on budgets of so many candidates: accuracy (%)",
     Table.EVIDENCE: "What voting, choosing and escalating had to work with (%)",
 }
 
@@ -72,6 +73,8 @@ def row_caption(measure: Measure) -> str:
             return f"{line_caption(row)} of {row.n}"
         case Table.REFINEMENT:
             return f"paper: {row.model}" if row.source == PAPER else line_caption(row)
+        case Table.SEARCH:
+            return f"{line_caption(row)}, budget {row.n}"
         case Table.EVIDENCE:
             return _evidence_row(row)
         case _:
@@ -88,6 +91,8 @@ def line_caption(measure: Measure) -> str:
             return f"{row.subset}: {f'{row.model}, {row.setting}' if row.model else row.setting}"
         case Table.ESCALATION:
             return row.setting
+        case Table.SEARCH:
+            return f"{row.subset}: {row.setting}"
         case _:
             return f"{row.subset}: {row.model}"
 

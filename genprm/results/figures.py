@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from genprm.intervals import Interval
 from genprm.results.captions import line_caption, reason_caption, votes_caption
 from genprm.results.drawing import png
 from genprm.results.measures import MEAN, OURS, Measure, Metric, Table
@@ -31,9 +32,15 @@ def figures_of(rows: Sequence[Measure]) -> dict[Table, Figure]:
             *("tokens per problem", "accuracy (%)"),
         ),
         Table.REFINEMENT: ("Accuracy after each turn", refinement_lines(rows), "turn", "accuracy (%)"),
+        Table.SEARCH: (
+            *("Accuracy of searches against all tokens spent, with 95 % intervals", search_lines(rows)),
+            *("tokens per problem", "accuracy (%)"),
+        ),
     }
+    powers = (Table.BEST_OF_N, Table.BUDGET, Table.SEARCH)
+    intervals = {Table.SEARCH: search_intervals(rows)}
     figures = {
-        table: Figure(title, _picture(lines, x, y, powers=table in (Table.BEST_OF_N, Table.BUDGET)))
+        table: Figure(title, _picture(lines, x, y, table in powers, intervals.get(table, {})))
         for table, (title, lines, x, y) in drawn.items()
         if lines
     }
@@ -43,10 +50,14 @@ def figures_of(rows: Sequence[Measure]) -> dict[Table, Figure]:
     return figures
 
 
-def _picture(lines: dict[str, Line], x: str, y: str, powers: bool) -> str:
+def _picture(
+    lines: dict[str, Line], x: str, y: str, powers: bool, intervals: Mapping[str, Sequence[Interval]]
+) -> str:
     def draw(axes: Any) -> None:
         for name, (across, up) in lines.items():
-            axes.plot(across, up, marker="o", markersize=4, label=name)
+            (drawn,) = axes.plot(across, up, marker="o", markersize=4, label=name)
+            if name in intervals:
+                axes.vlines(across, *zip(*intervals[name], strict=True), color=drawn.get_color(), linewidth=0.6)
         if powers:
             axes.set_xscale("log", base=2)
         axes.set(xlabel=x, ylabel=y)
@@ -83,6 +94,21 @@ def refinement_lines(rows: Sequence[Measure]) -> dict[str, Line]:
         if row.table is Table.REFINEMENT and row.turn is not None and row.source == OURS:
             _extend(lines, line_caption(row), row.turn, row.value)
     return lines
+
+
+def search_lines(rows: Sequence[Measure]) -> dict[str, Line]:
+    """Accuracy against tokens over budgets, a line for each method."""
+    found = [row for row in rows if row.table is Table.SEARCH]
+    return _against(found, Metric.TOKENS_PER_PROBLEM, Metric.ACCURACY)
+
+
+def search_intervals(rows: Sequence[Measure]) -> dict[str, list[Interval]]:
+    """The interval of each point of `search_lines`."""
+    found: dict[str, list[Interval]] = {}
+    for row in rows:
+        if row.table is Table.SEARCH and row.metric is Metric.ACCURACY and row.interval is not None:
+            found.setdefault(line_caption(row), []).append(row.interval)
+    return found
 
 
 def _against(rows: Sequence[Measure], x: Metric, y: Metric) -> dict[str, Line]:

@@ -27,6 +27,7 @@ from genprm.results.label_quality import label_claims
 from genprm.results.measures import Measure
 from genprm.results.paper_tables import PaperTables
 from genprm.results.refinement import refinement_measures
+from genprm.results.search import search_measures
 from genprm.store import TableStore, partition_key
 
 
@@ -51,6 +52,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     tables = PaperTables(lineup, [*labels, *judged], predictions, _conversations(lineup, store))
     escalated, escalation_claims = escalation_measures(lineup, predictions)
     refined, refinement_claims = refinement_measures(lineup, store)
+    searched, search_claims = search_measures(lineup, store)
     measures = [
         *([] if imported else policy_measures(_sampled_problems(lineup, store))),
         *labels,
@@ -60,6 +62,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
         *escalated,
         *budget_measures(lineup, store),
         *refined,
+        *searched,
         *evidence_measures(lineup, store, predictions),
     ]
     claims = [
@@ -68,6 +71,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
         *best_of_n_claims(lineup, store),
         *escalation_claims,
         *refinement_claims,
+        *search_claims,
     ]
     return Results(measures, claims)
 

@@ -38,6 +38,7 @@ class Table(StrEnum):
     BUDGET = "budget"
     REFINEMENT = "refinement"
     """Paper table 2."""
+    SEARCH = "search"
     EVIDENCE = "evidence"
 
 
@@ -76,6 +77,10 @@ class Metric(StrEnum):
     RIGHT_ACCEPTED = "right candidates accepted"
     WRONG_ACCEPTED = "wrong candidates accepted"
     WRONG_PREFERRED = "wrong one preferred to an accepted right one"
+    OVER_MAJORITY = "over majority"
+    """Accuracy minus that of a majority on the same budget."""
+    OVER_BEST_OF_N = "over best-of-n"
+    """Accuracy minus that of the best of N on the same budget."""
     SURE = "sure"
     RIGHT_WHERE_SURE = "right where sure"
 
@@ -96,7 +101,8 @@ class Measure:
     `model` is the key of a model of the line-up, the name of a critic, or the paper's name for one; `variant` a
     label variant; `mode` a way of judging; `setting` what else tells it from its neighbours (a label setting, a way
     of choosing, an outcome, a reason); `subset` a benchmark subset or an answer set. `votes` is the N of Maj@N, 1
-    for Pass@1; `n` how many candidates were chosen from; `turn` that of a refinement; `tau` that of an escalation.
+    for Pass@1; `n` how many candidates were chosen from, or the budget of a search in
+    candidates; `turn` that of a refinement; `tau` that of an escalation.
     Fields that do not apply are empty or None. `source` says whose number it is, ours or the paper's.
     """
 

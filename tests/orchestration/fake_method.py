@@ -39,6 +39,8 @@ from genprm.reward_models.registry import Adapter, adapter_named
 from genprm.reward_models.think_prm import ThinkPRM
 from genprm.scaling.critics import Critique, RewardCritic
 from genprm.scaling.refinement import Attempt, Refinement
+from genprm.search.base import Searcher
+from genprm.search.budgets import Budget, SearchCandidate, SearchedProblem
 from genprm.settings import EngineSettings, Profile
 from genprm.training import LossPoint, TrainingJob, TrainingReport, read_report
 from genprm.training.report import write_losses
@@ -261,6 +263,18 @@ async def rewrite(refinement: Refinement, *_: Any) -> Attempt:
     return Attempt(turn, ("a", "b"), "1", turn == 2, None, 7, 0, 3)
 
 
+async def search_problem(
+    searcher: Searcher, problem: Problem, method: str, budget: Budget, settings: Any
+) -> SearchedProblem:
+    """A larger budget is right, and with a judge the smallest one, too."""
+    note("searches")
+    right = searcher.judge is not None or budget.factor > 1
+    found = SearchCandidate("0.0", "0", "1" if right else "0", [0.9])
+    steps = ["a", f"\\boxed{{{found.answer}}}"]
+    tokens = (budget.tokens, 2, 3)
+    return SearchedProblem(problem.id, *budget, right, "0.0", found.answer, steps, [found], *tokens, 4, 4, 1)
+
+
 class FakeMachines:
     """An engine is its model's name; the sandbox runs nothing."""
 
@@ -268,6 +282,9 @@ class FakeMachines:
 
     def engine(self, model: str) -> Any:
         return model
+
+    def engines(self, *models: str) -> list[Any]:
+        return list(models)
 
     def sandbox(self) -> Any:
         return SimpleNamespace(description=lambda: {"level": 2})
@@ -289,6 +306,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         mc_scores,
         rationales,
         refinement,
+        search,
         solutions,
     )
     from assets import problems as problem_asset
@@ -320,6 +338,8 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),
         (refinement, "answer_problems", answer_problems),
+        (search, "answer_problems", answer_problems),
+        (search, "search_problem", search_problem),
         (scaling_refinement, "criticise", criticise),
         (scaling_refinement, "rewrite", rewrite),
     ]

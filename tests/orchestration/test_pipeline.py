@@ -238,6 +238,32 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
 
 
 @pytest.mark.slow
+def test_searches_leave_what_was_made_before_as_it_is_and_keep_what_they_found(house: House) -> None:
+    scaling = {"sets": ["algebra"], "candidates": 4}
+    search = {"sets": ["algebra"], "methods": ["majority", "beam"], "budgets": [1, 4]}
+    house.use(fake_method.fake_profile(scaling=scaling))
+    house.make()
+    assert house.late() == []
+    house.use(fake_method.fake_profile(scaling=scaling, search=search))
+    partitions = ["search beam|algebra", "search majority|algebra"]
+    assert sorted(house.make()) == ["leaderboard", "report", *partitions]
+    # Three problems; a candidate has 7 tokens, so the policy has 7 and 28.
+    assert house.spent("search") == Spending(2, 2, 2 * 3 * 2 * 4, 2 * 3 * 2 * 3, 2 * 3 * (7 + 28 + 2 * 2), None)
+    accuracy = {
+        (row.setting, row.n): row.value
+        for row in profile_store("fake").read(Measure, "leaderboard")
+        if row.table is MeasureTable.SEARCH and row.metric is Metric.ACCURACY
+    }
+    assert accuracy == {("majority", 1): 0, ("majority", 4): 100, ("beam", 1): 100, ("beam", 4): 100}
+
+    house.use(fake_method.fake_profile(scaling=scaling, search={**search, "budgets": [1, 4, 8]}))
+    assert sorted(house.late()) == partitions
+    before = fake_method.calls().count("searches")
+    house.make()
+    assert fake_method.calls().count("searches") == before + 2 * 3, "what was found on other budgets is kept"
+
+
+@pytest.mark.slow
 def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) -> None:
     """The fake verifier finds what is wrong, and the fake policy needs two rewrites to make it right."""
     refinement = {"sets": ["algebra"], "solutions": 2, "turns": 3}
@@ -246,6 +272,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         "training": {**MORE_MODELS["training"], "modes": ["full", "cot", "direct"]},
         "evaluation": {"other_modes": ["direct", "cot", "text"]},
         "scaling": {"sets": ["algebra"], "candidates": 4},
+        "search": {"sets": ["algebra"], "methods": ["majority", "beam"], "budgets": [2]},
     }
     house.use(fake_method.fake_profile(**everything, refinement=refinement))
     made = house.make()
@@ -270,6 +297,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         *(f"adaptive (tiny.main{name}) - full" for name in (".full, three modes", ", three models")),
         *(f"full - adaptive (tiny.main{name})" for name in (".full, three modes", ", three models")),
         *(f"algebra: tiny.main.full critic - {other}, after the last turn" for other in ("self", "tiny.untrained")),
+        "algebra: beam - majority, budget of 2 solutions",
     }
     page = (house.home / "fake" / "report" / "index.html").read_text()
     assert all(title in page for title in (*TITLES.values(), "not decided", "does not hold", "holds"))
