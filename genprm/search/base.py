@@ -66,7 +66,8 @@ class Searcher:
         """Search for a solution of `problem` with at most about `budget` tokens of policy and judge.
 
         A further round begins where what is left pays for an average one, so that a search may end below the
-        budget; the last step that was begun is paid for, so that it may end above.
+        budget; the last step that was begun is paid for, so that it may end above. Where the budget ends before any
+        solution does, the best partial one is written to its end, without the judge.
 
         Raises:
             InputError: no such method, a budget below 1, or no judge where the method needs one.
@@ -84,7 +85,7 @@ class Searcher:
             await chosen_method.round(tree, purse, settings)
             purse.spent = tree.spending.total
             rounds += 1
-        finished = tree.finished
+        finished = tree.finished or await tree.finish_best()
         found = [_found(node, self.answers) for node in finished]
         chosen = await choose(finished, found, chosen_method.choose or settings.choose, self.answers)
         return SearchResult(chosen, found, tree.spending, rounds)

@@ -136,6 +136,16 @@ class Tree:
         """The solutions that the policy ended, in the order of their names."""
         return sorted((node for node in self.nodes if node.ended), key=_place)
 
+    async def finish_best(self) -> list[Node]:
+        """The best partial solution, a new one where there is none, written to its end by the policy alone; nothing
+        where it runs out of tokens or steps."""
+        ends = [node for node in self.nodes if node.open and not node.drawn] or [self.begin(Purse(math.inf))]
+        node = max(ends, key=lambda end: (not end.refuted, len(end.steps), end.rank))
+        while node.open:
+            node.path = None
+            node = await self.advance(node)
+        return [node] if node.ended else []
+
     def begin(self, purse: Purse) -> Node:
         """A beginning without steps. All that grows from it is paid from `purse`.
 
