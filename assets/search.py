@@ -63,13 +63,15 @@ def search(context: ArtifactContext) -> Made:
     drawn = context.store.read(SampledSolution, "candidates", answer_set)
     budgets = budgets_of(drawn, context.profile.search.budgets)
     rows = _search(context, method, problems, budgets)
+    largest = [row for row in rows if row.factor == budgets[-1].factor]
     return Made(
         [Table(SearchedProblem, rows)],
         [ALL.result(_complete(problems, budgets, rows)), CHOSEN.result(_chosen_among_found(rows))],
         {
-            "tokens": sum(row.policy_tokens + row.judge_tokens for row in rows),
-            "prompt tokens": sum(row.judge_prompt_tokens for row in rows),
-            "steps": sum(row.sampled_steps for row in rows),
+            # Smaller budgets share the steps of the largest one.
+            "tokens": sum(row.policy_tokens + row.judge_tokens for row in largest),
+            "prompt tokens": sum(row.judge_prompt_tokens for row in largest),
+            "steps": sum(row.sampled_steps for row in largest),
             "accuracy": examples([_on_budget(budget, rows) for budget in budgets], 99),
             "examples": examples(
                 [{"steps": row.steps, "answer": row.answer or "", "correct": row.correct} for row in rows]

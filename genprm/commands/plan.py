@@ -49,7 +49,8 @@ def plan(
     notes = [
         "read, written: tokens of prompts, and of what is generated; once: with every shared prefix read once.",
         "95 %: of the tokens written, by the chance of problems; assumptions may be wrong beyond that.",
-        "checkpoints: conversations, and tokens trained on. refinement: critiques and rewrites. runs: of code.",
+        "checkpoints: conversations, and tokens trained on. refinement: critiques and rewrites. search: steps.",
+        "runs: of code.",
         "Kept: genprm status shows it beside what the run spends.",
         "assumed: " + ", ".join(f"{name} {value:g}" for name, value in assumed.model_dump().items()),
     ]

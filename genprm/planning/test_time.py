@@ -9,8 +9,9 @@ from typing import NamedTuple
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.costs import Spent, executions_of, judged_steps
+from genprm.planning.costs import Spent, executions_of, judged_steps, judged_tokens
 from genprm.planning.planned import Planned, added, priced
+from genprm.registry import SEARCHES
 from genprm.settings import Profile, RefinementSettings
 
 
@@ -73,6 +74,28 @@ def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
         parts.append(replace(judged, requests=turns.critiques))
         parts.append(priced("", policy, _rewrites(turns, analysis, settings, assumed), 0, assumed))
     return [added("refinement", parts)]
+
+
+def search(profile: Profile, assumed: Assumptions) -> list[Planned]:
+    """Every method on its largest budget, whose steps the smaller ones share; requests are the policy's steps.
+    Nothing without sets."""
+    settings, policy, guide = profile.search, profile.scaling.model, Lineup(profile).guide
+    if not settings.sets or guide is None:
+        return []
+    problems = len(settings.sets) * (profile.scaling.limit or assumed.answer_problems)
+    budget = problems * settings.budgets[-1] * _steps(assumed) * assumed.step_tokens
+    judged = sum(SEARCHES.get(method).judged for method in settings.chosen_methods)
+    of_judge = settings.votes * (
+        assumed.step_tokens + assumed.problem_tokens / _steps(assumed) + judged_tokens(guide.mode, assumed)
+    )
+    guided = judged * budget / (assumed.step_tokens + of_judge)
+    steps = guided + (len(settings.chosen_methods) - judged) * budget / assumed.step_tokens
+    read = steps * assumed.problem_tokens
+    judge = Judge(guide.weights, guide.mode, settings.votes)
+    judging = _plan_judging("", [judge], guided / _steps(assumed), guided, assumed)
+    prefixes = len(settings.chosen_methods) * problems * assumed.problem_tokens
+    sampled = _spent(steps, steps * assumed.step_tokens, read + steps * assumed.step_tokens / 2, prefixes)
+    return [added("search", [priced("", policy, sampled, 0, assumed), replace(judging, requests=0)])]
 
 
 class Turns(NamedTuple):

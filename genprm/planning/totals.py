@@ -11,7 +11,7 @@ import numpy as np
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
 from genprm.planning.planned import Planned, disk_mb, gpu_hours
-from genprm.planning.test_time import best_of_n, evaluation, refinement
+from genprm.planning.test_time import best_of_n, evaluation, refinement, search
 from genprm.planning.training import training
 from genprm.settings import Profile
 
@@ -27,6 +27,7 @@ def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -
         *evaluation(profile, assumed),
         *best_of_n(profile, assumed),
         *refinement(profile, assumed),
+        *search(profile, assumed),
     ]
 
 

@@ -163,6 +163,22 @@ def test_critics_are_asked_again_about_what_is_written_again() -> None:
     assert row.tokens - shorter.tokens == 3 * rewrites * 180
 
 
+def test_a_search_spends_its_largest_budget_on_steps_and_their_judgement() -> None:
+    scaling = {"sets": ["math500"], "limit": 100, "model": "policy-7b"}
+    settings = {"sets": ["math500"], "methods": ["majority", "beam"], "budgets": [1, 8], "votes": 2}
+    row = plan(profile(scaling=scaling, search=settings), [cost()], ASSUMED)[-1]
+    # Six steps of 60 tokens are a solution. A judge reads a step and a sixth of the problem, and writes 345 tokens.
+    budget = 100 * 8 * 360
+    plain, guided = budget / 60, budget / (60 + 2 * (60 + 100 / 6 + 345))
+    assert row.artifact == "search"
+    assert row.requests == round(plain + guided)
+    assert row.tokens == pytest.approx((plain + guided) * 60 + 2 * guided * 345, rel=1e-3)
+    assert row.executions == pytest.approx(2 * guided)
+    read_by_the_policy = 2 * 100 * 100
+    assert row.tokens + row.prefix_tokens - read_by_the_policy == pytest.approx(2 * budget, rel=1e-3)
+    assert "search" not in planned(profile(scaling=scaling), [cost(), cost()])
+
+
 def test_the_interval_holds_the_run_for_nineteen_pilots_in_twenty() -> None:
     draw = np.random.default_rng(1)
     chosen = profile(problems={"limit": 300})
