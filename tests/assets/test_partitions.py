@@ -26,3 +26,14 @@ def test_more_partitions_than_dagster_tracks_are_refused() -> None:
     subsets = [f"s{number}" for number in range(MOST_PARTITIONS)]
     with pytest.raises(SettingsError, match=r"ask for 495 results.*allowed: at most 99"):
         Pipeline(build_profile({"name": "p", "evaluation": {"subsets": subsets}}))
+
+
+def test_every_method_searches_every_set_that_is_named() -> None:
+    values = {"name": "p", "scaling": {"sets": ["amc23", "math500"]}}
+    search = {"sets": ["math500"], "methods": ["beam", "majority"]}
+    assert Pipeline(build_profile({**values, "search": search})).searched_from() == {
+        "math500": ["beam|math500", "majority|math500"]
+    }
+    many = [f"s{number}" for number in range(50)]
+    with pytest.raises(SettingsError, match="search asks for 100 results, one per method and answer set"):
+        Pipeline(build_profile({"name": "p", "scaling": {"sets": many}, "search": {**search, "sets": many}}))

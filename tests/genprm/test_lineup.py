@@ -156,3 +156,9 @@ def test_a_full_model_is_trained_further_as_a_model_of_its_own() -> None:
 def test_without_a_full_model_nothing_is_trained_further() -> None:
     with pytest.raises(SettingsError, match=r"training\.rl needs a model trained in full mode"):
         lineup(modes=["direct"], rl={})
+
+
+def test_searches_are_guided_by_the_first_base_in_the_mode_they_ask_for() -> None:
+    values = {"name": "p", "training": {"base": {"a": "hub/a", "b": "hub/b"}, "modes": ["full", "cot"]}}
+    guides = [Lineup(build_profile({**values, "search": {"mode": mode}})).guide for mode in ("full", "cot", "code")]
+    assert keys(guides) == ["a.main.full", "a.main.cot", None]
