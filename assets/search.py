@@ -12,7 +12,7 @@ from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, T
 from assets.metadata import examples, share
 from assets.parameters import reads, weights_version
 from assets.partitions import Pipeline
-from genprm.checkpoints import read_checkpoint
+from genprm.checkpoints import Checkpoint, read_checkpoint
 from genprm.data_sets.sources import data_directory
 from genprm.journal import Journal, finish, row_key
 from genprm.lineup import Model
@@ -21,7 +21,7 @@ from genprm.registry import SEARCHES, domain_of
 from genprm.scaling.candidates import answer_problems
 from genprm.search.base import Searcher
 from genprm.search.budgets import Budget, SearchedProblem, budgets_of, search_problem
-from genprm.search.roles import GenerativeJudge, JournaledPolicy, StepJournal, StepJudge
+from genprm.search.roles import GenerativeJudge, JournaledPolicy, StepJournal, StepJudge, StepPolicy
 from genprm.settings import Profile
 from genprm.step_sampler import StepSampler
 from genprm.tables import record_codec, to_dict
@@ -85,28 +85,16 @@ def _search(
 ) -> list[SearchedProblem]:
     """Every problem on every budget, problem by problem; what is finished is found again in the journal."""
     profile, machines = context.profile, context.machines
-    guide = _guide(context.pipeline)
-    checkpoint = read_checkpoint(context.store, guide.checkpoint) if SEARCHES.get(method).judged else None
-    policy_version, judge_version = weights_version(profile.scaling.model), checkpoint and checkpoint.version
+    guide = read_checkpoint(context.store, _guide(context.pipeline).checkpoint)
+    checkpoint = guide if SEARCHES.get(method).judged else None
     items = [(problem, budget) for problem in problems for budget in budgets]
-    how = (CODE_VERSION, method, _deciding(profile), policy_version, judge_version)
+    weights = weights_version(profile.scaling.model), checkpoint and checkpoint.version
+    how = (CODE_VERSION, method, _deciding(profile), *weights)
     keys = [row_key(*how, to_dict(problem), budget) for problem, budget in items]
-    engine, *judging = machines.engines(profile.scaling.model, *([checkpoint.weights] if checkpoint else []))
 
-    def judge(journal: Journal) -> StepJudge | None:
-        if not judging:
-            return None
-        live_paths = machines.settings.live_paths
-        verifier = Verifier(judging[0], machines.sandbox(), profile.evaluation.verifier, live_paths)
-        kept = StepJournal(journal, (CODE_VERSION, judge_version))
-        return GenerativeJudge(verifier, guide.mode, profile.search.votes, kept)
-
-    async def find_all(journal: Journal) -> list[SearchedProblem]:
+    async def find_all(journal: Journal, policy: StepPolicy, judge: StepJudge | None) -> list[SearchedProblem]:
         with domain_of(profile.problems.source).grader() as grader:
-            sampler = StepSampler(engine, profile.scaling, grader.steps)
-            kept = StepJournal(journal, (CODE_VERSION, policy_version))
-            policy = JournaledPolicy(sampler, profile.scaling, kept)
-            searcher = Searcher(policy, judge(journal), grader.answers)
+            searcher = Searcher(policy, judge, grader.answers)
             return await finish(
                 journal,
                 keys,
@@ -117,7 +105,24 @@ def _search(
             )
 
     with context.journal() as journal:
-        return machines.run(find_all(journal))
+        return machines.run(find_all(journal, *_parties(context, journal, checkpoint)))
+
+
+def _parties(
+    context: ArtifactContext, journal: Journal, checkpoint: Checkpoint | None
+) -> tuple[StepPolicy, StepJudge | None]:
+    """The policy and the judge, on engines that are open at the same time; they keep their steps in the journal."""
+    profile, machines = context.profile, context.machines
+    model = profile.scaling.model
+    engine, *judging = machines.engines(model, *([checkpoint.weights] if checkpoint else []))
+    sampler = StepSampler(engine, profile.scaling, domain_of(profile.problems.source).steps)
+    sampled = StepJournal(journal, (CODE_VERSION, weights_version(model)))
+    policy = JournaledPolicy(sampler, profile.scaling, sampled)
+    if checkpoint is None:
+        return policy, None
+    verifier = Verifier(judging[0], machines.sandbox(), profile.evaluation.verifier, machines.settings.live_paths)
+    judged = StepJournal(journal, (CODE_VERSION, checkpoint.version))
+    return policy, GenerativeJudge(verifier, profile.search.mode, profile.search.votes, judged)
 
 
 def _deciding(profile: Profile) -> dict[str, Any]:
