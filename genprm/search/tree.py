@@ -140,7 +140,8 @@ class Tree:
         """The best partial solution, a new one where there is none, written to its end by the policy alone; nothing
         where it runs out of tokens or steps."""
         ends = [node for node in self.nodes if node.open and not node.drawn] or [self.begin(Purse(math.inf))]
-        node = max(ends, key=lambda end: (not end.refuted, len(end.steps), end.rank))
+        # Nodes stand in the order in which they were judged, which must not decide between equals.
+        node = max(sorted(ends, key=_place), key=lambda end: (not end.refuted, len(end.steps), end.rank))
         while node.open:
             node.path = None
             node = await self.advance(node)

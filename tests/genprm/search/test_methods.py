@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from genprm.search.particles import effective_size, resample
 from genprm.search.rebase import allocate
 from genprm.search.tree import Purse, Tree
 from genprm.settings import SearchSettings
+from genprm.step_sampler import SampledStep
 from tests.genprm.search.toy_process import Answers, ToyJudge, ToyPolicy, searcher
 
 P, LENGTH, PROBLEMS = 0.5, 3, 600
@@ -113,6 +116,30 @@ async def test_a_search_follows_from_its_seed(method: str) -> None:
     ]
     assert first == again
     assert first.candidates != other.candidates
+
+
+class Unhurried(ToyPolicy):
+    """Answers at random times."""
+
+    def __init__(self, right: float, length: int, times: random.Random) -> None:
+        super().__init__(right, length)
+        self.times = times
+
+    async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
+        await asyncio.sleep(0.003 * self.times.random())
+        return await super().next_step(problem, steps, n, seed)
+
+
+@pytest.mark.parametrize("budget", [1, 250, 600])
+@pytest.mark.parametrize("method", SEARCHES.names())
+async def test_who_answers_first_decides_nothing(method: str, budget: int) -> None:
+    """All steps are as good as each other to this judge, so that whatever comes first could be taken."""
+    policies = [Unhurried(P, LENGTH, random.Random(times)) for times in range(4)]
+    first, *others = [
+        await searcher(policy, ToyJudge("saturated")).search("p", method, budget, SETTINGS, 5)
+        for policy in policies
+    ]
+    assert others == [first] * 3
 
 
 @pytest.mark.parametrize("method", SEARCHES.names())
