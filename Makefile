@@ -32,7 +32,7 @@ ui: install
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt Makefile
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON3) is another (set PYTHON3=...)" >&2; exit 2; }
 	$(PYTHON3) -m venv $(VENV)
