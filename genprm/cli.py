@@ -59,6 +59,7 @@ def wrong_input(error: BaseException) -> str | None:
     """The one line that explains an error of the caller or of the surroundings; None for a bug."""
     from genprm.data_sets.rows import InputError
     from genprm.engines.base import EngineError
+    from genprm.full_disk import full_disk
     from genprm.sandbox.base import SandboxError
     from genprm.settings import SettingsError
 
@@ -66,6 +67,8 @@ def wrong_input(error: BaseException) -> str | None:
         error = error.exceptions[0]
     if isinstance(error, SettingsError | InputError | EngineError | SandboxError):
         return " ".join(str(error).split())
+    if (line := full_disk(error)) is not None:
+        return line
     # Errors of the option parser, whose classes move between releases; they all can format themselves.
     explain = getattr(error, "format_message", None)
     return None if explain is None else " ".join(str(explain()).split())

@@ -6,7 +6,7 @@ import importlib.resources
 import os
 from pathlib import Path
 
-from genprm.settings import home
+from genprm.settings import home, usable_home
 
 _PROCESS_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -44,7 +44,11 @@ def prepare() -> Path:
     """Make the home usable and let this process and its children know it; the home.
 
     `DAGSTER_HOME` and `GENPRM_HOME` are set; variables that the user set for threads and memory stay as they are.
+
+    Raises:
+        SettingsError: it cannot be made, or nothing can be written to it.
     """
+    usable_home()
     folder = dagster_home()
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"

@@ -159,7 +159,7 @@ class Runner:
                 message = worker.connection.recv()
             except (EOFError, ConnectionResetError):
                 self._workers.remove(worker)
-                message = Outcome("", 0.0, f"its process ended {worker.ended}", died=True)
+                message = worker.outcome
                 close_runs(self._instance, self._profile, self._session, worker.node)
             if isinstance(message, Advance):
                 self._display.advanced(worker.node, message.finished, message.total)

@@ -8,12 +8,14 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
 
+from genprm.full_disk import full_disk
 from genprm.settings import Profile
 from orchestration.staleness import Node
 
@@ -79,11 +81,12 @@ class Worker:
         self.connection.send(order)
 
     @property
-    def ended(self) -> str:
-        """How the process ended, for people."""
+    def outcome(self) -> Outcome:
+        """What became of the order in hand, now that the process has ended: killed from outside, or by a fault."""
         self._process.join(1)
         code = self._process.exitcode or 0
-        return f"by signal {-code}" if code < 0 else f"with status {code}"
+        ended = f"by signal {-code}" if code < 0 else f"with status {code}"
+        return Outcome("", 0.0, f"its process ended {ended}", died=code < 0)
 
     def interrupt(self) -> None:
         """Ask the partition in hand to stop and close what it opened."""
@@ -116,11 +119,16 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
     defs: dg.Definitions = getattr(importlib.import_module(module), name)(profile)
     tags = {SESSION_TAG: session, PROFILE_TAG: profile.name}
     StepProgress.listener = lambda finished, total: connection.send(Advance(finished, total))
-    with dg.DagsterInstance.get() as instance:
-        try:
+    try:
+        with dg.DagsterInstance.get() as instance:
             _take_orders(connection, defs, instance, tags)
-        finally:
-            release_machines()
+    except Exception as error:
+        line = full_disk(error)
+        if line is None:
+            raise
+        sys.exit(f"genprm: {line}")
+    finally:
+        release_machines()
 
 
 def _take_orders(

@@ -127,8 +127,10 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
     from genprm.data_sets.sources import data_directory
     from genprm.modes import Mode
     from genprm.reward_models.judge import JUDGE
+    from genprm.settings import usable_home
     from genprm.verification.rewards import THRESHOLD
 
+    usable_home()  # a place for the predictions is sought before anything is judged
     as_judge = options.mode == JUDGE
     mode = None if as_judge or options.mode is None else Mode(options.mode)
     name, machine = options.model_name(), options.machine()

@@ -20,7 +20,7 @@ from genprm.settings.data import (
 )
 from genprm.settings.evaluation import Aggregate, EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import LIVE_PATHS, EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
-from genprm.settings.profile import OPERATIONAL, Profile, home
+from genprm.settings.profile import OPERATIONAL, Profile, home, usable_home
 from genprm.settings.reinforcement import ReinforcementSettings
 from genprm.settings.reward_models import DyveSettings, EurusSettings, JudgeSettings, ThinkSettings
 from genprm.settings.search import Choice, GuidedSearchSettings, SearchSettings
@@ -70,4 +70,5 @@ __all__ = [
     "TurnMode",
     "VerifierSettings",
     "home",
+    "usable_home",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 from pydantic import model_validator
 
 from genprm.modes import Mode
-from genprm.settings.base import Age, Key, Section
+from genprm.settings.base import Age, Key, Section, SettingsError
 from genprm.settings.data import LabelSettings, MonteCarloSettings, ProblemSettings, SolutionSettings
 from genprm.settings.evaluation import EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
@@ -102,3 +103,22 @@ class Profile(Section):
 def home() -> Path:
     """Everything a run makes lives here: `GENPRM_HOME`, or `.genprm` in the current directory."""
     return Path(os.environ.get("GENPRM_HOME") or ".genprm").resolve()
+
+
+def usable_home() -> Path:
+    """The home, made where it is not there yet.
+
+    Raises:
+        SettingsError: it cannot be made, or nothing can be written to it.
+    """
+    place = home()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"GENPRM_HOME is {str(place)!r}: {reason}, allowed: a directory that can be written to"
+        ) from None
+    return place

@@ -95,13 +95,16 @@ def _solution(problem: Problem, index: int, correct: bool) -> Solution:
 
 
 def _die(problem: Problem) -> None:
-    """End this process, or a copy of its engine, as often as `FAKE_DEATHS` says ("worker 2": twice), at p0."""
+    """At p0, as often as `FAKE_DEATHS` says ("worker 2": twice): kill this process, end a copy of its engine, or exit
+    with a status, as after an error that nothing caught."""
     what, _, times = os.environ.get("FAKE_DEATHS", "").partition(" ")
     if problem.id != "p0" or not what or calls().count(what) >= int(times):
         return
     note(what)
     if what == "copy":
         raise ReplicaDied("the process of a copy ended by signal 9")
+    if what == "exit":
+        os._exit(3)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -105,6 +105,14 @@ def test_what_dies_every_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert fake_method.calls().count("worker") == 3
 
 
+@pytest.mark.slow
+def test_a_worker_that_leaves_by_itself_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_DEATHS", "exit 9")
+    summary, _ = run_small(SMALL)
+    assert list(summary.failed.values()) == ["its process ended with status 3"]
+    assert fake_method.calls().count("exit") == 1
+
+
 SCRIPT = """
 import signal, sys
 sys.path.insert(0, {folder!r})
