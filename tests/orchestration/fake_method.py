@@ -95,8 +95,8 @@ def _solution(problem: Problem, index: int, correct: bool) -> Solution:
 
 
 def _die(problem: Problem) -> None:
-    """At p0, as often as `FAKE_DEATHS` says ("worker 2": twice): kill this process, end a copy of its engine, or exit
-    with a status, as after an error that nothing caught."""
+    """At p0, as often as `FAKE_DEATHS` says ("worker 2": twice): kill this process, end a copy of its engine,
+    or exit with a status, as after an error that nothing caught."""
     what, _, times = os.environ.get("FAKE_DEATHS", "").partition(" ")
     if problem.id != "p0" or not what or calls().count(what) >= int(times):
         return
