@@ -6,6 +6,7 @@ point of the group `genprm.label_estimators` that names the instance.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 
 from genprm.records import StepScores
@@ -91,7 +92,7 @@ def _ratio(before: float, after: float) -> float:
     the ratio has no value; the step has lost nothing, so its progress is 1.
     """
     if before > 0:
-        return after / before
+        return min(after / before, sys.float_info.max)  # of a share as small as 1e-320 it would be infinite
     return 1.0 if after > 0 else 0.0
 
 

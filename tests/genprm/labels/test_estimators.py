@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from genprm.labels.estimators import LabelEstimator
+from genprm.labels.estimators import RATIO, LabelEstimator
 from genprm.labels.progress import label_steps
 from genprm.profiles import load_profile
 from genprm.records import StepScores
@@ -110,3 +111,8 @@ def test_an_estimator_that_nobody_provides_is_refused_by_name() -> None:
         SettingsError, match=r"labels\.estimator: estimator is 'survivors', allowed: ratio, difference"
     ):
         load_profile(None, ["labels.estimator=survivors"])
+
+
+def test_a_share_next_to_nothing_makes_no_infinite_progress() -> None:
+    (first, second) = RATIO.progress(StepScores("s", "p", 5e-324, [0.5, 0.25], [8, 8], 0))
+    assert (math.isfinite(first), second) == (True, 0.5)
