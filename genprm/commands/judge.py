@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
     """`rationale` is that of the first path; all of them are under `paths` when there are several."""
     paths = [_path(path) for path in result.paths]
     return {
-        **{name: row[name] for name in PASSED_ON if name in row},
+        **{name: row[name] for name in PASSED_ON if name in row and _in_json(row[name])},
         "problem": solution.problem,
         "rewards": result.rewards,
         "first_error": result.first_error,
@@ -112,6 +113,11 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
         "reading": dataclasses.asdict(result.reading),
         **({"paths": paths} if len(paths) > 1 else {}),
     }
+
+
+def _in_json(value: Any) -> bool:
+    """Whether JSON has such a value; what others write as NaN it has not."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _path(path: Verification) -> dict[str, Any]:

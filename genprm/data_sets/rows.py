@@ -59,8 +59,8 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
-def names(row: Mapping[str, Any]) -> str:
-    """The names of the fields of a row, as they appear in an error message."""
+def names(row: Iterable[str]) -> str:
+    """The names of the fields of a row, or other names from outside, as they appear in an error message."""
     return ", ".join(name if name.isprintable() else repr(name) for name in row) or "nothing"
 
 

@@ -71,7 +71,7 @@ def _of_chat(messages: Any, where: str, how: str) -> tuple[str, Split]:
     answered = [index for index, (role, _) in enumerate(turns) if role in _ASSISTANTS]
     asked = [text for role, text in turns[: answered[-1]] if role in _USERS] if answered else []
     if not asked:
-        roles = ", ".join(role for role, _ in turns) or "nobody"
+        roles = names(role for role, _ in turns)
         raise InputError(
             f"{where}: field 'messages' has turns of {roles}, allowed: a turn of the user and behind it one of the "
             "assistant"

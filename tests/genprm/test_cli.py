@@ -96,6 +96,18 @@ def test_without_a_command_the_help_is_shown(arguments: list[str]) -> None:
 # judge
 
 
+def test_what_json_has_no_word_for_is_not_passed_on(model: str) -> None:
+    row = '{"problem": "Add.", "steps": ["1 + 1 = 2"], "id": NaN, "label": -1}'
+    (judged,) = call("judge", "--model", model, "--json", stdin=row).splitlines()
+    assert "NaN" not in judged
+    assert (json.loads(judged).get("id"), json.loads(judged)["label"]) == (None, -1)
+
+
+def test_a_refusal_shows_no_character_that_cannot_be_seen(model: str) -> None:
+    turns = [{"role": "\ufeff", "content": "Add."}, {"role": "assistant", "content": "2"}]
+    assert refusal("judge", "--model", model, stdin=lines({"messages": turns})).isprintable()
+
+
 def test_judge_writes_a_page_and_what_it_prints_makes_the_same_cases(model: str, tmp_path: Path) -> None:
     page, again = tmp_path / "page.html", tmp_path / "again.html"
     rows = lines({"id": 7, **SOLUTION})
