@@ -67,7 +67,7 @@ def _split(text: str, where: str, field: str, how: str) -> Split:
 def _of_chat(messages: Any, where: str, how: str) -> tuple[str, Split]:
     if not isinstance(messages, Sequence) or isinstance(messages, str):
         raise bad_field(where, "messages", messages, "a list of messages with role and content")
-    turns = [_turn(message, index, where) for index, message in enumerate(messages)]
+    turns = [read_turn(message, index, where) for index, message in enumerate(messages)]
     answered = [index for index, (role, _) in enumerate(turns) if role in _ASSISTANTS]
     asked = [text for role, text in turns[: answered[-1]] if role in _USERS] if answered else []
     if not asked:
@@ -79,7 +79,7 @@ def _of_chat(messages: Any, where: str, how: str) -> tuple[str, Split]:
     return asked[-1], _split(turns[answered[-1]][1], where, "messages", how)
 
 
-def _turn(message: Any, index: int, where: str) -> tuple[str, str]:
+def read_turn(message: Any, index: int, where: str) -> tuple[str, str]:
     """Role and text of a message; of a content in parts, the parts that are text."""
     place = f"messages[{index}]"
     if not isinstance(message, Mapping):

@@ -37,13 +37,18 @@ def of_messages(messages: Any, where: str) -> WrittenSolution:
     return written(read.problem, said[-1], where) if isinstance(said[-1], str) and STEP_END in said[-1] else read
 
 
+def template_messages(text: str) -> list[dict[str, str]]:
+    """The messages of a chat as ChatML writes it; none where the text is something else."""
+    return [{"role": role, "content": content} for role, content in _TURN.findall(text)]
+
+
 def of_template(text: str, where: str) -> WrittenSolution:
     """A chat as a template of ChatML writes it.
 
     Raises:
         InputError: it is something else.
     """
-    messages = [{"role": role, "content": content} for role, content in _TURN.findall(text)]
+    messages = template_messages(text)
     if not messages:
         raise InputError(
             f"{where} is {shown(text)}, allowed: a chat with <|im_start|> and <|im_end|>, or 'messages'"

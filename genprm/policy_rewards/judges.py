@@ -1,0 +1,102 @@
+"""Who judges the steps: a model that is loaded here, or a running `genprm serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from genprm.data_sets.rows import InputError, shown
+from genprm.engines.remote.http import JsonClient, Retries
+from genprm.event_loops import together
+from genprm.prm import GenPRM
+
+Solution = tuple[str, list[str]]
+"""A problem and the steps of a solution."""
+StepRewards = list[float | None]
+"""The reward of each step of a solution; None for a step without a verdict."""
+
+
+class StepJudge(Protocol):
+    """Judges the steps of solutions."""
+
+    async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
+        """The rewards of the steps of each solution, in order.
+
+        Raises:
+            EngineError, SandboxError: they cannot go on.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free what was opened for judging."""
+        ...
+
+
+def step_rewards(rewards: Sequence[float], unjudged: Sequence[int], steps: int) -> StepRewards:
+    """One reward for each of `steps` steps: None for those without a verdict, and behind where judging ended.
+
+    >>> step_rewards([0.9, 0.5, 0.1], unjudged=[1], steps=4)
+    [0.9, None, 0.1, None]
+    """
+    silent = set(unjudged)
+    return [rewards[t] if t < len(rewards) and t not in silent else None for t in range(steps)]
+
+
+class LocalJudge:
+    """A model in this process; `votes` paths for each solution."""
+
+    def __init__(self, prm: GenPRM, votes: int = 1) -> None:
+        self._prm = prm
+        self._votes = votes
+
+    async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
+        """All at once."""
+        results = await self._prm.score_many_async(solutions, self._votes)
+        return [
+            step_rewards(result.rewards, result.unjudged, len(steps))
+            for result, (_, steps) in zip(results, solutions, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Free the model."""
+        self._prm.close()
+
+
+class _Answer(BaseModel):
+    rewards: list[float]
+    unjudged: list[int]
+
+
+class ServerJudge:
+    """A running `genprm serve`, asked for one solution at a time, so that one that fails is asked for again alone.
+
+    Args:
+        url: its address, as `http://host:8000`.
+        votes: paths for each solution; None for as many as the server takes by itself.
+        seconds: the longest to wait for an answer.
+        key: sent as a bearer token.
+
+    Raises:
+        InputError: the address is none.
+    """
+
+    def __init__(self, url: str, votes: int | None, seconds: float, key: str | None = None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"url is {shown(url)}, allowed: the address of a server, http://... or https://...")
+        self._client = JsonClient(url.rstrip("/"), seconds, Retries(attempts=5), key)
+        self._options: dict[str, Any] = {} if votes is None else {"votes": votes}
+
+    async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
+        """All at once; the server has a queue."""
+        return await together([self._ask(problem, steps) for problem, steps in solutions])
+
+    async def _ask(self, problem: str, steps: list[str]) -> StepRewards:
+        body = {"problem": problem, "steps": steps, **self._options}
+        answer = await self._client.ask("/v1/score", _Answer, body)
+        return step_rewards(answer.rewards, answer.unjudged, len(steps))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
