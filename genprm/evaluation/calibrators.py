@@ -1,0 +1,104 @@
+"""Rewards made to mean something: maps of rewards that are fitted on held-out labelled steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import isotonic_regression, minimize_scalar
+from scipy.special import expit, log_expit, logit
+
+from genprm.evaluation.calibration import LabelledRewards
+from genprm.intervals import Floats
+from genprm.verification.rewards import DIGITS
+
+COLDEST, HOTTEST = 0.01, 100.0
+"""Temperatures between which one is looked for. Steps that their rewards tell apart without a mistake have no best
+temperature: the colder, the better."""
+
+
+class Calibrator(Protocol):
+    """A map of rewards that never turns two of them round."""
+
+    def __call__(self, rewards: Floats) -> Floats:
+        """Calibrated rewards in [0, 1], of the same shape."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureScaling:
+    """The log-odds of a reward divided by a temperature: above 1, rewards move towards 0.5.
+
+    What is above and below 0.5 stays there, so no verdict changes. Source: Guo et al., arXiv 1706.04599, 4.2.
+
+    >>> TemperatureScaling(2.0)(np.array([0.5, 0.9, 1.0])).round(3)
+    array([0.5  , 0.75 , 0.999])
+    """
+
+    temperature: float
+
+    def __call__(self, rewards: Floats) -> Floats:
+        """Calibrated rewards."""
+        scaled: Floats = expit(_log_odds(rewards) / self.temperature)
+        return scaled
+
+
+@dataclass(frozen=True, slots=True)
+class IsotonicCalibration:
+    """Calibrated rewards at the rewards of the fit, a straight line between two of them, and flat outside.
+
+    Rewards between which the shares of right steps do not rise become equal, so ranks are lost; a verdict changes
+    where rewards above 0.5 were mostly wrong, or the other way round. Source: Zadrozny and Elkan, KDD 2002.
+    """
+
+    rewards: tuple[float, ...]
+    calibrated: tuple[float, ...]
+
+    def __call__(self, rewards: Floats) -> Floats:
+        """Calibrated rewards."""
+        return np.interp(rewards, self.rewards, self.calibrated)
+
+
+def fit_temperature(labelled: LabelledRewards) -> TemperatureScaling:
+    """The temperature under which the labels are most probable.
+
+    Raises:
+        ValueError: all steps are right, or all are wrong.
+    """
+    _require_both(labelled)
+    signed = np.where(labelled.right, 1.0, -1.0) * _log_odds(labelled.rewards)
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_expit(signed * np.exp(-log_temperature)).mean())
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-8}
+    )
+    return TemperatureScaling(float(np.exp(found.x)))
+
+
+def fit_isotonic(labelled: LabelledRewards) -> IsotonicCalibration:
+    """The rising map with the smallest mean squared distance from the labels.
+
+    Raises:
+        ValueError: all steps are right, or all are wrong.
+    """
+    _require_both(labelled)
+    rewards, place, steps = np.unique(labelled.rewards, return_inverse=True, return_counts=True)
+    share_right = np.bincount(place, weights=labelled.right) / steps
+    fitted = isotonic_regression(share_right, weights=steps).x
+    return IsotonicCalibration(tuple(rewards.tolist()), tuple(fitted.tolist()))
+
+
+def _log_odds(rewards: Floats) -> Floats:
+    """Rewards are rounded, so that none is as sure as 0 or 1 say."""
+    smallest = 10.0**-DIGITS
+    odds: Floats = logit(np.clip(rewards, smallest, 1 - smallest))
+    return odds
+
+
+def _require_both(labelled: LabelledRewards) -> None:
+    if labelled.right.all() or not labelled.right.any():
+        kind = "wrong" if labelled.right.all() else "right"
+        raise ValueError(f"rewards are calibrated on right and wrong steps; there is no {kind} one")
