@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from genprm.commands import (
     answers,
     bench,
+    calibrate,
     doctor,
     evaluate,
     formats,
@@ -125,6 +126,7 @@ app.command("view")(view.view)
 app.command("import")(formats.import_set)
 app.command("export")(formats.export_set)
 app.command("score")(score.score)
+app.command("calibrate")(calibrate.calibrate)
 app.command("label")(label.label)
 app.command("answers", context_settings={"ignore_unknown_options": True})(answers.answers)  # -5 is an answer
 app.command("solve")(solve.solve)

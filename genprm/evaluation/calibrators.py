@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize_scalar
 from scipy.special import expit, log_expit, logit
 
-from genprm.evaluation.calibration import LabelledRewards
+from genprm.evaluation.calibration import (
+    BINS,
+    Binning,
+    LabelledRewards,
+    RewardedCase,
+    expected_calibration_error,
+    labelled_rewards,
+    reliability_curve,
+)
 from genprm.intervals import Floats
 from genprm.verification.rewards import DIGITS
 
@@ -89,6 +98,47 @@ def fit_isotonic(labelled: LabelledRewards) -> IsotonicCalibration:
     share_right = np.bincount(place, weights=labelled.right) / steps
     fitted = isotonic_regression(share_right, weights=steps).x
     return IsotonicCalibration(tuple(rewards.tolist()), tuple(fitted.tolist()))
+
+
+FITS: dict[str, Callable[[LabelledRewards], Calibrator]] = {
+    "temperature": fit_temperature,
+    "isotonic": fit_isotonic,
+}
+"""The ways of calibrating by their names."""
+
+
+def cross_fitted(cases: Sequence[RewardedCase], fit: Callable[[LabelledRewards], Calibrator]) -> LabelledRewards:
+    """The labelled steps of all cases, each calibrated by a map that was fitted without its case.
+
+    Every other case is one half, and each half is calibrated by what is fitted on the other one.
+
+    Raises:
+        ValueError: fewer than two cases, or a half without right or without wrong steps.
+    """
+    if len(cases) < 2:
+        raise ValueError("calibration needs two solutions or more, some to fit and others to measure")
+    halves = [labelled_rewards(cases[0::2]), labelled_rewards(cases[1::2])]
+    calibrated = [fit(other)(half.rewards) for half, other in zip(halves, reversed(halves), strict=True)]
+    return LabelledRewards(np.concatenate(calibrated), np.concatenate([half.right for half in halves]))
+
+
+def held_out_errors(cases: Sequence[RewardedCase], bins: int = BINS) -> dict[str, dict[Binning, float]]:
+    """Expected calibration error in percent, by calibration and by bins: of the rewards `as they are`, and of those
+    that were calibrated without their case (`cross_fitted`).
+
+    Raises:
+        ValueError: as `cross_fitted`.
+    """
+    ways = {"as they are": labelled_rewards(cases)}
+    ways |= {name: cross_fitted(cases, fit) for name, fit in FITS.items()}
+    binnings: tuple[Binning, ...] = get_args(Binning)
+    return {
+        name: {
+            binning: 100 * expected_calibration_error(reliability_curve(labelled, binning, bins))
+            for binning in binnings
+        }
+        for name, labelled in ways.items()
+    }
 
 
 def _log_odds(rewards: Floats) -> Floats:

@@ -36,10 +36,22 @@ class PredictionRow:
     prediction: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RewardedRow:
+    """A case's label and the rewards of its steps, which may end early."""
+
+    label: int
+    rewards: list[float]
+
+
 def _named_in(identity: str) -> str:
     """The subset that an id of ProcessBench begins with."""
     subset, _, number = identity.rpartition("-")
     return subset if subset in SUBSETS and number.isdigit() else DEFAULT_SUBSET
+
+
+def _label(row: Mapping[str, Any], where: str) -> int:
+    return whole_field(row, "label", where, NO_ERROR, None, f"a whole number from {NO_ERROR} (no error)")
 
 
 def _complete(rewards: Sequence[float]) -> bool:
@@ -89,7 +101,7 @@ def parse_predictions(placed: Iterable[Row], source: str) -> list[PredictionRow]
     for where, row in placed:
         identity = id_field(row, where)
         subset = _named_in(identity) if row.get("subset") is None else text_field(row, "subset", where)
-        label = whole_field(row, "label", where, NO_ERROR, None, f"a whole number from {NO_ERROR} (no error)")
+        label = _label(row, where)
         if (subset, identity) in seen:
             raise InputError(f"{where}: id {shown(identity)} is already used at {seen[subset, identity]}")
         seen[subset, identity] = where
@@ -97,3 +109,12 @@ def parse_predictions(placed: Iterable[Row], source: str) -> list[PredictionRow]
     if not rows:
         raise InputError(f"{source}: no predictions, allowed: at least one JSON line")
     return rows
+
+
+def parse_rewarded(placed: Iterable[Row]) -> list[RewardedRow]:
+    """Rows `{"label", "rewards": [float]}`, as of predictions; other fields are ignored.
+
+    Raises:
+        InputError: a row is not such a one.
+    """
+    return [RewardedRow(_label(row, where), shares_field(row, "rewards", where)) for where, row in placed]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 
 from genprm.evaluation.calibration import LabelledRewards, expected_calibration_error, reliability_curve
-from genprm.evaluation.calibrators import COLDEST, TemperatureScaling, fit_isotonic, fit_temperature
+from genprm.evaluation.calibrators import (
+    COLDEST,
+    TemperatureScaling,
+    cross_fitted,
+    fit_isotonic,
+    fit_temperature,
+    held_out_errors,
+)
+from genprm.evaluation.predictions import RewardedRow
 
 
 def overconfident(seed: int, steps: int = 4000, temperature: float = 3.0) -> LabelledRewards:
@@ -87,3 +98,41 @@ def test_the_error_on_held_out_steps_is_at_least_halved(fit: object, binning: st
 def test_steps_of_one_kind_teach_nothing(fit: object, right: bool, missing: str) -> None:
     with pytest.raises(ValueError, match=f"there is no {missing} one"):
         fit(LabelledRewards(np.array([0.5, 0.9]), np.array([right, right])))
+
+
+def published_cases(data_dir: Path, model: str) -> list[RewardedRow]:
+    """Solutions with the first wrong step that people marked, and a published model's scores per sub-step."""
+    folder = data_dir / "reasoneval"
+    names = (f"{model}_scores", "mr-math_invalid_errors")
+    scored, solutions = (
+        [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()] for name in names
+    )
+    cases = []
+    for row, solution in zip(scored, solutions, strict=True):
+        # ReasonEval gives the probabilities of invalid, neutral and positive
+        parts = iter(value if isinstance(value, float) else 1 - value[0] for value in row["scores"])
+        rewards = [min(next(parts) for _ in step) for step in solution["model_output_step_format"]]
+        marked = solution["model_output_solution_first_error_step"]
+        cases.append(RewardedRow(-1 if marked == "N/A" else int(marked) - 1, rewards))
+    return cases
+
+
+@pytest.mark.parametrize("model", ["math-shepherd_mistral-7b", "reasoneval_wizardmath-7b-v1.1"])
+def test_isotonic_calibration_halves_the_held_out_error_of_published_models(data_dir: Path, model: str) -> None:
+    errors = held_out_errors(published_cases(data_dir, model))
+    for binning, error in errors["isotonic"].items():
+        assert error <= errors["as they are"][binning] / 2
+
+
+def test_no_case_is_calibrated_by_its_own_labels() -> None:
+    """Isotonic regression can learn all labels of one half by heart; on the other half they are the other way."""
+    cases = [RewardedRow(0, [0.3]), RewardedRow(-1, [0.3]), RewardedRow(-1, [0.7]), RewardedRow(0, [0.7])]
+    steps = cross_fitted(cases, fit_isotonic)
+
+    assert steps.right.tolist() == [False, True, True, False]
+    assert steps.rewards.tolist() == [0.5, 0.5, 0.0, 1.0], "pooled by the falling half, taught by the rising one"
+
+
+def test_one_solution_cannot_be_held_out() -> None:
+    with pytest.raises(ValueError, match="calibration needs two solutions or more"):
+        held_out_errors([RewardedRow(-1, [0.9])])

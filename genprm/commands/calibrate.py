@@ -1,0 +1,57 @@
+"""`genprm calibrate`: whether step rewards mean what they say, and what calibration would make of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from genprm.evaluation.calibration import Binning, ReliabilityBin
+
+
+def calibrate(
+    predictions: Annotated[
+        str,
+        typer.Argument(help='JSON lines {"label", "rewards"}, as of ProcessBench; - is standard input.'),
+    ],
+    bins: Annotated[int, typer.Option(help="Bins of rewards.", min=1)] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Calibration error of step rewards in percent, as they are and calibrated on held-out solutions."""
+    from genprm.commands.reading import read_objects
+    from genprm.data_sets.rows import InputError
+    from genprm.evaluation.calibration import labelled_rewards, reliability_curve
+    from genprm.evaluation.calibrators import held_out_errors
+    from genprm.evaluation.predictions import parse_rewarded
+
+    cases = parse_rewarded(read_objects(predictions))
+    try:
+        errors = held_out_errors(cases, bins)
+    except ValueError as error:
+        raise InputError(f"{predictions}: {error}") from None
+    curve = reliability_curve(labelled_rewards(cases), "mass", bins)
+    if as_json:
+        shares: list[dict[str, Any]] = [dataclasses.asdict(one) for one in curve]
+        print(json.dumps({"calibration_error": errors, "reliability_curve": shares}, indent=1))
+    else:
+        show_calibration(curve, errors)
+
+
+def show_calibration(curve: Sequence[ReliabilityBin], errors: Mapping[str, Mapping[Binning, float]]) -> None:
+    """The reliability curve, then the calibration errors, in percent."""
+    from rich.console import Console
+    from rich.table import Table
+
+    bins = Table("steps", "mean reward", "right", title="Bins of equal mass, in percent", title_justify="left")
+    for one in curve:
+        bins.add_row(str(one.steps), f"{100 * one.mean_reward:.1f}", f"{100 * one.share_right:.1f}")
+    table = Table("rewards", *next(iter(errors.values())), title="Calibration error", title_justify="left")
+    for name, by_binning in errors.items():
+        table.add_row(name, *(f"{error:.1f}" for error in by_binning.values()))
+    console = Console()
+    console.print(bins)
+    console.print(table)
