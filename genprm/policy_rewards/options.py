@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import threading
@@ -88,3 +89,11 @@ def shared_rewards(options: RewardOptions) -> PolicyRewards:
         if options not in _opened:
             _opened[options] = open_rewards(options)
         return _opened[options]
+
+
+@atexit.register
+def close_shared_rewards() -> None:
+    """Free what `shared_rewards` opened. The end of the process does it, too: no interpreter outlives it."""
+    with _opening:
+        while _opened:
+            _opened.popitem()[1].close()

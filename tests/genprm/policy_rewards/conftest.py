@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from genprm.modes import Mode
-from genprm.policy_rewards import options
+from genprm.policy_rewards.options import close_shared_rewards
 from genprm.reward_models.base import Asking
 from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.serve.app import create_app
@@ -48,8 +48,7 @@ def running_server(engine: ScriptedEngine) -> Iterator[str]:
         thread.join(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
-    while options._opened:
-        options._opened.popitem()[1].close()
+    close_shared_rewards()
     server.should_exit = True
     thread.join()
 
