@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genprm.data_sets.rows import InputError, Row, names, shares_field, shown, text_field, texts_field, whole_field
-from genprm.records import NO_ERROR, Prediction, StepVerification
-from genprm.store import TableStore
+from genprm.records import NO_ERROR, Prediction, Rationale, StepLabels, StepScores, StepVerification, Verification
 from genprm.tables import read_rows
 from genprm.verification.rewards import first_error
 
@@ -38,8 +37,13 @@ def from_result(row: Mapping[str, Any], result: Result, model: str) -> Case:
     }
 
 
-def from_prediction(prediction: Prediction, model: str) -> Case:
-    """A prediction for a benchmark case: rewards of each path, without texts."""
+KeptPaths = Mapping[int, Verification]
+"""Paths over one solution as they were kept, by number."""
+
+
+def from_prediction(prediction: Prediction, model: str, kept: KeptPaths | None = None) -> Case:
+    """A prediction for a benchmark case: rewards of each path, and what was written on those that were kept."""
+    paths = enumerate(prediction.path_rewards)
     return {
         "id": prediction.id,
         "model": model,
@@ -48,8 +52,38 @@ def from_prediction(prediction: Prediction, model: str) -> Case:
         "label": prediction.label,
         "prediction": prediction.prediction,
         "rewards": prediction.rewards,
-        "paths": [[{"reward": reward} for reward in path] for path in prediction.path_rewards],
+        "paths": [_kept_steps(kept[number]) if kept and number in kept else _bare(path) for number, path in paths],
     }
+
+
+def from_rationale(rationale: Rationale, labels: StepLabels | None, scores: StepScores | None) -> Case:
+    """A verification by the rationale model; the label is the first error by Monte-Carlo estimation."""
+    steps = rationale.verification.steps
+    return {
+        "id": rationale.solution_id,
+        "model": "rationales",
+        "problem": rationale.problem,
+        "steps": rationale.steps,
+        "label": None if labels is None else labels.first_error,
+        "prediction": rationale.judged_first_error,
+        "rewards": [step.reward for step in steps],
+        "paths": [[judged_step(step) for step in steps]],
+        **({} if scores is None else {"mc": scores.mc}),
+        **({} if labels is None else {"progress": labels.progress}),
+    }
+
+
+def _bare(path: Sequence[float]) -> list[dict[str, Any]]:
+    return [{"reward": reward} for reward in path]
+
+
+def _kept_steps(path: Verification) -> list[dict[str, Any]]:
+    """Texts are missing where a path was judged before they were kept: a turn is never empty."""
+    unwritten = ("analysis", "code", "output")
+    return [
+        {name: value for name, value in judged_step(step).items() if step.text or name not in unwritten}
+        for step in path.steps
+    ]
 
 
 def from_rows(rows: Iterable[Row]) -> list[Case]:
@@ -62,27 +96,9 @@ def from_rows(rows: Iterable[Row]) -> list[Case]:
     return [_from_row(where, row) for where, row in rows]
 
 
-def from_tables(store: TableStore) -> list[Case]:
-    """All predictions of a run, models in alphabetical order.
-
-    Raises:
-        InputError: the run has no predictions.
-    """
-    folder = store.path("processbench").parent
-    tables = sorted(folder.rglob("*.parquet"))
-    if not tables:
-        raise InputError(f"run {shown(store.root.name)} has no predictions: materialize processbench first")
-    return [case for table in tables for case in from_table(table, _model_of(table, folder))]
-
-
 def from_table(path: Path, model: str) -> list[Case]:
     """The predictions of one Parquet file."""
     return [from_prediction(prediction, model) for prediction in read_rows(Prediction, path)]
-
-
-def _model_of(table: Path, folder: Path) -> str:
-    """The model is a folder: partitions are `model/subset`."""
-    return table.relative_to(folder).parts[0].removesuffix(".parquet")
 
 
 def _solution(row: Mapping[str, Any], model: str) -> Case:

@@ -24,6 +24,7 @@ from genprm.engines.base import Engine
 from genprm.miniature.world.generation import draw_problem
 from genprm.records import Prediction
 from genprm.settings import EngineSettings, SandboxSettings
+from genprm.store import profile_store
 from genprm.tables import read_rows
 from tests.genprm import scripted_judge
 from tests.genprm.scripted_engine import ScriptedEngine
@@ -132,6 +133,25 @@ def test_labels_are_imported_and_exported(tmp_path: Path) -> None:
 
 def test_a_run_without_predictions_cannot_be_viewed() -> None:
     assert refusal("view", "no-such-run").startswith("run 'no-such-run' has no predictions")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["r", "--model", "x"], "model is 'x', allowed: a.full, b"),
+        (["r", "--subset", "x"], "subset is 'x', allowed: gsm8k"),
+        (["r", "--rationales"], "run 'r' has no rationales"),
+        (["r", "--rationales", "--model", "b"], "option --rationales goes without --model"),
+        (["-", "--model", "b"], "option --model chooses from a run, and '-' is a file"),
+    ],
+)
+def test_what_a_run_does_not_have_cannot_be_viewed(arguments: list[str], message: str, home: Path) -> None:
+    for partition in ("a.full|gsm8k", "b|gsm8k"):
+        row = Prediction("1", "gsm8k", "", "2 + 2?", ["4"], True, -1, -1, [0.9], [[0.9]], 1, 1)
+        profile_store("r").write(Prediction, "processbench", [row], partition)
+    assert refusal("view", *arguments).startswith(message)
+    page = home / "r" / "report" / "transcripts.html"
+    assert call("view", "r", "--model", "a.full", "--subset", "gsm8k") == f"1 cases: {page}\n"
 
 
 def test_judge_as_json(model: str) -> None:
