@@ -112,6 +112,8 @@ class Table:
     partition: str | None = None
     without: tuple[str, ...] = ()
     """Fields that are no news when they alone change: what follows from the rows stays as it is."""
+    decides: bool = True
+    """Whether the version of the artifact follows from it. What people alone read decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def _publish(context: ArtifactContext, made: Made, seconds: float) -> dg.Materia
     version = made.version
     if made.tables:
         main = made.tables[0]
-        hashes = [content_hash(table.rows, table.without) for table in made.tables]
+        hashes = [content_hash(table.rows, table.without) for table in made.tables if table.decides]
         version = joined_hash(hashes)
         metadata = {
             "dagster/row_count": len(main.rows),

@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from assets.artifact import ArtifactContext, Input, Made, Spent, Stage, Table, artifact
+from assets.artifact import ArtifactContext, Input, Made, Spent, Stage, artifact
 from assets.judging import JUDGING_VERSION, Judge, judge_cases
 from assets.parameters import ESCALATION, VERIFICATION, reads
 from assets.partitions import Pipeline
 from assets.processbench import JUDGING_CHECKS, judging_checks, judging_facts, log_scores
 from genprm.checkpoints import read_checkpoint
 from genprm.modes import Mode
-from genprm.records import BenchmarkCase, Prediction
+from genprm.records import BenchmarkCase
 
 
 def _inputs(pipeline: Pipeline) -> list[Input]:
@@ -48,12 +48,13 @@ def judged_otherwise(context: ArtifactContext) -> Made:
     judge = Judge(context, model, checkpoint, context.lineup.votes_of(model))
     parameters = judge.run_parameters(subset="all")
     with context.tracking.run(context.dagster, model.key, parameters, parent=checkpoint.run_id) as run:
-        rows = judge_cases(judge, cases)
+        judged = judge_cases(judge, cases)
+        rows = judged.predictions
         scores = log_scores(context, run, model, rows)
         metrics = {f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()}
         run.metrics(metrics)
     return Made(
-        [Table(Prediction, rows)],
+        judged.tables(),
         judging_checks(context, model, cases, rows),
         {**judging_facts(model, rows, run), **{name: round(value, 2) for name, value in metrics.items()}},
     )

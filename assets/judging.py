@@ -6,15 +6,15 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from assets.artifact import ArtifactContext
+from assets.artifact import ArtifactContext, Table
 from assets.resources import Machines
 from genprm.checkpoints import Checkpoint
 from genprm.engines.base import Engine
 from genprm.evaluation.evaluate import as_solution, predict
 from genprm.lineup import Model
-from genprm.records import BenchmarkCase, Prediction, StepwiseSolution, VoteReading
+from genprm.records import BenchmarkCase, Prediction, StepwiseSolution, Verification, VoteReading
 from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore
 from genprm.reward_models.registry import adapter_named
 from genprm.sandbox.base import Sandbox
@@ -23,6 +23,7 @@ from genprm.tables import to_dict
 from genprm.training.recipes import PathKeys
 from genprm.verification.verifier import Verifier
 from genprm.verification.voting import joined_reading
+from genprm.view.runs import TRANSCRIPTS
 
 JUDGING_VERSION = "3"
 
@@ -69,13 +70,18 @@ class Judge:
     votes: int
 
     def score(
-        self, rows: Mapping[StepwiseSolution, tuple[Any, ...]], version: str, until: float | None = None
+        self,
+        rows: Mapping[StepwiseSolution, tuple[Any, ...]],
+        version: str,
+        until: float | None = None,
+        kept_texts: int = 0,
     ) -> dict[StepwiseSolution, SolutionScore]:
         """What it says of the rows of an artifact, whose way of judging has a version.
 
         Args:
             rows: each solution with what the artifact knows it by; paths are found again in its journal by that.
             until: a reward; nothing is judged that the first one below it does not need.
+            kept_texts: how many paths of a verifier, from the first, are kept and answered with their text.
 
         Raises:
             EngineError, SandboxError: as raised by the model.
@@ -86,7 +92,9 @@ class Judge:
         machines = self.context.machines
         with self.context.journal() as journal:
             paths = recipe.paths(journal, keys)
-            asking = Asking(self.votes, recipe.asked_in(mode), verifier, until=until, paths=paths)
+            asking = Asking(
+                self.votes, recipe.asked_in(mode), verifier, until=until, kept_texts=kept_texts, paths=paths
+            )
             judge = adapter_named(recipe.adapter).open(self.checkpoint.weights, JudgeMachine(machines), asking)
             scores = machines.run(_score_and_free(judge, list(rows), self.context.advance(len(rows))))
         return dict(zip(rows, scores, strict=True))
@@ -112,11 +120,28 @@ async def _score_and_free(
         await judge.close()
 
 
-def judge_cases(judge: Judge, cases: Sequence[BenchmarkCase]) -> list[Prediction]:
-    """What a model says of benchmark cases, in order: no path goes further than Maj@N and Pass@1 need it."""
-    threshold = judge.context.profile.evaluation.threshold
-    scores = judge.score({as_solution(case): (to_dict(case),) for case in cases}, JUDGING_VERSION, threshold)
-    return [predict(case, scores[as_solution(case)], threshold) for case in cases]
+class JudgedCases(NamedTuple):
+    """What a model says of benchmark cases, in order, and what it wrote on the paths whose text is kept."""
+
+    predictions: list[Prediction]
+    transcripts: list[Verification]
+
+    def tables(self) -> list[Table]:
+        """Predictions, and beside them the transcripts of a model that wrote any."""
+        kept = Table(Verification, self.transcripts, TRANSCRIPTS, decides=False)
+        return [Table(Prediction, self.predictions), *([kept] if self.transcripts else [])]
+
+
+def judge_cases(judge: Judge, cases: Sequence[BenchmarkCase]) -> JudgedCases:
+    """Judge benchmark cases: no path goes further than Maj@N and Pass@1 need it."""
+    evaluation = judge.context.profile.evaluation
+    threshold, rows = evaluation.threshold, {as_solution(case): (to_dict(case),) for case in cases}
+    scores = judge.score(rows, JUDGING_VERSION, threshold, evaluation.kept_paths)
+    found = [(case, scores[as_solution(case)]) for case in cases]
+    return JudgedCases(
+        [predict(case, score, threshold) for case, score in found],
+        [path for _, score in found for path in score.verifications],
+    )
 
 
 def read_from(readings: Iterable[VoteReading]) -> str:

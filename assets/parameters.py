@@ -43,6 +43,9 @@ WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares"
 """Values of the training section that say which models there are and where their training set is from, and decide
 nothing else about a model."""
 
+OPERATIONAL = ("kept_paths",)
+"""Values of the evaluation section that decide no result."""
+
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
 _READ_WHOLE = 64 * 2**20
 _END = 2**20
@@ -133,7 +136,8 @@ def recipe(profile: Profile, model: Model) -> Version:
 
 def _cases(profile: Profile) -> Version:
     evaluation = profile.evaluation
-    values = _values(evaluation, "votes", "other_votes", "other_modes", "threshold", "bootstrap", "verifier")
+    judging = ("votes", "other_votes", "other_modes", "threshold", "bootstrap", "verifier")
+    values = _values(evaluation, *judging, *OPERATIONAL)
     if evaluation.source == FILE:
         values |= _content(evaluation.rows)
     if evaluation.source == "miniature":
@@ -163,6 +167,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
     evaluation, rationales = profile.evaluation, profile.rationales
     verifier = evaluation.verifier.deciding(Mode.FULL)
     escalation = {"tau": evaluation.verifier.tau}
+    of_cases = ("source", "subsets", "rows", "limit", "seed")
     versions = {
         "problems": {ONLY: _problems(profile)},
         "solutions": {ONLY: _with_weights(profile.solutions, profile.solutions.model)},
@@ -175,7 +180,7 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
             CASES: _cases(profile),
             VERIFICATION: Version(
                 {
-                    **_values(evaluation, "source", "subsets", "rows", "limit", "bootstrap", "seed", "other_modes"),
+                    **_values(evaluation, *of_cases, "bootstrap", "other_modes", *OPERATIONAL),
                     "verifier": verifier,
                 }
             ),

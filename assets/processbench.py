@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
+from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, artifact
 from assets.judging import JUDGING_VERSION, Judge, judge_cases, read_from
 from assets.metadata import examples
 from assets.parameters import VERIFICATION, reads_evaluation
@@ -49,12 +49,13 @@ def processbench(context: ArtifactContext) -> Made:
     judge = Judge(context, model, checkpoint, context.lineup.votes_of(model))
     title, parameters = f"{model.key} on {subset}", judge.run_parameters(subset=subset)
     with context.tracking.run(context.dagster, title, parameters, parent=checkpoint.run_id) as run:
-        rows = judge_cases(judge, cases)
+        judged = judge_cases(judge, cases)
+        rows = judged.predictions
         metrics = log_scores(context, run, model, rows)[subset]
         run.metrics(metrics)
         run.metrics({f"{subset}/{name}": value for name, value in metrics.items()}, checkpoint.run_id)
     return Made(
-        [Table(Prediction, rows)],
+        judged.tables(),
         judging_checks(context, model, cases, rows),
         {**judging_facts(model, rows, run), **{name: round(value, 2) for name, value in metrics.items()}},
     )

@@ -29,7 +29,8 @@ class SolutionScore:
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
 
     A verifier also says how many code blocks it ran and what its rewards were read from (None where they are the
-    model's own numbers), and where it is asked to, what it wrote on each path (`Asking.texts`).
+    model's own numbers), and where it is asked to, what it wrote on paths 0, 1, ... (`Asking`). A path that was
+    kept without text has none.
     """
 
     rewards: list[float]
@@ -105,7 +106,8 @@ class Asking:
     `changes` are `model.key=value` over the settings that the model has of its own (`genprm.settings`). The rest is
     for verifiers. `mode`, `verifier`, `preset` and `system` take the place of what a checkpoint says of itself.
     With `until`, each path is judged only as far as Maj@N and Pass@1 need it for the first step with a reward below
-    that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written.
+    that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written on every
+    path; `kept_texts` is for how many paths, from the first, that is kept in `paths` and answered.
     """
 
     votes: int = 1
@@ -114,6 +116,7 @@ class Asking:
     system: str | None = None
     until: float | None = None
     texts: bool = False
+    kept_texts: int = 0
     paths: Paths = field(default_factory=NoPaths)
     preset: Preset | None = None
     changes: tuple[str, ...] = ()

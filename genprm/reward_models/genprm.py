@@ -9,7 +9,7 @@ from typing import TypeAlias
 from genprm.event_loops import together
 from genprm.modes import Mode
 from genprm.records import StepVerification, StepwiseSolution, Verification
-from genprm.reward_models.base import Asking, Paths, SolutionScore, VerdictCounts
+from genprm.reward_models.base import Asking, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import VERIFIER, Adapter, Machine, register
 from genprm.tables import from_dict
@@ -20,7 +20,7 @@ from genprm.verification.voting import Voting, case_name, executions, majority_r
 
 
 def without_text(verification: Verification) -> Verification:
-    """A path as it is kept: rewards, verdicts and counts. Scoring needs no more, and texts are large."""
+    """Rewards, verdicts and counts of a path. Scoring needs no more, and texts are large."""
     steps = [dataclasses.replace(step, text="", analysis="", code="", output="") for step in verification.steps]
     return dataclasses.replace(verification, steps=steps)
 
@@ -50,14 +50,16 @@ Told: TypeAlias = Callable[[int, int, StepVerification], None]
 class _KeptPaths:
     """The paths over one solution: those that were finished before are read, those of now are kept."""
 
-    def __init__(self, paths: Paths, solution: StepwiseSolution, votes: int) -> None:
-        self._paths = paths
+    def __init__(self, asking: Asking, solution: StepwiseSolution) -> None:
+        self._paths = asking.paths
+        self._texts = asking.kept_texts
         self._solution = solution
-        found = {number: paths.get(solution, number) for number in range(votes)}
+        found = {number: self._paths.get(solution, number) for number in range(asking.votes)}
         self.known = {n: from_dict(Verification, path) for n, path in found.items() if path is not None}
 
     def keep(self, path: Verification) -> None:
-        self._paths.put(self._solution, path.path, dataclasses.asdict(without_text(path)))
+        kept = path if path.path < self._texts else without_text(path)
+        self._paths.put(self._solution, path.path, dataclasses.asdict(kept))
 
 
 class GenPRMRewardModel(GenerativeRewardModel):
@@ -97,15 +99,15 @@ class GenPRMRewardModel(GenerativeRewardModel):
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """All paths at once."""
         votes, until = self._asking.votes, self._asking.until
-        kept = _KeptPaths(self._asking.paths, solution, votes)
+        kept = _KeptPaths(self._asking, solution)
         if until is None:
             paths = await together([self._path(solution, number, kept) for number in range(votes)])
         else:
             voting = Voting(self._mode, votes, until)
             paths = await verify_votes(self._verifier, solution, voting, kept.known, kept.keep)
         self.count(VerdictCounts.of_steps(step for path in paths for step in path.steps))
-        score = voted_score(paths)
-        return dataclasses.replace(score, verifications=tuple(paths)) if self._asking.texts else score
+        answered = votes if self._asking.texts else self._asking.kept_texts
+        return dataclasses.replace(voted_score(paths), verifications=tuple(paths[:answered]))
 
     async def _path(self, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
         if number in kept.known:

@@ -12,8 +12,9 @@ import pytest
 from conftest import House, fake_house
 
 from genprm.files import write_text
-from genprm.records import StepScores
+from genprm.records import StepScores, Verification
 from genprm.store import DamagedFile, TableStore, profile_store
+from genprm.view.runs import Chosen, predicted_cases
 from orchestration.damage import damage_of, standing_of
 from orchestration.materialize import Choice, MissingInput, materialize
 from orchestration.schedule import pipeline_nodes
@@ -203,3 +204,29 @@ def test_a_moved_home_is_fresh_and_goes_on(house: House, home: Path, tmp_path: P
     assert house.late() == []
     house.use(fake_method.fake_profile(evaluation={"votes": 5}))
     assert {name.split()[0] for name in house.make()} == {"processbench", "leaderboard", "report"}
+
+
+def test_transcripts_that_are_damaged_are_made_again_from_the_journal_and_decide_nothing(whole: House) -> None:
+    whole.use(fake_method.fake_profile())
+    store, node = profile_store("fake"), Node("processbench", "tiny.main.full|long")
+    path = store.path("transcripts", node.partition)
+    assert path in files_of(store, node)
+    before, calls = store.read(Verification, "transcripts", node.partition), fake_method.calls()
+
+    truncate(path)
+    assert whole.late() == [str(node)]
+    assert whole.make() == [str(node)]
+    assert store.read(Verification, "transcripts", node.partition) == before
+    assert all(step.text for row in before for step in row.steps)
+
+    whole.use(fake_method.fake_profile(evaluation={"kept_paths": 0}))
+    truncate(path)
+    assert whole.make() == [str(node)], "the predictions are the same without it"
+    assert path not in files_of(store, node)
+    shown = predicted_cases(store, Chosen("tiny.main.full", "long"))
+    assert not any("analysis" in step for case in shown for path in case["paths"] for step in path)
+
+    whole.use(fake_method.fake_profile())
+    execute(whole.defs, whole.instance, Order(node.asset, node.partition), {})
+    assert whole.late() == []
+    assert fake_method.calls() == calls

@@ -10,6 +10,7 @@ import fake_method
 import pytest
 from conftest import House
 
+from assets.partitions import Pipeline
 from genprm.manifest import read_manifest
 from genprm.results.captions import TITLES, column_caption, row_caption
 from genprm.results.claims import Claim
@@ -17,6 +18,7 @@ from genprm.results.figures import f1_rows
 from genprm.results.measures import Measure, Metric
 from genprm.results.measures import Table as MeasureTable
 from genprm.store import profile_store
+from genprm.view.runs import predicted_cases, rationale_cases
 from orchestration.schedule import made_before, pipeline_nodes
 from orchestration.spending import Spending
 from orchestration.staleness import Staleness
@@ -77,6 +79,7 @@ def test_first_everything_then_nothing_then_exactly_what_epsilon_touches(house: 
         ({"evaluation": {"limit": 3}}, {"evaluation_set"}),
         ({"evaluation": {"bootstrap": 200}}, {"leaderboard"}),
         ({"evaluation": {"verifier": {"tau": 0.2}}, "rationales": {"verifier": {"tau": 0.2}}}, set()),
+        ({"evaluation": {"kept_paths": 3}}, set()),
         ({"evaluation": {"threshold": 0.4}}, {"processbench", "leaderboard"}),
         ({"labels": {"variants": {"hard": {"estimator": "hard", "epsilon": 0.1}}}}, {"rpe_labels"}),
         ({"engine": {"max_batch": 3}, "runner": {"workers": 1}, "sandbox": {"seconds": 1}}, set()),
@@ -87,6 +90,25 @@ def test_each_section_touches_its_artifacts_only(made_once: House, change: dict,
     late = made_once.late()
     assert {name for name in stale if any(item.startswith(name) for item in late)} == stale
     assert [item for item in late if not any(item.startswith(name) for name in stale)] == []
+
+
+def test_a_run_can_be_looked_at(made_once: House) -> None:
+    made_once.use(fake_method.fake_profile())
+    store = profile_store("fake")
+    cases = predicted_cases(store)
+    assert len(cases) == 8 * len(Pipeline(made_once.profile).lineup.models)
+    [wrong] = [case for case in cases if (case["id"], case["model"]) == ("long-wrong-1", "tiny.main.full")]
+    assert (wrong["label"], wrong["prediction"], len(wrong["paths"])) == (1, 1, 4)
+    first, *others = wrong["paths"]
+    assert [step["code"] for step in first] == ["print(1 + 1)"] * 2
+    assert others == [[{"reward": 0.9}, {"reward": 0.1}]] * 3
+    assert "transcripts.html" in (made_once.home / "fake" / "report" / "index.html").read_text()
+
+    rationale = rationale_cases(store)[1]
+    assert rationale["label"] == rationale["prediction"] == 2
+    assert rationale["mc"][-1] == 0.0
+    assert len(rationale["progress"]) == 3
+    assert rationale["paths"][0][2]["analysis"] == "It adds."
 
 
 def test_a_new_variant_is_missing_and_nothing_else_changes(made_once: House) -> None:
