@@ -81,7 +81,8 @@ class Judge:
         Args:
             rows: each solution with what the artifact knows it by; paths are found again in its journal by that.
             until: a reward; nothing is judged that the first one below it does not need.
-            kept_texts: how many paths of a verifier, from the first, are kept and answered with their text.
+            kept_texts: how many paths of a verifier, from the first, are kept and answered with their text, and the
+                rest without it; none are answered when it is 0.
 
         Raises:
             EngineError, SandboxError: as raised by the model.
@@ -121,7 +122,8 @@ async def _score_and_free(
 
 
 class JudgedCases(NamedTuple):
-    """What a model says of benchmark cases, in order, and what it wrote on the paths whose text is kept."""
+    """What a model says of benchmark cases, in order, and its paths where any text is kept: those of each case by
+    number."""
 
     predictions: list[Prediction]
     transcripts: list[Verification]

@@ -29,8 +29,8 @@ class SolutionScore:
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
 
     A verifier also says how many code blocks it ran and what its rewards were read from (None where they are the
-    model's own numbers), and where it is asked to, what it wrote on paths 0, 1, ... (`Asking`). A path that was
-    kept without text has none.
+    model's own numbers), and where it is asked to, how it judged on each path (`Asking`); the texts of a path that
+    was kept without them are empty.
     """
 
     rewards: list[float]
@@ -107,7 +107,7 @@ class Asking:
     for verifiers. `mode`, `verifier`, `preset` and `system` take the place of what a checkpoint says of itself.
     With `until`, each path is judged only as far as Maj@N and Pass@1 need it for the first step with a reward below
     that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written on every
-    path; `kept_texts` is for how many paths, from the first, that is kept in `paths` and answered.
+    path; `kept_texts` is of how many paths, from the first, that is kept in `paths` and answered.
     """
 
     votes: int = 1

@@ -25,6 +25,11 @@ def without_text(verification: Verification) -> Verification:
     return dataclasses.replace(verification, steps=steps)
 
 
+def as_kept(path: Verification, texts: int) -> Verification:
+    """A path as it is kept: the first `texts` paths over a solution with what was written."""
+    return path if path.path < texts else without_text(path)
+
+
 def voted_score(paths: Sequence[Verification]) -> SolutionScore:
     """The vote of verification paths over one solution: Maj@N for several, Pass@1 for one.
 
@@ -58,8 +63,7 @@ class _KeptPaths:
         self.known = {n: from_dict(Verification, path) for n, path in found.items() if path is not None}
 
     def keep(self, path: Verification) -> None:
-        kept = path if path.path < self._texts else without_text(path)
-        self._paths.put(self._solution, path.path, dataclasses.asdict(kept))
+        self._paths.put(self._solution, path.path, dataclasses.asdict(as_kept(path, self._texts)))
 
 
 class GenPRMRewardModel(GenerativeRewardModel):
@@ -106,8 +110,13 @@ class GenPRMRewardModel(GenerativeRewardModel):
             voting = Voting(self._mode, votes, until)
             paths = await verify_votes(self._verifier, solution, voting, kept.known, kept.keep)
         self.count(VerdictCounts.of_steps(step for path in paths for step in path.steps))
-        answered = votes if self._asking.texts else self._asking.kept_texts
-        return dataclasses.replace(voted_score(paths), verifications=tuple(paths[:answered]))
+        return dataclasses.replace(voted_score(paths), verifications=self._answered(paths))
+
+    def _answered(self, paths: Sequence[Verification]) -> tuple[Verification, ...]:
+        if self._asking.texts:
+            return tuple(paths)
+        texts = self._asking.kept_texts
+        return tuple(as_kept(path, texts) for path in paths) if texts else ()
 
     async def _path(self, solution: StepwiseSolution, number: int, kept: _KeptPaths) -> Verification:
         if number in kept.known:

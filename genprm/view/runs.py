@@ -15,7 +15,7 @@ from genprm.view.transcripts import Case, KeptPaths, from_prediction, from_ratio
 R = TypeVar("R")
 
 TRANSCRIPTS = "transcripts"
-"""The table of the verification paths whose text was kept, with the partitions of the predictions."""
+"""The table of verification paths, with text as far as that was kept. Its partitions are the predictions'."""
 
 JUDGED = ("processbench", "judged_otherwise")
 """Artifacts that hold predictions. The first dimension of their partitions is the model."""
@@ -80,7 +80,7 @@ def _rows_if_made(store: TableStore, record: type[R], table: str, partition: str
 
 
 def _kept_paths(store: TableStore, table: str, partition: str) -> dict[str, KeptPaths]:
-    """The paths with text of each case. A table that is left from before the predictions were made again counts
+    """The paths of each case. A table that is left from before the predictions were made again counts
     for nothing."""
     path = store.path(TRANSCRIPTS, partition)
     if path.relative_to(store.root).as_posix() not in store.note(table, partition).files:

@@ -42,7 +42,7 @@ KeptPaths = Mapping[int, Verification]
 
 
 def from_prediction(prediction: Prediction, model: str, kept: KeptPaths | None = None) -> Case:
-    """A prediction for a benchmark case: rewards of each path, and what was written on those that were kept."""
+    """A prediction for a benchmark case: its paths as far as they were kept, else the rewards of each."""
     paths = enumerate(prediction.path_rewards)
     return {
         "id": prediction.id,

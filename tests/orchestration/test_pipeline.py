@@ -101,7 +101,8 @@ def test_a_run_can_be_looked_at(made_once: House) -> None:
     assert (wrong["label"], wrong["prediction"], len(wrong["paths"])) == (1, 1, 4)
     first, *others = wrong["paths"]
     assert [step["code"] for step in first] == ["print(1 + 1)"] * 2
-    assert others == [[{"reward": 0.9}, {"reward": 0.1}]] * 3
+    assert [[step["verdict"] for step in path] for path in others] == [["Yes", "No"]] * 3
+    assert not any("code" in step for path in others for step in path), "one path keeps its text"
     assert "transcripts.html" in (made_once.home / "fake" / "report" / "index.html").read_text()
 
     rationale = rationale_cases(store)[1]
