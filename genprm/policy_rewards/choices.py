@@ -19,11 +19,10 @@ class Choice(StrEnum):
     STEPS = "steps"
     """A solution in which every step is right, whatever its final answer; no reference is needed."""
     GATED = "gated"
-    """The right final answer; in full only where no step is wrong. FAPO (arXiv 2510.22543) gives 1 without a flaw,
-    0 with one and -1 for a wrong answer; here these are 1, 0.5 and 0, which advantages within a group of GRPO that
-    are divided by their standard deviation do not notice."""
+    """The right final answer; in full only where no step is wrong, else half; after FAPO (arXiv 2510.22543),
+    which also pays a right answer with a flaw less than one without. The numbers are ours."""
     SHARE = "share"
-    """The share of right steps. Policies learn to write only steps that they are sure of (FAPO, Figure 7)."""
+    """The share of right steps; it can be raised by writing many steps that are sure."""
 
     @property
     def needs_reference(self) -> bool:
