@@ -42,7 +42,7 @@ class EvaluationSettings(Section):
     seed: int = 0
     rows: Annotated[CaseRows, Age.ADDED] = CaseRows()
     """What the sources `file` and `hub` read."""
-    kept_paths: Annotated[int, Field(ge=0)] = 1
+    kept_paths: Annotated[int, Field(ge=0), Age.ADDED] = 1
     """Verification paths per case, from the first, whose text is kept to be read (`genprm view`). It decides no
     result and is in no fingerprint."""
 
