@@ -18,7 +18,7 @@ from genprm.reward_models.base import RewardModel, SolutionScore
 from genprm.reward_models.genprm import GenPRMRewardModel, Told
 from genprm.serve.limits import Limits
 from genprm.serve.metrics import Metrics
-from genprm.verification.voting import majority_rewards, unjudged_steps
+from genprm.verification.voting import majority_rewards, silent_steps, unjudged_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Heard:
         paths = list(self.paths.values())
         length = min((len(path) for path in paths), default=0)
         rewards = [[judgement.reward for judgement in path] for path in paths]
-        silent = [t for t in range(length) if all(path[t].verdict == "none" for path in paths)]
+        silent = silent_steps([path[:length] for path in paths])
         score = SolutionScore(
             rewards=majority_rewards([path[:length] for path in rewards]) if length else [],
             path_rewards=rewards,

@@ -10,7 +10,7 @@ from functools import partial
 
 from genprm.event_loops import together
 from genprm.modes import Mode
-from genprm.records import NO_ERROR, StepwiseSolution, Verification, VoteReading
+from genprm.records import NO_ERROR, StepVerification, StepwiseSolution, Verification, VoteReading
 from genprm.seeds import case_id
 from genprm.verification.rewards import THRESHOLD, Reading, first_error, rewards
 from genprm.verification.verifier import Verifier, every_step
@@ -62,8 +62,13 @@ def joined_reading(readings: Iterable[VoteReading]) -> VoteReading:
 
 def unjudged_steps(paths: Sequence[Verification]) -> list[int]:
     """0-based steps that were reached and on which no path gave a verdict."""
-    length = max(len(path.steps) for path in paths)
-    reached = [[path.steps[t] for path in paths if len(path.steps) > t] for t in range(length)]
+    return silent_steps([path.steps for path in paths])
+
+
+def silent_steps(paths: Sequence[Sequence[StepVerification]]) -> list[int]:
+    """The same of judged steps, path by path."""
+    length = max((len(path) for path in paths), default=0)
+    reached = [[path[t] for path in paths if len(path) > t] for t in range(length)]
     return [t for t, steps in enumerate(reached) if all(step.verdict == "none" for step in steps)]
 
 
