@@ -36,7 +36,7 @@ def _parameters(pipeline: Pipeline) -> list[dg.AssetDep]:
 
 @artifact(
     stage=Stage.EVALUATION,
-    code_version="4",
+    code_version="5",
     inputs=_inputs,
     parameters=_parameters,
     checks=(HELD_OUT, SAME),

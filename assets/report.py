@@ -30,7 +30,7 @@ from genprm.store import TableStore
 ORDER = (
     *(Table.PROCESSBENCH, Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE, Table.TOKENS, Table.BEST_OF_N),
     *(Table.ESCALATION, Table.BUDGET, Table.REFINEMENT, Table.SEARCH),
-    *(Table.EVIDENCE, Table.POLICY, Table.LABELS, Table.JUDGES),
+    *(Table.CALIBRATION, Table.RELIABILITY, Table.EVIDENCE, Table.POLICY, Table.LABELS, Table.JUDGES),
 )
 """Tables of the page from top to bottom."""
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -48,7 +48,7 @@ def _inputs(pipeline: Pipeline) -> list[Input]:
 
 @artifact(
     stage=Stage.EVALUATION,
-    code_version="4",
+    code_version="5",
     inputs=_inputs,
     kinds=("html",),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from genprm.lineup import Lineup, Model
 from genprm.modes import Mode
-from genprm.records import SampledSolution, SolutionRewards
+from genprm.records import Prediction, SampledSolution, SolutionRewards
+from genprm.results.calibration import calibrated, calibrator_of
 from genprm.results.claims import Claim, Side, claim
 from genprm.results.measures import Measure, Metric, Table, Unit
 from genprm.scaling.best_of_n import (
@@ -30,6 +31,9 @@ COMPARED_AT = 8
 """N at which choosing by reward is compared with the majority, or the number of candidates where it is smaller."""
 
 Candidates = list[list[Candidate]]
+Predictions = Mapping[str, Sequence[Prediction]]
+"""What every model says of the benchmark cases, by the model's key. Rewards are calibrated on the labels of these
+cases, whose problems are others than those of the candidates."""
 
 
 def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[SolutionRewards]) -> Candidates:
@@ -87,27 +91,21 @@ def _by_set(lineup: Lineup, store: TableStore, model: Model) -> dict[str, Candid
     return {name: rewarded_candidates(store, model.key, name) for name in lineup.profile.scaling.sets}
 
 
-def best_of_n_measures(lineup: Lineup, store: TableStore) -> list[Measure]:
+def best_of_n_measures(lineup: Lineup, store: TableStore, predictions: Predictions) -> list[Measure]:
     """Per model and set the accuracy of the profile's way of choosing over N, beside the references; for the full
-    model also that of votes weighted with its rewards."""
+    model also that of votes weighted with its rewards, and of both with calibrated rewards."""
     settings, resamples = lineup.profile.scaling, lineup.profile.evaluation.bootstrap
-    best_name, vote_name = f"best, {settings.aggregate}", f"weighted vote, {settings.aggregate}"
     rows = []
     for index, model in enumerate(lineup.rankers):
-        ways: list[tuple[str, str, Selector]] = [(model.key, best_name, best(settings.aggregate))]
-        if lineup.is_full(model):
-            ways.append((model.key, vote_name, weighted_vote(settings.aggregate)))
-        if index == 0:
-            ways += [("", "majority", majority), ("", "Pass@1", pass_at_1), ("", "Pass@N", pass_at_n)]
         for answer_set, problems in _by_set(lineup, store, model).items():
-            for key, setting, select in ways:
+            for key, setting, chosen_from, select in _ways(lineup, model, problems, predictions, index == 0):
                 rows += [
                     Measure(
                         table=Table.BEST_OF_N,
                         metric=Metric.ACCURACY,
                         value=point.accuracy,
                         unit=Unit.PERCENT,
-                        count=len(problems),
+                        count=len(chosen_from),
                         low=point.ci95.low,
                         high=point.ci95.high,
                         model=key,
@@ -115,49 +113,80 @@ def best_of_n_measures(lineup: Lineup, store: TableStore) -> list[Measure]:
                         subset=answer_set,
                         n=point.n,
                     )
-                    for point in curve(problems, sizes(settings.candidates), select, resamples)
+                    for point in curve(chosen_from, sizes(settings.candidates), select, resamples)
                 ]
     return rows
 
 
-def best_of_n_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
+def _ways(
+    lineup: Lineup, model: Model, problems: Candidates, predictions: Predictions, first: bool
+) -> list[tuple[str, str, Candidates, Selector]]:
+    """The ways of choosing by a model's rewards: its key, the name, the candidates and the selector. The first
+    model's candidates also serve the ways that need no rewards."""
+    aggregate = lineup.profile.scaling.aggregate
+    ways: list[tuple[str, str, Candidates, Selector]] = [
+        (model.key, f"best, {aggregate}", problems, best(aggregate))
+    ]
+    if lineup.is_full(model):
+        ways.append((model.key, f"weighted vote, {aggregate}", problems, weighted_vote(aggregate)))
+        calibrator = calibrator_of(predictions[model.key])
+        if calibrator is not None:
+            honest = calibrated(problems, calibrator)
+            ways.append((model.key, f"best, {aggregate}, calibrated", honest, best(aggregate)))
+            ways.append((model.key, f"weighted vote, {aggregate}, calibrated", honest, weighted_vote(aggregate)))
+    if first:
+        references = (("majority", majority), ("Pass@1", pass_at_1), ("Pass@N", pass_at_n))
+        ways += [("", name, problems, select) for name, select in references]
+    return ways
+
+
+def best_of_n_claims(lineup: Lineup, store: TableStore, predictions: Predictions) -> list[Claim]:
     """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
-    direct model, the discriminative one and ThinkPRM, in points over the problems of all sets together; and how
-    much votes gain that are weighted with them.
+    direct model, the discriminative one and ThinkPRM, in points over the problems of all sets together; how much
+    votes gain that are weighted with them; and what both gain once the rewards are calibrated.
     """
     settings = lineup.profile.scaling
     fulls = [full for full in lineup.fulls if settings.sets]
-    return [one for full in fulls for one in _claims_of(lineup, store, full)]
+    return [one for full in fulls for one in _claims_of(lineup, store, full, predictions[full.key])]
 
 
-def _claims_of(lineup: Lineup, store: TableStore, full: Model) -> list[Claim]:
-    settings = lineup.profile.scaling
-    n, chosen, voted = (
-        min(COMPARED_AT, settings.candidates),
-        best(settings.aggregate),
-        weighted_vote(settings.aggregate),
-    )
-    problems = _together(lineup, store, full)
-    by_votes = ("weighted vote", problems, voted)
-    by_majority = ("majority", problems, majority)
-    by_full = (f"best by {full.key}", problems, chosen)
-    pairs: list[tuple[str, Way, Way]] = [
-        (f"{full.key} weighted vote of {n} - majority", by_votes, by_majority),
-        (f"{full.key} best of {n} - majority", by_full, by_majority),
-    ]
-    for name in (Mode.DIRECT, "discriminative", "think"):
-        other = lineup.trained(full.base, name)
-        if other is not None:
-            by_other = (str(name), _together(lineup, store, other), chosen)
-            pairs.append((f"{full.key} best of {n} - {name}", by_full, by_other))
+def _claims_of(lineup: Lineup, store: TableStore, full: Model, judged: Sequence[Prediction]) -> list[Claim]:
+    n = min(COMPARED_AT, lineup.profile.scaling.candidates)
     found = []
-    for name, first, second in pairs:
+    for name, first, second in _pairs(lineup, store, full, judged):
         sides = Side(first[0], _accuracy(first, n)), Side(second[0], _accuracy(second, n))
         gain = accuracy_difference(
             first[1], second[1], n, (first[2], second[2]), lineup.profile.evaluation.bootstrap
         )
-        found.append(claim(name, Metric.ACCURACY, sides, gain, len(problems)))
+        found.append(claim(name, Metric.ACCURACY, sides, gain, len(first[1])))
     return found
+
+
+def _pairs(
+    lineup: Lineup, store: TableStore, full: Model, judged: Sequence[Prediction]
+) -> Iterable[tuple[str, Way, Way]]:
+    """What is compared: the name of a claim and its two sides."""
+    settings = lineup.profile.scaling
+    n = min(COMPARED_AT, settings.candidates)
+    chosen, voted = best(settings.aggregate), weighted_vote(settings.aggregate)
+    problems = _together(lineup, store, full)
+    by_majority = ("majority", problems, majority)
+    by_full = (f"best by {full.key}", problems, chosen)
+    yield f"{full.key} weighted vote of {n} - majority", ("weighted vote", problems, voted), by_majority
+    yield f"{full.key} best of {n} - majority", by_full, by_majority
+    for name in (Mode.DIRECT, "discriminative", "think"):
+        other = lineup.trained(full.base, name)
+        if other is not None:
+            by_other = (str(name), _together(lineup, store, other), chosen)
+            yield f"{full.key} best of {n} - {name}", by_full, by_other
+    calibrator = calibrator_of(judged)
+    if calibrator is not None:
+        honest = calibrated(problems, calibrator)
+        by_votes = ("calibrated weighted vote", honest, voted)
+        by_honest = (f"best by {full.key}, calibrated", honest, chosen)
+        yield f"{full.key} calibrated weighted vote of {n} - majority", by_votes, by_majority
+        yield f"{full.key} calibrated best of {n} - majority", by_honest, by_majority
+        yield f"{full.key} best of {n}: calibrated - as it is", by_honest, by_full
 
 
 Way = tuple[str, Candidates, Selector]

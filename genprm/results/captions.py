@@ -12,6 +12,8 @@ TITLES: Mapping[Table, str] = {
     Table.POLICY: "Policy (%)",
     Table.LABELS: "Labels and filter (%)",
     Table.JUDGES: "Wrong and right solutions",
+    Table.CALIBRATION: "Calibration error of step rewards on held-out cases (%)",
+    Table.RELIABILITY: "Steps in tenths by their rewards: what is promised, and what is right (%)",
     Table.PROCESSBENCH: "ProcessBench (paper table 1)",
     Table.LABEL_SETTINGS: "Label settings (paper tables 3 and 4)",
     Table.COMPONENTS: "Components (paper table 5)",
@@ -75,6 +77,8 @@ def row_caption(measure: Measure) -> str:
             return f"paper: {row.model}" if row.source == PAPER else line_caption(row)
         case Table.SEARCH:
             return f"{line_caption(row)}, budget {row.n}"
+        case Table.RELIABILITY:
+            return f"{row.model}, bin {row.n}"
         case Table.EVIDENCE:
             return _evidence_row(row)
         case _:
@@ -93,6 +97,8 @@ def line_caption(measure: Measure) -> str:
             return row.setting
         case Table.SEARCH:
             return f"{row.subset}: {row.setting}"
+        case Table.RELIABILITY:
+            return row.model
         case _:
             return f"{row.subset}: {row.model}"
 
@@ -137,6 +143,8 @@ def _column(row: Measure) -> str:
             return row.subset
         case Table.BEST_OF_N:
             return f"{row.subset}: N = {row.n}"
+        case Table.CALIBRATION:
+            return row.setting
         case Table.JUDGES:
             subset = "" if row.subset == MEAN else f"{row.subset}: "
             return f"{subset}{metric_caption(row)} {votes_caption(row.votes)}"

@@ -31,6 +31,7 @@ def figures_of(rows: Sequence[Measure]) -> dict[Table, Figure]:
             *("Accuracy against all tokens spent", budget_lines(rows)),
             *("tokens per problem", "accuracy (%)"),
         ),
+        Table.RELIABILITY: ("What rewards promise", reliability_lines(rows), "mean reward (%)", "right steps (%)"),
         Table.REFINEMENT: ("Accuracy after each turn", refinement_lines(rows), "turn", "accuracy (%)"),
         Table.SEARCH: (
             *("Accuracy of searches against all tokens spent, with 95 % intervals", search_lines(rows)),
@@ -85,6 +86,13 @@ def budget_lines(rows: Sequence[Measure]) -> dict[str, Line]:
     """Accuracy against tokens over N, a line for each way of choosing."""
     found = [row for row in rows if row.table is Table.BUDGET]
     return _against(found, Metric.TOKENS_PER_PROBLEM, Metric.ACCURACY)
+
+
+def reliability_lines(rows: Sequence[Measure]) -> dict[str, Line]:
+    """Share of right steps against mean reward over the bins, a line for each model, and that of honest rewards."""
+    found = [row for row in rows if row.table is Table.RELIABILITY]
+    lines = _against(found, Metric.MEAN_REWARD, Metric.SHARE_RIGHT)
+    return {**lines, "calibrated": ([0.0, 100.0], [0.0, 100.0])} if lines else lines
 
 
 def refinement_lines(rows: Sequence[Measure]) -> dict[str, Line]:

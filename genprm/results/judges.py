@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from genprm.evaluation.metrics import BenchmarkScore, score, single_paths, voted
+from genprm.evaluation.metrics import BenchmarkScore, Judged, score, single_paths, voted
 from genprm.intervals import Interval
 from genprm.lineup import Lineup
-from genprm.records import Prediction, SampledProblem
+from genprm.records import NO_ERROR, Prediction, SampledProblem
 from genprm.results.measures import MEAN, Measure, Metric, Table, Unit, percentage
 
 OUTCOMES = ("kept", "easy", "hard")
@@ -26,8 +26,23 @@ def judge_measures(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction
         for votes, judged in ways.items():
             found = score(judged, settings.bootstrap)
             if found.mean_f1 is not None:
-                rows += _measures_of(model, votes, found, len(cases))
+                rows += [*_measures_of(model, votes, found, len(cases)), wrong_passed(model, votes, judged)]
     return rows
+
+
+def wrong_passed(model: str, votes: int, judged: Sequence[Judged]) -> Measure:
+    """The share of solutions with a wrong step in which none is called wrong, over all subsets and paths."""
+    found = [said for case in judged if case.label != NO_ERROR for said in case.predictions]
+    return Measure(
+        table=Table.JUDGES,
+        metric=Metric.WRONG_PASSED,
+        value=percentage(sum(said == NO_ERROR for said in found), len(found)),
+        unit=Unit.PERCENT,
+        count=sum(case.label != NO_ERROR for case in judged),
+        model=model,
+        subset=MEAN,
+        votes=votes,
+    )
 
 
 def _measures_of(model: str, votes: int, found: BenchmarkScore, count: int) -> list[Measure]:

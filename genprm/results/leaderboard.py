@@ -19,6 +19,7 @@ from genprm.manifest import read_manifest
 from genprm.records import Prediction, SampledProblem
 from genprm.results.best_of_n import best_of_n_claims, best_of_n_measures
 from genprm.results.budget import budget_measures
+from genprm.results.calibration import calibration_measures
 from genprm.results.claims import Claim, judging_claims
 from genprm.results.escalation import escalation_measures
 from genprm.results.evidence import evidence_measures
@@ -57,8 +58,9 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
         *([] if imported else policy_measures(_sampled_problems(lineup, store))),
         *labels,
         *judged,
+        *calibration_measures(lineup, predictions),
         *tables.rows(),
-        *best_of_n_measures(lineup, store),
+        *best_of_n_measures(lineup, store, predictions),
         *escalated,
         *budget_measures(lineup, store),
         *refined,
@@ -68,7 +70,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     claims = [
         *judging_claims(lineup, predictions),
         *([] if imported else label_claims(lineup, store)),
-        *best_of_n_claims(lineup, store),
+        *best_of_n_claims(lineup, store, predictions),
         *escalation_claims,
         *refinement_claims,
         *search_claims,

@@ -23,6 +23,8 @@ class Table(StrEnum):
     POLICY = "policy"
     LABELS = "labels"
     JUDGES = "judges"
+    CALIBRATION = "calibration"
+    RELIABILITY = "reliability"
     PROCESSBENCH = "processbench"
     """Paper table 1."""
     LABEL_SETTINGS = "label settings"
@@ -62,9 +64,17 @@ class Metric(StrEnum):
     """ProcessBench: solutions with a wrong step whose first wrong step is found."""
     CORRECT_ACCURACY = "correct accuracy"
     """ProcessBench: solutions without a wrong step that are left alone."""
+    WRONG_PASSED = "wrong passed"
+    """Solutions with a wrong step in which no step is called wrong: the false positives of a reward."""
+    CALIBRATION_ERROR = "calibration error"
+    """Expected calibration error of step rewards; `setting` names how they were calibrated."""
+    MEAN_REWARD = "mean reward"
+    SHARE_RIGHT = "share right"
+    """Of the steps of a bin of rewards, which `n` numbers from the lowest."""
     CONVERSATIONS = "conversations"
     TOKENS_PER_STEP = "tokens per step"
     TOKENS_PER_RESPONSE = "tokens per response"
+    F1_PER_THOUSAND_TOKENS = "F1 per 1,000 tokens"
     TOKENS_PER_SOLUTION = "tokens per solution"
     TOKENS_PER_PROBLEM = "tokens per problem"
     ENDED = "ended"
@@ -101,8 +111,8 @@ class Measure:
     `model` is the key of a model of the line-up, the name of a critic, or the paper's name for one; `variant` a
     label variant; `mode` a way of judging; `setting` what else tells it from its neighbours (a label setting, a way
     of choosing, an outcome, a reason); `subset` a benchmark subset or an answer set. `votes` is the N of Maj@N, 1
-    for Pass@1; `n` how many candidates were chosen from, or the budget of a search in
-    candidates; `turn` that of a refinement; `tau` that of an escalation.
+    for Pass@1; `n` how many candidates were chosen from, the budget of a search in candidates, or the number of a
+    bin of rewards; `turn` that of a refinement; `tau` that of an escalation.
     Fields that do not apply are empty or None. `source` says whose number it is, ours or the paper's.
     """
 

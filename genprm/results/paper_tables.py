@@ -135,6 +135,11 @@ class PaperTables:
                 found.append((Metric.TOKENS_PER_STEP, tokens / steps, steps))
             if model.recipe.writes and paths:
                 found.append((Metric.TOKENS_PER_RESPONSE, tokens / paths, paths))
+                found += [
+                    (Metric.F1_PER_THOUSAND_TOKENS, 1000 * row.value * paths / tokens, len(rows))
+                    for row in self._f1(model)
+                    if row.votes == 1 and tokens
+                ]
             for metric, value, count in found:
                 yield Measure(
                     table=Table.TOKENS, metric=metric, value=value, unit=Unit.COUNT, count=count, model=model.key

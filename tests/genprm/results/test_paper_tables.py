@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from genprm.lineup import Lineup
 from genprm.profiles import build_profile
 from genprm.records import Prediction
@@ -86,8 +88,11 @@ def test_components_data_size_and_tokens() -> None:
     }
     sizes = [(name, row["conversations"], row["paper F1 Pass@1"]) for name, row in found[Table.DATA_SIZE].items()]
     assert sizes == [("b.main.full.25pct, 25 %", 40, 71.7), ("b.main.full, 100 %", 40, 75.2)]
+    bought = {name: row.pop("F1 per 1,000 tokens", None) for name, row in found[Table.TOKENS].items()}
     assert found[Table.TOKENS]["b.main.full"] == {"per step": 15.0, "per response": 30.0}
     assert found[Table.TOKENS]["b.main.think"] == {"per response": 30.0}, "it judges no step by itself"
+    f1 = found[Table.PROCESSBENCH]["b.main.think Pass@1"]["mean"]
+    assert bought["b.main.think"] == pytest.approx(f1 / 0.030)
     assert "b.main.discriminative" not in found[Table.TOKENS]
 
 
