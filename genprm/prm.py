@@ -8,15 +8,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import operator
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
+import numpy as np
+
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines import open_engine
 from genprm.engines.base import Engine, EngineError
+from genprm.evaluation.calibration_file import calibration_beside, read_calibration
+from genprm.evaluation.calibrators import Calibrator
 from genprm.evaluation.evaluate import evaluate_cases
 from genprm.event_loops import BackgroundLoop, together
 from genprm.modes import Mode
@@ -115,11 +120,13 @@ class GenPRM:
         verifier: VerifierSettings,
         mode: Mode,
         live_paths: int = LIVE_PATHS,
+        calibrator: Calibrator | None = None,
     ) -> None:
         self._background = BackgroundLoop("genprm")
         self._engine = engine
         self._sandbox = sandbox
         self._verifier = Verifier(engine, sandbox, verifier, live_paths)
+        self._calibrator = calibrator
         self.mode = mode
 
     @classmethod
@@ -132,6 +139,7 @@ class GenPRM:
         verifier: VerifierSettings | None = None,
         sandbox: SandboxSettings | None = None,
         system: str | None = None,
+        calibration: str | Path | None = None,
     ) -> GenPRM:
         """A model from a directory, the hub, or `miniature/<name>`.
 
@@ -141,9 +149,12 @@ class GenPRM:
             verifier: turn format and sampling; those the checkpoint was trained with when empty.
             system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
                 trained with, which is read from its data set otherwise.
+            calibration: a file that `genprm calibrate --save` wrote; without it `calibration.json` beside the
+                weights, where there is one. It fills `Result.calibrated`.
 
         Raises:
-            InputError: no such engine or mode, or no system message for a published checkpoint.
+            InputError: no such engine or mode, no system message for a published checkpoint, or a file that holds
+                no calibration.
             EngineError: no such model, or it cannot be loaded.
             SandboxError: the isolation asked for is not available.
         """
@@ -155,9 +166,12 @@ class GenPRM:
                 "`genprm evaluate` asks it, a verifier does not"
             )
         wanted = check_mode(mode or manifest.inference_mode or "full")
+        found = calibration_beside(str(model)) if calibration is None else Path(calibration)
+        calibrator = None if found is None else read_calibration(found)
         opened = open_sandbox(sandbox or SandboxSettings())
         assert manifest.verifier is not None
-        return cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted, chosen.live_paths)
+        opened_engine = open_engine(str(model), chosen)
+        return cls(opened_engine, opened, manifest.verifier, wanted, chosen.live_paths, calibrator)
 
     def score(self, problem: str, steps: Iterable[str], votes: int = 1, mode: Mode | None = None) -> Result:
         """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
@@ -206,12 +220,17 @@ class GenPRM:
         checked = [(problem, check_solution(problem, steps)) for problem, steps in solutions]
 
         async def scored(problem: str, steps: list[str]) -> Result:
-            result = await score_solution(self._verifier, problem, steps, paths, wanted)
+            result = self._calibrate(await score_solution(self._verifier, problem, steps, paths, wanted))
             if progress is not None:
                 progress(1)
             return result
 
         return await together([scored(problem, steps) for problem, steps in checked])
+
+    def _calibrate(self, result: Result) -> Result:
+        if self._calibrator is None:
+            return result
+        return dataclasses.replace(result, calibrated=self._calibrator(np.array(result.rewards)).tolist())
 
     def evaluate(
         self,

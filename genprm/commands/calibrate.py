@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,21 +20,39 @@ def calibrate(
         typer.Argument(help='JSON lines {"label", "rewards"}, as of ProcessBench; - is standard input.'),
     ],
     bins: Annotated[int, typer.Option(help="Bins of rewards.", min=1)] = 10,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the map fitted on all solutions; calibration.json beside the weights makes it part of a "
+            "checkpoint."
+        ),
+    ] = None,
+    way: Annotated[str, typer.Option("--map", help="The map that is saved: isotonic or temperature.")] = "isotonic",
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
-    """Calibration error of step rewards in percent, as they are and calibrated on held-out solutions."""
+    """Calibration error of step rewards in percent, as they are and calibrated on held-out solutions.
+
+    With --save, judge and GenPRM.load show calibrated rewards beside those of the model.
+    """
     from genprm.commands.reading import read_objects
-    from genprm.data_sets.rows import InputError
+    from genprm.commands.writing import write_output
+    from genprm.data_sets.rows import InputError, shown
     from genprm.evaluation.calibration import labelled_rewards, reliability_curve
-    from genprm.evaluation.calibrators import held_out_errors
+    from genprm.evaluation.calibration_file import calibration_json
+    from genprm.evaluation.calibrators import FITS, held_out_errors
     from genprm.evaluation.predictions import parse_rewarded
 
+    if way not in FITS:
+        raise InputError(f"--map is {shown(way)}, allowed: {', '.join(FITS)}")
     cases = parse_rewarded(read_objects(predictions))
     try:
         errors = held_out_errors(cases, bins)
     except ValueError as error:
         raise InputError(f"{predictions}: {error}") from None
-    curve = reliability_curve(labelled_rewards(cases), "mass", bins)
+    labelled = labelled_rewards(cases)
+    curve = reliability_curve(labelled, "mass", bins)
+    if save is not None:
+        write_output(save, calibration_json(FITS[way](labelled)) + "\n")
     if as_json:
         shares: list[dict[str, Any]] = [dataclasses.asdict(one) for one in curve]
         print(json.dumps({"calibration_error": errors, "reliability_curve": shares}, indent=1))

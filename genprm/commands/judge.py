@@ -101,6 +101,7 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
         **{name: row[name] for name in PASSED_ON if name in row and _in_json(row[name])},
         "problem": solution.problem,
         "rewards": result.rewards,
+        **({} if result.calibrated is None else {"calibrated": result.calibrated}),
         "first_error": result.first_error,
         "unjudged": result.unjudged,
         "steps": solution.steps,
@@ -143,9 +144,10 @@ def _show(console: Console, row: dict[str, Any], solution: WrittenSolution, resu
     if solution.split.how != GIVEN:
         console.print(f"[dim]split into {len(solution.steps)} steps by {escape(solution.split.how)}[/]")
     for index, (step, reward) in enumerate(zip(solution.steps, result.rewards, strict=True)):
-        console.print(
-            f"\n  {_verdict(reward, index in result.unjudged)}  [bold]{index + 1}.[/] {escape(step.strip())}"
-        )
+        judged = index not in result.unjudged
+        console.print(f"\n  {_verdict(reward, not judged)}  [bold]{index + 1}.[/] {escape(step.strip())}")
+        if result.calibrated is not None and judged:
+            console.print(f"      [dim]{'calibrated':16} {result.calibrated[index]:.3f}[/]")
         shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward))
         if len(result.paths) > 1:
             each = " ".join(f"{path.steps[index].reward:.2f}" for path in result.paths)

@@ -100,7 +100,7 @@ def fit_isotonic(labelled: LabelledRewards) -> IsotonicCalibration:
     return IsotonicCalibration(tuple(rewards.tolist()), tuple(fitted.tolist()))
 
 
-FITS: dict[str, Callable[[LabelledRewards], Calibrator]] = {
+FITS: dict[str, Callable[[LabelledRewards], TemperatureScaling | IsotonicCalibration]] = {
     "temperature": fit_temperature,
     "isotonic": fit_isotonic,
 }

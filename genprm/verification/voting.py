@@ -180,7 +180,8 @@ class Result:
     0-based index of the first one below 0.5, -1 if there is none, and None if there is none but a step was not
     judged (`unjudged`). `paths[i].steps[t]` holds what path i wrote about step t: `analysis`, `code`, `output`,
     `verdict`, `reward`, and `forced` where the verdict had to be asked for. `tokens` were generated,
-    `prompt_tokens` read. `reading` says what the rewards were read from.
+    `prompt_tokens` read. `reading` says what the rewards were read from. `calibrated` are the rewards under the
+    calibration of the checkpoint, None where it has none; no verdict follows from them.
     """
 
     rewards: list[float]
@@ -188,6 +189,7 @@ class Result:
     paths: list[Verification]
     mode: str
     reading: Reading
+    calibrated: list[float] | None = None
 
     @property
     def unjudged(self) -> list[int]:

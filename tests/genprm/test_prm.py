@@ -16,7 +16,9 @@ import genprm.verification.manifest
 from genprm import GenPRM
 from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
+from genprm.evaluation.calibrators import IsotonicCalibration
 from genprm.manifest import write_manifest
+from genprm.modes import Mode
 from genprm.prm import check_solution, check_votes
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
@@ -44,6 +46,14 @@ def test_rewards_first_error_and_reasons(prm: GenPRM) -> None:
     assert step.reward == result.rewards[1]
     assert result.tokens == sum(step.tokens for step in result.paths[0].steps) > 0
     assert repr(result) == "Result(first_error=1, rewards=[0.89, 0.11, 0.89], mode='full', votes=1)"
+
+
+def test_calibrated_rewards_stand_beside_those_of_the_model() -> None:
+    halved = IsotonicCalibration((0.0, 1.0), (0.0, 0.5))
+    with GenPRM(judge_engine(), EchoSandbox(), VerifierSettings(), Mode.FULL, calibrator=halved) as prm:
+        result = prm.score("Add.", STEPS)
+    assert result.calibrated == pytest.approx([4 / 9, 1 / 18, 4 / 9], abs=1e-6)
+    assert (result.rewards[0], result.first_error) == (pytest.approx(8 / 9), 1), "no verdict follows from them"
 
 
 def test_rewards_say_what_they_were_read_from(prm: GenPRM) -> None:

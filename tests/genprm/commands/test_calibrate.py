@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -38,6 +39,19 @@ def test_the_same_as_tables() -> None:
     result = CliRunner().invoke(app, ["calibrate", "-", "--bins", "3"], input=lines(ROWS))
     assert "75.0" in result.stdout
     assert "isotonic" in result.stdout
+
+
+def test_the_map_is_saved_for_a_checkpoint(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    result = CliRunner().invoke(app, ["calibrate", "-", "--save", str(file)], input=lines(ROWS))
+    assert result.exit_code == 0
+    assert json.loads(file.read_text()) == {"map": "isotonic", "rewards": [0.25, 0.75], "calibrated": [0.0, 0.75]}
+
+
+def test_an_unknown_map_is_named() -> None:
+    result = CliRunner().invoke(app, ["calibrate", "-", "--map", "linear"], input=lines(ROWS))
+    assert result.exit_code == 2
+    assert "--map is 'linear', allowed: temperature, isotonic" in result.stderr
 
 
 @pytest.mark.parametrize(
