@@ -14,8 +14,10 @@ from genprm.checkpoints import Checkpoint
 from genprm.engines.base import Engine
 from genprm.evaluation.evaluate import as_solution, predict
 from genprm.lineup import Model
+from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Prediction, StepwiseSolution, Verification, VoteReading
 from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore
+from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.reward_models.registry import adapter_named
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, VerifierSettings
@@ -28,10 +30,13 @@ from genprm.view.runs import TRANSCRIPTS
 JUDGING_VERSION = "3"
 
 
-def open_verifier(context: ArtifactContext, weights: str, settings: VerifierSettings) -> Verifier:
+def open_verifier(
+    context: ArtifactContext, weights: str, settings: VerifierSettings, mode: Mode, asking: Asking
+) -> RewardModel:
     """A verifier with a model on this process's engine and sandbox."""
     machines = context.machines
-    return Verifier(machines.engine(weights), machines.sandbox(), settings, machines.settings.live_paths)
+    verifier = Verifier(machines.engine(weights), machines.sandbox(), settings, machines.settings.live_paths)
+    return GenPRMRewardModel(verifier, mode, asking)
 
 
 class JudgeMachine:

@@ -5,7 +5,7 @@ from assets.judging import open_verifier, read_from
 from assets.metadata import examples, share
 from assets.parameters import reads, weights_version
 from genprm.journal import finish, row_key
-from genprm.rationales import FormatTrial, judge_solution
+from genprm.rationales import ONE_PATH, FormatTrial, judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
 from genprm.reward_models.base import VerdictCounts
 from genprm.tables import record_codec, to_dict
@@ -36,11 +36,11 @@ def rationales(context: ArtifactContext) -> Made:
     settings = context.profile.rationales
     solutions = context.store.read(Solution, "solutions", context.key)
     how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
-    verifier = open_verifier(context, settings.model, settings.verifier)
+    verifier = open_verifier(context, settings.model, settings.verifier, settings.mode, ONE_PATH)
     trial = FormatTrial(settings)
 
     async def judged_one(index: int) -> Rationale:
-        rationale = await judge_solution(solutions[index], verifier, settings.mode)
+        rationale = await judge_solution(solutions[index], verifier)
         trial.look(rationale)
         return rationale
 

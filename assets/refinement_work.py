@@ -13,9 +13,9 @@ from genprm.engines.base import Engine
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
 from genprm.registry import domain_of
+from genprm.reward_models.base import Asking
 from genprm.scaling.critics import Critic, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Refinement, Refiner
-from genprm.verification.voting import Voting
 
 CODE_VERSION = "2"
 
@@ -36,8 +36,10 @@ class Critics:
             version, engine = self.policy()
             return version, JudgeCritic(engine, settings.sampling, settings.seed)
         checkpoint, evaluation = read_checkpoint(context.store, model.key), context.profile.evaluation
-        verifier = open_verifier(context, checkpoint.weights, evaluation.verifier)
-        return checkpoint.version, RewardCritic(verifier, Voting(model.mode, settings.votes, evaluation.threshold))
+        asking = Asking(settings.votes, until=evaluation.threshold, kept_texts=settings.votes)
+        verifier = open_verifier(context, checkpoint.weights, evaluation.verifier, model.mode, asking)
+        lead = evaluation.verifier.format.analyze_lead
+        return checkpoint.version, RewardCritic(verifier, evaluation.threshold, lead)
 
     def policy(self) -> tuple[str, Engine]:
         """The model that drew the candidates."""

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from genprm.data_sets.rows import InputError
-from genprm.modes import Mode
-from genprm.records import Rationale, Solution
+from genprm.records import Rationale, Solution, StepwiseSolution
+from genprm.reward_models.base import Asking, RewardModel
 from genprm.settings import RationaleSettings
-from genprm.verification.rewards import first_error, rewards
-from genprm.verification.verifier import Verifier, up_to_first_error
+from genprm.verification.rewards import THRESHOLD, first_error, rewards
+
+ONE_PATH = Asking(until=THRESHOLD, kept_texts=1)
+"""How the rationale model is asked: one path with its text, up to the first step that it judges wrong."""
 
 
-async def judge_solution(solution: Solution, verifier: Verifier, mode: Mode) -> Rationale:
-    """The rationale of one solution, up to and including the first step that is judged wrong.
+async def judge_solution(solution: Solution, model: RewardModel) -> Rationale:
+    """The rationale of one solution by a model that is asked for one path with its text (`ONE_PATH`).
 
     The reference answer and the labels are not shown to the model.
 
     Raises:
+        InputError: the model does not write how it judges.
         EngineError, SandboxError: with the solution's id and the step named.
     """
-    verification = await verifier.verify(
-        solution.id, solution.problem, solution.steps, mode, go_on=up_to_first_error()
-    )
+    (score,) = await model.score_many([StepwiseSolution(solution.problem, tuple(solution.steps), solution.id)])
+    if not score.verifications:
+        raise InputError(f"model {model.name!r} writes no verification that could be a rationale")
+    verification = score.verifications[0]
     return Rationale(
         solution_id=solution.id,
         problem=solution.problem,

@@ -21,9 +21,10 @@ from genprm.planning.costs import ESTIMATORS, Spent, with_estimator
 from genprm.planning.measured import Labelled, Pilot
 from genprm.planning.saved import SavedPlan
 from genprm.planning.totals import plan
-from genprm.rationales import judge_solution
+from genprm.rationales import ONE_PATH, judge_solution
 from genprm.records import Problem, Rationale, SampledProblem, Solution
 from genprm.registry import domain_of
+from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.sandbox import open_sandbox
 from genprm.settings import Profile
 from genprm.solutions import sample_solutions
@@ -89,8 +90,9 @@ async def _judge(solutions: Sequence[Solution], profile: Profile) -> tuple[list[
     sandbox = open_sandbox(profile.sandbox) if settings.mode.runs else None
     counting = CountingEngine(open_engine(settings.model, profile.engine))
     verifier = Verifier(counting, sandbox, settings.verifier, profile.engine.live_paths)
+    model = GenPRMRewardModel(verifier, settings.mode, ONE_PATH)
     try:
-        rationales = await together(judge_solution(one, verifier, settings.mode) for one in solutions)
+        rationales = await together(judge_solution(one, model) for one in solutions)
     finally:
         await counting.close()
         if sandbox is not None:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from genprm.engines.base import ContextFull, Engine
-from genprm.records import NO_ERROR, Message, StepVerification, StepwiseSolution
+from genprm.records import NO_ERROR, Message, StepwiseSolution, Verification
+from genprm.reward_models.base import RewardModel
 from genprm.reward_models.judge import prompt_text, read_index
 from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings
 from genprm.steps import sampling_of
-from genprm.verification.rewards import rewards
-from genprm.verification.verifier import Verifier
-from genprm.verification.voting import Voting, executions, majority_first_error, verify_votes
+from genprm.verification.rewards import THRESHOLD
 
 
 class Critique(NamedTuple):
@@ -37,35 +36,34 @@ class Critic(Protocol):
 
 
 class RewardCritic:
-    """A generative reward model as critic: the first step whose mean reward is below the threshold.
+    """A reward model as critic: the first step whose reward is below the threshold.
 
-    The critique is the analysis of that step, without its lead-in and without code, on the first path that
-    judges it wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy).
+    The critique is the analysis of that step, without its `lead` and without code, on the first path that judges it
+    wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy). A model that is not
+    asked for its texts, or writes none, points at the step and says nothing.
     """
 
-    def __init__(self, verifier: Verifier, voting: Voting) -> None:
-        self._verifier = verifier
-        self._voting = voting
+    def __init__(self, model: RewardModel, threshold: float = THRESHOLD, lead: str = "") -> None:
+        self._model = model
+        self._threshold = threshold
+        self._lead = lead
 
     async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
-        """Judge on as many paths as vote.
+        """Judge on as many paths as the model takes.
 
         Raises:
-            EngineError, SandboxError: as raised by the verifier.
+            EngineError, SandboxError: as raised by the model.
         """
-        solution = StepwiseSolution(problem, tuple(steps), case_id)
-        paths = await verify_votes(self._verifier, solution, self._voting)
-        read = sum(path.prompt_tokens for path in paths)
-        spent = (sum(path.tokens for path in paths) + read, read, executions(paths))
-        wrong = majority_first_error([rewards(path) for path in paths], self._voting.threshold)
-        if wrong == NO_ERROR:
+        (score,) = await self._model.score_many([StepwiseSolution(problem, tuple(steps), case_id)])
+        spent = (score.tokens + score.prompt_tokens, score.prompt_tokens, score.executions)
+        wrong = score.first_error(self._threshold)
+        if wrong == NO_ERROR or wrong >= len(steps):
             return Critique(None, "", *spent)
-        blamed = next(path.steps[wrong] for path in paths if path.steps[wrong].reward < self._voting.threshold)
-        return Critique(wrong, self._said(blamed, wrong), *spent)
+        return Critique(wrong, self._said(score.verifications, wrong), *spent)
 
-    def _said(self, step: StepVerification, index: int) -> str:
-        lead = self._verifier.settings.format.analyze_lead.format(number=index + 1)
-        return step.analysis.removeprefix(lead).strip()
+    def _said(self, paths: Sequence[Verification], wrong: int) -> str:
+        blaming = [path.steps[wrong] for path in paths if path.steps[wrong].reward < self._threshold]
+        return blaming[0].analysis.removeprefix(self._lead.format(number=wrong + 1)).strip() if blaming else ""
 
 
 class JudgeCritic:

@@ -27,15 +27,6 @@ async def every_step(rewards: Sequence[float]) -> bool:
     return True
 
 
-def up_to_first_error(threshold: float = 0.5) -> GoOn:
-    """Judge up to and including the first step whose reward is below `threshold`."""
-
-    async def go_on(rewards: Sequence[float]) -> bool:
-        return rewards[-1] >= threshold
-
-    return go_on
-
-
 class Verifier:
     """Judges the steps of solutions with one model and one sandbox, `live_paths` paths at a time."""
 

@@ -24,8 +24,9 @@ from genprm.engines.base import Completion, Sampling
 from genprm.journal import Codec, Journal, finish, row_key
 from genprm.modes import Mode
 from genprm.monte_carlo import score_steps
-from genprm.rationales import judge_solution
+from genprm.rationales import ONE_PATH, judge_solution
 from genprm.records import Message, Problem, Rationale, SampledProblem, Solution, StepScores
+from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.search.base import Searcher
 from genprm.search.budgets import Budget, SearchedProblem, search_problem
 from genprm.search.roles import GenerativeJudge, JournaledPolicy, StepJournal
@@ -123,11 +124,12 @@ def _verdict(prompt: str) -> dict[str, float]:
 async def judge(folder: Path, death: Death) -> None:
     solutions = read_rows(Solution, folder / "solutions.parquet")
     verifier = Verifier(Judge(death), EchoSandbox(), VerifierSettings())
+    model = GenPRMRewardModel(verifier, Mode.FULL, ONE_PATH)
     with Journal(folder / "judged") as journal:
         rows: list[Rationale] = await finish(
             journal,
             [row_key("rationale", solution.id) for solution in solutions],
-            lambda index: judge_solution(solutions[index], verifier, "full"),
+            lambda index: judge_solution(solutions[index], model),
             record_codec(Rationale),
             in_flight=IN_FLIGHT,
         )

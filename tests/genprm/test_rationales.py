@@ -9,8 +9,10 @@ import pytest
 
 from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
-from genprm.rationales import FormatTrial, is_readable, judge_solution
+from genprm.modes import Mode
+from genprm.rationales import ONE_PATH, FormatTrial, is_readable, judge_solution
 from genprm.records import Rationale, Solution
+from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.settings import RationaleSettings, VerifierSettings
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
@@ -39,6 +41,11 @@ def judge_of(*yes: float) -> ScriptedEngine:
     )
 
 
+def writer(engine: ScriptedEngine) -> GenPRMRewardModel:
+    """A model that writes rationales."""
+    return GenPRMRewardModel(Verifier(engine, None, VerifierSettings()), Mode.COT, ONE_PATH)
+
+
 @pytest.mark.parametrize(
     ("yes", "first_error", "judged"),
     [((0.9, 0.2, 0.9), 1, 2), ((0.4, 0.2, 0.9), 0, 1), ((0.9, 0.5, 0.6), -1, 3), ((0.9, 0.9, 0.1), 2, 3)],
@@ -46,7 +53,7 @@ def judge_of(*yes: float) -> ScriptedEngine:
 async def test_a_rationale_goes_as_far_as_the_first_error(
     yes: tuple[float, ...], first_error: int, judged: int
 ) -> None:
-    rationale = await judge_solution(SOLUTION, Verifier(judge_of(*yes), None, VerifierSettings()), "cot")
+    rationale = await judge_solution(SOLUTION, writer(judge_of(*yes)))
     assert rationale.judged_first_error == first_error
     assert len(rationale.verification.steps) == judged
     assert (rationale.solution_id, rationale.problem, rationale.steps) == (
@@ -59,19 +66,25 @@ async def test_a_rationale_goes_as_far_as_the_first_error(
 async def test_the_judge_does_not_see_the_reference_answer() -> None:
     engine = judge_of(0.9, 0.9, 0.9)
     secret = Solution(**{name: getattr(SOLUTION, name) for name in SOLUTION.__slots__} | {"answer": "reference-5"})
-    await judge_solution(secret, Verifier(engine, None, VerifierSettings()), "cot")
+    await judge_solution(secret, writer(engine))
     assert not any("reference-5" in prompt for prompt, _ in engine.requests)
+
+
+async def test_a_model_that_writes_nothing_has_no_rationale() -> None:
+    silent = GenPRMRewardModel(Verifier(judge_of(0.9, 0.9, 0.9), None, VerifierSettings()), Mode.COT)
+    with pytest.raises(InputError, match="writes no verification that could be a rationale"):
+        await judge_solution(SOLUTION, silent)
 
 
 async def test_a_dead_engine_names_the_solution() -> None:
     engine = judge_of(0.9)
     await engine.close()
     with pytest.raises(EngineError, match="p1-s0"):
-        await judge_solution(SOLUTION, Verifier(engine, None, VerifierSettings()), "cot")
+        await judge_solution(SOLUTION, writer(engine))
 
 
 async def rationale_of(engine: ScriptedEngine) -> Rationale:
-    return await judge_solution(SOLUTION, Verifier(engine, None, VerifierSettings()), "cot")
+    return await judge_solution(SOLUTION, writer(engine))
 
 
 def chatterbox() -> ScriptedEngine:

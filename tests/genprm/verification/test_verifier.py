@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -15,7 +15,7 @@ from genprm.sandbox.base import Execution, SandboxError, Session, Status
 from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings, TurnFormat, VerifierSettings
 from genprm.verification.rewards import first_error, rewards
-from genprm.verification.verifier import Verifier, every_step, up_to_first_error
+from genprm.verification.verifier import GoOn, Verifier, every_step
 from tests.genprm.scripted_engine import ScriptedEngine, count_tokens
 
 STEPS = ["Step 1: 3 + 4 = 7", "Step 2: 7 - 2 = 6", "Step 3: The answer is \\boxed{6}."]
@@ -460,6 +460,15 @@ async def test_a_conversation_that_outgrows_the_context_still_has_a_reward_for_e
 def by_step(*yes: float) -> Callable[[str], Mapping[str, float]]:
     """P(Yes) per step; the step shows in the number of user turns."""
     return lambda prompt: yes_no(yes[prompt.count("<|user|>") - 1], 1 - yes[prompt.count("<|user|>") - 1])
+
+
+def up_to_first_error(threshold: float) -> GoOn:
+    """Judge up to and including the first step whose reward is below `threshold`."""
+
+    async def go_on(rewards: Sequence[float]) -> bool:
+        return rewards[-1] >= threshold
+
+    return go_on
 
 
 @pytest.mark.parametrize("yes", [(0.9, 0.8, 0.7), (0.1, 0.8, 0.7), (0.9, 0.3, 0.1), (0.9, 0.8, 0.3)])
