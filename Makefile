@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # More threads than one a process only make small models slower on shared cores.
 export OMP_NUM_THREADS ?= 1
-# Tests at a time; the slow ones run alone, for some count what a machine has left.
+# Tests at a time. The slow ones of a file stay together, for they share what is dear to set up.
 TEST_PROCESSES ?= 2
 export GENPRM_HOME ?= $(CURDIR)/.genprm
 
@@ -19,7 +19,7 @@ test: install
 	$(PYTHON) -m pytest --numprocesses=$(TEST_PROCESSES)
 
 test-slow: install
-	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile
 
 lint: install
 	$(VENV)/bin/ruff check .
