@@ -34,6 +34,7 @@ from genprm.commands import (
     solve,
     view,
 )
+from genprm.extras import extra_with, how_to_install
 
 GROUP = "genprm.commands"
 """Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`. The name
@@ -56,6 +57,10 @@ HELP = {
 WRONG_INPUT = 2
 
 
+class MissingExtraError(ImportError):
+    """A command needs a package that an extra of this project brings, and that is not installed."""
+
+
 def wrong_input(error: BaseException) -> str | None:
     """The one line that explains an error of the caller or of the surroundings; None for a bug."""
     from genprm.data_sets.rows import InputError
@@ -66,7 +71,7 @@ def wrong_input(error: BaseException) -> str | None:
 
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, SettingsError | InputError | EngineError | SandboxError):
+    if isinstance(error, MissingExtraError | SettingsError | InputError | EngineError | SandboxError):
         return " ".join(str(error).split())
     if (line := full_disk(error)) is not None:
         return line
@@ -109,6 +114,18 @@ class Commands(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; where a package is missing that an extra brings, say which extra."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            extra = extra_with(error.name or "")
+            if extra is None:
+                raise
+            raise MissingExtraError(
+                f'{ctx.invoked_subcommand} needs the extra "{extra}": {how_to_install(extra)}'
+            ) from error
 
 
 app = typer.Typer(

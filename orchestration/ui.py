@@ -42,10 +42,12 @@ def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str)
 
 def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None:
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
+    from genprm.extras import require
     from genprm.settings import home
     from orchestration.commands import read_profile
     from orchestration.home import artifacts_folder, mlflow_database, prepare
 
+    require("dagster_webserver")
     profile = read_profile(None, None)
     tracked_elsewhere = profile.tracking.uri is not None and profile.tracking.uri.startswith("http")
     _require_free({"--dagster-port": dagster_port} | ({} if tracked_elsewhere else {"--mlflow-port": mlflow_port}))

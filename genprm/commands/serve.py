@@ -29,18 +29,14 @@ class ServeOptions(JudgingOptions):
 @takes(ServeOptions)
 def serve(options: ServeOptions) -> None:
     """Serve rewards over HTTP until SIGTERM."""
+    import uvicorn
+
     from genprm.commands.reward_model import open_model
-    from genprm.data_sets.rows import InputError
+    from genprm.serve.app import closing, create_app
+    from genprm.serve.limits import Limits
+    from genprm.serve.scorer import Scorer
     from genprm.verification.rewards import THRESHOLD
 
-    try:
-        import uvicorn
-
-        from genprm.serve.app import closing, create_app
-        from genprm.serve.limits import Limits
-        from genprm.serve.scorer import Scorer
-    except ModuleNotFoundError as error:
-        raise InputError(f"module {error.name!r} is not installed; `pip install genprm[serve]` brings it") from None
     asking = options.asking(options.known_mode(), texts=True)
     key = None if options.api_key_file is None else _read_key(options.api_key_file)
     opened = open_model(options.model_name(), options.machine(), asking)

@@ -11,6 +11,7 @@ from pathlib import Path
 from genprm.engines.adapters import adapter_base
 from genprm.engines.base import Engine, EngineError
 from genprm.engines.loading import is_gguf
+from genprm.extras import how_to_install
 from genprm.settings import EngineSettings
 
 MINIATURE = "miniature/"
@@ -60,9 +61,7 @@ def resolve_model(name: str, weights: bool = True) -> str:
 
 def _checked_gguf(name: str) -> str:
     if importlib.util.find_spec("gguf") is None:
-        raise EngineError(
-            f"model {name!r} is a GGUF file, which needs the package gguf: pip install 'genprm[gguf]'"
-        )
+        raise EngineError(f"model {name!r} is a GGUF file, which needs the package gguf: {how_to_install('gguf')}")
     return name
 
 

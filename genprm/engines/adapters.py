@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 from genprm.engines.base import EngineError
 from genprm.engines.unreadable import UNREADABLE, first_line
+from genprm.extras import how_to_install
 
 ADAPTER_CONFIG = "adapter_config.json"
 """What marks a directory as a LoRA adapter."""
@@ -39,8 +41,12 @@ def merge_adapter(network: Any, model: str) -> Any:
     """The network with the adapter of a directory added to its weights, W + (alpha / rank) B A (LoRA, eq. 3).
 
     Raises:
-        EngineError: a file of the adapter is missing or wrong, or it does not fit the network.
+        EngineError: PEFT is not installed, a file of the adapter is missing or wrong, or it does not fit.
     """
+    if importlib.util.find_spec("peft") is None:
+        raise EngineError(
+            f"model {model!r} is a LoRA adapter, which needs the package peft: {how_to_install('train')}"
+        )
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from genprm.extras import how_to_install
 from genprm.sandbox.base import SandboxError
 from genprm.sandbox.hosts import ENVIRONMENT, INSIDE, zygote_arguments
 from genprm.sandbox.local import LIVE_SESSIONS
@@ -239,7 +240,7 @@ def _connect() -> DockerClient:
     try:
         import docker
     except ModuleNotFoundError:
-        raise SandboxError("sandbox.docker needs the package docker (pip install 'genprm[docker]')") from None
+        raise SandboxError(f"sandbox.docker needs the package docker: {how_to_install('docker')}") from None
     try:
         return docker.from_env()
     except docker.errors.DockerException as error:

@@ -729,6 +729,23 @@ def test_a_missing_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "command 'run' is not installed" in refusal("run")
 
 
+def test_a_command_without_its_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise ModuleNotFoundError("No module named 'dagster'", name="dagster")
+
+    monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr("genprm.extras.requires", lambda name: ["dagster==1.0; extra == 'pipeline'"])
+    assert refusal("run") == 'run needs the extra "pipeline": pip install "genprm[pipeline]"'
+
+
+def test_a_module_that_no_extra_brings_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise ModuleNotFoundError("No module named 'genprm.nowhere'", name="genprm.nowhere")
+
+    monkeypatch.setattr(genprm.cli, "_entry_points", lambda: {"run": FakeEntryPoint("run", run)})
+    assert isinstance(CliRunner().invoke(app, ["run"]).exception, ModuleNotFoundError)
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def run() -> None:
         raise ValueError("a bug")
