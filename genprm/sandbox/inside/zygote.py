@@ -86,14 +86,18 @@ class Zygote:
     @contextlib.contextmanager
     def _looking_up(self) -> Iterator[None]:
         """Exit even in the middle of long work when the supervisor dies."""
-        poll = select.poll()
-        poll.register(self._supervisor, select.POLLIN)
-        signal.signal(signal.SIGALRM, lambda number, frame: poll.poll(0) and os._exit(0))
+        signal.signal(signal.SIGALRM, lambda number, frame: self._supervisor_died() and os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _supervisor_died(self) -> bool:
+        # An object for each look: on a busy machine the next alarm interrupts this one, and no poll may be shared.
+        poll = select.poll()
+        poll.register(self._supervisor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _use_quiet_moment(self) -> None:
         if not self._libraries.warm:
