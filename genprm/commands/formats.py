@@ -1,4 +1,4 @@
-"""`genprm import` and `genprm export`: sets of step labels in the formats of others."""
+"""`genprm import` and `genprm export`: sets of step labels in the formats of others, and what goes to a hub."""
 
 from __future__ import annotations
 
@@ -26,14 +26,38 @@ def import_set(
 
 
 def export_set(
-    name: FormatName,
-    source: Annotated[str, typer.Argument(help="What `genprm import` wrote; - is standard input.")],
-    out: Out,
+    name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="A format's name, e.g. math-shepherd; or hub, for a directory.")
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="What `genprm import` wrote; - is standard input. For hub a checkpoint's directory, "
+            "miniature/NAME, or a file of rows."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="JSON lines are written here, or Parquet by its name. For hub a new directory.")
+    ],
+    repository: Annotated[
+        str | None,
+        typer.Option("--push", metavar="REPO", help="With hub: upload the directory to this repository."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--license", help="With hub: the licence that the card states, e.g. apache-2.0.")
+    ] = None,
 ) -> None:
-    """Write a set of step labels in the format of others."""
+    """Write step labels in the format of others, or a checkpoint or data set as a directory for the hub."""
+    from genprm.commands.hub import FORMAT, export_to_hub
     from genprm.commands.reading import read_objects
+    from genprm.data_sets.rows import InputError
     from genprm.formats.base import export_rows, format_named
 
+    if name == FORMAT:
+        export_to_hub(source, out, repository, licence)
+        return
+    for option in (option for option, value in {"--push": repository, "--license": licence}.items() if value):
+        raise InputError(f"option {option} goes with {FORMAT}, and the format is {name!r}")
     _write(out, export_rows(format_named(name), read_objects(source)))
 
 
