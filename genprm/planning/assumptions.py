@@ -13,6 +13,7 @@ from genprm.settings import Section, Share
 
 Positive = Annotated[float, Field(gt=0.0)]
 Amount = Annotated[float, Field(ge=0.0)]
+Part = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class Assumptions(Section):
@@ -67,6 +68,18 @@ class Assumptions(Section):
     """Tokens a GPU trains on a second with such a model."""
     bytes_per_token: Positive = 4
     """Text on disk."""
+    bandwidth_share: Part = 0.6
+    """On named hardware: part of a device's memory bandwidth that decoding reaches."""
+    read_share: Part = 0.5
+    """Part of its peak in bf16 that reading prompts reaches, and decoding at most."""
+    train_share: Part = 0.4
+    """Part of it that training reaches on one device."""
+    tensor_share: Part = 0.9
+    """Speed that is left each time the devices that share a model at inference are doubled."""
+    shard_share: Part = 0.9
+    """Speed of a device that trains with others of its node, beside one that trains alone."""
+    node_share: Part = 0.8
+    """The same with devices of other nodes."""
 
 
 def read_assumptions(given: Iterable[str]) -> Assumptions:

@@ -14,10 +14,23 @@ REFERENCE_SIZE = 7.0
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What one model does for an artifact: it answers requests, or is `trained` on so many tokens."""
+
+    model: str
+    requests: float
+    prompt_tokens: float
+    prefix_tokens: float
+    tokens: float
+    trained: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One artifact. `low` and `high` bound its output tokens with 95 %, of `checkpoints` the tokens trained on: the
     chance of these problems only, not the truth of the assumptions. `prefix_tokens` is what is left of the prompts
     when shared prefixes are read once. Monte-Carlo scores are planned under several estimators; one is `chosen`.
+    `work` is the same by model.
     """
 
     artifact: str
@@ -32,6 +45,7 @@ class Planned:
     disk_mb: float
     estimator: str | None = None
     chosen: bool = True
+    work: tuple[Work, ...] = ()
 
     @property
     def caption(self) -> str:
@@ -42,8 +56,10 @@ class Planned:
 
 def added(artifact: str, parts: Sequence[Planned]) -> Planned:
     """The sum of the parts of an artifact."""
-    quantities = [field.name for field in fields(Planned) if field.name not in ("artifact", "estimator", "chosen")]
-    return Planned(artifact, **{name: sum(getattr(part, name) for part in parts) for name in quantities})
+    others = ("artifact", "estimator", "chosen", "work")
+    quantities = [field.name for field in fields(Planned) if field.name not in others]
+    sums = {name: sum(getattr(part, name) for part in parts) for name in quantities}
+    return Planned(artifact, **sums, work=tuple(work for part in parts for work in part.work))
 
 
 def short(number: float) -> str:
@@ -77,6 +93,7 @@ def priced(artifact: str, model: str, spent: Spent, executions: float, assumed: 
         executions=executions,
         gpu_hours=gpu_hours(model, spent.tokens, spent.prefix_tokens, assumed),
         disk_mb=disk_mb(spent.tokens, assumed),
+        work=(Work(model, spent.completions, spent.prompt_tokens, spent.prefix_tokens, spent.tokens),),
     )
 
 

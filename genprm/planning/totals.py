@@ -10,7 +10,7 @@ import numpy as np
 
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
-from genprm.planning.planned import Planned, disk_mb, gpu_hours
+from genprm.planning.planned import Planned, Work, disk_mb, gpu_hours
 from genprm.planning.test_time import best_of_n, evaluation, refinement, search
 from genprm.planning.training import training
 from genprm.settings import Profile
@@ -62,10 +62,12 @@ class _Run:
         tokens = self._total(lambda cost: spent(cost).tokens)
         prefix = self._total(lambda cost: spent(cost).prefix_tokens)
         half = self._spread(lambda cost: spent(cost).tokens)
+        requests = self._total(lambda cost: spent(cost).completions)
+        prompt = self._total(lambda cost: spent(cost).prompt_tokens)
         return Planned(
             artifact,
-            requests=self._total(lambda cost: spent(cost).completions),
-            prompt_tokens=self._total(lambda cost: spent(cost).prompt_tokens),
+            requests=requests,
+            prompt_tokens=prompt,
             prefix_tokens=prefix,
             tokens=tokens,
             low=max(0.0, tokens - half),
@@ -73,6 +75,7 @@ class _Run:
             executions=0,
             gpu_hours=gpu_hours(model, tokens, prefix, self._assumed),
             disk_mb=disk_mb(tokens, self._assumed) if artifact == "solutions" else 0.0,
+            work=(Work(model, requests, prompt, prefix, tokens),),
         )
 
     def rollouts(self, estimator: str) -> Planned:

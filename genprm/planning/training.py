@@ -11,7 +11,7 @@ from genprm.intervals import percentile_interval
 from genprm.lineup import Lineup, Model
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ProblemCost, judged_tokens
-from genprm.planning.planned import Planned, slowness
+from genprm.planning.planned import Planned, Work, slowness
 from genprm.settings import FilterSettings, Profile
 
 RESAMPLES = 1000
@@ -41,6 +41,7 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
         executions=0,
         gpu_hours=slow / assumed.trained_per_second / 3600,
         disk_mb=sum(2000 * (model.billions or 0.0) for model in models),
+        work=tuple(Work(model.weights, 0, 0, 0, 0, trained=tokens([model], expected)) for model in models),
     )
 
 

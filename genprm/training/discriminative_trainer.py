@@ -17,6 +17,7 @@ from transformers import AutoModelForTokenClassification, DataCollatorForTokenCl
 from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.reward_models.layouts import newline_rows
 from genprm.training.discriminative_data import LabelledSolution, read_solutions
+from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob
 from genprm.training.process import run
 from genprm.training.tokens import IGNORED
@@ -155,6 +156,7 @@ def train(job: TrainingJob) -> None:
     solutions = read_solutions(job.work_dir / EXAMPLES_FILE)
     encoded = encode_solutions(tokenizer, solutions, job.settings.max_length)
     print(f"{len(encoded.rows)} solutions, {len(encoded.dropped)} too long and dropped", flush=True)
+    check_training(job, longest_row(encoded), generative=False)
     finish(job, build_trainer(job, encoded, tokenizer), encoded)
 
 

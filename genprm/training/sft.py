@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from genprm.engines.loading import load_network, load_tokenizer
+from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
 from genprm.training.process import run
 from genprm.training.tokens import EncodedSet, encode_conversations
@@ -55,6 +56,7 @@ def train(job: TrainingJob) -> None:
     examples = read_examples(job.work_dir / EXAMPLES_FILE)
     encoded = encode_conversations(tokenizer, examples, job.settings.max_length, job.mask_code_output)
     print(f"{len(encoded.rows)} conversations, {len(encoded.dropped)} too long and dropped", flush=True)
+    check_training(job, longest_row(encoded))
     finish(job, build_trainer(job, encoded, tokenizer), encoded)
 
 

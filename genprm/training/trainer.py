@@ -15,6 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.training_args import ParallelMode
 
 from genprm.engines.loading import load_tokenizer
+from genprm.hardware.training_memory import RECOMPUTED_FROM
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
 from genprm.training.job import TRAINER_STATE, TrainingJob
@@ -23,8 +24,6 @@ from genprm.training.order import EpochOrder
 from genprm.training.report import LossPoint, write_losses
 from genprm.training.resume import ResumeStates, last_state
 
-_LARGE = 100_000_000
-"""Parameters from which on activations are recomputed to save memory; below, that only costs time."""
 _LINE_SECONDS = 3.0
 
 
@@ -90,7 +89,7 @@ def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
         "weight_decay": settings.weight_decay,
         "bf16": settings.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
-        "gradient_checkpointing": sum(weight.numel() for weight in model.parameters()) >= _LARGE,
+        "gradient_checkpointing": sum(weight.numel() for weight in model.parameters()) >= RECOMPUTED_FROM,
         "seed": settings.seed,
         "data_seed": settings.seed,
         "dataloader_num_workers": 0,

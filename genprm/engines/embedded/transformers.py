@@ -27,6 +27,7 @@ from genprm.engines.base import Completion, EngineError, Sampling
 from genprm.engines.embedded.batch import Batch, Decoding
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import ATTENTION
+from genprm.engines.fit import check_engine
 from genprm.engines.loading import load_network
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.event_loops import Places
@@ -237,6 +238,7 @@ class TransformersEngine:
 
 
 def _load(model: str, settings: EngineSettings) -> Any:
+    check_engine(model, settings)
     cuda = torch.cuda.is_available()
     dtype: Any = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": "auto" if cuda else torch.float32}
     network = load_network(AutoModelForCausalLM, model, dtype=dtype[settings.dtype], attn_implementation=ATTENTION)

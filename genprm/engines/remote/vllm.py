@@ -18,6 +18,7 @@ import os
 from typing import Any
 
 from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.fit import check_engine
 from genprm.engines.loading import check_weights
 from genprm.engines.remote.batching import RemoteBatchingEngine
 from genprm.records import Provenance
@@ -51,6 +52,7 @@ class VllmEngine(RemoteBatchingEngine):
         self._version = _installed()
         super().__init__("vllm", model, settings)
         check_weights(AutoModelForCausalLM, model)
+        check_engine(model, settings)
         self._numbers = itertools.count()
         self._engine = self._calls.start(_open(model, settings, self._tokenizer.context))
 

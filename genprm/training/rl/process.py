@@ -10,6 +10,7 @@ import os
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,11 +20,15 @@ from trl import GRPOConfig, GRPOTrainer
 
 from genprm.engines.embedded.transformers import TransformersEngine
 from genprm.engines.encoding import encoder_of
-from genprm.engines.loading import load_network, load_tokenizer
+from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.event_loops import BackgroundLoop
+from genprm.hardware.inference_memory import Serving, inference_memory, number_size
+from genprm.hardware.memory import FLOAT, Memory
+from genprm.hardware.shapes import shape_of
 from genprm.modes import Mode
 from genprm.sandbox import open_sandbox
 from genprm.settings import ReinforcementSettings, VerifierSettings
+from genprm.training.fit import check_training
 from genprm.training.job import EXAMPLES_FILE
 from genprm.training.process import run_read
 from genprm.training.resume import ResumeStates
@@ -228,6 +233,7 @@ def train(job: ReinforcementJob) -> None:
     """Judge, learn, and save."""
     cases = list(read_cases(job.work_dir / EXAMPLES_FILE))
     print(f"{len(cases)} solutions, {job.rl.solutions} x {job.rl.group} verifications a batch", flush=True)
+    _check_memory(job)
     machine = JudgingMachine(job)
     try:
         trainer = build_trainer(job, cases, machine.judge)
@@ -236,6 +242,16 @@ def train(job: ReinforcementJob) -> None:
         machine.close()
     points = episode_points(trainer.state.log_history)
     save_checkpoint(job, trainer, seen_in(points, job, len(cases)), lambda part: write_points(points, part))
+
+
+def _check_memory(job: ReinforcementJob) -> None:
+    """All weights are trained, beside the engine that judges and, where updates are held near it, the old model."""
+    shape, engine = shape_of(load_config(job.base)), job.machine.engine
+    number = number_size(engine, is_gpu=torch.cuda.is_available())
+    reference = Memory({"reference": FLOAT * shape.parameters if job.rl.kl else 0})
+    judging = inference_memory(shape, engine, Serving(number=number))
+    whole = replace(job, settings=job.settings.model_copy(update={"lora": None}))
+    check_training(whole, min(job.settings.max_length, engine.max_context), beside=judging + reference)
 
 
 def seen_in(points: Sequence[EpisodePoint], job: ReinforcementJob, cases: int) -> dict[str, int]:

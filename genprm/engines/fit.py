@@ -1,0 +1,47 @@
+"""Whether an engine fits into the memory there is, before any weights are read."""
+
+from __future__ import annotations
+
+import sys
+
+from genprm.engines.base import EngineError
+from genprm.engines.loading import is_gguf, load_config
+from genprm.hardware.advice import engine_settings
+from genprm.hardware.devices import devices_here, this_machine
+from genprm.hardware.inference_memory import VLLM_SHARE, Serving, inference_memory, number_size
+from genprm.hardware.memory import FLOAT, GIB
+from genprm.hardware.shapes import shape_of
+from genprm.hardware.shortage import shortage
+from genprm.settings import EngineSettings
+
+
+def check_engine(model: str, settings: EngineSettings) -> None:
+    """Refuse a model that does not fit on the first GPU; where there is none, say so if the machine is too small.
+
+    Weights that are quantised pass: how much they take only their files say.
+
+    Raises:
+        EngineError: it needs more memory than is free; the line says what would fit.
+    """
+    config = None if is_gguf(model) else load_config(model)
+    if config is None or getattr(config, "quantization_config", None) is not None:
+        return
+    devices = devices_here()
+    number = number_size(settings, is_gpu=bool(devices))
+    if devices and settings.backend == "transformers" and settings.dtype == "auto":
+        number = min(FLOAT, getattr(config.dtype, "itemsize", number))
+    shape = shape_of(config)
+    serving = Serving(number=number)
+    needed = inference_memory(shape, settings, serving)
+    if not devices:
+        machine = this_machine()
+        line = shortage(f"model {model!r}", needed, machine, machine.total, [])
+        if line is not None:
+            print(f"warning: {line}", file=sys.stderr)
+        return
+    device = devices[0]
+    usable = min(device.free, VLLM_SHARE * device.total) if settings.backend == "vllm" else device.free
+    advice = engine_settings(shape, settings, [serving], usable / GIB)
+    line = shortage(f"model {model!r}", needed, device, usable, advice)
+    if line is not None:
+        raise EngineError(line)

@@ -1,0 +1,55 @@
+"""Settings with which work would fit that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from genprm.hardware.inference_memory import Serving, inference_memory
+from genprm.hardware.shapes import ModelShape
+from genprm.hardware.training_memory import Place, training_memory
+from genprm.settings import EngineSettings, LoraSettings, TrainingSettings
+
+ADAPTER = LoraSettings(rank=32)
+"""The adapter that is advised; the shipped profiles with one have its rank."""
+_SHORTEST = 1024
+"""Tokens of a context below which no advice goes: conversations would not fit in."""
+
+
+def engine_settings(
+    shape: ModelShape, settings: EngineSettings, servings: Sequence[Serving], usable_gib: float
+) -> list[str]:
+    """The longest context that fits in one of the ways to serve a model; empty where none does."""
+    for length in halved(settings.max_context):
+        shorter = settings.model_copy(update={"max_context": length})
+        if any(inference_memory(shape, shorter, serving).gib <= usable_gib for serving in servings):
+            return [f"--set engine.max_context={length}"]
+    return []
+
+
+def training_settings(
+    shape: ModelShape, settings: TrainingSettings, places: Sequence[Place], usable_gib: float
+) -> list[str]:
+    """Each alone lets a training fit in one of the places: an adapter, and single rows or the longest rows; empty
+    where nothing does."""
+
+    def fits(**changes: object) -> bool:
+        changed = settings.model_copy(update=changes)
+        return any(training_memory(shape, changed, place).gib <= usable_gib for place in places)
+
+    found = []
+    if settings.lora is None and fits(lora=ADAPTER):
+        found.append(f"--set training.lora.rank={ADAPTER.rank}")
+    if settings.device_batch_size > 1 and fits(device_batch_size=1):
+        return [*found, "--set training.device_batch_size=1"]
+    longest = next((length for length in halved(settings.max_length) if fits(max_length=length)), None)
+    return found if longest is None else [*found, f"--set training.max_length={longest}"]
+
+
+def halved(length: int) -> Iterator[int]:
+    """Half of a length, a quarter and so on, as long as conversations fit in.
+
+    >>> list(halved(8192))
+    [4096, 2048, 1024]
+    """
+    while (length := length // 2) >= _SHORTEST:
+        yield length

@@ -1,0 +1,155 @@
+"""What a training process needs of its device: a sum over what has to lie there at the worst of four moments.
+
+Counted from the sizes of the model and the settings, with no number fitted to a measurement;
+`tests/genprm/hardware/test_training_memory.py` holds it against the peak of real training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from genprm.hardware.memory import FLOAT, HALF, Memory
+from genprm.hardware.shapes import ModelShape
+from genprm.settings import TrainingSettings
+
+RECOMPUTED_FROM = 100_000_000
+"""Parameters from which on activations are recomputed to save memory; below, that only costs time."""
+_TILE_TOKENS, _TILE_WORDS = 4096, 32768
+"""TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
+_FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
+"""Tiles in float32 beside its own that it holds where there is no Triton, as on a CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model is trained. `shards` processes share weights, gradients and states of the optimizer (FSDP), and
+    each has its own rows. On a CPU attention keeps its scores."""
+
+    shards: int = 1
+    is_gpu: bool = True
+
+
+def training_memory(
+    shape: ModelShape, settings: TrainingSettings, place: Place, generative: bool = True, tokens: int | None = None
+) -> Memory:
+    """Peak of one process.
+
+    Args:
+        generative: whether its head predicts tokens; that of a discriminative model gives two numbers.
+        tokens: of the longest row; `training.max_length` unless given.
+    """
+    return _Training(shape, settings, place, generative, tokens or settings.max_length).peak()
+
+
+class _Training:
+    def __init__(
+        self, shape: ModelShape, settings: TrainingSettings, place: Place, generative: bool, length: int
+    ) -> None:
+        self._shape = shape
+        self._settings = settings
+        self._place = place
+        self._generative = generative
+        self._length = length
+        self._tokens = settings.device_batch_size * length
+        self._number = HALF if settings.precision == "bf16" else FLOAT
+        self._trained = shape.parameters if settings.lora is None else shape.adapter(settings.lora)
+        self._frozen = 0 if settings.lora is None else shape.parameters
+        self._table = 0 if settings.lora is not None else FLOAT * shape.embedding
+        """Bytes of the gradient of the embeddings, as long as that of the head."""
+
+    def peak(self) -> Memory:
+        static = {
+            "weights": (self._frozen * self._number + FLOAT * self._trained) / self._place.shards
+            + self._gathered(),
+            "optimizer": 2 * FLOAT * self._trained / self._place.shards,
+        }
+        moments = (self._forward_end(), self._loss(), self._first_block(), self._embedding())
+        return Memory(static) + max(moments, key=lambda moment: moment.bytes)
+
+    def _gathered(self) -> float:
+        """Of shards: what a process holds whole for a while. Two blocks, the embeddings and the head, in the format
+        that is computed in, and one block's gradient."""
+        if self._place.shards == 1:
+            return 0.0
+        shape = self._shape
+        ends = shape.embedding * (1 if shape.tied or not self._generative else 2)
+        gradient = FLOAT * shape.block if self._settings.lora is None else 0
+        return self._number * (2 * shape.block + ends) + gradient
+
+    def _gradients(self, when_alone: float) -> float:
+        """Gradients from before: of all batches of an update but the last, all; of a batch alone, `when_alone`."""
+        accumulates = self._settings.batch_size > self._settings.device_batch_size * self._place.shards
+        return FLOAT * self._trained / self._place.shards if accumulates else when_alone
+
+    def _forward_end(self) -> Memory:
+        """The loss, while autocast still holds its copies of the weights."""
+        alone = self._settings.lora is None and self._place.shards == 1
+        copies = self._number * self._trained if alone and self._number < FLOAT else 0
+        parts = {"gradients": self._gradients(0), "weights": copies, "activations": self._kept()}
+        return Memory({**parts, "logits": self._tile(_FORWARD_TILES)})
+
+    def _loss(self) -> Memory:
+        """The gradient of the loss, of the head and of what came into it, in float32."""
+        head = self._table if self._generative else 0
+        if self._place.shards > 1 and self._generative:
+            head += FLOAT * self._shape.embedding  # TRL gathers the head in the format of its weights
+        into = FLOAT * self._tokens * self._shape.hidden
+        parts = {"gradients": self._gradients(0) + head, "activations": self._kept() + into}
+        return Memory({**parts, "logits": self._tile(_BACKWARD_TILES)})
+
+    def _first_block(self) -> Memory:
+        """The first step back: the last block is recomputed, or gives up what it kept."""
+        held = self._table if self._generative else 0
+        gradients = self._gradients(held) + (held if self._shape.tied else 0)
+        block = self._block() if self._recomputed else 0
+        return Memory({"gradients": gradients, "activations": self._kept() + block + self._backward()})
+
+    def _embedding(self) -> Memory:
+        """The last step back, with all gradients there; a table that is also the head gets two."""
+        twice = 2 if self._shape.tied and self._generative else 1
+        everything = FLOAT * self._trained / self._place.shards
+        held = self._gradients(everything - (self._table if twice == 2 else 0))
+        return Memory({"gradients": held + twice * self._table, "activations": self._backward()})
+
+    @property
+    def _recomputed(self) -> bool:
+        return self._shape.parameters >= RECOMPUTED_FROM
+
+    def _kept(self) -> float:
+        """What the forward pass leaves behind: what came into each block, or all that each block computed."""
+        into = self._tokens * self._shape.hidden * (HALF if self._frozen and self._number == HALF else FLOAT)
+        return float(self._shape.layers * (into if self._recomputed else into + self._block()))
+
+    def _block(self) -> float:
+        """What one block keeps for its backward pass.
+
+        Of the width of the model: two normalised inputs in float32, what the matrices read of them (a copy in bf16
+        for each of the five), and a residual. Queries, keys, values and what attention gave, once more for the
+        matrix behind it. Four of the width of the MLP.
+        """
+        shape, number = self._shape, self._number
+        hidden = shape.hidden * (3 * FLOAT + (5 * HALF if number == HALF else 2 * FLOAT))
+        queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
+        # Without a fused kernel keys and values are repeated for each head.
+        attended = 3 * queries + 2 * (keys if self._place.is_gpu else queries)
+        return self._tokens * (hidden + number * (attended + 4 * shape.intermediate)) + self._scores()
+
+    def _scores(self) -> float:
+        """Attention weights of one block, in float32 and in the format that is computed in."""
+        if self._place.is_gpu:
+            return 0.0
+        size = FLOAT + (HALF if self._number == HALF else 0)
+        return float(self._tokens * self._length * self._shape.heads * size)
+
+    def _backward(self) -> float:
+        """Gradients within one block: three of the width of the MLP, or two of its scores."""
+        mlp = 3 * self._number * self._tokens * self._shape.intermediate
+        scores = 0 if self._place.is_gpu else 2 * FLOAT * self._tokens * self._length * self._shape.heads
+        return float(max(mlp, scores))
+
+    def _tile(self, beside: float) -> float:
+        if not self._generative:
+            return 0.0
+        rows = min(self._tokens, _TILE_TOKENS)
+        extra = 0 if self._place.is_gpu else beside * FLOAT * min(_TILE_WORDS, self._shape.vocabulary)
+        return rows * (_TILE_WORDS * self._number + extra)

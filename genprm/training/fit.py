@@ -1,0 +1,52 @@
+"""Whether a training fits into the memory there is, before its first step."""
+
+from __future__ import annotations
+
+import os
+
+from genprm.engines.base import EngineError
+from genprm.engines.loading import load_config
+from genprm.hardware.advice import training_settings
+from genprm.hardware.devices import devices_here, this_machine
+from genprm.hardware.memory import GIB, Memory
+from genprm.hardware.shapes import shape_of
+from genprm.hardware.shortage import shortage
+from genprm.hardware.training_memory import Place, training_memory
+from genprm.training.job import TrainingJob
+from genprm.training.trainer import EncodedData
+
+_NOTHING = Memory({})
+
+
+def check_training(job: TrainingJob, longest: int, generative: bool = True, beside: Memory = _NOTHING) -> None:
+    """Refuse a training that does not fit on the GPU; where there is none, say so if the machine is too small.
+
+    Args:
+        longest: tokens of the longest row.
+        generative: whether the head predicts tokens.
+        beside: what else lies on the device meanwhile.
+
+    Raises:
+        EngineError: it needs more memory than is free; the line says what would fit.
+    """
+    config = load_config(job.base)
+    if getattr(config, "quantization_config", None) is not None:
+        return
+    devices = devices_here()
+    shape, place = shape_of(config, generative), Place(int(os.environ.get("WORLD_SIZE", 1)), bool(devices))
+    settings = job.settings.model_copy(update={"max_length": longest})
+    needed = training_memory(shape, settings, place, generative) + beside
+    device = devices[0] if devices else this_machine()
+    usable = device.free if devices else device.total
+    advice = training_settings(shape, settings, [place], (usable - beside.bytes) / GIB)
+    line = shortage(f"training {job.base!r}", needed, device, usable, advice)
+    if line is None:
+        return
+    if devices:
+        raise EngineError(line)
+    print(f"warning: {line}", flush=True)
+
+
+def longest_row(data: EncodedData) -> int:
+    """Tokens of the longest row."""
+    return max(len(row.input_ids) for row in data.rows)

@@ -1,0 +1,42 @@
+"""The peak of live tensors of a real training, by torch's own count of what is allocated and freed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from genprm.settings import TrainingSettings
+from genprm.training.job import TrainingJob
+from genprm.training.tokens import EncodedConversation, EncodedSet
+
+
+def training_peak(base: Path, settings: TrainingSettings, work: Path, length: int) -> int:
+    """Bytes at the worst moment of two updates on rows of `length` tokens, all of them with loss."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from genprm.engines.loading import load_config, load_tokenizer
+    from genprm.training.sft import build_trainer
+
+    job = TrainingJob(str(base), settings, False, work / "checkpoint")
+    job.work_dir.mkdir(parents=True)
+    chance, vocabulary = random.Random(0), load_config(str(base)).vocab_size
+    rows = [[chance.randrange(vocabulary) for _ in range(length)] for _ in range(2 * settings.batch_size)]
+    encoded = EncodedSet([EncodedConversation(str(number), ids, ids) for number, ids in enumerate(rows)], [])
+    trainer = build_trainer(job, encoded, load_tokenizer(str(base)))
+    torch.set_num_threads(1)
+    before = sum(weight.numel() * weight.element_size() for weight in trainer.model.parameters())
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        trainer.train()
+    return before + _peak(profiled)
+
+
+def _peak(profiled: Any) -> int:
+    """The largest sum of what was allocated and not yet freed."""
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    return peak
