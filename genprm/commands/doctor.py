@@ -92,18 +92,21 @@ def check_machine() -> Iterator[Finding]:
     state: State = "ok" if free >= NEEDED_MEMORY else "optional"
     note = "" if state == "ok" else f"; the pipeline may need {NEEDED_MEMORY} GiB"
     yield Finding(state, "memory", f"{free:.1f} of {total:.1f} GiB free{note}")
-    yield _gpu()
+    yield from _gpu()
 
 
-def _gpu() -> Finding:
+def _gpu() -> Iterator[Finding]:
     if _version("torch") is None:
-        return Finding("optional", "GPU", "unknown without torch")
-    import torch
+        yield Finding("optional", "GPU", "unknown without torch")
+        return
+    from genprm.hardware.devices import devices_here
 
-    if not torch.cuda.is_available():
-        return Finding("optional", "GPU", "none; the miniature needs none, the paper's sizes do")
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return Finding("ok", "GPU", ", ".join(names))
+    devices = devices_here()
+    for index, device in enumerate(devices):
+        free, total = device.free / 2**30, device.total / 2**30
+        yield Finding("ok", f"GPU {index}", f"{device.name}, {free:.1f} of {total:.1f} GiB free")
+    if not devices:
+        yield Finding("optional", "GPU", "none; the miniature needs none, the paper's sizes do")
 
 
 def check_sandbox() -> Iterator[Finding]:

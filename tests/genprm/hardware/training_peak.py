@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def training_peak(base: Path, settings: TrainingSettings, work: Path, length: in
     encoded = EncodedSet([EncodedConversation(str(number), ids, ids) for number, ids in enumerate(rows)], [])
     trainer = build_trainer(job, encoded, load_tokenizer(str(base)))
     torch.set_num_threads(1)
+    gc.collect()  # what an earlier training left must not be freed while this one is watched
     before = sum(weight.numel() * weight.element_size() for weight in trainer.model.parameters())
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         trainer.train()

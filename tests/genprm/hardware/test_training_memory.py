@@ -1,0 +1,96 @@
+"""Memory of training, against the peak of real training and against rules of thumb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genprm.hardware.published import published_config
+from genprm.hardware.shapes import ModelShape, shape_of
+from genprm.hardware.training_memory import Place, training_memory
+from genprm.settings import LoraSettings, TrainingSettings
+from tests.genprm.hardware.training_peak import training_peak
+from tests.genprm.training.conftest import small_tokenizer
+
+LORA = LoraSettings(rank=16, alpha=32)
+PAPER = TrainingSettings()
+
+
+@pytest.fixture(scope="module")
+def qwen() -> ModelShape:
+    return shape_of(published_config("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"))
+
+
+def test_all_weights_take_eighteen_bytes_a_parameter_under_bf16(qwen: ModelShape) -> None:
+    """Four and two for weights, eight for AdamW, four for gradients: transformers' "Model training anatomy"."""
+    parts = training_memory(qwen, PAPER, Place(), tokens=16).parts
+    assert parts["weights"] == 6 * qwen.parameters
+    assert parts["optimizer"] == 8 * qwen.parameters
+    assert parts["gradients"] == 4 * qwen.parameters
+
+
+def test_all_weights_take_sixteen_bytes_a_parameter_in_float32(qwen: ModelShape) -> None:
+    """And the head a new gradient beside those of the batches before."""
+    settings = PAPER.model_copy(update={"precision": "fp32"})
+    parts = training_memory(qwen, settings, Place(), tokens=16).parts
+    assert parts["weights"] + parts["optimizer"] == 12 * qwen.parameters
+    assert parts["gradients"] == 4 * (qwen.parameters + qwen.embedding)
+
+
+def test_shards_share_what_grows_with_the_parameters(qwen: ModelShape) -> None:
+    alone, eight = (training_memory(qwen, PAPER, Place(shards)).parts for shards in (1, 8))
+    assert eight["optimizer"] == alone["optimizer"] / 8
+    assert training_memory(qwen, PAPER, Place(8)).gib < 40
+    assert eight["logits"] == alone["logits"]
+
+
+def test_an_adapter_leaves_two_bytes_a_parameter(qwen: ModelShape) -> None:
+    parts = training_memory(qwen, PAPER.model_copy(update={"lora": LORA}), Place()).parts
+    adapter = qwen.adapter(LORA)
+    assert parts["weights"] == 2 * qwen.parameters + 4 * adapter
+    assert parts["optimizer"] == 2 * parts["gradients"] == 8 * adapter
+
+
+def test_longer_rows_take_more_memory_and_logits_come_in_tiles(qwen: ModelShape) -> None:
+    lengths = [training_memory(qwen, PAPER, Place(), tokens=length).parts for length in (2048, 4096, 8192)]
+    assert lengths[0]["activations"] < lengths[1]["activations"] < lengths[2]["activations"]
+    assert lengths[1]["logits"] == lengths[2]["logits"] == 4096 * 32768 * 2
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama with random weights and a tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    directory = tmp_path_factory.mktemp("llama")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "vocab_size": 2000}
+    config = LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False)
+    LlamaForCausalLM(config).save_pretrained(directory)
+    small_tokenizer().save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "lora", "length", "rows", "batch"),
+    [
+        ("fp32", None, 512, 2, 2),
+        ("bf16", None, 96, 1, 4),
+        ("fp32", LORA, 96, 1, 4),
+        ("bf16", LORA, 512, 2, 2),
+    ],
+)
+def test_the_peak_of_real_training_is_foretold(
+    llama: Path, tmp_path: Path, precision: str, lora: LoraSettings | None, length: int, rows: int, batch: int
+) -> None:
+    """On a CPU, where torch tells how much is allocated at any time."""
+    from genprm.engines.loading import load_config
+
+    settings = TrainingSettings(
+        precision=precision, lora=lora, batch_size=batch, device_batch_size=rows, max_length=length
+    )
+    foretold = training_memory(shape_of(load_config(str(llama))), settings, Place(is_gpu=False))
+    assert foretold.bytes == pytest.approx(training_peak(llama, settings, tmp_path / "work", length), rel=0.15)
