@@ -95,9 +95,9 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
     if reused:
         report = read_report(directory)
     else:
-        context.machines.release()
-        job = _job(context, model, directory)
-        report = model.recipe.train(examples, job, run.environment(), _log(context))
+        with context.machines.devices(1):
+            job = _job(context, model, directory)
+            report = model.recipe.train(examples, job, run.environment(), _log(context))
     store.record(directory)
     losses = [point.loss for point in report.losses]
     rewards = [point.reward for point in read_points(directory)]

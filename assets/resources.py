@@ -49,6 +49,13 @@ class Machines(Protocol):
         """Run a coroutine to its end on the loop that the engines live on."""
         ...
 
+    def devices(self, count: int) -> AbstractContextManager[None]:
+        """What is started in the block sees `count` GPUs that nobody else has, or all where there are fewer.
+
+        Engine and sandbox are closed first.
+        """
+        ...
+
     def release(self) -> None:
         """Close engine and sandbox, so that another process can have the memory."""
         ...

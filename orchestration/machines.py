@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-from collections.abc import Coroutine
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from genprm.engines import open_engine
 from genprm.engines.base import Engine
+from genprm.engines.copies.devices import Devices, visible_devices, wanted_devices
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, SandboxSettings
+from orchestration.leases import Lease, take
 
 T = TypeVar("T")
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
 
 class LocalMachines:
-    """One engine at a time (a GPU holds one) unless several are asked for at once, and one sandbox, on one event
-    loop of their own."""
+    """One engine at a time (a GPU holds one) unless several are asked for at once or servers hold the models, and
+    one sandbox, on one event loop of their own. GPUs are leased with the first engine until `release`."""
 
     def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
         self._engine_settings = engine
         self._sandbox_settings = sandbox
         self._engines: dict[str, Engine] = {}
+        self._lease: Lease | None = None
         self._sandbox: Sandbox | None = None
         self._runner: asyncio.Runner | None = None
 
@@ -31,6 +38,10 @@ class LocalMachines:
     def settings(self) -> EngineSettings:
         """How text is generated here."""
         return self._engine_settings
+
+    def work_with(self, engine: EngineSettings, sandbox: SandboxSettings) -> bool:
+        """Whether these are the settings of the machines."""
+        return (engine, sandbox) == (self._engine_settings, self._sandbox_settings)
 
     def engine(self, model: str) -> Engine:
         """The engine of a model; those of other models are closed.
@@ -47,15 +58,53 @@ class LocalMachines:
         Raises:
             EngineError: as `engine`; also where there is no memory for all of them.
         """
-        others = [model for model in self._engines if model not in models]
+        elsewhere = self._engine_settings.backend == "openai"
+        others = [] if elsewhere else [model for model in self._engines if model not in models]
         for model in others:
             self.run(self._engines.pop(model).close())
         if others:
             _give_memory_back()
         for model in models:
             if model not in self._engines:
-                self._engines[model] = open_engine(model, self._engine_settings)
+                self._engines[model] = open_engine(model, self._engine_settings, self._leased())
         return [self._engines[model] for model in models]
+
+    def _leased(self) -> Devices | None:
+        """The GPUs that the engines of this process have to themselves; None where there are none."""
+        names = () if self._engine_settings.backend == "openai" else visible_devices()
+        if not names:
+            return None
+        if self._lease is None:
+            self._lease = take(names, wanted_devices(self._engine_settings, len(names)))
+        return Devices(self._lease.names, self._lease.locks)
+
+    @contextmanager
+    def devices(self, count: int) -> Iterator[None]:
+        """What is started in the block sees `count` GPUs that nobody else has, or all where there are fewer.
+
+        Engine and sandbox are closed first.
+        """
+        self.release()
+        names = visible_devices()
+        if not names:
+            yield
+            return
+        lease = take(names, min(count, len(names)))
+        before = os.environ.get(_VISIBLE)
+        os.environ[_VISIBLE] = ",".join(lease.names)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_VISIBLE]
+            else:
+                os.environ[_VISIBLE] = before
+            lease.release()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether GPUs are held here and somebody waits for some."""
+        return self._lease is not None and self._lease.awaited
 
     def sandbox(self) -> Sandbox:
         """Where model-written code runs.
@@ -96,25 +145,33 @@ class LocalMachines:
 
         self._loop().run(close())
         _give_memory_back()
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
 
 
-_OPEN: dict[tuple[EngineSettings, SandboxSettings], LocalMachines] = {}
+_OPEN: list[LocalMachines] = []
 """The machines of this process. There is at most one entry: memory is for one engine."""
 
 
 def machines_of_this_process(engine: EngineSettings, sandbox: SandboxSettings) -> LocalMachines:
     """The same machines for every run of this process; those with other settings are released first."""
-    settings = engine, sandbox
-    if settings not in _OPEN:
+    if not _OPEN or not _OPEN[0].work_with(engine, sandbox):
         release_machines()
-        _OPEN[settings] = LocalMachines(engine, sandbox)
-    return _OPEN[settings]
+        _OPEN.append(LocalMachines(engine, sandbox))
+    return _OPEN[0]
 
 
 def release_machines() -> None:
     """Close what this process has opened."""
     while _OPEN:
-        _OPEN.popitem()[1].release()
+        _OPEN.pop().release()
+
+
+def release_awaited_machines() -> None:
+    """Close what this process has opened, between two partitions, where another waits for its GPUs."""
+    if any(machines.awaited for machines in _OPEN):
+        release_machines()
 
 
 def _give_memory_back() -> None:

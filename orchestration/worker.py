@@ -30,6 +30,8 @@ PROFILE_TAG = "genprm/profile"
 ARTIFACT_TAG = "genprm/artifact"
 REASON_TAG = "genprm/reason"
 TAG_CHARACTERS = 200
+LOOK_SECONDS = 1.0
+"""How often a worker without an order looks whether somebody waits for its GPUs."""
 STOP_SECONDS = 20.0
 """How long an interrupted worker may take to close what it opened."""
 
@@ -134,8 +136,12 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
 def _take_orders(
     connection: Connection, defs: dg.Definitions, instance: dg.DagsterInstance, tags: dict[str, str]
 ) -> None:
+    from orchestration.machines import release_awaited_machines
+
     while True:
         try:
+            while not connection.poll(LOOK_SECONDS):
+                release_awaited_machines()
             order = connection.recv()
         except (EOFError, OSError):
             return
@@ -197,7 +203,7 @@ def one_line(failure: StepFailureData) -> str:
 
 def is_death(failure: StepFailureData) -> bool:
     """Whether a step failed because a copy of its engine, or what starts its sandbox sessions, ended."""
-    from genprm.engines.embedded.replicas import ReplicaDied
+    from genprm.engines.copies.processes import ReplicaDied
     from genprm.sandbox.base import ZygoteGoneError
 
     names = {ReplicaDied.__name__, ZygoteGoneError.__name__}

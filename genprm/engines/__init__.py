@@ -1,6 +1,7 @@
 """How text is generated: one small interface (`genprm.engines.base`), and three backends.
 
-`embedded` runs a model in this process, `remote` hands requests to engines that batch by themselves.
+`embedded` runs a model in this process, `remote` hands requests to engines that batch by themselves, and `copies`
+makes several of either one engine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from genprm.engines.adapters import adapter_base
 from genprm.engines.base import Engine, EngineError
+from genprm.engines.copies.devices import Devices
 from genprm.engines.loading import is_gguf
 from genprm.extras import how_to_install
 from genprm.settings import EngineSettings
@@ -65,29 +67,45 @@ def _checked_gguf(name: str) -> str:
     return name
 
 
-def open_engine(model: str, settings: EngineSettings) -> Engine:
+def open_engine(model: str, settings: EngineSettings, devices: Devices | None = None) -> Engine:
     """The engine of `settings.backend` with `model` (a directory, a hub id or `miniature/<name>`) loaded.
 
-    Not from a running event loop that has to go on meanwhile: loading takes a while.
+    On the GPUs `devices`, and then in processes of their own that see no others; otherwise on those that this
+    process sees. Not from a running event loop that has to go on meanwhile: loading takes a while.
 
     Raises:
         EngineError: the backend is not available or the model cannot be loaded.
     """
     if settings.backend == "openai":
-        from genprm.engines.remote.openai import OpenAIEngine
+        return _open_served(model, settings)
+    if settings.backend == "vllm":
+        _refuse_parts(model)
+    path = resolve_model(model)
+    if settings.replicas > 1 or devices is not None:
+        from genprm.engines.copies.processes import open_processes
 
-        return OpenAIEngine(resolve_model(model, weights=False), settings, names=[model])
+        return open_processes(path, settings, devices)
     if settings.backend == "vllm":
         from genprm.engines.remote.vllm import VllmEngine
 
-        kind = "GGUF file" if is_gguf(model) else "LoRA adapter" if adapter_base(model) is not None else None
-        if kind is not None:
-            raise EngineError(f"model {model!r} is a {kind}; allowed with backend vllm: a whole model")
-        return VllmEngine(resolve_model(model), settings)
-    if settings.replicas > 1:
-        from genprm.engines.embedded.replicas import ReplicatedEngine
-
-        return ReplicatedEngine(resolve_model(model), settings)
+        return VllmEngine(path, settings)
     from genprm.engines.embedded.transformers import TransformersEngine
 
-    return TransformersEngine(resolve_model(model), settings)
+    return TransformersEngine(path, settings)
+
+
+def _open_served(model: str, settings: EngineSettings) -> Engine:
+    path = resolve_model(model, weights=False)
+    if settings.servers:
+        from genprm.engines.remote.servers import open_servers
+
+        return open_servers(model, path, settings)
+    from genprm.engines.remote.openai import OpenAIEngine
+
+    return OpenAIEngine(path, settings, names=[model])
+
+
+def _refuse_parts(model: str) -> None:
+    kind = "GGUF file" if is_gguf(model) else "LoRA adapter" if adapter_base(model) is not None else None
+    if kind is not None:
+        raise EngineError(f"model {model!r} is a {kind}; allowed with backend vllm: a whole model")

@@ -13,6 +13,10 @@ class EngineError(RuntimeError):
     """The engine cannot serve a request (it died, the prompt is too long, the model is missing)."""
 
 
+class EngineDead(EngineError):  # noqa: N818
+    """The engine answers nothing any more: its process ended, or its server does not answer."""
+
+
 class ContextFull(EngineError):  # noqa: N818
     """The prompt leaves no room in the context: a fact about this conversation, not about the engine."""
 
@@ -88,7 +92,8 @@ class Engine(Protocol):
 
         Raises:
             ContextFull: the prompt leaves no room in the context.
-            EngineError: the engine is closed or dead.
+            EngineDead: the engine answers nothing any more.
+            EngineError: the engine is closed.
         """
         ...
 

@@ -10,7 +10,7 @@ import importlib.resources
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -67,9 +67,32 @@ def _are_maps(under: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bo
     return isinstance(under[key], dict) and isinstance(over[key], dict)
 
 
-def _override(values: dict[str, Any], assignment: str) -> None:
-    key, separator, text = assignment.partition("=")
+def _parts(key: str, kind: Any) -> list[str]:
+    """The parts of `section.key`, where the section is of a kind. In a map the rest is one name, dots and all.
+
+    >>> _parts("engine.servers.Qwen/Qwen2.5-7B", EngineSettings)
+    ['engine', 'servers', 'Qwen/Qwen2.5-7B']
+    """
     parts = key.strip().split(".")
+    for depth, part in enumerate(parts[1:], start=2):
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or part not in kind.model_fields:
+            break
+        kind = kind.model_fields[part].annotation
+        if get_origin(kind) is dict and depth < len(parts) and not _holds_sections(kind):
+            return [*parts[:depth], ".".join(parts[depth:])]
+    return parts
+
+
+def _holds_sections(mapping: Any) -> bool:
+    held = get_args(mapping)[1]
+    return isinstance(held, type) and issubclass(held, BaseModel)
+
+
+def _override(values: dict[str, Any], assignment: str, kind: Any = None) -> None:
+    """Put the value of an assignment in its place. Its section is of a kind; by default, the profile's."""
+    key, separator, text = assignment.partition("=")
+    section = Profile.model_fields.get(key.strip().partition(".")[0])
+    parts = _parts(key, kind or (section and section.annotation))
     if not separator or len(parts) < 2 or not all(parts):
         raise SettingsError(f"override {assignment!r} is not of the form section.key=value")
     target = values
@@ -130,7 +153,7 @@ def change_section(section: _S, changes: Iterable[str], name: str) -> _S:
     """
     values: dict[str, Any] = {name: section.model_dump()}
     for assignment in changes:
-        _override(values, assignment)
+        _override(values, assignment, type(section))
     try:
         return type(section).model_validate(values[name])
     except ValidationError as error:

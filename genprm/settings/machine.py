@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from genprm.settings.base import Section
+from genprm.settings.base import Age, Section
 
 LIVE_PATHS = 256
 """Verification paths judged at a time unless set; the sandbox keeps as many interpreters alive."""
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
 class EngineSettings(Section):
@@ -21,7 +29,14 @@ class EngineSettings(Section):
     live_paths: Annotated[int, Field(ge=1)] = LIVE_PATHS
     """Verification paths judged at a time; the others wait. Each holds an interpreter and a place in caches."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
-    """Copies of the model at work, each in a process, on a core or a GPU, of its own (backend transformers)."""
+    """Copies of the model at work, each in a process, on a core or on GPUs, of its own (backends transformers and
+    vllm; with openai the addresses in `servers` are the copies)."""
+    tensor_parallel: Annotated[int, Age.ADDED, Field(ge=1, le=64)] = 1
+    """GPUs that hold each copy of the model together (backend vllm)."""
+    gpu_memory_utilization: Annotated[float | None, Age.ADDED, Field(gt=0.0, le=1.0)] = None
+    """Share of a GPU's memory that vLLM may take; its own default when empty."""
+    quantization: Annotated[str | None, Age.ADDED] = None
+    """How vLLM quantises the weights, such as `fp8`; as the model's files say when empty."""
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
@@ -33,6 +48,9 @@ class EngineSettings(Section):
     max_context: Annotated[int, Field(ge=64)] = 16384
     url: str | None = None
     """Address of the completions server (backend openai), such as `http://localhost:8000/v1`."""
+    servers: Annotated[dict[str, Addresses], Age.ADDED] = Field(default_factory=dict)
+    """Addresses of the servers of each model, for several models (backend openai). A model is called as the profile
+    names it, a checkpoint that a run makes by its key. In place of `url` and `served_model`."""
     served_model: str | None = None
     """Name under which the server serves the model, where it is not the model's own (backend openai)."""
     request_seconds: Annotated[float, Field(gt=0.0)] = 600.0
@@ -41,9 +59,24 @@ class EngineSettings(Section):
     """How often a request is made before the server is given up, with growing waits between (backend openai)."""
 
     @model_validator(mode="after")
-    def _only_the_embedded_engine_is_copied(self) -> EngineSettings:
-        if self.replicas > 1 and self.backend != "transformers":
-            raise ValueError(f"engine.replicas is {self.replicas}, allowed with backend {self.backend!r}: 1")
+    def _fits_the_backend(self) -> EngineSettings:
+        if self.replicas > 1 and self.backend == "openai":
+            raise ValueError(
+                f"engine.replicas is {self.replicas}, allowed with backend 'openai': 1, and several addresses of a "
+                f"model in engine.servers"
+            )
+        for name in ("tensor_parallel", "gpu_memory_utilization", "quantization"):
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default and self.backend != "vllm":
+                raise ValueError(f"engine.{name} is {value!r}, allowed with backend 'vllm', not {self.backend!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _served_in_one_way(self) -> EngineSettings:
+        if self.servers and self.backend != "openai":
+            raise ValueError(f"engine.servers is set, allowed with backend 'openai', not {self.backend!r}")
+        if self.servers and (self.url or self.served_model):
+            raise ValueError("engine.servers is set, allowed without engine.url and engine.served_model")
         return self
 
 

@@ -7,6 +7,7 @@ call that would have cost a model is noted in the file that `FAKE_CALLS` names.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 
 import dagster as dg
 
-from genprm.engines.embedded.replicas import ReplicaDied
+from genprm.engines.copies.processes import ReplicaDied
 from genprm.manifest import write_manifest
 from genprm.miniature.world.judge import Judgement
 from genprm.profiles import build_profile
@@ -294,6 +295,9 @@ class FakeMachines:
 
     def run(self, work: Any) -> Any:
         return asyncio.run(work)
+
+    def devices(self, count: int) -> Any:
+        return contextlib.nullcontext()
 
     def release(self) -> None:
         pass

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.embedded.batch import Batch, Decoding
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import ATTENTION
@@ -170,7 +170,7 @@ class TransformersEngine:
                 while self._failure is None:
                     self._turn()
         except BaseException as error:  # whatever ended the thread, nobody may be left waiting for it
-            self._fail(EngineError(f"model {self._name}: the engine died: {type(error).__name__}: {error}"), error)
+            self._fail(EngineDead(f"model {self._name}: the engine died: {type(error).__name__}: {error}"), error)
 
     def _turn(self) -> None:
         batch = self._batch

@@ -55,6 +55,10 @@ class Calls:
         return await asyncio.wrap_future(future)
 
     async def _gather(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        task = asyncio.current_task()
+        assert task is not None
+        # A caller that has left asks for no error; asyncio would print it.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await together([self._run_bounded(request) for request in requests])
 
     async def _run_bounded(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -101,6 +105,6 @@ class Calls:
 
 def _again(error: EngineError) -> EngineError:
     """The same error for another caller: a traceback belongs to one."""
-    copy = EngineError(*error.args)
+    copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__
     return copy

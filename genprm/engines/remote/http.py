@@ -15,7 +15,7 @@ import tenacity
 from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, wait_exponential, wait_random_exponential
 
-from genprm.engines.base import EngineError
+from genprm.engines.base import EngineDead, EngineError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -97,8 +97,8 @@ class JsonClient:
 
         Raises:
             RefusedError: any other status that is not a success.
-            EngineError: the last attempt failed, too (url, status and attempts are named), the server asks to wait
-                longer than `timeout`, or the answer is not what `schema` says.
+            EngineDead: the last attempt failed, too (url, status and attempts are named).
+            EngineError: the server asks to wait longer than `timeout`, or the answer is not what `schema` says.
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_Trouble),
@@ -165,7 +165,7 @@ def _log_wait(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState) -> None:
     assert state.outcome is not None
     error, attempts = state.outcome.exception(), state.attempt_number
-    raise EngineError(f"{error} (after {attempts} attempt{'s' if attempts > 1 else ''})") from error
+    raise EngineDead(f"{error} (after {attempts} attempt{'s' if attempts > 1 else ''})") from error
 
 
 def _shown(content: bytes) -> str:

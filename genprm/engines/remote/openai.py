@@ -59,7 +59,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         self, model: str, settings: EngineSettings, names: Sequence[str] = (), retries: Retries | None = None
     ) -> None:
         if not settings.url:
-            raise EngineError("engine.url is empty; backend openai needs the address of a completions server")
+            raise EngineError("engine.url and engine.servers are empty; backend openai needs an address")
         super().__init__("openai", model, settings)
         self._root = settings.url.rstrip("/").removesuffix("/v1")
         self._client = JsonClient(
@@ -76,6 +76,11 @@ class OpenAIEngine(RemoteBatchingEngine):
     def provenance(self) -> Provenance:
         """The server's own name and version; the kind of its log-probabilities was measured when it was opened."""
         return self._provenance
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._root
 
     async def _greet(self, names: list[str]) -> None:
         """See that the server serves the model, what it is, and how it gives log-probabilities."""

@@ -17,7 +17,7 @@ import itertools
 import os
 from typing import Any
 
-from genprm.engines.base import Completion, EngineError, Sampling
+from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.fit import check_engine
 from genprm.engines.loading import check_weights
 from genprm.engines.remote.batching import RemoteBatchingEngine
@@ -87,7 +87,7 @@ class VllmEngine(RemoteBatchingEngine):
             outputs = self._engine.generate(request, parameters, str(next(self._numbers)))
             final = [output async for output in outputs][-1]
         except EngineDeadError as error:
-            dead = EngineError(f"model {self._name}: the vllm engine died: {error}")
+            dead = EngineDead(f"model {self._name}: the vllm engine died: {error}")
             dead.__cause__ = error
             self._calls.fail(dead)
             raise dead from error
@@ -129,15 +129,19 @@ async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     options: dict[str, Any] = {}
+    if settings.gpu_memory_utilization is not None:
+        options = {"gpu_memory_utilization": settings.gpu_memory_utilization}
     kv_cache_mb = settings.kv_cache_mb
     if current_platform.is_cpu():
         kv_cache_mb = kv_cache_mb or CPU_KV_CACHE_MB
         # On a CPU, vLLM dies when a prompt is read in chunks by a request that has a seed.
-        options = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(context, _CPU_BATCHED_TOKENS)}
+        options |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(context, _CPU_BATCHED_TOKENS)}
     arguments = AsyncEngineArgs(
         model=model,
         dtype=settings.dtype,
         trust_remote_code=False,
+        quantization=settings.quantization,
+        tensor_parallel_size=settings.tensor_parallel,
         max_model_len=context,
         max_num_seqs=settings.max_batch,
         kv_cache_memory_bytes=kv_cache_mb * 2**20 if kv_cache_mb else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -17,14 +18,15 @@ import pytest
 
 from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, EngineError, Sampling
-from genprm.settings import EngineSettings
+from genprm.engines.copies.devices import Devices
+from genprm.engines.copies.processes import ReplicaDied
 from tests.genprm.engines.backends import EMBEDDED, opened
 
 PROMPTS = [f"Step {number}: Sam has {number} keys." for number in range(24)]
 
 
 def copies(engine: Engine) -> list[psutil.Process]:
-    return [psutil.Process(replica._process.pid) for replica in engine._replicas]  # type: ignore[attr-defined]
+    return [psutil.Process(replica._process.pid) for replica in engine._copies]  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -54,25 +56,37 @@ def test_two_copies_say_what_one_says(engine: Engine, model: str) -> None:
 async def test_both_copies_work_and_prompts_are_counted_once(engine: Engine) -> None:
     done = await drawn(engine)
     assert len(copies(engine)) == 2
-    assert all(replica.seen > 0 for replica in engine._replicas)  # type: ignore[attr-defined]
+    assert all(replica.prompt_tokens_seen > 0 for replica in engine._copies)  # type: ignore[attr-defined]
     assert engine.prompt_tokens_seen == sum(completion.prompt_tokens for completion in done)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
-async def test_a_copy_that_dies_fails_its_requests_by_name_and_what_it_answered_stays(engine: Engine) -> None:
-    before = await drawn(engine)
-    assert all(completion.tokens for completion in before)
+async def test_work_of_a_copy_that_dies_is_done_by_the_other(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    sampling = Sampling(max_tokens=200, temperature=0.0)
+    expected = [await engine.complete(prompt, sampling) for prompt in PROMPTS[:6]]
+    running = [asyncio.ensure_future(engine.complete(prompt, sampling)) for prompt in PROMPTS[:6]]
+    await asyncio.sleep(0.05)
+    copies(engine)[0].kill()
+    found = await asyncio.gather(*running)
+    assert [one.text for (one,) in found] == [one.text for (one,) in expected]
+    assert "copy (engine.replicas) ended by signal 9; what it worked on goes to the other copy" in caplog.text
+
+
+@pytest.mark.slow
+async def test_the_death_of_the_last_copy_fails_its_requests_by_name(engine: Engine) -> None:
     running = [
         asyncio.ensure_future(engine.complete(prompt, Sampling(max_tokens=450), n=8)) for prompt in PROMPTS[:6]
     ]
     await asyncio.sleep(0.05)
-    copies(engine)[0].kill()
+    for process in copies(engine):
+        process.kill()
     ended = await asyncio.gather(*running, return_exceptions=True)
     errors = [one for one in ended if isinstance(one, BaseException)]
     assert errors
-    assert all(isinstance(error, EngineError) for error in errors)
-    assert any("copy (engine.replicas) ended by signal 9" in str(error) for error in errors)
-    with pytest.raises(EngineError, match="ended by signal 9"):
+    assert all(isinstance(error, ReplicaDied) for error in errors)
+    with pytest.raises(ReplicaDied, match=r"copy \(engine.replicas\) ended by signal 9"):
         await engine.complete(PROMPTS[0], Sampling(max_tokens=1))
 
 
@@ -103,7 +117,7 @@ import sys, time
 from genprm.engines import open_engine
 from genprm.settings import EngineSettings
 engine = open_engine(sys.argv[1], EngineSettings(backend="transformers", replicas=2))
-print([replica._process.pid for replica in engine._replicas], flush=True)
+print([replica._process.pid for replica in engine._copies], flush=True)
 time.sleep(600)
 """
 
@@ -128,6 +142,14 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_other_backends_are_not_copied() -> None:
-    with pytest.raises(ValueError, match=r"engine.replicas is 2, allowed with backend 'vllm': 1"):
-        EngineSettings(backend="vllm", replicas=2)
+@pytest.mark.slow
+def test_each_process_sees_the_devices_that_are_its_own(model: str) -> None:
+    settings = EMBEDDED.model_copy(update={"replicas": 2})
+    with closing_engine(open_engine(model, settings, Devices(("4", "7")))) as engine:
+        assert [process.environ()["CUDA_VISIBLE_DEVICES"] for process in copies(engine)] == ["4", "7"]
+
+
+@contextlib.contextmanager
+def closing_engine(engine: Engine) -> Iterator[Engine]:
+    yield engine
+    asyncio.run(engine.close())

@@ -28,8 +28,8 @@ class PrefixRouter:
     def __init__(self) -> None:
         self._known: OrderedDict[int, int] = OrderedDict()
 
-    def choose(self, prompt: str, loads: Sequence[int]) -> int:
-        """The number of a copy; `loads` are the samples that each works on."""
+    def choose(self, prompt: str, loads: Sequence[float]) -> int:
+        """The number of a copy; `loads` are the samples that each works on, infinitely many where it is dead."""
         beginnings = _beginnings(prompt)
         known = [number for beginning in beginnings if (number := self._known.get(beginning)) is not None]
         chosen = min(range(len(loads)), key=loads.__getitem__)

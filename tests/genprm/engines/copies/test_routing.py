@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from genprm.engines.embedded.routing import SLACK, PrefixRouter
+from genprm.engines.copies.routing import SLACK, PrefixRouter
 
 
 def story(number: int) -> str:

@@ -1,8 +1,8 @@
-"""The process that holds one copy of a model for `genprm.engines.embedded.replicas`: JSON lines in, JSON lines out.
+"""The process that holds one copy of a model for `genprm.engines.copies.processes`: JSON lines in, JSON lines out.
 
-In: `{"id", "prompt": [text, controls], "sampling", "n"}`, or `{"cancel": id}`. Out: first `{"ready": true}` or
-`{"error"}`; then for each id `{"completions"}` or `{"error", "context_full"}`, with the prompt tokens seen and
-reused so far. The process ends with its input.
+In: `{"id", "prompt": [text, controls], "sampling", "n"}`, or `{"cancel": id}`. Out: first `{"provenance"}` or
+`{"error"}`; then for each id `{"completions"}` or `{"error", "kind"}`, with the prompt tokens seen and reused so
+far. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from genprm.engines.base import Completion, ContextFull, EngineError, Sampling
+from genprm.engines.base import Completion, ContextFull, EngineDead, EngineError, Sampling
 from genprm.engines.prompts import Prompt
 from genprm.settings import EngineSettings
 
@@ -63,22 +63,24 @@ async def _answer(engine: Any, request: Mapping[str, Any], say: Say) -> None:
         completions = await engine.complete(prompt_of(*request["prompt"]), sampling, request["n"])
         answer: dict[str, Any] = {"completions": [asdict(completion) for completion in completions]}
     except EngineError as error:
-        answer = {"error": str(error), "context_full": isinstance(error, ContextFull)}
+        kinds = (ContextFull, EngineDead, EngineError)
+        kind = next(kind for kind in kinds if isinstance(error, kind))
+        answer = {"error": str(error), "kind": kind.__name__}
     counts = {"seen": engine.prompt_tokens_seen, "reused": engine.prefix_tokens_reused}
     say({"id": request["id"], **answer, **counts})
 
 
 async def _run(model: str, settings: EngineSettings, say: Say) -> None:
-    from genprm.engines.embedded.transformers import TransformersEngine
+    from genprm.engines import open_engine
 
     lines = asyncio.StreamReader(limit=LONGEST)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     try:
-        engine = TransformersEngine(model, settings)
+        engine = open_engine(model, settings)
     except EngineError as error:
         say({"error": str(error)})
         return
-    say({"ready": True})
+    say({"provenance": asdict(engine.provenance)})
     await serve(engine, lines, say)
 
 

@@ -1,0 +1,125 @@
+"""Leases of GPUs: each belongs to one process of this user's at a time, whichever run or home it works for.
+
+A lease is a lock of the kernel on a file, so it ends with its process however that ends; processes that inherit its
+descriptor hold it, too. The file says who has it, for people.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import random
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+_PAUSE = 0.2
+"""Seconds between looks at whether devices are free, and up to twice that: many that wait do not look at once."""
+_WAITING = "waiting"
+
+
+def lease_folder() -> Path:
+    """Where the lock files of this user lie."""
+    return Path(tempfile.gettempdir()) / f"genprm-devices-{os.getuid()}"
+
+
+class Lease:
+    """Devices that nobody else has until `release`, or until the last process that holds `locks` ends."""
+
+    def __init__(self, files: dict[str, IO[str]], folder: Path) -> None:
+        self._files = files
+        self._folder = folder
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The devices, as they were named."""
+        return tuple(self._files)
+
+    @property
+    def locks(self) -> tuple[int, ...]:
+        """Descriptors to be inherited by processes that work on the devices."""
+        return tuple(file.fileno() for file in self._files.values())
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for devices."""
+        with (self._folder / _WAITING).open("a") as file:
+            return not _lock(file)
+
+    def release(self) -> None:
+        """Give the devices back. Releasing twice is harmless."""
+        while self._files:
+            _unlock(self._files.popitem()[1])
+
+
+def take(names: Sequence[str], count: int, folder: Path | None = None) -> Lease:
+    """A lease of `count` of the devices `names`; waits until so many are free, and says once that it does.
+
+    None is held while it waits, so that two who want several do not wait for each other.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    if count > len(names):
+        raise ValueError(f"{count} devices are asked for, allowed: at most the {len(names)} that there are")
+    folder = folder or lease_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lease = _take_free(names, count, folder)
+    if lease is not None:
+        return lease
+    owners = ", ".join(f"{name} (process {_path(folder, name).read_text().strip() or '?'})" for name in names)
+    log.warning("waiting for %d of the GPUs %s", count, owners)
+    with _waiting(folder):
+        while (lease := _take_free(names, count, folder)) is None:
+            time.sleep(_PAUSE * random.uniform(1.0, 2.0))
+    return lease
+
+
+def _take_free(names: Sequence[str], count: int, folder: Path) -> Lease | None:
+    files: dict[str, IO[str]] = {}
+    for name in names:
+        file = _path(folder, name).open("a")
+        if not _lock(file):
+            file.close()
+            continue
+        files[name] = file
+        if len(files) == count:
+            for held in files.values():
+                held.truncate(0)
+                held.write(f"{os.getpid()}\n")
+                held.flush()
+            return Lease(files, folder)
+    Lease(files, folder).release()
+    return None
+
+
+@contextmanager
+def _waiting(folder: Path) -> Iterator[None]:
+    with (folder / _WAITING).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"gpu-{urllib.parse.quote(name, safe='')}"
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _unlock(file: IO[str]) -> None:
+    # Closing alone would leave the lock with processes that inherited it, which have ended or work on no GPU.
+    fcntl.flock(file, fcntl.LOCK_UN)
+    file.close()
