@@ -8,7 +8,7 @@ from genprm.engines.base import EngineError
 from genprm.engines.loading import is_gguf, load_config
 from genprm.hardware.advice import engine_settings
 from genprm.hardware.devices import devices_here, this_machine
-from genprm.hardware.inference_memory import VLLM_SHARE, Serving, inference_memory, number_size
+from genprm.hardware.inference_memory import Serving, inference_memory, number_size, vllm_share
 from genprm.hardware.memory import FLOAT, GIB
 from genprm.hardware.shapes import shape_of
 from genprm.hardware.shortage import shortage
@@ -16,7 +16,8 @@ from genprm.settings import EngineSettings
 
 
 def check_engine(model: str, settings: EngineSettings) -> None:
-    """Refuse a model that does not fit on the first GPU; where there is none, say so if the machine is too small.
+    """Refuse a model that does not fit on the GPUs of one copy; where there are none, say so if the machine is too
+    small.
 
     Weights that are quantised pass: how much they take only their files say.
 
@@ -24,14 +25,14 @@ def check_engine(model: str, settings: EngineSettings) -> None:
         EngineError: it needs more memory than is free; the line says what would fit.
     """
     config = None if is_gguf(model) else load_config(model)
-    if config is None or getattr(config, "quantization_config", None) is not None:
+    if config is None or settings.quantization or getattr(config, "quantization_config", None) is not None:
         return
     devices = devices_here()
     number = number_size(settings, is_gpu=bool(devices))
     if devices and settings.backend == "transformers" and settings.dtype == "auto":
         number = min(FLOAT, getattr(config.dtype, "itemsize", number))
     shape = shape_of(config)
-    serving = Serving(number=number)
+    serving = Serving(settings.tensor_parallel, number)
     needed = inference_memory(shape, settings, serving)
     if not devices:
         machine = this_machine()
@@ -40,7 +41,7 @@ def check_engine(model: str, settings: EngineSettings) -> None:
             print(f"warning: {line}", file=sys.stderr)
         return
     device = devices[0]
-    usable = min(device.free, VLLM_SHARE * device.total) if settings.backend == "vllm" else device.free
+    usable = min(device.free, vllm_share(settings) * device.total) if settings.backend == "vllm" else device.free
     advice = engine_settings(shape, settings, [serving], usable / GIB)
     line = shortage(f"model {model!r}", needed, device, usable, advice)
     if line is not None:

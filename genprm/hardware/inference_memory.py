@@ -9,8 +9,8 @@ from genprm.hardware.memory import FLOAT, HALF, Memory
 from genprm.hardware.shapes import ModelShape
 from genprm.settings import EngineSettings
 
-VLLM_SHARE = 0.9
-"""Part of a device's memory that vLLM takes; CUDA graphs and its libraries want the rest."""
+_VLLM_SHARE = 0.9
+"""Part of a device's memory that vLLM takes unless told; CUDA graphs and its libraries want the rest."""
 _READ_AT_ONCE = 8192
 """Tokens of prompts that vLLM reads in one pass."""
 
@@ -23,11 +23,17 @@ class Serving:
     number: int = HALF
 
 
+def vllm_share(settings: EngineSettings) -> float:
+    """Part of a device's memory that vLLM takes."""
+    told = settings.gpu_memory_utilization
+    return _VLLM_SHARE if told is None else told
+
+
 def engine_gib(settings: EngineSettings, hardware: Hardware) -> float:
     """What an engine may take of one device."""
-    return (
-        min(hardware.usable_gib, VLLM_SHARE * hardware.gib) if settings.backend == "vllm" else hardware.usable_gib
-    )
+    if settings.backend == "vllm":
+        return min(hardware.usable_gib, vllm_share(settings) * hardware.gib)
+    return hardware.usable_gib
 
 
 def number_size(settings: EngineSettings, is_gpu: bool) -> int:
