@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 TEST_PROCESSES ?= 2
 export GENPRM_HOME ?= $(CURDIR)/.genprm
 
-.PHONY: demo test test-slow lint ui install clean
+.PHONY: demo test test-slow lint docs ui install clean
 
 demo: install
 	$(VENV)/bin/genprm run --profile miniature
@@ -26,6 +26,9 @@ lint: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 ui: install
 	$(PYTHON) -m orchestration.ui
@@ -43,4 +46,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .genprm
+	rm -rf $(VENV) .genprm site

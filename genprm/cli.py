@@ -155,14 +155,20 @@ app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 
-def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+def provided_commands() -> dict[str, importlib.metadata.EntryPoint]:
+    """Entry points of the commands that other packages add, by name."""
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 
-def _load(name: str) -> Any:
+def load_command(name: str) -> Any:
+    """The command that another package adds, with its own options.
+
+    Raises:
+        SettingsError: no package provides it.
+    """
     from genprm.settings import SettingsError
 
-    point = _entry_points().get(name)
+    point = provided_commands().get(name)
     if point is None:
         raise SettingsError(
             f"command {name!r} is not installed: no package provides it (entry-point group {GROUP!r})"
@@ -178,7 +184,7 @@ def _load(name: str) -> Any:
 def _forwarding(name: str) -> Callable[[typer.Context], None]:
     def forward(context: typer.Context) -> None:
         program = f"genprm {name.replace('.', ' ')}"
-        code = _load(name).main(args=context.args, prog_name=program, standalone_mode=False)
+        code = load_command(name).main(args=context.args, prog_name=program, standalone_mode=False)
         if isinstance(code, int) and code:
             raise typer.Exit(code)
 
@@ -187,7 +193,7 @@ def _forwarding(name: str) -> Callable[[typer.Context], None]:
 
 def _mount() -> None:
     everything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for name in dict.fromkeys([*PIPELINE, *_entry_points()]):
+    for name in dict.fromkeys([*PIPELINE, *provided_commands()]):
         own = name.removeprefix(BENCH)
         group = app if own == name else bench.app
         group.command(own, help=HELP.get(name, ""), context_settings=everything)(_forwarding(name))

@@ -86,9 +86,7 @@ def test_the_library_needs_neither_the_pipeline_nor_training(scripts: Path, else
     assert call(scripts / "python", "-c", program).splitlines() == ["[]", "[]"]
 
 
-@pytest.mark.parametrize(
-    ("command", "extra"), [("run", "pipeline"), ("status", "pipeline"), ("ui", "pipeline"), ("serve", "serve")]
-)
+@pytest.mark.parametrize(("command", "extra"), [("run", "pipeline"), ("serve", "serve")])
 def test_a_command_without_its_packages_names_the_extra(
     scripts: Path, elsewhere: Path, command: str, extra: str
 ) -> None:
