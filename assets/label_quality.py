@@ -26,7 +26,7 @@ COMPLETE = Check("complete", "Every solution has labels and a decision under thi
     code_version="3",
     partitions=lambda pipeline: pipeline.variants,
     inputs=lambda pipeline: (
-        Input("solutions", dg.AllPartitionMapping()),
+        Input(pipeline.solutions_from, dg.AllPartitionMapping()),
         Input("rpe_labels", by_dimension("variant")),
         Input("filtered_set", by_dimension("variant")),
     ),
@@ -41,10 +41,11 @@ def label_quality(context: ArtifactContext) -> Made:
     step. **A measurement only:** no label, filter or judgement ever sees the program's answer.
     """
     shards = context.pipeline.shards.get_partition_keys()
-    truth_known = context.profile.problems.source == "miniature"
+    truth_known = context.pipeline.sampled and context.profile.problems.source == "miniature"
     variant = context.key
     keys = [partition_key(shard, variant) for shard in shards]
-    solutions = {s.id: s for shard in shards for s in context.store.read(Solution, "solutions", shard)}
+    made_by = context.pipeline.solutions_from
+    solutions = {s.id: s for shard in shards for s in context.store.read(Solution, made_by, shard)}
     labels = [row for key in keys for row in context.store.read(StepLabels, "rpe_labels", key)]
     decisions = [row for key in keys for row in context.store.read(FilterDecision, "filtered_set", key)]
     rows = [*label_shares(variant, labels), *filter_shares(variant, decisions)]

@@ -27,7 +27,7 @@ DOMAIN = Check("shares", "Scores are shares in [0, 1]; the last is 1 for a right
     checks=(SCORED, DOMAIN),
     uses_engine=True,
     spends=Spent(requests="rollouts"),
-    wanted=lambda pipeline: not pipeline.imported,
+    wanted=lambda pipeline: pipeline.sampled,
 )
 def mc_scores(context: ArtifactContext) -> Made:
     """How often the completion model still reaches the right answer after each step: `MC(s_t, a_t)` is the

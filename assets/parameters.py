@@ -37,7 +37,7 @@ FILE = "file"
 """The source of rows whose content counts, too."""
 
 IMPORTED = "imported"
-"""The section of a set of others that models are trained on; it stands in `training.source`."""
+"""The section of a set of others that the run starts from; it stands in `training.source` or `labels.source`."""
 
 WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares", "source", "rl")
 """Values of the training section that say which models there are and where their training set is from, and decide
@@ -54,7 +54,7 @@ _DESCRIPTIONS = {
     "problems": "Which problems are used.",
     "solutions": "Policy model, prompt and sampling of the solutions.",
     "monte_carlo": "Completion model, prompt, sampling and number of rollouts.",
-    IMPORTED: "The set of others that models are trained on, and its content.",
+    IMPORTED: "The set of others that the run starts from, and its content.",
     "labels": "Estimator and threshold of each label variant.",
     "rationales": "Rationale model, mode and verification loop.",
     "consensus": "Balance and share of the training set.",
@@ -194,8 +194,8 @@ def parameter_versions(pipeline: Pipeline) -> dict[str, dict[str, Version]]:
             ),
         },
     }
-    if profile.training.source is not None:
-        versions = {IMPORTED: {ONLY: _imported(profile.training.source)}, **versions}
+    if profile.given is not None:
+        versions = {IMPORTED: {ONLY: _imported(profile.given)}, **versions}
         for section in ("problems", "solutions", "monte_carlo", "labels"):
             del versions[section]
     if profile.scaling.sets:

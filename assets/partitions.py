@@ -58,6 +58,16 @@ class Pipeline:
         """Whether models are trained on a set of others, so that nothing is sampled, labelled or filtered."""
         return self.profile.training.source is not None
 
+    @property
+    def sampled(self) -> bool:
+        """Whether solutions are sampled and scored here."""
+        return self.profile.given is None
+
+    @property
+    def solutions_from(self) -> str:
+        """The artifact, and its table, that holds the solutions which are judged for training."""
+        return "solutions" if self.sampled else "imported_solutions"
+
     @cached_property
     def shards(self) -> dg.StaticPartitionsDefinition:
         return dg.StaticPartitionsDefinition(shard_keys(self.profile.problems.shards))

@@ -14,15 +14,16 @@ DISTINCT = Check("distinct", "Ids and texts are distinct, and every problem has 
 @artifact(
     stage=Stage.SOLUTIONS,
     code_version="1",
-    parameters=lambda pipeline: (reads(IMPORTED if pipeline.imported else "problems"),),
+    parameters=lambda pipeline: (reads("problems" if pipeline.sampled else IMPORTED),),
     checks=(DISTINCT,),
 )
 def problems(context: ArtifactContext) -> Made:
     """Questions with their reference answers: MATH train in the paper, synthetic word problems in the
     miniature. Sampling the policy on them starts the pipeline; **no evaluation problem is among them** (check
-    `held_out` of `evaluation_set`). With `training.source` they are those of the imported set, without answers.
+    `held_out` of `evaluation_set`). With `training.source` or `labels.source` they are those of that set, without
+    answers.
     """
-    settings, imported = context.profile.problems, context.profile.training.source
+    settings, imported = context.profile.problems, context.profile.given
     rows = load_problems(settings, data_directory()) if imported is None else imported_problems(imported)
     distinct = len({row.id for row in rows}) == len({row.problem for row in rows}) == len(rows)
     whole = all(row.problem.strip() and (imported is not None or row.answer.strip()) for row in rows)

@@ -21,7 +21,7 @@ VERDICTS = Check("verdicts", "At most 5 % of the judged steps had no verdict of 
     stage=Stage.RATIONALES,
     code_version=CODE_VERSION,
     partitions=lambda pipeline: pipeline.shards,
-    inputs=lambda pipeline: (Input("solutions"),),
+    inputs=lambda pipeline: (Input(pipeline.solutions_from),),
     parameters=lambda pipeline: (reads("rationales"),),
     checks=(JUDGED, REWARDS, VERDICTS),
     uses_engine=True,
@@ -34,7 +34,7 @@ def rationales(context: ArtifactContext) -> Made:
     agree (`filtered_set`) its text becomes training data.
     """
     settings = context.profile.rationales
-    solutions = context.store.read(Solution, "solutions", context.key)
+    solutions = context.store.read(Solution, context.pipeline.solutions_from, context.key)
     how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
     verifier = open_verifier(context, settings.model, settings.verifier, settings.mode, ONE_PATH)
     trial = FormatTrial(settings)

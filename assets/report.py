@@ -42,7 +42,7 @@ def report_path(store: TableStore) -> Path:
 
 
 def _inputs(pipeline: Pipeline) -> list[Input]:
-    scores = [] if pipeline.imported else [Input("mc_scores", dg.AllPartitionMapping())]
+    scores = [Input("mc_scores", dg.AllPartitionMapping())] if pipeline.sampled else []
     return [Input("leaderboard"), *scores]
 
 
@@ -57,7 +57,7 @@ def report(context: ArtifactContext) -> Made:
     its numbers beside ours, intervals and plots.
     """
     results = Results(context.store.read(Measure, "leaderboard"), context.store.read(Claim, "claims"))
-    cost = None if context.pipeline.imported else label_cost(context.profile, context.store)
+    cost = label_cost(context.profile, context.store) if context.pipeline.sampled else None
     page = render(context.profile.name, results, cost)
     path = report_path(context.store)
     write_text(path, page)

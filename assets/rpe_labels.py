@@ -17,8 +17,10 @@ DOMAIN = Check("label_domain", "Labels are 0 or 1, one for every scored step; th
     stage=Stage.LABELS,
     code_version="1",
     partitions=lambda pipeline: pipeline.labelled,
-    inputs=lambda pipeline: (Input("mc_scores", by_dimension("shard")),),
-    parameters=lambda pipeline: (reads("labels", by_dimension("variant")),),
+    inputs=lambda pipeline: (
+        Input("mc_scores" if pipeline.sampled else "imported_solutions", by_dimension("shard")),
+    ),
+    parameters=lambda pipeline: (reads("labels", by_dimension("variant")),) if pipeline.sampled else (),
     checks=(DOMAIN,),
     wanted=lambda pipeline: not pipeline.imported,
 )
@@ -27,7 +29,10 @@ def rpe_labels(context: ArtifactContext) -> Made:
     MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
     two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a
     solution. Arithmetic only: a new epsilon re-labels in a moment.
+    With `labels.source` they are the labels of the set, as they are.
     """
+    if not context.pipeline.sampled:
+        return _imported(context)
     variant = context.profile.labels.variant(context.dimension("variant"))
     scores = context.store.read(StepScores, "mc_scores", context.dimension("shard"))
     rows = [label_steps(row, variant) for row in scores]
@@ -58,6 +63,26 @@ def rpe_labels(context: ArtifactContext) -> Made:
                     for row, score in zip(rows, scores, strict=True)
                 ]
             ),
+        },
+    )
+
+
+def _imported(context: ArtifactContext) -> Made:
+    """The labels that others gave."""
+    rows = context.store.read(StepLabels, "imported_labels", context.dimension("shard"))
+    sound = all(
+        set(row.labels) <= {0, 1} and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
+        for row in rows
+    )
+    steps = [label for row in rows for label in row.labels]
+    return Made(
+        [Table(StepLabels, rows, without=("epsilon",))],
+        [DOMAIN.result(sound, steps=len(steps))],
+        {
+            "format": ", ".join(sorted({row.estimator for row in rows})),
+            "steps labelled wrong (%)": share(steps.count(0), len(steps)),
+            "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
+            "examples": examples([{"solution": row.solution_id, "labels": row.labels} for row in rows]),
         },
     )
 

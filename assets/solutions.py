@@ -30,7 +30,7 @@ STEPS = Check("two_steps", "Every kept solution has at least two steps, numbered
     uses_engine=True,
     measured=True,
     spends=Spent(requests="samples"),
-    wanted=lambda pipeline: not pipeline.imported,
+    wanted=lambda pipeline: pipeline.sampled,
 )
 def solutions(context: ArtifactContext) -> Made:
     """The policy answers each problem again and again, with the turn opened by `Step 1:` so that it writes

@@ -1,8 +1,8 @@
-"""A set that others made, as the start of a run: its problems, and what models are trained on."""
+"""A set that others made, as the start of a run: its problems, its labelled solutions, what is trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genprm.data_sets.own import imported_rows
@@ -10,11 +10,14 @@ from genprm.data_sets.rows import InputError
 from genprm.formats.base import LabelledSolution, format_named, read_rows
 from genprm.modes import Mode
 from genprm.records import (
+    NO_ERROR,
     FilterDecision,
     Message,
     Problem,
     Provenance,
     Rationale,
+    Solution,
+    StepLabels,
     StepVerification,
     TrainingExample,
     Verification,
@@ -71,8 +74,37 @@ def imported_problems(source: ImportedSet) -> list[Problem]:
     Raises:
         InputError: as `imported_solutions`.
     """
-    texts = dict.fromkeys(solution.problem for _, solution in imported_solutions(source))
-    return [Problem(f"imported-{number}", text, "", source.format) for number, text in enumerate(texts)]
+    ids = _problem_ids(solution for _, solution in imported_solutions(source))
+    return [Problem(name, text, "", source.format) for text, name in ids.items()]
+
+
+def _problem_ids(solutions: Iterable[LabelledSolution]) -> dict[str, str]:
+    """The id of each distinct problem by its text."""
+    texts = dict.fromkeys(solution.problem for solution in solutions)
+    return {text: f"imported-{number}" for number, text in enumerate(texts)}
+
+
+def imported_labels(source: ImportedSet) -> list[tuple[Solution, StepLabels]]:
+    """The solutions of a set as far as their steps have labels, with the labels.
+
+    A solution is correct where none of its steps is labelled wrong. Its answer is not known; `pass_at_1` is 0 where
+    the set does not say.
+
+    Raises:
+        InputError: as `imported_solutions`.
+    """
+    solutions = imported_solutions(source)
+    ids = _problem_ids(solution for _, solution in solutions)
+    return [_labelled(name, ids[solution.problem], solution, source.format) for name, solution in solutions]
+
+
+def _labelled(
+    name: str, problem_id: str, solution: LabelledSolution, format_name: str
+) -> tuple[Solution, StepLabels]:
+    correct = solution.first_error == NO_ERROR
+    pass_at_1 = solution.pass_at_1 or 0.0
+    row = Solution(name, problem_id, solution.problem, "", solution.labelled_steps, None, correct, pass_at_1)
+    return row, StepLabels(name, format_name, 0.0, [], list(solution.labels), solution.first_error)
 
 
 def imported_examples(source: ImportedSet, modes: Sequence[Mode]) -> ImportedExamples:

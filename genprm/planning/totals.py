@@ -19,9 +19,10 @@ from genprm.settings import Profile
 def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -> list[Planned]:
     """Every artifact that costs tokens, in the order of the pipeline; `mc_scores` under both estimators.
 
-    With a `training.source` nothing is planned for training: how much there is to read only the set knows.
+    With a `training.source` or `labels.source` nothing is planned for training: how much there is to read only the
+    set knows.
     """
-    made_here = _training_data(profile, costs, assumed) if profile.training.source is None else []
+    made_here = _training_data(profile, costs, assumed) if profile.given is None else []
     return [
         *made_here,
         *evaluation(profile, assumed),

@@ -47,6 +47,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     """
     predictions = read_predictions(lineup, store)
     imported = lineup.profile.training.source is not None
+    sampled = lineup.profile.given is None
     variants = [] if imported else lineup.profile.labels.variant_names()
     labels = [row for variant in variants for row in store.read(Measure, "label_quality", variant)]
     judged = judge_measures(lineup, predictions)
@@ -55,7 +56,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     refined, refinement_claims = refinement_measures(lineup, store)
     searched, search_claims = search_measures(lineup, store)
     measures = [
-        *([] if imported else policy_measures(_sampled_problems(lineup, store))),
+        *(policy_measures(_sampled_problems(lineup, store)) if sampled else []),
         *labels,
         *judged,
         *calibration_measures(lineup, predictions),
@@ -69,7 +70,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
     ]
     claims = [
         *judging_claims(lineup, predictions),
-        *([] if imported else label_claims(lineup, store)),
+        *(label_claims(lineup, store) if sampled else []),
         *best_of_n_claims(lineup, store, predictions),
         *escalation_claims,
         *refinement_claims,

@@ -167,6 +167,9 @@ class LabelSettings(LabelVariant):
     """Relative progress estimation. The section's own estimator is the variant `main`; `variants` adds more."""
 
     variants: dict[Key, LabelVariant] = Field(default_factory=dict)
+    source: Annotated[ImportedSet | None, Age.ADDED] = None
+    """Labelled solutions that others made, in place of solutions sampled and labelled here. Their labels are the
+    variant `main`, and there is no other."""
 
     @model_validator(mode="after")
     def _main_is_taken(self) -> LabelSettings:
@@ -181,5 +184,5 @@ class LabelSettings(LabelVariant):
         return self.variants[name]
 
     def variant_names(self) -> list[str]:
-        """`main` first, then the others as written."""
-        return [MAIN_VARIANT, *self.variants]
+        """`main` first, then the others as written; `main` alone where the labels are those of others."""
+        return [MAIN_VARIANT] if self.source is not None else [MAIN_VARIANT, *self.variants]

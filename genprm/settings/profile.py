@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from genprm.modes import Mode
 from genprm.settings.base import Age, Key, Section, SettingsError
-from genprm.settings.data import LabelSettings, MonteCarloSettings, ProblemSettings, SolutionSettings
+from genprm.settings.data import ImportedSet, LabelSettings, MonteCarloSettings, ProblemSettings, SolutionSettings
 from genprm.settings.evaluation import EvaluationSettings, RefinementSettings, ScalingSettings
 from genprm.settings.machine import EngineSettings, RunnerSettings, SandboxSettings, TrackingSettings
 from genprm.settings.search import GuidedSearchSettings
@@ -42,6 +42,20 @@ class Profile(Section):
     sandbox: SandboxSettings = SandboxSettings()
     tracking: TrackingSettings = TrackingSettings()
     runner: RunnerSettings = RunnerSettings()
+
+    @property
+    def given(self) -> ImportedSet | None:
+        """The set of others that the run starts from: conversations or labels. None where solutions are sampled."""
+        return self.training.source or self.labels.source
+
+    @model_validator(mode="after")
+    def _one_set_is_given(self) -> Profile:
+        if self.training.source is not None and self.labels.source is not None:
+            raise ValueError(
+                "training.source and labels.source are both given, allowed: one (labels get rationales here, "
+                "training.source needs none)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _variants_exist(self) -> Profile:

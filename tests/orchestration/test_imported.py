@@ -1,4 +1,4 @@
-"""A profile whose models are trained on a set of others: nothing is sampled, labelled or filtered."""
+"""Profiles that start from a set of others: its conversations are trained on, or its labels get rationales."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from genprm.manifest import read_manifest
 from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.judge import judge_problem
 from genprm.miniature.world.solutions import Habits, careless_steps
-from genprm.records import Problem
+from genprm.records import FilterDecision, Problem, Solution, StepLabels
+from genprm.settings import SettingsError
 from genprm.store import TableStore, profile_store
 
 
@@ -57,9 +58,55 @@ def test_the_plan_of_such_a_profile_samples_nothing(tmp_path: Path) -> None:
     from genprm.planning.assumptions import read_assumptions
     from genprm.planning.saved import plan_from_assumptions
 
-    profile = fake_method.fake_profile(training={"source": {"data": "x.jsonl"}})
-    planned = plan_from_assumptions(profile, read_assumptions([]))
-    assert [row.artifact for row in planned.rows] == ["processbench"]
+    for section in ("training", "labels"):
+        profile = fake_method.fake_profile(**{section: {"source": {"data": "x.jsonl"}}})
+        planned = plan_from_assumptions(profile, read_assumptions([]))
+        assert [row.artifact for row in planned.rows] == ["processbench"]
+
+
+def three_steps(problem: str, wrong: int) -> dict[str, object]:
+    return {"prompt": problem, "completions": ["a", "b", "c"], "labels": [step != wrong for step in range(3)]}
+
+
+def test_labels_of_others_get_rationales_and_nothing_is_sampled_or_rolled_out(house: House, tmp_path: Path) -> None:
+    rows = [three_steps(f"1 + {n}?", -1 if n % 2 else 2) for n in range(4)]
+    source = {"format": "trl-stepwise", "data": str(labels_file(tmp_path, rows))}
+    house.use(fake_method.fake_profile(labels={"variants": {"hard": {"estimator": "hard"}}, "source": source}))
+    made = house.make()
+    artifacts = {node.split()[0] for node in made}
+    assert {
+        "problems",
+        "imported_solutions",
+        "rpe_labels",
+        "rationales",
+        "filtered_set",
+        "label_quality",
+    } <= artifacts
+    assert {"training_set", "checkpoints", "leaderboard", "report"} <= artifacts
+    assert not {"solutions", "mc_scores"} & artifacts
+    assert not {"solutions", "mc_scores"} & set(fake_method.calls())
+    assert house.late() == []
+
+    store = profile_store("fake")
+    shards = ("0-of-2", "1-of-2")
+    solutions = [row for shard in shards for row in store.read(Solution, "imported_solutions", shard)]
+    labels = [row for shard in shards for row in store.read(StepLabels, "rpe_labels", f"{shard}|main")]
+    assert sorted(row.problem for row in solutions) == [row["prompt"] for row in rows]
+    found = {row.solution_id: row.labels for row in labels}
+    assert all(found[row.id] == ([1, 1, 1] if row.correct else [1, 1, 0]) for row in solutions)
+    decisions = [row for shard in shards for row in store.read(FilterDecision, "filtered_set", f"{shard}|main")]
+    assert len(decisions) == 4
+    assert all(row.kept for row in decisions), "the fake rationale model finds exactly these errors"
+
+    labels_file(tmp_path, [three_steps("1 + 0?", 1), *rows[1:]])
+    house.use(house.profile)
+    assert house.reported == ["parameters/imported all"]
+    assert "imported_solutions 0-of-2" in house.late()
+
+
+def test_one_set_is_given_at_most() -> None:
+    with pytest.raises(SettingsError, match=r"training\.source and labels\.source are both given, allowed: one"):
+        fake_method.fake_profile(labels={"source": {"data": "x.jsonl"}}, training={"source": {"data": "y.jsonl"}})
 
 
 def world_labels(solutions: int) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ import pytest
 
 from genprm.consensus import training_examples
 from genprm.data_sets.rows import InputError
-from genprm.formats.imported import ImportedExamples, imported_examples, imported_problems
+from genprm.formats.imported import ImportedExamples, imported_examples, imported_labels, imported_problems
 from genprm.modes import Mode
 from genprm.profiles import build_profile
 from genprm.records import Message
@@ -112,3 +112,16 @@ def test_a_wrong_source_is_refused(training: dict[str, Any], message: str) -> No
     labels = {"variants": {"hard": {"estimator": "hard"}}}
     with pytest.raises(SettingsError, match=message):
         build_profile({"name": "x", "labels": labels, "training": training})
+
+
+def test_labelled_solutions_end_where_their_labels_do(tmp_path: Path) -> None:
+    """ProcessBench says nothing of what follows the first error."""
+    row = {"id": "x", "generator": "g", "problem": "p", "steps": ["a", "b", "c"], "final_answer_correct": False}
+    rows = [{**row, "label": 1}, {**row, "label": -1}]
+    pairs = imported_labels(source(tmp_path, "processbench", *rows))
+    assert [(one.steps, one.correct, given.labels, given.first_error) for one, given in pairs] == [
+        (["a", "b"], False, [1, 0], 1),
+        (["a", "b", "c"], True, [1, 1, 1], -1),
+    ]
+    [problem] = imported_problems(source(tmp_path, "processbench", *rows))
+    assert {one.problem_id for one, _ in pairs} == {problem.id}
