@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genprm.data_sets.rows import InputError
 
@@ -93,6 +93,12 @@ def parse_hardware(text: str) -> Hardware:
         known = ", ".join(f"{one}-{size}GB" for one, size in _SPEEDS)
         raise InputError(f"hardware is {text!r}: no {name}-{gib}GB is known, allowed: {known}, or {gib}GB unnamed")
     return Hardware(counts[0] if len(counts) == 2 else 1, counts[-1] if counts else 1, float(gib), name)
+
+
+def larger(hardware: Hardware) -> list[Hardware]:
+    """The same number of devices of each known kind that has more memory, the smallest first."""
+    kinds = sorted((gib, name) for name, gib in _SPEEDS if gib > hardware.gib)
+    return [replace(hardware, gib=float(gib), name=name) for gib, name in kinds]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a model is trained. `shards` processes share weights, gradients and states of the optimizer (FSDP), and
+    """Where a model is trained. `shards` processes share weights, gradients and optimizer states (FSDP2), and
     each has its own rows. On a CPU attention keeps its scores."""
 
     shards: int = 1
@@ -54,27 +54,28 @@ class _Training:
         self._number = HALF if settings.precision == "bf16" else FLOAT
         self._trained = shape.parameters if settings.lora is None else shape.adapter(settings.lora)
         self._frozen = 0 if settings.lora is None else shape.parameters
+        # A sharded model is held in one format, that of the weights that are trained.
+        self._held = self._number if self._frozen and place.shards == 1 else FLOAT
         self._table = 0 if settings.lora is not None else FLOAT * shape.embedding
         """Bytes of the gradient of the embeddings, as long as that of the head."""
 
     def peak(self) -> Memory:
         static = {
-            "weights": (self._frozen * self._number + FLOAT * self._trained) / self._place.shards
-            + self._gathered(),
+            "weights": (self._frozen * self._held + FLOAT * self._trained) / self._place.shards + self._gathered(),
             "optimizer": 2 * FLOAT * self._trained / self._place.shards,
         }
         moments = (self._forward_end(), self._loss(), self._first_block(), self._embedding())
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)
 
     def _gathered(self) -> float:
-        """Of shards: what a process holds whole for a while. Two blocks, the embeddings and the head, in the format
-        that is computed in, and one block's gradient."""
+        """Of shards: what a process holds whole for a while. Two blocks in the format that is computed in, and the
+        gradient of one; embeddings and head as they are held, from the forward to the backward pass."""
         if self._place.shards == 1:
             return 0.0
         shape = self._shape
         ends = shape.embedding * (1 if shape.tied or not self._generative else 2)
-        gradient = FLOAT * shape.block if self._settings.lora is None else 0
-        return self._number * (2 * shape.block + ends) + gradient
+        gradient = (FLOAT + self._number) * shape.block if self._settings.lora is None else 0
+        return 2 * self._number * shape.block + FLOAT * ends + gradient
 
     def _gradients(self, when_alone: float) -> float:
         """Gradients from before: of all batches of an update but the last, all; of a batch alone, `when_alone`."""
@@ -91,8 +92,6 @@ class _Training:
     def _loss(self) -> Memory:
         """The gradient of the loss, of the head and of what came into it, in float32."""
         head = self._table if self._generative else 0
-        if self._place.shards > 1 and self._generative:
-            head += FLOAT * self._shape.embedding  # TRL gathers the head in the format of its weights
         into = FLOAT * self._tokens * self._shape.hidden
         parts = {"gradients": self._gradients(0) + head, "activations": self._kept() + into}
         return Memory({**parts, "logits": self._tile(_BACKWARD_TILES)})
@@ -100,16 +99,22 @@ class _Training:
     def _first_block(self) -> Memory:
         """The first step back: the last block is recomputed, or gives up what it kept."""
         held = self._table if self._generative else 0
-        gradients = self._gradients(held) + (held if self._shape.tied else 0)
+        gradients = self._gradients(held) + (held if self._table_waits else 0)
         block = self._block() if self._recomputed else 0
         return Memory({"gradients": gradients, "activations": self._kept() + block + self._backward()})
 
     def _embedding(self) -> Memory:
-        """The last step back, with all gradients there; a table that is also the head gets two."""
-        twice = 2 if self._shape.tied and self._generative else 1
+        """The last step back, with all gradients there; beside that of the table may wait that of the head."""
+        waiting = self._table if self._table_waits and self._generative else 0
         everything = FLOAT * self._trained / self._place.shards
-        held = self._gradients(everything - (self._table if twice == 2 else 0))
-        return Memory({"gradients": held + twice * self._table, "activations": self._backward()})
+        held = self._gradients(everything - waiting / self._place.shards)
+        return Memory({"gradients": held + waiting + self._table, "activations": self._backward()})
+
+    @property
+    def _table_waits(self) -> bool:
+        """Whether the gradient of the head is added up only with that of the embeddings: they are one table, or
+        shards of one group."""
+        return self._shape.tied or self._place.shards > 1
 
     @property
     def _recomputed(self) -> bool:
@@ -117,7 +122,7 @@ class _Training:
 
     def _kept(self) -> float:
         """What the forward pass leaves behind: what came into each block, or all that each block computed."""
-        into = self._tokens * self._shape.hidden * (HALF if self._frozen and self._number == HALF else FLOAT)
+        into = self._tokens * self._shape.hidden * self._held
         return float(self._shape.layers * (into if self._recomputed else into + self._block()))
 
     def _block(self) -> float:

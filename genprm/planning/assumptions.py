@@ -78,8 +78,6 @@ class Assumptions(Section):
     """Speed that is left each time the devices that share a model at inference are doubled."""
     shard_share: Part = 0.9
     """Speed of a device that trains with others of its node, beside one that trains alone."""
-    node_share: Part = 0.8
-    """The same with devices of other nodes."""
 
 
 def read_assumptions(given: Iterable[str]) -> Assumptions:

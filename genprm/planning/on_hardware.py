@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genprm.hardware.advice import engine_settings, training_settings
+from genprm.hardware.advice import ADAPTER, engine_settings, training_settings
 from genprm.hardware.devices import Hardware
 from genprm.hardware.inference_memory import engine_gib
 from genprm.hardware.shapes import ModelShape
@@ -72,13 +72,19 @@ def _place(
 def _engine_advice(shape: ModelShape, settings: EngineSettings, hardware: Hardware) -> list[str]:
     ways = servings(shape, settings, hardware)
     shorter = engine_settings(shape, settings, ways, engine_gib(settings, hardware))
-    return [*shorter, *devices_for_engine(shape, settings, hardware)]
+    more = devices_for_engine(shape, settings, hardware)
+    return shorter if more is None else [*shorter, more]
 
 
 def _training_advice(shape: ModelShape, settings: TrainingSettings, hardware: Hardware) -> list[str]:
-    places = [Place(shards) for shards in shard_counts(settings, hardware.count)]
-    smaller = training_settings(shape, settings, places, hardware.usable_gib)
-    return [*smaller, *devices_for_training(shape, settings, hardware)]
+    places = [Place(shards) for shards in shard_counts(settings, hardware.devices)]
+    found = training_settings(shape, settings, places, hardware.usable_gib)
+    adapter = f"--set training.lora.rank={ADAPTER.rank}"
+    if settings.lora is None and adapter not in found:
+        more = devices_for_training(shape, settings.model_copy(update={"lora": ADAPTER}), hardware)
+        found += [] if more is None else [f"{adapter} on {more}"]
+    more = devices_for_training(shape, settings, hardware)
+    return found if more is None else [*found, more]
 
 
 def refusals(placed: Sequence[Placed]) -> list[str]:

@@ -99,10 +99,10 @@ def _served(
 def training_placements(
     shape: ModelShape, settings: TrainingSettings, hardware: Hardware, tokens: float, assumed: Assumptions
 ) -> list[Placement]:
-    """On one device, and in shards over two, four and so on, as long as each has rows of its own in a batch."""
+    """On one device, and in shards over two, four and so on of a node, as long as each has rows of its own."""
     found = []
     kind = "all weights" if settings.lora is None else f"LoRA of rank {settings.lora.rank}"
-    for shards in shard_counts(settings, hardware.count):
+    for shards in shard_counts(settings, hardware.devices):
         memory = training_memory(shape, settings, Place(shards))
         fits = memory.gib <= hardware.usable_gib
         rate = train_rate(shape, hardware, shards, settings.lora is not None, assumed)

@@ -46,7 +46,7 @@ def _together(serving: Serving, assumed: Assumptions) -> float:
 def train_rate(shape: ModelShape, hardware: Hardware, shards: int, adapter: bool, assumed: Assumptions) -> float:
     """Tokens a second that `shards` devices train on together."""
     operations = (4 if adapter else 6) + (2 if shape.parameters >= RECOMPUTED_FROM else 0)
-    among = 1.0 if shards == 1 else assumed.shard_share if shards <= hardware.devices else assumed.node_share
+    among = 1.0 if shards == 1 else assumed.shard_share
     flops = shards * hardware.speed.flops * assumed.train_share * among
     return flops / (operations * shape.parameters)
 

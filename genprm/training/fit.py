@@ -19,7 +19,7 @@ _NOTHING = Memory({})
 
 
 def check_training(job: TrainingJob, longest: int, generative: bool = True, beside: Memory = _NOTHING) -> None:
-    """Refuse a training that does not fit on the GPU; where there is none, say so if the machine is too small.
+    """Refuse a training that does not fit on its GPU; where there is none, say so if the machine is too small.
 
     Args:
         longest: tokens of the longest row.
@@ -33,11 +33,12 @@ def check_training(job: TrainingJob, longest: int, generative: bool = True, besi
     if getattr(config, "quantization_config", None) is not None:
         return
     devices = devices_here()
-    shape, place = shape_of(config, generative), Place(int(os.environ.get("WORLD_SIZE", 1)), bool(devices))
+    shards, index = (int(os.environ.get(name, value)) for name, value in (("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
+    shape, place = shape_of(config, generative), Place(shards, bool(devices))
     settings = job.settings.model_copy(update={"max_length": longest})
     needed = training_memory(shape, settings, place, generative) + beside
-    device = devices[0] if devices else this_machine()
-    usable = device.free if devices else device.total
+    device = devices[index] if devices else this_machine()
+    usable = device.free if devices else device.total / shards
     advice = training_settings(shape, settings, [place], (usable - beside.bytes) / GIB)
     line = shortage(f"training {job.base!r}", needed, device, usable, advice)
     if line is None:

@@ -107,6 +107,18 @@ def test_estimators_that_are_not_chosen_are_left_out_and_work_is_told_by_model()
     assert [one.model for one in found] == [QWEN, QWQ]
 
 
+def test_a_training_stays_on_one_node() -> None:
+    assert placed(training(), "2x8xH100-80GB").placement.split == 8
+
+
+def test_larger_devices_are_advised_where_no_node_of_these_holds_a_model() -> None:
+    small = load_profile("paper-7b", ["training.lora.rank=32"])
+    found = placed(training("Qwen/QwQ-32B"), "8xL4-24GB", small)
+    assert not found.placement.fits
+    (advised,) = found.advice
+    assert placed(training("Qwen/QwQ-32B"), advised, small).placement.fits
+
+
 def test_a_lack_is_named_once() -> None:
     rows = [row(writing(QWQ)), row(writing(QWQ))]
     assert len(refusals(place(PAPER, rows, parse_hardware("1xRTX4090-24GB"), ASSUMED))) == 1
