@@ -43,8 +43,8 @@ WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares"
 """Values of the training section that say which models there are and where their training set is from, and decide
 nothing else about a model."""
 
-OPERATIONAL = ("kept_paths",)
-"""Values of the evaluation section that decide no result."""
+OPERATIONAL = ("kept_paths", "processes")
+"""Values of the evaluation and training sections that decide no result."""
 
 _NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
 _READ_WHOLE = 64 * 2**20
@@ -121,7 +121,7 @@ def recipe(profile: Profile, model: Model) -> Version:
         values["share"] = model.share
     if model.trained:
         values |= {
-            **_values(profile.training, *WHICH_MODELS),
+            **_values(profile.training, *WHICH_MODELS, *OPERATIONAL),
             "mask_code_output": profile.consensus.mask_code_output,
             "format": _values(profile.rationales.verifier.format),
         }

@@ -56,6 +56,8 @@ class TrainingSettings(Section):
     """Train the full model of the first variant further on the same solutions, by how rightly it judges them."""
     source: Annotated[ImportedSet | None, Age.ADDED] = None
     """Train on a set that others made, in place of rationales made here: nothing is sampled."""
+    processes: Annotated[int, Age.ADDED, Field(ge=1)] = 1
+    """Processes that train one model together, a device each; what is learned does not depend on it."""
 
     @model_validator(mode="after")
     def _imported_once(self) -> TrainingSettings:
@@ -71,6 +73,17 @@ class TrainingSettings(Section):
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of device_batch_size {self.device_batch_size}"
             )
+        if self.batch_size % (self.device_batch_size * self.processes):
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of device_batch_size {self.device_batch_size} x "
+                f"processes {self.processes}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reinforced_in_one_process(self) -> TrainingSettings:
+        if self.rl is not None and self.processes > 1:
+            raise ValueError(f"processes is {self.processes}, allowed with rl: 1")
         return self
 
     def trained(self) -> list[tuple[str, Mode]]:

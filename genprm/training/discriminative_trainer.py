@@ -20,6 +20,8 @@ from genprm.training.discriminative_data import LabelledSolution, read_solutions
 from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob
 from genprm.training.process import run
+from genprm.training.sharded_trainer import ShardedTraining
+from genprm.training.sharding import join, sharded
 from genprm.training.tokens import IGNORED
 from genprm.training.trainer import (
     OrderedTrainer,
@@ -100,10 +102,16 @@ class StepTrainer(OrderedTrainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """The trainer's values of an update, with the accuracy since the last ones."""
-        if self._seen:
-            logs["mean_step_accuracy"] = self._right / self._seen
+        counts = torch.tensor([self._right, self._seen], device=self.args.device)
+        right, seen = self.accelerator.reduce(counts).tolist()
+        if seen:
+            logs["mean_step_accuracy"] = right / seen
         self._right = self._seen = 0
         super().log(logs, *args, **kwargs)
+
+
+class ShardedStepTrainer(ShardedTraining, StepTrainer):
+    """The same on one process of several."""
 
 
 def new_network(base: str, dtype: torch.dtype) -> Any:
@@ -135,15 +143,22 @@ def collator(tokenizer: Any) -> DataCollatorForTokenClassification:
     return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
 
-def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
-    """Model with a new head (drawn with the seed of the settings), data and trainer, ready to train."""
+def build_model(job: TrainingJob) -> Any:
+    """What a job trains, whole; its new head is drawn with the seed of the settings."""
     torch.manual_seed(job.settings.seed)
-    model = to_train(job, new_network(job.base, weights_dtype(job.settings)), heads=["score"])
-    trainer = StepTrainer(
-        model=model,
-        # The fused kernel rounds otherwise: weights would not be those of heads trained before.
-        args=TrainingArguments(**trainer_arguments(job, model), optim="adamw_torch"),
-        train_dataset=as_dataset(encoded),
+    return to_train(job, new_network(job.base, weights_dtype(job.settings)), heads=["score"])
+
+
+def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
+    """Model with a new head, data and trainer, ready to train."""
+    model, processes = build_model(job), job.settings.processes
+    kind = StepTrainer if processes == 1 else ShardedStepTrainer
+    # The fused kernel rounds otherwise: weights would not be those of heads trained before.
+    arguments = TrainingArguments(**trainer_arguments(job, model), optim="adamw_torch")
+    trainer = kind(
+        model=model if processes == 1 else sharded(model, job.settings),
+        args=arguments,
+        train_dataset=as_dataset(encoded, processes),
         data_collator=collator(tokenizer),
     )
     follow_training(trainer, "step")
@@ -152,12 +167,13 @@ def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -
 
 def train(job: TrainingJob) -> None:
     """Encode, train and save."""
+    join(job.settings.processes)
     tokenizer = load_tokenizer(job.base)
     solutions = read_solutions(job.work_dir / EXAMPLES_FILE)
     encoded = encode_solutions(tokenizer, solutions, job.settings.max_length)
     print(f"{len(encoded.rows)} solutions, {len(encoded.dropped)} too long and dropped", flush=True)
     check_training(job, longest_row(encoded), generative=False)
-    finish(job, build_trainer(job, encoded, tokenizer), encoded)
+    finish(job, build_trainer(job, encoded, tokenizer), encoded, lambda: build_model(job))
 
 
 if __name__ == "__main__":

@@ -87,9 +87,15 @@ def run_job(
     if not examples:
         raise ValueError("no training examples: the training set is empty")
     _prepare(job, examples, log)
-    follow([sys.executable, "-m", module, str(job.write())], env, log)
+    processes = job.settings.processes
+    follow([sys.executable, "-m", *_modules(module, processes), str(job.write())], env, log, processes)
     shutil.rmtree(job.work_dir)
     return read_report(job.out_dir)
+
+
+def _modules(module: str, processes: int) -> list[str]:
+    """What is started: a training itself, or what starts it several times."""
+    return [module] if processes == 1 else ["genprm.training.processes", module]
 
 
 def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str], None]) -> None:
@@ -108,20 +114,23 @@ def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str],
     mark.write_text(fingerprint)
 
 
-def child_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a training process: ours with `env`, and one device, the first of those there are to see.
+def child_environment(env: Mapping[str, str], processes: int = 1) -> dict[str, str]:
+    """The environment of a training: ours with `env`, and a device for each process, the first there are to see.
 
     >>> child_environment({"CUDA_VISIBLE_DEVICES": "2,3"})["CUDA_VISIBLE_DEVICES"]
     '2'
     """
     found = {**_CHILD_ENV, **os.environ, **env}
-    device = found.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    devices = found.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(processes)))).split(",")
     own = {"GENPRM_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
-    return {**found, "CUDA_VISIBLE_DEVICES": device, **own}
+    return {**found, "CUDA_VISIBLE_DEVICES": ",".join(devices[:processes]), **own}
 
 
-def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None]) -> None:
-    """Run a training process to its end; it dies with this one, and its output goes to `log` line by line.
+def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None], processes: int = 1) -> None:
+    """Run a training to its end; it dies with this process, and its output goes to `log` line by line.
+
+    An interrupt of this process is passed on, and goes on once the training has saved its state; a second one does
+    not wait for that.
 
     Raises:
         EngineError: the base model cannot be used.
@@ -129,7 +138,7 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
     """
     process = subprocess.Popen(
         command,
-        env=child_environment(env),
+        env=child_environment(env, processes),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -144,6 +153,12 @@ def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], 
             last.append(line.rstrip())
             log(line.rstrip())
         code = process.wait()
+    except BaseException as error:
+        if not isinstance(error, Exception):  # KeyboardInterrupt, or what Dagster makes of it
+            process.send_signal(signal.SIGINT)
+            for line in process.stdout:
+                log(line.rstrip())
+        raise
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -31,12 +31,19 @@ def epoch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
 
 
 class EpochOrder(Sampler[int]):  # type: ignore[misc]
-    """`epoch_order` as a sampler; the trainer sets the epoch."""
+    """`epoch_order` as a sampler; the trainer sets the epoch.
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    It is filled up to a multiple of `turn` with the index behind the last.
+
+    >>> list(EpochOrder([5, 5, 5], batch_size=1, seed=0, turn=2))[3:]
+    [3]
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, turn: int = 1) -> None:
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
+        self._blanks = -len(lengths) % turn
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -44,7 +51,8 @@ class EpochOrder(Sampler[int]):  # type: ignore[misc]
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._blanks
 
     def __iter__(self) -> Iterator[int]:
-        return iter(epoch_order(self._lengths, self._batch_size, self._seed, self._epoch))
+        yield from epoch_order(self._lengths, self._batch_size, self._seed, self._epoch)
+        yield from [len(self._lengths)] * self._blanks

@@ -15,6 +15,8 @@ from genprm.training.job import TrainingJob, read_job
 
 WRONG_MODEL = os.EX_DATAERR
 """Exit status of a training whose base model cannot be used; the last line of its output says why."""
+INTERRUPTED = 130
+"""Exit status of a training that was asked to stop: its state is saved, and the next start goes on from there."""
 _PR_SET_PDEATHSIG = 1
 
 

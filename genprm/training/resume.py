@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.distributed as dist
 from transformers import TrainerCallback
 
 _PARTS = 5
@@ -28,7 +31,8 @@ def state_interval(updates: int) -> int:
 
 
 class ResumeStates(TrainerCallback):  # type: ignore[misc]
-    """Has the trainer save a state from time to time, and keeps the last one that is whole.
+    """Has the trainer save a state from time to time, and keeps the last one that is whole. SIGINT has it save one
+    behind the update in hand, and stop.
 
     The arguments of the trainer say `save_strategy="no"`: what is saved when is decided here alone. `every` is the
     number of updates that cannot be told apart by a state: one is only saved behind so many.
@@ -36,15 +40,41 @@ class ResumeStates(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, every: int = 1) -> None:
         self._every = every
+        self._asked_to_stop = False
+        self._handler: Any = signal.SIG_DFL
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Listen for SIGINT."""
+        self._handler = signal.signal(signal.SIGINT, self._ask_to_stop)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave SIGINT to whoever had it before."""
+        signal.signal(signal.SIGINT, self._handler)
+
+    def _ask_to_stop(self, signum: int, frame: object) -> None:
+        self._asked_to_stop = True
+
+    def _stops(self, args: Any) -> bool:
+        """Whether any of the processes that train together was asked to stop: they save and stop as one."""
+        if not dist.is_initialized():
+            return self._asked_to_stop
+        asked = torch.tensor(int(self._asked_to_stop), device=args.device)
+        dist.all_reduce(asked, dist.ReduceOp.MAX)
+        return bool(asked)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a state, but for none after the last update: the checkpoint itself follows."""
         interval = math.ceil(state_interval(state.max_steps) / self._every) * self._every
-        due = state.global_step % interval == 0
+        stops = self._stops(args) and state.global_step % self._every == 0
+        due = stops or state.global_step % interval == 0
         control.should_save = due and state.global_step < state.max_steps
+        if stops:
+            control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the state as whole, and only then remove the others."""
+        if not state.is_world_process_zero:
+            return
         saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         (saved / _WHOLE).touch()
         for other in saved.parent.glob("checkpoint-*"):

@@ -15,6 +15,8 @@ from genprm.engines.loading import load_network, load_tokenizer
 from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
 from genprm.training.process import run
+from genprm.training.sharded_trainer import ShardedTraining
+from genprm.training.sharding import join, sharded
 from genprm.training.tokens import EncodedSet, encode_conversations
 from genprm.training.trainer import (
     OrderedTrainer,
@@ -32,19 +34,32 @@ class ConversationTrainer(OrderedTrainer, SFTTrainer):  # type: ignore[misc]
     """TRL's trainer in our order."""
 
 
-def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> ConversationTrainer:
-    """Model, data and trainer, ready to train. The data is prepared: nothing is tokenised, cut or packed again."""
+class ShardedConversationTrainer(ShardedTraining, ConversationTrainer):
+    """The same on one process of several."""
+
+
+def build_model(job: TrainingJob) -> Any:
+    """What a job trains, whole."""
     dtype = weights_dtype(job.settings)
     network = load_network(AutoModelForCausalLM, job.base, dtype=dtype, attn_implementation=attention())
-    model = to_train(job, network)
+    return to_train(job, network)
+
+
+def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> ConversationTrainer:
+    """Model, data and trainer, ready to train. The data is prepared: nothing is tokenised, cut or packed again."""
+    model, processes = build_model(job), job.settings.processes
     arguments = SFTConfig(
         **trainer_arguments(job, model),
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    trainer = ConversationTrainer(
-        model=model, args=arguments, train_dataset=as_dataset(encoded), processing_class=tokenizer
+    kind = ConversationTrainer if processes == 1 else ShardedConversationTrainer
+    trainer = kind(
+        model=model if processes == 1 else sharded(model, job.settings),
+        args=arguments,
+        train_dataset=as_dataset(encoded, processes),
+        processing_class=tokenizer,
     )
     follow_training(trainer, "token")
     return trainer
@@ -52,12 +67,13 @@ def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> Conv
 
 def train(job: TrainingJob) -> None:
     """Encode, train and save."""
+    join(job.settings.processes)
     tokenizer = load_tokenizer(job.base)
     examples = read_examples(job.work_dir / EXAMPLES_FILE)
     encoded = encode_conversations(tokenizer, examples, job.settings.max_length, job.mask_code_output)
     print(f"{len(encoded.rows)} conversations, {len(encoded.dropped)} too long and dropped", flush=True)
     check_training(job, longest_row(encoded))
-    finish(job, build_trainer(job, encoded, tokenizer), encoded)
+    finish(job, build_trainer(job, encoded, tokenizer), encoded, lambda: build_model(job))
 
 
 if __name__ == "__main__":

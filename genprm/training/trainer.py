@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from datasets import Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.training_args import ParallelMode
 
 from genprm.engines.loading import load_tokenizer
@@ -21,8 +22,11 @@ from genprm.settings import TrainingSettings
 from genprm.training.job import TRAINER_STATE, TrainingJob
 from genprm.training.lora import merged, with_adapter
 from genprm.training.order import EpochOrder
+from genprm.training.process import INTERRUPTED
 from genprm.training.report import LossPoint, write_losses
 from genprm.training.resume import ResumeStates, last_state
+from genprm.training.sharding import gathered, is_first
+from genprm.training.tokens import IGNORED
 
 _LINE_SECONDS = 3.0
 
@@ -55,9 +59,11 @@ def weights_dtype(settings: TrainingSettings) -> torch.dtype:
     """The number format that weights are held in.
 
     Those that are trained are float32 also under bf16 (autocast): at a learning rate of 2e-6 an update is smaller
-    than the spacing of bf16 numbers and would be lost. Under an adapter, which is float32, the rest never changes.
+    than the spacing of bf16 numbers and would be lost. Under an adapter, which is float32, the rest never changes;
+    a sharded model is held in one format, and computes in another.
     """
-    return torch.bfloat16 if settings.lora is not None and settings.precision == "bf16" else torch.float32
+    frozen = settings.lora is not None and settings.processes == 1
+    return torch.bfloat16 if frozen and settings.precision == "bf16" else torch.float32
 
 
 def attention() -> str:
@@ -68,9 +74,13 @@ def attention() -> str:
     return "sdpa" if torch.cuda.is_available() else "eager"
 
 
-def as_dataset(data: EncodedData) -> Dataset:
-    """The rows as columns `input_ids` and `labels`."""
-    return Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in data.rows])
+def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
+    """The rows as columns `input_ids` and `labels`; for several processes a blank one, without loss, follows."""
+    rows = [{"input_ids": row.input_ids, "labels": row.labels} for row in data.rows]
+    if processes > 1:
+        ids = data.rows[0].input_ids[:2]
+        rows.append({"input_ids": ids, "labels": [IGNORED] * len(ids)})
+    return Dataset.from_list(rows)
 
 
 def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
@@ -82,7 +92,7 @@ def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.learning_rate,
         "per_device_train_batch_size": settings.device_batch_size,
-        "gradient_accumulation_steps": settings.batch_size // settings.device_batch_size,
+        "gradient_accumulation_steps": settings.batch_size // (settings.device_batch_size * settings.processes),
         "lr_scheduler_type": settings.scheduler,
         # Below 1 this is a share of all steps.
         "warmup_steps": min(settings.warmup_ratio, 0.9999),
@@ -156,19 +166,37 @@ def the_device(arguments: TrainingArguments) -> str:
     return str(arguments.device)
 
 
-def finish(job: TrainingJob, trainer: Trainer, data: EncodedData) -> None:
-    """Train, from the last state if there is one, and save the checkpoint."""
+def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callable[[], Any]) -> None:
+    """Train, from the last state if there is one, and save the checkpoint.
+
+    `build` makes the model that is trained anew, whole: what several processes hold of it is put together there.
+    """
     run_trainer(job, trainer)
-    save_checkpoint(job, trainer, seen_in(data))
+    model = trainer.model
+    if job.settings.processes > 1:
+        weights = gathered(model)
+        if not is_first():
+            return
+        model = build()
+        model.load_state_dict(weights)
+    save_checkpoint(job, model, trainer.state, seen_in(data))
 
 
 def run_trainer(job: TrainingJob, trainer: Trainer) -> None:
-    """Train, from the last state if there is one."""
-    print(f"training on one device: {the_device(trainer.args)}", flush=True)
+    """Train, from the last state if there is one.
+
+    Raises:
+        SystemExit: it was asked to stop; a state is saved.
+    """
+    if job.settings.processes == 1:
+        print(f"training on one device: {the_device(trainer.args)}", flush=True)
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     last = last_state(job.work_dir / TRAINER_STATE)
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    if trainer.state.global_step < trainer.state.max_steps:
+        print(f"stopped behind step {trainer.state.global_step}; the next start goes on from there", flush=True)
+        sys.exit(INTERRUPTED)
 
 
 def seen_in(data: EncodedData) -> dict[str, int]:
@@ -181,34 +209,35 @@ def seen_in(data: EncodedData) -> dict[str, int]:
     }
 
 
-def losses(trainer: Trainer) -> list[LossPoint]:
+def losses(state: TrainerState) -> list[LossPoint]:
     """The loss at every step, steps before a resume included."""
     return [
         LossPoint(point["step"], point["epoch"], point["loss"], point["learning_rate"])
-        for point in trainer.state.log_history
+        for point in state.log_history
         if "loss" in point
     ]
 
 
 def save_checkpoint(
     job: TrainingJob,
-    trainer: Trainer,
+    trained: Any,
+    state: TrainerState,
     seen: Mapping[str, int],
     add: Callable[[Path], None] = lambda part: None,
 ) -> None:
-    """Weights, tokenizer, loss curve and manifest; `out_dir` is replaced in one step.
+    """Weights of the `trained` model, tokenizer, loss curve and manifest; `out_dir` is replaced in one step.
 
     `seen` is what the manifest says of the data: `examples`, `dropped`, `tokens` and `loss_tokens`. `add` writes
     what else belongs to the checkpoint.
     """
     part: Path = job.work_dir / "checkpoint"
     shutil.rmtree(part, ignore_errors=True)
-    whole = merged(trainer.model, part)
+    whole = merged(trained, part)
     model = whole.to(torch.bfloat16 if job.settings.precision == "bf16" else torch.float32)
     model.config.use_cache = True
     model.save_pretrained(part)
     load_tokenizer(job.base).save_pretrained(part)
-    curve = losses(trainer)
+    curve = losses(state)
     write_losses(curve, part)
     add(part)
     values = {
@@ -217,7 +246,7 @@ def save_checkpoint(
         "settings": job.settings.model_dump(mode="json"),
         "mask_code_output": job.mask_code_output,
         **seen,
-        "steps": trainer.state.global_step,
+        "steps": state.global_step,
         "first_loss": curve[0].loss,
         "last_loss": curve[-1].loss,
         "versions": library_versions(),

@@ -241,7 +241,8 @@ def train(job: ReinforcementJob) -> None:
     finally:
         machine.close()
     points = episode_points(trainer.state.log_history)
-    save_checkpoint(job, trainer, seen_in(points, job, len(cases)), lambda part: write_points(points, part))
+    seen = seen_in(points, job, len(cases))
+    save_checkpoint(job, trainer.model, trainer.state, seen, lambda part: write_points(points, part))
 
 
 def _check_memory(job: ReinforcementJob) -> None:
