@@ -9,9 +9,10 @@ from __future__ import annotations
 import collections
 import logging
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, ProcessFailure, SignalException, Std
@@ -21,26 +22,19 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from genprm.training.job import read_job
 from genprm.training.process import INTERRUPTED, WRONG_MODEL, die_with_parent
 
-_LAST_LINES = 10
+_LAST_LINES = 8
 _STOP_SECONDS = 600
 """Time that processes may take to save a state when they are asked to stop."""
 
 
-def first_failure(failures: Mapping[int, ProcessFailure]) -> ProcessFailure:
-    """The process whose end made the others fail: one that was killed, otherwise the first that ended.
+def to_blame(failures: Iterable[ProcessFailure]) -> list[ProcessFailure]:
+    """Of the processes that were seen to end together those that the others failed over.
 
-    The others notice within milliseconds that it is gone, and may be seen to end in the same moment.
+    The others lose their connection within milliseconds. One that was killed is to blame; where none was, nothing
+    tells them apart.
     """
-    killed = [failure for failure in failures.values() if failure.exitcode < 0]
-    return min(killed or failures.values(), key=lambda failure: failure.timestamp)
-
-
-def last_lines(log: str) -> list[str]:
-    """The last lines that a process wrote to a file."""
-    if not Path(log).is_file():
-        return []
-    with Path(log).open(errors="replace") as file:
-        return [line.rstrip() for line in collections.deque(file, maxlen=_LAST_LINES)]
+    failed = sorted(failures, key=lambda failure: failure.local_rank)
+    return [failure for failure in failed if failure.exitcode < 0] or failed
 
 
 def explain(failure: ProcessFailure, processes: int, logs: Path) -> list[str]:
@@ -50,10 +44,28 @@ def explain(failure: ProcessFailure, processes: int, logs: Path) -> list[str]:
     ended = f"process {failure.local_rank} of {processes} ended {how}, and the others with it"
     if failure.local_rank == 0:
         return [f"{ended}; its last lines are above"]
-    found = sorted(logs.glob(f"**/{failure.local_rank}/stdout.log")) + sorted(
-        logs.glob(f"**/{failure.local_rank}/stderr.log")
-    )
-    return [f"{ended}; its last lines:", *(line for log in found for line in last_lines(str(log)))]
+    return [f"{ended}; its last lines:", *_last_lines(logs, failure.local_rank)]
+
+
+def _last_lines(logs: Path, rank: int) -> list[str]:
+    lines: list[str] = []
+    for name in ("stdout.log", "stderr.log"):
+        for log in logs.glob(f"**/{rank}/{name}"):
+            with log.open(errors="replace") as file:
+                lines += collections.deque(file, maxlen=_LAST_LINES)
+    return [line.rstrip() for line in lines]
+
+
+def report(blamed: Sequence[ProcessFailure], processes: int, logs: Path) -> int:
+    """Say how a training failed; the status to end with, its own where that has a meaning."""
+    first = blamed[0]
+    if first.exitcode in (INTERRUPTED, WRONG_MODEL):
+        for line in _last_lines(logs, first.local_rank)[-1:]:
+            print(line, flush=True)
+        return first.exitcode
+    for failure in blamed:
+        print("\n".join(explain(failure, processes, logs)), flush=True)
+    return 1
 
 
 def main(module: str, job_file: Path) -> None:
@@ -64,6 +76,7 @@ def main(module: str, job_file: Path) -> None:
     logging.disable(logging.ERROR)  # the agent's own account of a failure comes before ours, and is longer
     job = read_job(job_file)
     processes, logs = job.settings.processes, job.work_dir / "processes"
+    shutil.rmtree(logs, ignore_errors=True)
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -80,11 +93,7 @@ def main(module: str, job_file: Path) -> None:
     except SignalException:
         sys.exit(INTERRUPTED)
     except ChildFailedError as error:
-        failure = first_failure(error.failures)
-        if failure.exitcode not in (INTERRUPTED, WRONG_MODEL):
-            print("\n".join(explain(failure, processes, logs)), flush=True)
-            sys.exit(1)
-        sys.exit(failure.exitcode)
+        sys.exit(report(to_blame(error.failures.values()), processes, logs))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,13 @@ class ShardedTraining(Trainer):  # type: ignore[misc]
         rows = self.train_dataset if train_dataset is None else train_dataset
         lengths = [len(ids) for ids in rows["input_ids"][:-1]]
         turn = self.args.train_batch_size * self.args.world_size
-        return EpochOrder(lengths, self.args.train_batch_size, self.args.seed, turn)
+        self._order = EpochOrder(lengths, self.args.train_batch_size, self.args.seed, turn)
+        return self._order
+
+    def _run_epoch(self, *, epoch: int, **options: Any) -> None:
+        # Where a resumed run skips batches, the library's own call does not get through to the order.
+        self._order.set_epoch(epoch)
+        super()._run_epoch(epoch=epoch, **options)
 
     def _clip_grad_norm(self, model: Any) -> torch.Tensor:
         norm = super()._clip_grad_norm(model)

@@ -113,3 +113,24 @@ def test_states_are_few_and_none_follows_the_last_update(updates: int) -> None:
     assert updates not in saved
     assert all(later - earlier >= 10 for earlier, later in zip([0, *saved], saved, strict=False))
     assert bool(saved) == (updates > 10)
+
+
+def test_an_interrupt_asks_for_a_state_and_for_the_end() -> None:
+    import os
+    import signal
+    from types import SimpleNamespace
+
+    from genprm.training.resume import ResumeStates
+
+    before = signal.getsignal(signal.SIGINT)
+    states, state = ResumeStates(every=2), SimpleNamespace(global_step=3, max_steps=100)
+    control = SimpleNamespace(should_save=False, should_training_stop=False)
+    states.on_train_begin(None, state, control)
+    os.kill(os.getpid(), signal.SIGINT)
+    states.on_step_end(None, state, control)
+    assert (control.should_save, control.should_training_stop) == (False, False), "this one has no state"
+    state.global_step = 4
+    states.on_step_end(None, state, control)
+    assert (control.should_save, control.should_training_stop) == (True, True)
+    states.on_train_end(None, state, control)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -15,6 +15,10 @@ def test_a_training_process_sees_the_first_device(visible: str, shown: str) -> N
     assert child_environment({"CUDA_VISIBLE_DEVICES": visible})["CUDA_VISIBLE_DEVICES"] == shown
 
 
+def test_each_of_several_processes_has_a_device() -> None:
+    assert child_environment({"CUDA_VISIBLE_DEVICES": "5,3,2"}, processes=2)["CUDA_VISIBLE_DEVICES"] == "5,3"
+
+
 def test_a_training_process_sees_one_device_of_a_machine_that_hides_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert child_environment({})["CUDA_VISIBLE_DEVICES"] == "0"
