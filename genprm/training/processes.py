@@ -62,7 +62,7 @@ def report(blamed: Sequence[ProcessFailure], processes: int, logs: Path) -> int:
     if first.exitcode in (INTERRUPTED, WRONG_MODEL):
         for line in _last_lines(logs, first.local_rank)[-1:]:
             print(line, flush=True)
-        return first.exitcode
+        return int(first.exitcode)
     for failure in blamed:
         print("\n".join(explain(failure, processes, logs)), flush=True)
     return 1
