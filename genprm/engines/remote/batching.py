@@ -17,15 +17,18 @@ from genprm.settings import EngineSettings
 class RemoteBatchingEngine(ABC):
     """What such engines share behind the `Engine` interface: tokens in and out, one event loop, the counts.
 
-    Works from any number of event loops at once. `kind` names the backend.
+    Works from any number of event loops at once. `kind` names the backend. The tokenizer is the model's own, unless
+    one that several engines share is given.
 
     Raises:
         EngineError: there is no tokenizer.
     """
 
-    def __init__(self, kind: str, model: str, settings: EngineSettings) -> None:
+    def __init__(
+        self, kind: str, model: str, settings: EngineSettings, tokenizer: ModelTokenizer | None = None
+    ) -> None:
         self._name = model
-        self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self._tokenizer = tokenizer or ModelTokenizer(model, settings.max_context)
         self._calls = Calls(f"genprm-{kind}", settings.max_in_flight)
         self._prompt_tokens_seen = 0
         self._prefix_tokens_reused = 0

@@ -25,6 +25,7 @@ from genprm.engines.remote.schema import (
     ServerVersion,
     Usage,
 )
+from genprm.engines.tokenizer import ModelTokenizer
 from genprm.engines.vocabulary import first_stop
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
@@ -49,18 +50,24 @@ class OpenAIEngine(RemoteBatchingEngine):
     """A model behind a server of completions; cancelling a request closes its connection.
 
     `names` are those under which the server may serve the model when `settings.served_model` is empty, the
-    preferred one first. `retries` says what is done about a server in trouble; by default `settings.attempts`.
+    preferred one first. `retries` says what is done about a server in trouble; by default `settings.attempts`. The
+    context of a shared `tokenizer` becomes the shortest of those servers.
 
     Raises:
         EngineError: no address, no server there, or one that does not serve the model.
     """
 
     def __init__(
-        self, model: str, settings: EngineSettings, names: Sequence[str] = (), retries: Retries | None = None
+        self,
+        model: str,
+        settings: EngineSettings,
+        names: Sequence[str] = (),
+        retries: Retries | None = None,
+        tokenizer: ModelTokenizer | None = None,
     ) -> None:
         if not settings.url:
             raise EngineError("engine.url and engine.servers are empty; backend openai needs an address")
-        super().__init__("openai", model, settings)
+        super().__init__("openai", model, settings, tokenizer)
         self._root = settings.url.rstrip("/").removesuffix("/v1")
         self._client = JsonClient(
             self._root,

@@ -13,6 +13,7 @@ from genprm.engines.copies.balanced import BalancedEngine
 from genprm.engines.remote.calls import Calls
 from genprm.engines.remote.http import Retries
 from genprm.engines.remote.openai import OpenAIEngine
+from genprm.engines.tokenizer import ModelTokenizer
 from genprm.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ def open_servers(model: str, path: str, settings: EngineSettings, retries: Retri
             f"it has some for {', '.join(map(repr, settings.servers))}"
         )
     addresses = settings.servers[key]
+    tokenizer = ModelTokenizer(path, settings.max_context)
 
     def connect(url: str) -> OpenAIEngine | EngineError:
         own = settings.model_copy(update={"url": url, "servers": {}})
         try:
-            return OpenAIEngine(path, own, names=[key, *names], retries=retries)
+            return OpenAIEngine(path, own, [key, *names], retries, tokenizer)
         except EngineError as error:
             return error
 
@@ -68,7 +70,7 @@ def open_servers(model: str, path: str, settings: EngineSettings, retries: Retri
     if len(found) == 1:
         return found[0]
     calls = Calls("genprm-servers", settings.max_in_flight)
-    return BalancedEngine(path, found[0], found[0].provenance, found, calls)
+    return BalancedEngine(path, tokenizer, found[0].provenance, found, calls)
 
 
 def _difference(engines: Sequence[OpenAIEngine]) -> EngineError | None:

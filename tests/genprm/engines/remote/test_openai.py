@@ -274,7 +274,7 @@ def test_no_server_no_address() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(EngineError, match=rf"{url}/v1/models: ClientConnectorError.*after 2 attempts"):
             OpenAIEngine(MODEL, SETTINGS.model_copy(update={"url": url}), retries=Retries(2, first_delay=0.01))
-    with pytest.raises(EngineError, match=r"engine\.url is empty"):
+    with pytest.raises(EngineError, match=r"engine\.url and engine\.servers are empty"):
         open_engine("miniature/rationale", SETTINGS)
     with pytest.raises(EngineError, match=r"engine\.url 'nonsense' is not the address of a server"):
         open_engine("miniature/rationale", SETTINGS.model_copy(update={"url": "nonsense"}))
