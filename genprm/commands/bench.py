@@ -159,6 +159,31 @@ def verifier(options: VerifierOptions) -> None:
     show(title, rows, options.as_json, notes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(MachineOptions):
+    """What `genprm bench server` is told."""
+
+    model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale"
+    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at the same time.")] = 64
+    seconds: Annotated[float, typer.Option(min=1, help="How long they ask, each way.")] = 30.0
+    as_json: AsJson = False
+
+
+@app.command()
+@takes(ServerOptions)
+def server(options: ServerOptions) -> None:
+    """Steps per second for clients that ask for one solution at a time: over HTTP, and without a server."""
+    from genprm.commands.reward_model import open_model
+    from genprm.reward_models.base import Asking
+    from genprm.speed.server import measure
+    from genprm.speed.tables import show
+
+    machine = options.machine()
+    opened = open_model(options.model, machine, Asking(texts=True))
+    title, rows, notes = measure(opened.model, opened.machine, machine.engine, options.clients, options.seconds)
+    show(title, rows, options.as_json, notes)
+
+
 @app.command()
 def rollouts(
     problems: Annotated[int, typer.Option(min=1, help="Problems that are sampled and rolled out.")] = 48,
