@@ -42,7 +42,6 @@ def test_shards_share_what_grows_with_the_parameters(qwen: ModelShape) -> None:
     alone, eight = (training_memory(qwen, PAPER, Place(shards)).parts for shards in (1, 8))
     assert eight["optimizer"] == alone["optimizer"] / 8
     assert training_memory(qwen, PAPER, Place(8)).gib < 40
-    assert eight["logits"] == alone["logits"]
 
 
 def test_an_adapter_leaves_two_bytes_a_parameter(qwen: ModelShape) -> None:
