@@ -67,23 +67,26 @@ def test_what_reads_predictions_scores_and_answers(scripts: Path, elsewhere: Pat
     assert call(scripts / "genprm", "answers", "1/2", "0.5").startswith("equal")
 
 
-def test_the_command_judges_with_the_shipped_model_and_runs_its_code(scripts: Path, elsewhere: Path) -> None:
+JUDGING = """
+from importlib.util import find_spec
+
+assert not [name for name in ("dagster", "mlflow", "trl", "matplotlib") if find_spec(name)]
+
+from genprm import GenPRM
+from genprm.cli import app
+
+with GenPRM.load("miniature/rationale", mode="direct") as prm:
+    assert prm.score("What is 1 + 1?", ["2"]).unjudged == []
+app(["judge", "-", "--json"])
+"""
+
+
+def test_the_library_and_the_command_judge_with_the_shipped_model(scripts: Path, elsewhere: Path) -> None:
     problem = draw_problem(random.Random(0), steps=2)
     solution = json.dumps({"problem": problem.text, "steps": right_steps(problem)})
-    judged = json.loads(call(scripts / "genprm", "judge", "-", "--json", stdin=solution))
+    judged = json.loads(call(scripts / "python", "-c", JUDGING, stdin=solution))
     assert judged["first_error"] == -1
     assert all(step["executions"] == ["ok"] for step in judged["rationale"])
-
-
-def test_the_library_needs_neither_the_pipeline_nor_training(scripts: Path, elsewhere: Path) -> None:
-    program = (
-        "from importlib.util import find_spec\n"
-        "from genprm import GenPRM\n"
-        "print([name for name in ('dagster', 'mlflow', 'trl', 'matplotlib') if find_spec(name)])\n"
-        "with GenPRM.load('miniature/rationale', mode='direct') as prm:\n"
-        "    print(prm.score('What is 1 + 1?', ['2']).unjudged)"
-    )
-    assert call(scripts / "python", "-c", program).splitlines() == ["[]", "[]"]
 
 
 @pytest.mark.parametrize(("command", "extra"), [("run", "pipeline"), ("serve", "serve")])
