@@ -87,6 +87,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert output.splitlines()[-1] == "[]"
 
 
+def test_the_package_is_imported_without_its_libraries() -> None:
+    program = (
+        "import sys; known = set(sys.modules); import genprm\n"
+        "print({name.partition('.')[0] for name in set(sys.modules) - known} - sys.stdlib_module_names)"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output == "{'genprm'}\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["evaluate"], ["sandbox"], ["miniature"]])
 def test_without_a_command_the_help_is_shown(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)
