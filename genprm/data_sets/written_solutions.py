@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genprm.data_sets.chats import ASSISTANTS, USERS, last_turn, read_turn
 from genprm.data_sets.rows import InputError, bad_field, names, shown, text_field, texts_field
 from genprm.splitting.free_text import AUTO, Split, SplitError, split_solution
 
 PROBLEM = ("problem", "question")
 """Fields that hold a problem's text; the first one that a row has counts."""
-
-_USERS = ("user", "human")
-_ASSISTANTS = ("assistant", "gpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +66,12 @@ def _of_chat(messages: Any, where: str, how: str) -> tuple[str, Split]:
     if not isinstance(messages, Sequence) or isinstance(messages, str):
         raise bad_field(where, "messages", messages, "a list of messages with role and content")
     turns = [read_turn(message, index, where) for index, message in enumerate(messages)]
-    answered = [index for index, (role, _) in enumerate(turns) if role in _ASSISTANTS]
-    asked = [text for role, text in turns[: answered[-1]] if role in _USERS] if answered else []
-    if not asked:
+    answered = [index for index, (role, _) in enumerate(turns) if role in ASSISTANTS]
+    before = messages[: answered[-1]] if answered else []
+    if not any(role in USERS for role, _ in turns[: len(before)]):
         roles = names(role for role, _ in turns)
         raise InputError(
             f"{where}: field 'messages' has turns of {roles}, allowed: a turn of the user and behind it one of the "
             "assistant"
         )
-    return asked[-1], _split(turns[answered[-1]][1], where, "messages", how)
-
-
-def read_turn(message: Any, index: int, where: str) -> tuple[str, str]:
-    """Role and text of a message; of a content in parts, the parts that are text."""
-    place = f"messages[{index}]"
-    if not isinstance(message, Mapping):
-        raise bad_field(where, place, message, "an object with role and content")
-    role, content = message.get("role"), message.get("content")
-    if isinstance(content, list):
-        content = "\n".join(
-            part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)
-        )
-    if not isinstance(role, str) or not isinstance(content, str):
-        raise bad_field(where, place, message, "an object with role and content, both strings")
-    return role, content
+    return last_turn(before, USERS, where), _split(turns[answered[-1]][1], where, "messages", how)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from genprm.data_sets.chats import replied
 from genprm.policy_rewards.options import read_options, shared_rewards
 from genprm.policy_rewards.rewards import numbers
-from genprm.policy_rewards.samples import REFERENCE, Sample, named_text, problem_of, replied
+from genprm.policy_rewards.samples import REFERENCE, Sample, named_text, problem_of
 
 if TYPE_CHECKING:
     from nemo_rl.environments.interfaces import EnvironmentReturn
@@ -65,8 +66,7 @@ class RewardEnvironment:
 
 
 def _read(messages: Sequence[Mapping[str, Any]], row: Mapping[str, Any], where: str) -> Sample:
-    users = [message["content"] for message in messages if message["role"] == "user"]
-    problem = problem_of(row, users[-1] if users else messages, where)
+    problem = problem_of(row, messages, where)
     return Sample(problem, replied(messages, where), named_text(row, REFERENCE))
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 
+from genprm.data_sets.chats import asked, replied
 from genprm.data_sets.rows import InputError
 from genprm.policy_rewards.options import read_options, shared_rewards
 from genprm.policy_rewards.rewards import numbers
-from genprm.policy_rewards.samples import Sample, asked, replied
+from genprm.policy_rewards.samples import Sample
 
 
 def reward_func(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, overload
 
+from genprm.data_sets.chats import replied
 from genprm.policy_rewards.options import read_options, shared_rewards
 from genprm.policy_rewards.rewards import numbers
-from genprm.policy_rewards.samples import Sample, problem_of, replied
+from genprm.policy_rewards.samples import Sample, problem_of
 
 
 @overload

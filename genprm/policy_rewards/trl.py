@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from genprm.data_sets.chats import replied
 from genprm.policy_rewards.options import read_options, shared_rewards
-from genprm.policy_rewards.samples import REFERENCE, Sample, named_text, problem_of, replied
+from genprm.policy_rewards.samples import REFERENCE, Sample, named_text, problem_of
 
 LogMetric = Callable[[str, float], None]
 

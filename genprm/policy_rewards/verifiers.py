@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from genprm.data_sets.chats import replied
 from genprm.data_sets.written_solutions import PROBLEM
 from genprm.policy_rewards.options import read_options, shared_rewards
 from genprm.policy_rewards.rewards import numbers
-from genprm.policy_rewards.samples import REFERENCE, Sample, named_text, replied
+from genprm.policy_rewards.samples import REFERENCE, Sample, named_text
 
 
 async def reward(task: Any, trace: Any) -> float:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
 
-from genprm.data_sets.rows import InputError, shown
+from genprm.data_sets.chats import asked
 from genprm.event_loops import together
 from genprm.prm import GenPRM, check_solution, check_votes
 from genprm.scaling.best_of_n import solution_reward
@@ -121,13 +121,11 @@ def problem_of(prompt_or_messages: Any) -> str:
     'What is 1 + 1?'
     """
     if isinstance(prompt_or_messages, str):
-        return prompt_or_messages
+        return asked(prompt_or_messages, "prompt")
     unwrap = getattr(prompt_or_messages, "to_chat_messages", None)
-    for message in reversed(list(unwrap() if unwrap is not None else prompt_or_messages)):
-        role, content = (
-            message.get(name) if isinstance(message, dict) else getattr(message, name)
-            for name in ("role", "content")
-        )
-        if role == "user" and isinstance(content, str):
-            return content
-    raise InputError(f"prompt is {shown(prompt_or_messages)}, allowed: a text, or messages with a user's text")
+    messages = list(unwrap() if unwrap is not None else prompt_or_messages)
+    return asked([one if isinstance(one, dict) else _as_mapping(one) for one in messages], "prompt")
+
+
+def _as_mapping(message: Any) -> dict[str, Any]:
+    return {"role": message.role, "content": message.content}

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genprm.data_sets.rows import InputError, bad_field, shown
+from genprm.data_sets.chats import ASSISTANTS, last_turn, replied, template_messages
+from genprm.data_sets.rows import InputError, shown
 from genprm.data_sets.written_solutions import WrittenSolution, read_solution
 
 STEP_END = "<extra_0>"
 """What stands behind each step where a client asks as Qwen's reward models are asked."""
-_TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
 
 
 def written(problem: str, solution: str, where: str) -> WrittenSolution:
     """A problem and a solution as text: split at the marks behind its steps where it has them, else by itself.
 
+    Marks of a chat template that end the text are no part of it.
+
     Raises:
         InputError: the text holds no solution.
     """
+    solution = replied(solution, where)
     if STEP_END not in solution:
         return read_solution({"problem": problem, "solution": solution}, where)
     steps = [step.strip() for step in solution.split(STEP_END) if step.strip()]
@@ -33,17 +34,12 @@ def of_messages(messages: Any, where: str) -> WrittenSolution:
         InputError: they are no chat, or hold no solution.
     """
     read = read_solution({"messages": messages}, where)
-    said = [message["content"] for message in messages if message["role"] not in ("user", "human", "system")]
-    return written(read.problem, said[-1], where) if isinstance(said[-1], str) and STEP_END in said[-1] else read
-
-
-def template_messages(text: str) -> list[dict[str, str]]:
-    """The messages of a chat as ChatML writes it; none where the text is something else."""
-    return [{"role": role, "content": content} for role, content in _TURN.findall(text)]
+    said = last_turn(messages, ASSISTANTS, where)
+    return written(read.problem, said, where) if STEP_END in said else read
 
 
 def of_template(text: str, where: str) -> WrittenSolution:
-    """A chat as a template of ChatML writes it.
+    """A chat as the text of a template that is known.
 
     Raises:
         InputError: it is something else.
@@ -51,18 +47,7 @@ def of_template(text: str, where: str) -> WrittenSolution:
     messages = template_messages(text)
     if not messages:
         raise InputError(
-            f"{where} is {shown(text)}, allowed: a chat with <|im_start|> and <|im_end|>, or 'messages'"
+            f"{where} is {shown(text)}, allowed: a chat with <|im_start|> and <|im_end|> or as Llama 3, Gemma or "
+            "DeepSeek writes it, or 'messages'"
         )
     return of_messages(messages, where)
-
-
-def last_request(messages: Sequence[Mapping[str, Any]], where: str) -> str:
-    """What the user asked last.
-
-    Raises:
-        InputError: no message of a user that is text.
-    """
-    asked = [one.get("content") for one in messages if one.get("role") == "user"]
-    if not asked or not isinstance(asked[-1], str):
-        raise bad_field(where, "messages", list(messages), "messages, one of them the user's")
-    return asked[-1]

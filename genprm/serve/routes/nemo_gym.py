@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from genprm.data_sets.chats import asked
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.written_solutions import PROBLEM
 from genprm.serve.scorer import Scorer
-from genprm.serve.solutions import last_request, written
+from genprm.serve.solutions import written
 
 
 class VerifyRequest(BaseModel):
@@ -47,11 +48,10 @@ def problem_of(body: VerifyRequest) -> str:
     named = next((task[name] for name in PROBLEM if isinstance(task.get(name), str)), None)
     if named is not None:
         return str(named)
-    asked = body.responses_create_params.get("input")
-    if isinstance(asked, str):
-        return asked
-    messages = [one for one in asked if isinstance(one, dict)] if isinstance(asked, list) else []
-    return last_request(messages, "responses_create_params.input")
+    given = body.responses_create_params.get("input")
+    # Items without a role are calls of tools and the like.
+    spoken = [one for one in given if isinstance(one, dict) and "role" in one] if isinstance(given, list) else given
+    return asked(spoken, "responses_create_params.input")
 
 
 def answer_of(response: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from genprm.data_sets.chats import asked
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.written_solutions import WrittenSolution
 from genprm.serve.scorer import Scorer
@@ -44,7 +45,8 @@ def router(scorer: Scorer) -> APIRouter:
         for index, (query, prompt) in enumerate(zip(body.query, body.prompts, strict=True)):
             if not query.startswith(prompt):
                 raise InputError(f"query[{index}] does not begin with its prompt")
-            solutions.append(written(prompt, query.removeprefix(prompt), f"query[{index}]"))
+            problem = asked(prompt, f"prompts[{index}]")
+            solutions.append(written(problem, query.removeprefix(prompt), f"query[{index}]"))
         judged = await scorer.score(solutions)
         rewards = [one.outcome(f"query[{index}]") for index, one in enumerate(judged)]
         return Rewards(rewards=rewards, scores=rewards, extra_logs={})

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from genprm.data_sets.chats import asked
 from genprm.serve.scorer import Scorer
-from genprm.serve.solutions import last_request, written
+from genprm.serve.solutions import written
 
 
 class SampleRequest(BaseModel):
@@ -26,8 +27,7 @@ def router(scorer: Scorer) -> APIRouter:
     @routes.post("/reward")
     async def reward(body: SampleRequest) -> float:
         """slime: the reward of one sample, a bare number."""
-        problem = body.prompt if isinstance(body.prompt, str) else last_request(body.prompt, "prompt")
-        (one,) = await scorer.score([written(problem, body.response, "response")])
+        (one,) = await scorer.score([written(asked(body.prompt, "prompt"), body.response, "response")])
         return one.outcome("response")
 
     return routes

@@ -13,7 +13,7 @@ from genprm.policy_rewards.choices import Choice
 from genprm.policy_rewards.judges import LocalJudge
 from genprm.policy_rewards.options import open_rewards, read_options
 from genprm.policy_rewards.rewards import PolicyRewards, numbers
-from genprm.policy_rewards.samples import Sample, asked, replied
+from genprm.policy_rewards.samples import Sample
 from genprm.settings import SettingsError, VerifierSettings
 from tests.genprm.policy_rewards.conftest import judge_engine
 from tests.genprm.scripted_engine import ScriptedEngine
@@ -128,43 +128,3 @@ def test_options_that_cannot_be_are_refused(given: dict[str, str], message: str)
     with pytest.raises((SettingsError, InputError)) as refused:
         open_rewards(read_options(given))
     assert str(refused.value).startswith(message)
-
-
-CHATML = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n1 + 1?<|im_end|>\n<|im_start|>assistant\n"
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "1 + 1?",
-        CHATML,
-        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}],
-        [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "1 + 1?"}]}],
-    ],
-)
-def test_what_a_prompt_asks(prompt: object) -> None:
-    assert asked(prompt, "prompt") == "1 + 1?"
-
-
-@pytest.mark.parametrize(
-    ("prompt", "message"),
-    [
-        (
-            "<|start_header_id|>user<|end_header_id|>\n\n1 + 1?<|eot_id|>",
-            "allowed: messages, a plain text or ChatML",
-        ),
-        ([{"role": "system", "content": "Be brief."}], "prompt has no turn of the user"),
-        (7, "prompt is 7, allowed: a text, or messages with role and content"),
-    ],
-)
-def test_prompts_that_ask_nothing_that_can_be_read_are_refused(prompt: object, message: str) -> None:
-    with pytest.raises(InputError) as refused:
-        asked(prompt, "prompt")
-    assert message in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "end", ["", "<|im_end|>", "</s>", "<|eot_id|>\n", "<|im_end|>\n<|endoftext|>", "<｜end▁of▁sentence｜>"]
-)
-def test_marks_that_end_a_reply_are_no_part_of_it(end: str) -> None:
-    assert replied(f"If x < 2, it is 3 > x.{end}", "completion") == "If x < 2, it is 3 > x."

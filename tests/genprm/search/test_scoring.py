@@ -72,7 +72,7 @@ def test_the_problem_is_what_the_user_said_last(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("prompt", "solutions", "message"),
     [
-        ([{"role": "system", "content": "a"}], [RIGHT], "allowed: a text, or messages with a user's text"),
+        ([{"role": "system", "content": "a"}], [RIGHT], "prompt has no turn of the user"),
         (PROBLEM, [[]], r"steps is \[\], allowed: a non-empty list"),
         (" ", [RIGHT], "problem is ' ', allowed: a non-empty string"),
     ],

@@ -47,6 +47,24 @@ def test_openrlhf_gets_a_reward_per_query() -> None:
     assert (empty.status_code, empty.json()["rewards"]) == (200, [])
 
 
+CHATML = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize("end", ["", "<|im_end|>", "<|im_end|>\n<|endoftext|>"])
+def test_marks_of_a_chat_template_are_no_part_of_problem_and_solution(end: str) -> None:
+    """OpenRLHF decodes prompt and response with special tokens."""
+    requests = {
+        "/get_reward": {"query": [f"{CHATML}fine\n\nwrong{end}"], "prompts": [CHATML], "labels": [""]},
+        "/reward": {"prompt": CHATML, "response": f"fine\n\nwrong{end}"},
+    }
+    for path, body in requests.items():
+        engine = judge_engine()
+        assert client(engine).post(path, json=body).status_code == 200
+        prompts = [prompt for prompt, *_ in engine.requests]
+        assert any("How many?" in prompt for prompt in prompts)
+        assert not any("<|im_" in prompt or "Be brief" in prompt for prompt in prompts)
+
+
 def test_slime_gets_a_bare_number() -> None:
     for prompt in ("How many?", [{"role": "user", "content": "How many?"}]):
         assert client().post("/reward", json={"prompt": prompt, "response": "fine", "label": None}).json() == RIGHT
