@@ -1,5 +1,7 @@
 """All results in one table."""
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact, wanted_artifacts
@@ -8,7 +10,9 @@ from assets.metadata import examples
 from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
 from assets.partitions import Pipeline
 from genprm.checkpoints import read_checkpoint
-from genprm.records import BenchmarkCase, Problem
+from genprm.evaluation.metrics import voted
+from genprm.evaluation.promotion import Contender
+from genprm.records import BenchmarkCase, Prediction, Problem
 from genprm.results.captions import difference_cell, interval_cell, metric_caption, notes, votes_caption
 from genprm.results.claims import Claim
 from genprm.results.figures import f1_rows
@@ -56,6 +60,7 @@ def leaderboard(context: ArtifactContext) -> Made:
     for model in lineup.models:
         metrics = {metric_name(row): row.value for row in headlines if row.model == model.key}
         context.tracking.metrics(read_checkpoint(store, model.checkpoint).run_id, metrics)
+    champion = context.tracking.register(_contenders(context, predictions), context.profile.evaluation.bootstrap)
     missing = "\n".join(f"- {line}" for line in notes(results.claims))
     return Made(
         [Table(Measure, results.measures), Table(Claim, results.claims, "claims")],
@@ -63,9 +68,21 @@ def leaderboard(context: ArtifactContext) -> Made:
         {
             "models": examples([_headline(row) for row in headlines], 99),
             "differences": examples([_difference(one) for one in results.claims], 99),
+            **({"champion": champion} if champion else {}),
             "not as in the paper": dg.MetadataValue.md(missing or "nothing"),
         },
     )
+
+
+def _contenders(context: ArtifactContext, predictions: Mapping[str, Sequence[Prediction]]) -> list[Contender]:
+    """The models that were trained here, with what they say of the benchmark: their vote where they have several
+    paths."""
+    found = []
+    for model in context.lineup.models:
+        if model.trained:
+            made = read_checkpoint(context.store, model.checkpoint)
+            found.append(Contender(model.key, made.version, made.run_id, voted(predictions[model.key])))
+    return found
 
 
 def metric_name(row: Measure) -> str:

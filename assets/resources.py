@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import dagster as dg
 
 from genprm.engines.base import Engine
+from genprm.evaluation.promotion import Contender
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings
 
@@ -114,4 +115,8 @@ class Tracking(Protocol):
 
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
         """Log metrics to a run that ended before."""
+        ...
+
+    def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
+        """Register trained models that were measured; the champion's key, None where nothing is registered."""
         ...

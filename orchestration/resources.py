@@ -54,10 +54,12 @@ class TrackingResource(dg.ConfigurableResource[MlflowTracking]):
 
     uri: str | None = Field(default=None, description="Tracking server; the database of the home when empty.")
     experiment: str = Field(description="Name of the experiment.")
+    registry: bool = Field(default=True, description="Register trained models when they were measured.")
     profile: str = Field(description="Name of the profile, a tag of each run.")
 
     def create_resource(self, context: dg.InitResourceContext) -> MlflowTracking:
-        return _tracking(home(), TrackingSettings(uri=self.uri, experiment=self.experiment), self.profile)
+        settings = TrackingSettings(uri=self.uri, experiment=self.experiment, registry=self.registry)
+        return _tracking(home(), settings, self.profile)
 
 
 class ProgressResource(dg.ConfigurableResource[StepProgress]):
@@ -85,7 +87,10 @@ def profile_resources(profile: Profile) -> Mapping[str, dg.ConfigurableResource[
             sandbox=profile.sandbox.model_dump(mode="json", exclude_none=True),
         ),
         "tracking": TrackingResource(
-            uri=profile.tracking.uri, experiment=profile.tracking.experiment, profile=profile.name
+            uri=profile.tracking.uri,
+            experiment=profile.tracking.experiment,
+            registry=profile.tracking.registry,
+            profile=profile.name,
         ),
         "progress": ProgressResource(),
     }

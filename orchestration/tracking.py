@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from genprm.evaluation.promotion import Contender
 from genprm.settings import TrackingSettings
 from orchestration.home import artifacts_folder, mlflow_database
+from orchestration.model_registry import ModelRegistry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -196,6 +198,13 @@ class MlflowTracking:
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
         """Log metrics to a run that ended before."""
         _log_metrics(self.client(), run_id, values)
+
+    def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
+        """Register trained models that were measured; the champion's key, None where nothing is registered."""
+        if not self._settings.registry or not contenders:
+            return None
+        client = self.client()
+        return ModelRegistry(client, self._experiment, self._profile).register(contenders, resamples)
 
     def open_for(self) -> dict[str, list[str]]:
         """The runs that have not ended, by the Dagster run that each was opened for."""

@@ -116,6 +116,8 @@ class TrackingSettings(Section):
 
     uri: str | None = None
     experiment: str = "genprm"
+    registry: bool = True
+    """Register trained models when they were measured, with the alias `champion` on the best."""
 
 
 class RunnerSettings(Section):

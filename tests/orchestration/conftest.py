@@ -53,6 +53,9 @@ class FakeTracking:
     def metrics(self, run_id: str, values: Any) -> None:
         self.log.append((run_id, dict(values)))
 
+    def register(self, contenders: Any, resamples: int) -> str | None:
+        return None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Dagster warns about parts in beta on every use; the pins in pyproject.toml decide which version that is."""

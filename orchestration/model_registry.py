@@ -1,0 +1,109 @@
+"""Trained models in MLflow's registry: one per profile, a version per checkpoint, and its champion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from genprm.evaluation.metrics import Judged
+from genprm.evaluation.promotion import Contender, successor
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
+JUDGED = "judged.json"
+"""The artifact of a checkpoint's run that holds what it said of the benchmark: later checkpoints are compared with it
+case by case."""
+FINGERPRINT = "genprm/fingerprint"
+MODEL = "genprm/model"
+F1 = "genprm/f1"
+
+_JUDGED = TypeAdapter(list[Judged])
+
+
+def alias_of(model: str) -> str:
+    """The alias of a model's newest version: MLflow allows no dots in it.
+
+    >>> alias_of("r1-distill-1.5b.main.full")
+    'r1-distill-1_5b_main_full'
+    """
+    return "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in model)
+
+
+class ModelRegistry:
+    """The registered model of a profile. A version is a checkpoint with a logged model; its source is that."""
+
+    def __init__(self, client: MlflowClient, experiment: str, profile: str) -> None:
+        self._client = client
+        self._experiment = experiment
+        self._name = profile
+
+    def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
+        """Register the checkpoints that are new, move aliases, and name the champion's model afterwards.
+
+        The alias `champion` moves only as `genprm.evaluation.promotion.successor` says. A checkpoint whose run has
+        no logged model is left out; None where there is no champion.
+        """
+        self._make()
+        before = self._champion()
+        numbers = {one.model: self._version_of(one) for one in contenders}
+        registered = [one for one in contenders if numbers[one.model]]
+        for one in registered:
+            self._client.log_text(one.run_id, json.dumps([asdict(case) for case in one.judged]), JUDGED)
+            self._client.set_model_version_tag(self._name, numbers[one.model], F1, f"{one.f1:.2f}")
+            self._client.set_registered_model_alias(self._name, alias_of(one.model), numbers[one.model])
+        chosen = successor(registered, self._judged_by(before, registered), resamples)
+        if chosen is None:
+            return None if before is None else str(before.tags[MODEL])
+        self._client.set_registered_model_alias(self._name, CHAMPION, numbers[chosen.model])
+        return chosen.model
+
+    def _make(self) -> None:
+        if not self._client.search_registered_models(f"name = '{self._name}'"):
+            self._client.create_registered_model(self._name, description=f"Verifiers of the profile {self._name}.")
+
+    def _champion(self) -> Any:
+        """The version that is the champion; None where there is none."""
+        aliases = self._client.get_registered_model(self._name).aliases
+        return self._client.get_model_version_by_alias(self._name, CHAMPION) if CHAMPION in aliases else None
+
+    def _version_of(self, contender: Contender) -> str:
+        """The number of a checkpoint's version, made where it is new; empty where its run has no logged model."""
+        versions = self._client.search_model_versions(f"name = '{self._name}'")
+        same = (one for one in versions if one.tags.get(FINGERPRINT) == contender.version)
+        found = next((one for one in same if one.tags.get(MODEL) == contender.model), None)
+        if found is not None:
+            return str(found.version)
+        logged = self._client.search_logged_models(
+            [self._experiment], filter_string=f"source_run_id = '{contender.run_id}'"
+        )
+        if not logged:
+            return ""
+        made = self._client.create_model_version(
+            self._name,
+            source=f"models:/{logged[0].model_id}",
+            run_id=contender.run_id,
+            model_id=logged[0].model_id,
+            tags={
+                FINGERPRINT: contender.version,
+                MODEL: contender.model,
+                "checkpoint": logged[0].tags["checkpoint"],
+            },
+        )
+        return str(made.version)
+
+    def _judged_by(self, champion: Any, contenders: Sequence[Contender]) -> Sequence[Judged] | None:
+        """What the champion says of the benchmark: as measured just now, else as it was kept with its run."""
+        if champion is None:
+            return None
+        for one in contenders:
+            if (one.version, one.model) == (champion.tags[FINGERPRINT], champion.tags[MODEL]):
+                return one.judged
+        kept = Path(self._client.download_artifacts(champion.run_id, JUDGED))
+        return _JUDGED.validate_json(kept.read_bytes())
