@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 JUDGED = "judged.json"
-"""The artifact of a checkpoint's run that holds what it said of the benchmark: later checkpoints are compared with it
-case by case."""
+"""The artifact of a checkpoint's run that holds what it said of the benchmark, for comparisons case by case."""
 FINGERPRINT = "genprm/fingerprint"
 MODEL = "genprm/model"
 F1 = "genprm/f1"
