@@ -36,7 +36,7 @@ def alias_of(model: str) -> str:
 
 
 class ModelRegistry:
-    """The registered model of a profile. A version is a checkpoint with a logged model; its source is that."""
+    """The registered model of a profile. A version is a checkpoint with a logged model."""
 
     def __init__(self, client: MlflowClient, experiment: str, profile: str) -> None:
         self._client = client
@@ -86,7 +86,8 @@ class ModelRegistry:
             return ""
         made = self._client.create_model_version(
             self._name,
-            source=f"models:/{logged[0].model_id}",
+            # As `models:/...` MLflow would look for it in the store of the process, which may be another one.
+            source=logged[0].artifact_location,
             run_id=contender.run_id,
             model_id=logged[0].model_id,
             tags={
@@ -104,5 +105,7 @@ class ModelRegistry:
         for one in contenders:
             if (one.version, one.model) == (champion.tags[FINGERPRINT], champion.tags[MODEL]):
                 return one.judged
+        if JUDGED not in {file.path for file in self._client.list_artifacts(champion.run_id)}:
+            return []  # lost with a home that was moved: nobody can be compared, and the champion stays
         kept = Path(self._client.download_artifacts(champion.run_id, JUDGED))
         return _JUDGED.validate_json(kept.read_bytes())

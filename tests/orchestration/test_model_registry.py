@@ -61,7 +61,6 @@ class Trained:
 @pytest.fixture
 def trained(request: pytest.FixtureRequest, database: None, folder: Path, monkeypatch: Any) -> Trained:
     monkeypatch.setenv("GENPRM_HOME", str(folder))
-    monkeypatch.chdir(folder)
     return Trained(folder, request.node.name.replace("_", "-"))
 
 

@@ -40,3 +40,4 @@ def test_the_first_champion_is_the_best_and_stays_until_it_is_beaten() -> None:
     assert successor([contender("c", 25)], judged(24)) is None
     assert successor([contender("c", 25), contender("d", 40), contender("e", 38)], judged(24)).model == "d"
     assert successor([], judged(24)) is None
+    assert successor([contender("c", 40)], []) is None, "a champion of which nothing is known is not beaten"
