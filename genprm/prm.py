@@ -111,6 +111,9 @@ class GenPRM:
 
     Engine and sandbox live in a background thread with an event loop of its own, so the plain methods work
     anywhere (in a notebook, too) and the `async` ones in any event loop. Close it, or use it as a context manager.
+
+    `calibrator` fills `Result.calibrated`; `load` takes it from `calibration.json` beside the weights, where
+    `genprm calibrate --save` wrote one.
     """
 
     def __init__(
@@ -120,13 +123,12 @@ class GenPRM:
         verifier: VerifierSettings,
         mode: Mode,
         live_paths: int = LIVE_PATHS,
-        calibrator: Calibrator | None = None,
     ) -> None:
         self._background = BackgroundLoop("genprm")
         self._engine = engine
         self._sandbox = sandbox
         self._verifier = Verifier(engine, sandbox, verifier, live_paths)
-        self._calibrator = calibrator
+        self.calibrator: Calibrator | None = None
         self.mode = mode
 
     @classmethod
@@ -139,7 +141,6 @@ class GenPRM:
         verifier: VerifierSettings | None = None,
         sandbox: SandboxSettings | None = None,
         system: str | None = None,
-        calibration: str | Path | None = None,
     ) -> GenPRM:
         """A model from a directory, the hub, or `miniature/<name>`.
 
@@ -149,8 +150,6 @@ class GenPRM:
             verifier: turn format and sampling; those the checkpoint was trained with when empty.
             system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
                 trained with, which is read from its data set otherwise.
-            calibration: a file that `genprm calibrate --save` wrote; without it `calibration.json` beside the
-                weights, where there is one. It fills `Result.calibrated`.
 
         Raises:
             InputError: no such engine or mode, no system message for a published checkpoint, or a file that holds
@@ -166,12 +165,13 @@ class GenPRM:
                 "`genprm evaluate` asks it, a verifier does not"
             )
         wanted = check_mode(mode or manifest.inference_mode or "full")
-        found = calibration_beside(str(model)) if calibration is None else Path(calibration)
+        found = calibration_beside(str(model))
         calibrator = None if found is None else read_calibration(found)
         opened = open_sandbox(sandbox or SandboxSettings())
         assert manifest.verifier is not None
-        opened_engine = open_engine(str(model), chosen)
-        return cls(opened_engine, opened, manifest.verifier, wanted, chosen.live_paths, calibrator)
+        prm = cls(open_engine(str(model), chosen), opened, manifest.verifier, wanted, chosen.live_paths)
+        prm.calibrator = calibrator
+        return prm
 
     def score(self, problem: str, steps: Iterable[str], votes: int = 1, mode: Mode | None = None) -> Result:
         """Rewards for the steps of one solution from `votes` verification paths (Maj@N).
@@ -228,9 +228,9 @@ class GenPRM:
         return await together([scored(problem, steps) for problem, steps in checked])
 
     def _calibrate(self, result: Result) -> Result:
-        if self._calibrator is None:
+        if self.calibrator is None:
             return result
-        return dataclasses.replace(result, calibrated=self._calibrator(np.array(result.rewards)).tolist())
+        return dataclasses.replace(result, calibrated=self.calibrator(np.array(result.rewards)).tolist())
 
     def evaluate(
         self,

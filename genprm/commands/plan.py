@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from genprm.commands.options import takes
 
 if TYPE_CHECKING:
     from genprm.hardware.devices import Hardware
@@ -17,26 +19,32 @@ if TYPE_CHECKING:
     from genprm.speed.tables import Cell
 
 
-def plan(
-    profile: Annotated[str | None, typer.Option(help="A shipped profile or a YAML file.")] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable.")] = None,
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """What `genprm plan` is told."""
+
+    profile: Annotated[str | None, typer.Option(help="A shipped profile or a YAML file.")] = None
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable.")] = None
     pilot: Annotated[
         int | None, typer.Option(min=2, help="Measure on this many problems, with the profile's models.")
-    ] = None,
-    assume: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE in place of an assumption; repeatable.")
-    ] = None,
+    ] = None
+    assume: Annotated[list[str] | None, typer.Option(help="NAME=VALUE in place of an assumption; repeatable.")] = (
+        None
+    )
     data: Annotated[
         str | None, typer.Option(help="Directory with math-train, or hub.", show_default="GENPRM_DATA_DIR")
-    ] = None,
+    ] = None
     hardware: Annotated[
         str | None,
         typer.Option(
             help="Devices, such as 8xH100-80GB or 2x8xA100-80GB: what fits on them, and how long it takes."
         ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
-) -> None:
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False
+
+
+@takes(PlanOptions)
+def plan(options: PlanOptions) -> None:
     """Requests, tokens, executions, GPU-hours and disk per artifact, before they are spent.
 
     With --hardware: where each model goes, its memory on each device, its hours; status 2 where one does not fit.
@@ -48,18 +56,19 @@ def plan(
     from genprm.profiles import load_profile
     from genprm.speed.tables import show
 
-    chosen = load_profile(profile, overrides or ())
-    devices = None if hardware is None else parse_hardware(hardware)
-    assumed = read_assumptions(assume or ())
-    if pilot is None:
+    as_json = options.as_json
+    chosen = load_profile(options.profile, options.overrides or ())
+    devices = None if options.hardware is None else parse_hardware(options.hardware)
+    assumed = read_assumptions(options.assume or ())
+    if options.pilot is None:
         made = plan_from_assumptions(chosen, assumed)
     else:
         from genprm.data_sets.problems import load_problems
         from genprm.data_sets.sources import data_directory
         from genprm.planning.pilot import plan_from_pilot, spread
 
-        problems = spread(load_problems(chosen.problems, data_directory(data)), pilot)
-        given = {assignment.partition("=")[0] for assignment in assume or ()}
+        problems = spread(load_problems(chosen.problems, data_directory(options.data)), options.pilot)
+        given = {assignment.partition("=")[0] for assignment in options.assume or ()}
         made, assumed = plan_from_pilot(chosen, problems, assumed, given)
     save_plan(chosen, made)
     if devices is not None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol, get_args
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize_scalar
-from scipy.special import expit, log_expit, logit
 
 from genprm.evaluation.calibration import (
     BINS,
@@ -49,6 +47,8 @@ class TemperatureScaling:
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards."""
+        from scipy.special import expit
+
         scaled: Floats = expit(_log_odds(rewards) / self.temperature)
         return scaled
 
@@ -75,6 +75,9 @@ def fit_temperature(labelled: LabelledRewards) -> TemperatureScaling:
     Raises:
         ValueError: all steps are right, or all are wrong.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_expit
+
     _require_both(labelled)
     signed = np.where(labelled.right, 1.0, -1.0) * _log_odds(labelled.rewards)
 
@@ -93,6 +96,8 @@ def fit_isotonic(labelled: LabelledRewards) -> IsotonicCalibration:
     Raises:
         ValueError: all steps are right, or all are wrong.
     """
+    from scipy.optimize import isotonic_regression
+
     _require_both(labelled)
     rewards, place, steps = np.unique(labelled.rewards, return_inverse=True, return_counts=True)
     share_right = np.bincount(place, weights=labelled.right) / steps
@@ -143,6 +148,8 @@ def held_out_errors(cases: Sequence[RewardedCase], bins: int = BINS) -> dict[str
 
 def _log_odds(rewards: Floats) -> Floats:
     """Rewards are rounded, so that none is as sure as 0 or 1 say."""
+    from scipy.special import logit
+
     smallest = 10.0**-DIGITS
     odds: Floats = logit(np.clip(rewards, smallest, 1 - smallest))
     return odds

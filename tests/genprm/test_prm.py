@@ -18,7 +18,6 @@ from genprm.data_sets.rows import InputError
 from genprm.engines.base import EngineError
 from genprm.evaluation.calibrators import IsotonicCalibration
 from genprm.manifest import write_manifest
-from genprm.modes import Mode
 from genprm.prm import check_solution, check_votes
 from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
@@ -48,10 +47,9 @@ def test_rewards_first_error_and_reasons(prm: GenPRM) -> None:
     assert repr(result) == "Result(first_error=1, rewards=[0.89, 0.11, 0.89], mode='full', votes=1)"
 
 
-def test_calibrated_rewards_stand_beside_those_of_the_model() -> None:
-    halved = IsotonicCalibration((0.0, 1.0), (0.0, 0.5))
-    with GenPRM(judge_engine(), EchoSandbox(), VerifierSettings(), Mode.FULL, calibrator=halved) as prm:
-        result = prm.score("Add.", STEPS)
+def test_calibrated_rewards_stand_beside_those_of_the_model(prm: GenPRM) -> None:
+    prm.calibrator = IsotonicCalibration((0.0, 1.0), (0.0, 0.5))
+    result = prm.score("Add.", STEPS)
     assert result.calibrated == pytest.approx([4 / 9, 1 / 18, 4 / 9], abs=1e-6)
     assert (result.rewards[0], result.first_error) == (pytest.approx(8 / 9), 1), "no verdict follows from them"
 
