@@ -73,7 +73,10 @@ def test_overrides_apply_in_order_and_the_command_line_wins(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("labels.epsilom=1", "labels.epsilom: unknown key, value 1 (allowed: estimator, epsilon, variants)"),
+        (
+            "labels.epsilom=1",
+            "labels.epsilom: unknown key, value 1 (allowed: estimator, epsilon, variants, source)",
+        ),
         ("labels.epsilon=much", "labels.epsilon: Input should be a valid number"),
         (
             "labels.estimator=rpe",

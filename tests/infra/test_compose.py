@@ -111,7 +111,7 @@ def test_a_build_leaves_out_what_git_leaves_out() -> None:
     """Results, caches and environments of a checkout would be copied, and the layer of the code remade for them."""
     left_out = (ROOT / ".dockerignore").read_text().split()
     for line in (ROOT / ".gitignore").read_text().split():
-        name = line.rstrip("/")
+        name = line.strip("/")
         assert any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for pattern in left_out), name
 
 
