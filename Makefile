@@ -19,7 +19,7 @@ test: install
 	$(PYTHON) -m pytest --numprocesses=$(TEST_PROCESSES)
 
 test-slow: install
-	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile
+	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 lint: install
 	$(VENV)/bin/ruff check .

@@ -21,7 +21,7 @@ import genprm.sandbox
 from genprm.cli import app
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
-COUNT = int(os.environ.get("GENPRM_FUZZ", "4000"))
+COUNT = int(os.environ.get("GENPRM_FUZZ", "2000"))
 """Inputs over all commands."""
 
 STEPS = ["1 + 1 = 2", "2 + 2 = 5, wrong"]

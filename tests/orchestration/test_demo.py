@@ -19,10 +19,15 @@ SMALL = {
 }
 
 
-def run(home: Path, **changes: str) -> str:
+SAMPLED = ("problems", "solutions", "mc_scores", "rationales")
+LABELLED = ("rpe_labels", "filtered_set")
+
+
+def run(home: Path, *selected: str, **changes: str) -> str:
     """What `genprm run` prints with a home of its own."""
     program = Path(sys.executable).with_name("genprm")
     settings = [f"--set={key}={value}" for key, value in {**SMALL, **changes}.items()]
+    settings += [f"--select={name}" for name in selected]
     environment = {**os.environ, "GENPRM_HOME": str(home), "GENPRM_SET": "", "GENPRM_PROFILE": "miniature"}
     done = subprocess.run([program, "run", *settings], env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -40,7 +45,7 @@ def test_the_demo_makes_everything_once_and_a_changed_epsilon_samples_nothing(tm
 
     assert "0 made, " in run(tmp_path)
 
-    again = run(tmp_path, **{"labels.epsilon": "0.5"})
+    again = run(tmp_path, *SAMPLED, *LABELLED, **{"labels.epsilon": "0.5"})
     made = [line for line in again.splitlines() if line.startswith("[")]
-    assert any("rpe_labels" in line for line in made)
-    assert not any(name in line for line in made for name in ("solutions", "mc_scores", "rationales", "problems"))
+    assert all(any(name in line for line in made) for name in LABELLED)
+    assert not any(name in line for line in made for name in SAMPLED)
