@@ -115,7 +115,8 @@ def served(model: str, engine: EngineSettings) -> Iterator[str]:
         if name != "backend"
     ]
     command = [sys.executable, "-m", "genprm.cli", "serve", "--model", model, "--engine", engine.backend]
-    process = subprocess.Popen([*command, "--port", str(port), *changes], stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL  # uvicorn tells of every request
+    process = subprocess.Popen([*command, "--port", str(port), *changes], stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}"
     try:
         asyncio.run(_answers(url, process))
