@@ -180,7 +180,9 @@ def server(options: ServerOptions) -> None:
 
     machine = options.machine()
     opened = open_model(options.model, machine, Asking(texts=True))
-    title, rows, notes = measure(opened.model, opened.machine, machine.engine, options.clients, options.seconds)
+    title, rows, notes = measure(
+        options.model, (opened.model, opened.machine), machine.engine, options.clients, options.seconds
+    )
     show(title, rows, options.as_json, notes)
 
 

@@ -155,9 +155,11 @@ def table(direct: Answered, over_http: Answered) -> list[dict[str, Cell]]:
 
 
 def measure(
-    opened: RewardModel, machine: OwnMachine, engine: EngineSettings, clients: int, seconds: float
+    model: str, opened: tuple[RewardModel, OwnMachine], engine: EngineSettings, clients: int, seconds: float
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
-    """Title, rows and notes of the table for a model, which is freed before the server loads it.
+    """Title, rows and notes of the table for an opened model, which is freed before the server loads it.
+
+    The server is given the name that the model was opened by: how a model is asked may follow from it.
 
     Raises:
         EngineError, SandboxError: the model cannot be asked, or a request failed.
@@ -165,13 +167,13 @@ def measure(
     load = Load(clients, seconds, miniature_solutions(_SOLUTIONS))
 
     async def alone() -> Answered:
-        found = await in_process(opened, load)
-        await opened.close()
-        await machine.close()
+        found = await in_process(opened[0], load)
+        for one in opened:
+            await one.close()
         return found
 
     direct = asyncio.run(alone())
-    with served(opened.name, engine) as url:
+    with served(model, engine) as url:
         answered = asyncio.run(over_http(url, load))
-    title = f"Server: {opened.name}, {clients} clients for {seconds:g} s each way, engine {engine.backend}"
+    title = f"Server: {model}, {clients} clients for {seconds:g} s each way, engine {engine.backend}"
     return title, table(direct, answered), ["direct: the same clients in the process of the model."]
