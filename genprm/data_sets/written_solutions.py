@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genprm.data_sets.chats import ASSISTANTS, USERS, last_turn, read_turn
+from genprm.data_sets.chats import ASSISTANTS, USERS, read_turn
 from genprm.data_sets.rows import InputError, bad_field, names, shown, text_field, texts_field
 from genprm.splitting.free_text import AUTO, Split, SplitError, split_solution
 
@@ -67,11 +67,11 @@ def _of_chat(messages: Any, where: str, how: str) -> tuple[str, Split]:
         raise bad_field(where, "messages", messages, "a list of messages with role and content")
     turns = [read_turn(message, index, where) for index, message in enumerate(messages)]
     answered = [index for index, (role, _) in enumerate(turns) if role in ASSISTANTS]
-    before = messages[: answered[-1]] if answered else []
-    if not any(role in USERS for role, _ in turns[: len(before)]):
+    asked = [text for role, text in turns[: answered[-1]] if role in USERS] if answered else []
+    if not asked:
         roles = names(role for role, _ in turns)
         raise InputError(
             f"{where}: field 'messages' has turns of {roles}, allowed: a turn of the user and behind it one of the "
             "assistant"
         )
-    return last_turn(before, USERS, where), _split(turns[answered[-1]][1], where, "messages", how)
+    return asked[-1], _split(turns[answered[-1]][1], where, "messages", how)
