@@ -185,8 +185,8 @@ def _show_results(profile: Profile, console: Console) -> None:
 def _status(profile: Profile, verify: bool) -> None:
     import dagster as dg
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from assets.partitions import Pipeline
     from genprm.planning.assumptions import Assumptions
@@ -217,7 +217,7 @@ def _status(profile: Profile, verify: bool) -> None:
             counts = [sum(s.state == state for s in standings) for state in ("fresh", "stale", "missing")]
             why = list(dict.fromkeys(s.why for s in standings if s.state == "stale"))
             more = f" and {len(why) - MOST_WHY} more" if len(why) > MOST_WHY else ""
-            shown = escape("; ".join(why[:MOST_WHY]) + more)
+            shown = Text("; ".join(why[:MOST_WHY]) + more)
             table.add_row(name, *(str(count) if count else "" for count in counts), shown)
         spent = {
             name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)

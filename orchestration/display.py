@@ -7,6 +7,7 @@ import logging
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from orchestration.staleness import Node
 
@@ -51,7 +52,7 @@ class LineDisplay:
         """Nothing is left to close."""
 
     def _line(self, text: str) -> None:
-        self._console.print(escape(text), highlight=False, soft_wrap=True)
+        self._console.print(Text(text), soft_wrap=True)
 
 
 class LogDisplay(LineDisplay):

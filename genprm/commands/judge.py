@@ -135,17 +135,18 @@ def _path(path: Verification) -> dict[str, Any]:
 
 
 def _show(console: Console, row: dict[str, Any], solution: WrittenSolution, result: Result) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
-    name = f"{escape(str(row['id']))}: " if "id" in row else ""
-    console.print(f"[bold]{name}{escape(solution.problem.strip())}[/]")
+    name = f"{row['id']}: " if "id" in row else ""
+    console.print(Text(name + solution.problem.strip(), "bold"))
     votes = f", {len(result.paths)} paths" if len(result.paths) > 1 else ""
     console.print(f"{_headline(result)} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")
     if solution.split.how != GIVEN:
-        console.print(f"[dim]split into {len(solution.steps)} steps by {escape(solution.split.how)}[/]")
+        console.print(Text(f"split into {len(solution.steps)} steps by {solution.split.how}", "dim"))
     for index, (step, reward) in enumerate(zip(solution.steps, result.rewards, strict=True)):
         judged = index not in result.unjudged
-        console.print(f"\n  {_verdict(reward, not judged)}  [bold]{index + 1}.[/] {escape(step.strip())}")
+        verdict = Text.from_markup(f"\n  {_verdict(reward, not judged)}  [bold]{index + 1}.[/] ")
+        console.print(verdict + Text(step.strip()))
         if result.calibrated is not None and judged:
             console.print(f"      [dim]{'calibrated':16} {result.calibrated[index]:.3f}[/]")
         shown = min(result.paths, key=lambda path: abs(path.steps[index].reward - reward))
@@ -196,7 +197,7 @@ def _verdict(reward: float, unjudged: bool) -> str:
 
 
 def _reasons(console: Console, step: StepVerification) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from genprm.verification.repetition import repeats_itself
 
@@ -209,7 +210,8 @@ def _reasons(console: Console, step: StepVerification) -> None:
     for name, text in parts.items():
         lines = text.strip().splitlines()
         for number, line in enumerate(lines):
-            console.print(f"      [dim]{name if number == 0 else '':16}[/] {escape(line)}")
+            label = f"      {name if number == 0 else '':16} "
+            console.print(Text.assemble((label, "dim"), line))
     if step.verdict == "none" and step.tokens == 0:
         console.print("      [yellow]not judged: the context has no room for it[/]")
     elif step.verdict == "none":

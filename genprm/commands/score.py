@@ -37,6 +37,7 @@ def show_score(result: BenchmarkScore, title: str | None = None) -> None:
     """The table of a benchmark score: one row per subset, then the mean."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left")
     table.add_column("subset")
@@ -45,7 +46,7 @@ def show_score(result: BenchmarkScore, title: str | None = None) -> None:
     for name, subset in result.subsets.items():
         counts = (str(subset.n_error), str(subset.n_correct))
         values = (percent(subset.error_acc), percent(subset.correct_acc), percent(subset.f1, subset.f1_spread))
-        table.add_row(name, *counts, *values, interval(subset.f1_ci95))
+        table.add_row(Text(name), *counts, *values, interval(subset.f1_ci95))
     table.add_section()
     mean = percent(result.mean_f1, result.mean_f1_spread)
     table.add_row("mean", "", "", "", "", mean, interval(result.mean_f1_ci95))

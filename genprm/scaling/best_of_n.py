@@ -27,13 +27,16 @@ def solution_reward(rewards: Sequence[float], aggregate: Aggregate) -> float:
     """The reward of a solution from those of its steps, each in [0, 1].
 
     Raises:
-        ValueError: no steps.
+        ValueError: no steps, or a reward outside [0, 1], with which a product or a weighted vote has no meaning.
 
     >>> solution_reward([0.5, 0.75, 1.0], "mean")
     0.75
     """
     if not rewards:
         raise ValueError("a solution without rewards cannot be ranked; at least one step is needed")
+    for reward in rewards:
+        if not 0.0 <= reward <= 1.0:
+            raise ValueError(f"a step's reward is {reward}, allowed: a number from 0 to 1")
     return AGGREGATES[aggregate](rewards)
 
 

@@ -207,6 +207,23 @@ def test_judge_for_people(model: str) -> None:
     assert "print(1)" in output
 
 
+@pytest.mark.parametrize(
+    "text", ["ratio a:b:c", r"\\[2pt] of [a,b]", "[red]5[/red]", r"a set \[x]", "ends in a \\", "[/]"]
+)
+def test_what_is_judged_is_shown_as_it_is(model: str, text: str) -> None:
+    row = {"id": text, "problem": text, "steps": [text, text]}
+    shown = call("judge", "--model", model, stdin=lines(row)).splitlines()
+    assert shown[0] == f"{text}: {text}"
+    steps = [line for line in shown if line.startswith("  Yes 0.889")]
+    assert steps == [f"  Yes 0.889  {number}. {text}" for number in (1, 2)]
+
+
+@pytest.mark.parametrize("subset", ["ratio a:b:c", "[red]5[/red]", r"a \[x]"])
+def test_the_name_of_a_subset_is_shown_as_it_is(subset: str) -> None:
+    rows = lines({"id": "1", "subset": subset, "label": -1, "prediction": -1})
+    assert f"│ {subset}" in call("score", "-", stdin=rows)
+
+
 @pytest.fixture
 def mute(model: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model that calls a wrong step wrong, and says neither Yes nor No of a step that is "odd"."""

@@ -53,6 +53,13 @@ def test_a_solution_without_steps_is_refused() -> None:
         solution_reward([], "min")
 
 
+@pytest.mark.parametrize("reward", [-0.25, 1.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("choose", [best("product"), weighted_vote("last")])
+def test_a_reward_that_is_no_probability_is_refused(reward: float, choose: Any) -> None:
+    with pytest.raises(ValueError, match="allowed: a number from 0 to 1"):
+        choose([candidate(RIGHT, 0.5, 0.5), candidate(WRONG, 0.5, reward)])
+
+
 def test_the_ways_of_choosing_differ() -> None:
     """Two mediocre wrong solutions, one excellent right one."""
     drawn = [candidate(WRONG, 0.6), candidate(WRONG, 0.5), candidate(RIGHT, 0.9)]
