@@ -8,7 +8,7 @@ from sympy import Basic, Expr, N
 
 from genprm.answers.expressions import UnreadableError
 from genprm.answers.identity import HOLDS, expressions_equal, is_relation, relations_equal, value_of_identity
-from genprm.answers.text import Leaf, compact
+from genprm.answers.text import Leaf, compact, read_leaf
 
 RELATIVE = 1e-6
 """Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
@@ -32,7 +32,7 @@ def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
         if is_relation(first) and is_relation(second):
             return relations_equal(first, second)
         if is_relation(first) or is_relation(second):
-            return _equation_and_value(first, second)
+            return _equation_and_value(reference, given)
         return expressions_equal(first, second)
     except UnreadableError:
         if is_relation(first) != is_relation(second):
@@ -40,12 +40,15 @@ def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
         return MATH_VERIFY if _math_verify_agrees(first, second) else None
 
 
-def _equation_and_value(first: str, second: str) -> str | None:
-    equation, value = (first, second) if is_relation(first) else (second, first)
-    stated = value_of_identity(equation)
-    if stated is None:
+def _equation_and_value(reference: Leaf, given: Leaf) -> str | None:
+    equation, value = (reference, given) if is_relation(reference.text) else (given, reference)
+    last_side = value_of_identity(equation.text)
+    if last_side is None:
         return None
-    same = compact(stated) == compact(value) or expressions_equal(stated, value)
+    stated = read_leaf(last_side)
+    if stated.unit and value.unit and stated.unit != value.unit:
+        return None
+    same = compact(stated.text) == compact(value.text) or expressions_equal(stated.text, value.text)
     return HOLDS if same else None
 
 

@@ -160,6 +160,9 @@ class _Reader:
 
     def number(self, token: str) -> Tree:
         number: Tree = ("number", token.replace(",", ""))
+        if self.peek() == "_":
+            self.at += 1
+            return _in_base(number[1], self.subscript())
         fraction = self.tokens[self.at : self.at + 7]
         plain = len(fraction) == 7 and fraction[2].isdigit() and fraction[5].isdigit() and token.isdigit()
         if plain and [fraction[i] for i in (0, 1, 3, 4, 6)] == ["\\frac", "{", "}", "{", "}"]:
@@ -234,6 +237,20 @@ class _Reader:
             if not goes_on or token[1:] in _FUNCTIONS:
                 return tree
             tree = ("*", tree, self.power(end))
+
+
+def _in_base(numeral: str, base: str) -> Tree:
+    """A numeral of digits in its base: `0.0011_2` is 3/16.
+
+    Raises:
+        UnreadableError: the base has no such digits.
+    """
+    whole, _, places = numeral.partition(".")
+    try:
+        value = int(whole + places, int(base) or 1)
+    except ValueError:
+        raise UnreadableError(f"{numeral} is no numeral of base {base}") from None
+    return ("/", ("number", str(value)), ("number", str(int(base) ** len(places))))
 
 
 def read_expression(text: str) -> Tree:

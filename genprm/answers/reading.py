@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from genprm.answers.forms import split
 from genprm.answers.numbers import plain_number
 from genprm.answers.text import normalised
 
@@ -34,7 +35,8 @@ _TERM = re.compile(r"-?[^-+]+")
 
 _ANNOUNCED = re.compile(
     r"####[ \t]*"
-    r"|\banswers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
+    r"|\b(?:answers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?|(?:correct|right)\s+(?:option|choice))"
+    r"\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
     r"[\s:=*]*",
     re.IGNORECASE,
 )
@@ -53,8 +55,22 @@ _STEP_COMMAND = re.compile(
     r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)"
 )
 _VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
+_SUBJECT = re.compile(r"[A-Z][a-z]* (?:[^$\\.]|\\\(.*?\\\)|\$[^$]*\$)*?\b(?:is|are)\s+")
+"""What a sentence says its value of: `The values of $x$ for which $f(x) = 0$ are `."""
+_NAME = re.compile(r"\s*(\S+?)\s*(?:=|\\in\b)")
+_STATING = re.compile(r"\b(?:is|are|be|equals?|either)\s*[:=]?\s*$|[=:]\s*$")
+_ASIDE = re.compile(r"(?<=[a-zA-Z$] )\((?:\\[()]|[^(),\n])+\)")
+_CIRCUMSTANCE = re.compile(r"\b(?:in|for|after|within|during|over|than)\s(?:[a-z]+\s){0,3}\$?$")
+"""Before a number that says when or for how long, not how many: `34 hours in 4 weeks`."""
+_DENIED = re.compile(
+    r"(?:\s|\\?[)\]$])*(?:(?:does not|doesn't|do not|don't) (?:work|satisfy)\b"
+    r"|(?:is|are) not (?:(?:an?|the|our) )?(?:(?:valid|possible) )?(?:solutions?|answers?|valid|possible)\b)"
+)
+"""Behind a value that the text turns down."""
+_RECKONED = re.compile(r"\d[^=]*=\s*[$€£]?$")
+_UNKNOWN = re.compile(r"(?<![\\a-zA-Z'’])\d*[b-zB-HJ-Z](?![a-zA-Z'’]|\s*\d)")
 _WORK_AHEAD = re.compile(
-    r"\b(?:let us|let's|let’s|we (?:now )?(?:need|want|have|must|will|shall|should)\b|we'll|in order to|next,"
+    r"\b(?:let us|let's|let’s|we (?:now )?(?:need|want|have to|must|will|shall|should)\b|we'll|in order to|next,"
     r"|suppose|consider)\b",
     re.IGNORECASE,
 )
@@ -100,8 +116,15 @@ def _boxes(text: str) -> list[_Box]:
 
 
 def _joined(boxes: list[_Box]) -> str:
-    """One list of the contents, each once."""
-    return ",".join({_terms(box.content): box.content for box in boxes}.values())
+    """One list of the contents, each once; where each is a list as long as the others, a list of these."""
+    contents = list({_terms(box.content): box.content for box in boxes}.values())
+    if len(contents) == 1:
+        return contents[0]
+    contents = [one.replace(",", "") if plain_number(normalised(one)) else one for one in contents]
+    lengths = {len(split(content, ",")) for content in contents}
+    if len(lengths) == 1 and lengths != {1}:
+        contents = [f"({content})" for content in contents]
+    return ",".join(contents)
 
 
 def _terms(content: str) -> object:
@@ -208,6 +231,8 @@ def _own_words(text: str) -> str | None:
 
 def _stated(phrase: str) -> str:
     """The answer in the words behind an announcement."""
+    if subject := _SUBJECT.match(phrase):
+        phrase = phrase[subject.end() :]
     phrase = _REASON.sub("", phrase.replace("**", "")).strip().rstrip("*,")
     formulas = [match for match in _MATH.finditer(phrase) if not _PROSE.search(_content(match))]
     if formulas:
@@ -236,21 +261,60 @@ def _content(math: re.Match[str]) -> str:
 
 def _concluded(text: str) -> str | None:
     """The last value of a text that announces none: a formula whole, else a number; None where work is ahead."""
-    text = text[-LONGEST:]
+    text = _without_asides(text[-LONGEST:])
     formulas = [match for match in _MATH.finditer(text) if _VALUE.search(_content(match))]
-    numbers = list(_NUMBER.finditer(text))
     formula = formulas[-1] if formulas and not _PROSE.search(_content(formulas[-1])) else None
-    number = numbers[-1] if numbers else None
-    last = max(formula.start() if formula else -1, number.start() if number else -1)
-    if last < 0 or _WORK_AHEAD.search(text, _sentence_start(text, last), last):
+    number = _last_number(text)
+    last = max((match for match in (formula, number) if match), key=lambda match: match.end(), default=None)
+    if last is None or _DENIED.match(text, last.end()):
         return None
-    if formula is not None and (number is None or number.start() < formula.end()):
-        return _content(formula).strip().rstrip(".,")
+    if _is_ahead(text, last.start()):
+        return None
+    if last is formula:
+        return ", ".join(_content(match).strip().rstrip(".,") for match in _listed(text, formulas))
     bare = list(_STEP_COMMAND.finditer(text))
     if bare and number is not None and bare[-1].end(1) >= number.end() and bare[-1].start() <= number.start():
         end = _SENTENCE_END.search(bare[-1][1])
         return (bare[-1][1][: end.start()] if end else bare[-1][1]).strip()
     return number[0] if number else None
+
+
+def _is_ahead(text: str, position: int) -> bool:
+    """Whether the sentence up to here only says what to do: `let us solve w + 4 = `, but not `we need 3 + 4 = `."""
+    start = _sentence_start(text, position)
+    sentence = text[start:position]
+    reckoned = _RECKONED.search(sentence) is not None and _UNKNOWN.search(sentence) is None
+    return _WORK_AHEAD.search(sentence) is not None and not reckoned
+
+
+def _without_asides(text: str) -> str:
+    """The text without what it says in parentheses, unless that is all there is."""
+    inside = [range(match.start(), match.end()) for match in _MATH.finditer(text)]
+    bare = _ASIDE.sub(lambda m: m[0] if any(m.start() in formula for formula in inside) else "", text)
+    return bare if _NUMBER.search(bare) or _MATH.search(bare) else text
+
+
+def _last_number(text: str) -> re.Match[str] | None:
+    """The last number; not one that says why, when or for how long, where the same sentence has another."""
+    numbers = list(_NUMBER.finditer(text))
+    if not numbers:
+        return None
+    start = _sentence_start(text, numbers[-1].start())
+    reason = text.find(" because ", start)
+    here = [match for match in numbers if match.start() >= start]
+    said = [match for match in here if reason < 0 or match.end() <= reason] or here
+    return said[-2] if len(said) > 1 and _CIRCUMSTANCE.search(text, 0, said[-1].start()) else said[-1]
+
+
+def _listed(text: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]:
+    """The last formula, with those before it where the text states all of them: `are $-1, 0,$ and $1$`."""
+    run = [formulas[-1]]
+    for formula in reversed(formulas[:-1]):
+        if not _BETWEEN.fullmatch(text[formula.end() : run[0].start()]):
+            break
+        run.insert(0, formula)
+    names = {name[1] if (name := _NAME.match(_content(match))) else "" for match in run}
+    return run if len(names) == 1 and _STATING.search(text, 0, run[0].start()) else run[-1:]
 
 
 def _sentence_start(text: str, position: int) -> int:

@@ -5,11 +5,14 @@ A row is (reference, given, equal, why). The right value is what the mathematics
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from genprm.answers.checker import AnswerChecker
+from genprm.answers.checker import AnswerChecker, quick_decision
 from genprm.answers.reading import boxed_answer, extract_answer
 
 
@@ -68,6 +71,10 @@ LEFT_SIDES: list[Row] = [
     ("5", "x+1=5", False, "x is not 5"),
     ("5", "3=5", False, "not true"),
     ("5", "2+3=5", True, "true"),
+    ("0.0011_2", r"\frac{3}{16} = 0.0011_2", True, "true: 1/8 + 1/16"),
+    ("0.0011_2", r"\frac{3}{16} = 0.0011_3", False, "not true, and another base"),
+    ("1011_2", "8+3 = 1011_2", True, "true"),
+    ("1011_3", "8+3 = 1011_2", False, "another base"),
     ("0", "x-5=0", False, "x is not 0"),
     ("x^2=5", "2x^2=10", True, "the same equation"),
 ]
@@ -230,10 +237,37 @@ def test_answers_of_each_kind(answers: AnswerChecker, reference: str, given: str
         (r"x = \boxed{6} or x = \boxed{-1}", "6,-1"),
         (r"$\boxed{4}$ and $\boxed{5}$", "4,5"),
         (r"First $\boxed{4}$. So the sum of both is $\boxed{9}$", "9"),
+        (r"$\boxed{1,2}$ and $\boxed{3,4}$", "(1,2),(3,4)"),
+        (r"$\boxed{1,234}$ or $\boxed{5,678}$", "1234,5678"),
+        (r"The integers are \(-1, 0,\) and \(1\).", "-1, 0, 1"),
+        (r"The solutions are $x = 3$ and $x = 5$.", "x = 3, x = 5"),
+        (r"**Final Answer:** The values of $x$ for which $f(x) = g(x)$ are $x = 5$ and $x = -2$.", "x = 5, x = -2"),
+        (r"a triangle where $a = 3$ and $b = 4$.", "b = 4"),
+        ("The correct option is B.", "B"),
+        ("So she has 7 apples (3 + 4).", "7"),
+        (r"is $f(x) = 1 - x$. It is injective, as its slope (\(-1\)) is not zero.", "f(x) = 1 - x"),
+        (r"So, \( x = 14 \) and \( y = 15 \) is not a solution.", None),
+        ("So 5 does not work.", None),
+        ("She spends a total of 34 hours on yoga in 4 weeks.", "34"),
+        (r"He reads $700$ pages in 7 days", "700"),
+        ("It was founded in 1990.", "1990"),
+        ("The largest has 1,250 pages because 1,250 > 1,200.", "1,250"),
+        ("We add what we need: 1 case + 4 cases = 5 cases", "5"),
+        ("so we have 50 - 33 = 17 crates", "17"),
     ],
 )
 def test_what_a_text_states(text: str, answer: str | None) -> None:
     assert extract_answer(text) == answer
+
+
+def test_the_last_sentence_of_a_human_solution_states_its_answer(data_dir: Path) -> None:
+    """In GSM8K the answer stands behind ####; here only the sentence before it is read."""
+    with (data_dir / "gsm8k-train" / "train.jsonl").open() as file:
+        solutions = [json.loads(line)["answer"].rpartition("\n####") for line in file]
+    sentences = [(re.sub("<<[^>]*>>", "", text.rpartition("\n")[2]), answer) for text, _, answer in solutions]
+    right = [quick_decision(answer.strip(), extract_answer(last) or "") for last, answer in sentences]
+    assert len(right) == 7473
+    assert right.count(True) / len(right) >= 0.98
 
 
 @pytest.mark.parametrize(
