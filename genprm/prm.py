@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import operator
+import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,7 @@ from genprm.verification.voting import Result, score_solution
 
 T = TypeVar("T")
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _IN_PROCESS = ("transformers", "vllm")
 
 
@@ -47,21 +49,28 @@ def check_solution(problem: str, steps: Iterable[str]) -> list[str]:
     which is split (`genprm.splitting.free_text.split_solution`).
 
     Raises:
-        InputError: no problem text, no steps, or a step that is not text.
+        InputError: no problem text, no steps, steps without an order, or a step that is not text.
     """
-    if not isinstance(problem, str) or not problem.strip():
-        raise InputError(f"problem is {shown(problem)}, allowed: a non-empty string")
+    _check_text("problem", problem)
     if isinstance(steps, str) and steps.strip():
+        _check_text("steps", steps)
         return _split(steps)
-    listed = [] if isinstance(steps, str | bytes) or not isinstance(steps, Iterable) else list(steps)
+    unordered = isinstance(steps, str | bytes | set | frozenset) or not isinstance(steps, Iterable)
+    listed = [] if unordered else list(steps)
     if not listed:
         raise InputError(
             f"steps is {shown(steps)}, allowed: a non-empty list of strings, one per step, or the solution as text"
         )
     for index, step in enumerate(listed):
-        if not isinstance(step, str) or not step.strip():
-            raise InputError(f"steps[{index}] is {shown(step)}, allowed: a non-empty string")
+        _check_text(f"steps[{index}]", step)
     return [str(step) for step in listed]
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name} is {shown(value)}, allowed: a non-empty string")
+    if half := _HALF_PAIR.search(value):
+        raise InputError(f"{name} has half a surrogate pair ({half[0]!a}), which is no character, allowed: text")
 
 
 def _split(text: str) -> list[str]:

@@ -144,6 +144,18 @@ def test_a_text_is_split_into_steps(prm: GenPRM) -> None:
             "steps is '<think>1': there is no solution in the text, allowed: text outside of <think>...</think>",
         ),
         ("Add.", ["1", " "], {}, "steps[1] is ' ', allowed: a non-empty string"),
+        (
+            "Add.",
+            ["1", "2\ud800"],
+            {},
+            r"steps[1] has half a surrogate pair ('\ud800'), which is no character, allowed: text",
+        ),
+        (
+            "Add \udcff",
+            STEPS,
+            {},
+            r"problem has half a surrogate pair ('\udcff'), which is no character, allowed: text",
+        ),
         ("Add.", STEPS, {"votes": 0}, "votes is 0, allowed: a whole number from 1"),
         (
             "Add.",
@@ -234,7 +246,7 @@ def test_steps_may_be_anything_that_gives_texts_in_order(steps: Iterable[str]) -
 
 
 @pytest.mark.parametrize(
-    "steps", [None, 3, "", b"ab", [], np.array([]), pd.Series([], dtype=str), [1.0], ["a", " "]]
+    "steps", [None, 3, "", b"ab", [], {"a", "b"}, np.array([]), pd.Series([], dtype=str), [1.0], ["a", " "]]
 )
 def test_steps_that_are_none_are_refused(steps: Any) -> None:
     with pytest.raises(InputError, match="steps"):
