@@ -11,33 +11,44 @@ from genprm.engines.base import Sampling
 from genprm.records import Message
 from genprm.settings import SamplingSettings
 
-_HEADER = re.compile(r"^Step (\d+):", re.MULTILINE)
+_HEADER = re.compile(r"^(?:#{1,6} )?(\*\*|__)?(?:Step |步骤 ?)(\d+)[:：]", re.MULTILINE)
+"""`Step 2:` at the beginning of a line, as a heading, in bold or in Chinese too."""
 
 
 def split_steps(text: str) -> list[str] | None:
     """The steps of a solution, each with its header `Step <n>:`; None unless they are numbered 1, 2, ... T.
 
-    Headers count at line start only, so a step may speak of "Step 2: ..." inside a line. Text before the first
-    header makes the solution invalid: no step owns it.
+    Headers count at line start only, so a step may speak of "Step 2: ..." inside a line. A header that the policy
+    wrote as a heading, in bold or in Chinese (`### Step 2:`, `**Step 2:**`, `步骤2：`) becomes a plain one. Text
+    before the first header makes the solution invalid: no step owns it.
 
-    >>> split_steps("Step 1: a\\n\\nStep 2: b, see Step 1: above")
+    >>> split_steps("Step 1: a\\n\\n**Step 2:** b, see Step 1: above")
     ['Step 1: a', 'Step 2: b, see Step 1: above']
     >>> split_steps("Step 1: a\\nStep 3: b") is None
     True
     """
     headers = list(_HEADER.finditer(text))
-    if [match[1] for match in headers] != [str(n) for n in range(1, len(headers) + 1)]:
+    if [match[2] for match in headers] != [str(n) for n in range(1, len(headers) + 1)]:
         return None
     if not headers or text[: headers[0].start()].strip():
         return None
     ends = [match.start() for match in headers[1:]] + [len(text)]
-    return [text[match.start() : end].strip() for match, end in zip(headers, ends, strict=True)]
+    return [
+        f"Step {match[2]}:{_behind(match, text[:end])}".strip() for match, end in zip(headers, ends, strict=True)
+    ]
+
+
+def _behind(header: re.Match[str], text: str) -> str:
+    """What follows a header, without the mark that closes its bold face."""
+    rest = text[header.end() :]
+    line, newline, more = rest.partition("\n")
+    return (line.replace(header[1], "", 1) if header[1] else line) + newline + more
 
 
 def last_step(text: str) -> str:
     """What follows the last step header of a text, numbered well or not; the whole text if there is none."""
     headers = list(_HEADER.finditer(text))
-    return text[headers[-1].end() :] if headers else text
+    return _behind(headers[-1], text) if headers else text
 
 
 def final_answer(text: str) -> str | None:

@@ -77,6 +77,10 @@ async def sampled(
         ("Step 1: as in Step 2: below\n\nStep 2: b", ["Step 1: as in Step 2: below", "Step 2: b"]),
         ("Step 1: a\n\nb\n\nStep 2: c", ["Step 1: a\n\nb", "Step 2: c"]),
         ("Step 1: a\n Step 2: indented is no header", ["Step 1: a\n Step 2: indented is no header"]),
+        ("Step 1: a\n\n**Step 2:** b\n\n**Step 3: c** d", ["Step 1: a", "Step 2: b", "Step 3: c d"]),
+        ("Step 1: a\n\n### Step 2: **b**", ["Step 1: a", "Step 2: **b**"]),
+        ("Step 1: a\n\n步骤2：乙\n步骤 3: 丙", ["Step 1: a", "Step 2:乙", "Step 3: 丙"]),
+        ("Step 1: a\n\n**Step 3:** b", None),
         ("Step 1: a\nStep 3: c", None),
         ("Step 2: a\nStep 3: c", None),
         ("Step 1: a\nStep 1: b", None),
@@ -104,6 +108,7 @@ def test_splitting_gives_back_the_steps_that_were_joined(bodies: list[str]) -> N
 def test_only_the_last_step_states_the_answer_and_its_header_does_not() -> None:
     assert final_answer("Step 1: $\\boxed{3}$\n\nStep 2: so it is 7 in all") == "7"
     assert final_answer("Step 1: $\\boxed{3}$\n\nStep 2: done") is None
+    assert final_answer("Step 1: $\\boxed{3}$\n\n**Step 2:** done") is None
 
 
 async def test_the_policy_continues_after_step_1(grader: Grader) -> None:
