@@ -6,9 +6,12 @@ Nothing here takes longer than a low power of the length of the answer, and noth
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import re
 from dataclasses import dataclass
 
+from genprm.answers.numbers import plain_number
 from genprm.answers.text import Leaf, compact, normalised, read_leaf, text_key
 
 REMEMBERED = 8192
@@ -78,7 +81,7 @@ _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|approx|equiv)(?![a-zA-Z])")
 _CHOICE = re.compile(
     r"(?:\\text ?\{)? ?\(([A-Ja-j])\) ?\}?[\s:.]*(.*)|\\text ?\{ ?\(?([A-J])[).:]? ?\}[\s:.]*(.*)"
-    r"|([A-J])[).:] ?(.*)",
+    r"|(?:(?:[Oo]ption|[Cc]hoice) )?([A-J])[).:] ?(.*)|(?:[Oo]ption|[Cc]hoice) ([A-J])()",
     re.DOTALL,
 )
 _LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]+)"
@@ -101,6 +104,9 @@ _NAME = re.compile(
     r") ?"
 )  # fmt: skip
 _NAME_SIGNS = frozenset(("=", "\\in", "\\approx", "\\equiv"))
+_CONDITION = re.compile(r" ?([a-zA-Z]) ?(?:\\in ?\(-\\infty,\\infty\) ?)?(?::|\||\\mid(?![a-zA-Z])) ?(.+)")
+"""What a set is described by: `x : 0 < x < 1`."""
+_INFINITE = {"\\infty": math.inf, "+\\infty": math.inf, "-\\infty": -math.inf}
 _ORDER = {"<": "(", ">": "(", "\\le": "[", "\\ge": "["}
 _VARIABLE = re.compile(r" ?(?:[a-zA-Z]|\\(?!pi|infty|frac|sqrt)[a-zA-Z]+)(?:_(?:\w|\{\w+\}))?(?: ?\([a-z]\))? ?")
 
@@ -154,7 +160,7 @@ def _choice(text: str) -> Choice | None:
     found = _CHOICE.fullmatch(text)
     if found is None:
         return None
-    letter, rest = next((found[i], found[i + 1]) for i in (1, 3, 5) if found[i])
+    letter, rest = next((found[i], found[i + 1]) for i in (1, 3, 5, 7) if found[i])
     # (a) + b and (A)(B) are expressions, (A, B) is a pair.
     if rest and not re.match(r"(?:\$|\\text|\\frac|\\sqrt|\\pi|\\\(|[\d.]|-\d|\([-\d]|\s*[a-zA-Z]{2})", rest):
         return None
@@ -178,7 +184,8 @@ def _parse(text: str, depth: int) -> Form:
     if named := _named(text, depth):
         return named
     if len(parts) > 1 or _with_signs(text) != [text]:
-        return Group("", "", _items(parts, depth))
+        items = _items(parts, depth)
+        return _one_range(items, text) or Group("", "", items)
     if interval := _interval(text, depth):
         return interval
     if group := _bracketed(text):
@@ -186,6 +193,10 @@ def _parse(text: str, depth: int) -> Form:
         inner = split(content, ",")
         if len(inner) == 1 and opening == "{" == text[:1] and depth == DEEPEST:
             return _parse(content, depth - 1)
+        if (condition := _CONDITION.fullmatch(content)) and opening == "\\{":
+            described = _parse(condition[2], depth - 1)
+            if isinstance(described, Named) and described.name == condition[1]:
+                return described.value
         if opening in {"\\{", "{"}:
             return Group("\\{", "\\}", _items(inner, depth))
         if len(inner) == 1 and (opening, closing) == ("(", ")"):
@@ -259,6 +270,40 @@ def _interval(text: str, depth: int) -> Named | None:
     closing = {"(": ")", "[": "]"}[_ORDER[signs[-1]]] if at < len(sides) - 1 else ")"
     ends = (_parse(low, depth - 1), _parse(high, depth - 1))
     return Named(compact(sides[at]), Group(opening, closing, ends), Leaf(text))
+
+
+def _one_range(items: tuple[Form, ...], text: str) -> Named | None:
+    """Inequalities of one variable as the range that they give it: `x<1, x>3` is a union, `0<x, x<1` an interval.
+
+    What overlaps holds together, what does not holds by turns: nobody writes the other.
+    """
+    names = {item.name for item in items if isinstance(item, Named)}
+    ranges = [item.value for item in items if isinstance(item, Named) and _bounds(item.value) is not None]
+    if len(names) != 1 or len(ranges) != len(items):
+        return None
+    ranges.sort(key=lambda one: _bounds(one) or (0, 0))
+    ends = [bounds for one in ranges if (bounds := _bounds(one))]
+    if all(before[1] <= after[0] for before, after in itertools.pairwise(ends)):
+        return Named(names.pop(), Union(tuple(ranges)), Leaf(text))
+    first, second = ranges[0], ranges[-1]
+    if len(ranges) == 2 and ends[0][0] == -math.inf and ends[1][1] == math.inf:
+        assert isinstance(first, Group)
+        assert isinstance(second, Group)
+        inside = Group(second.open, first.close, (second.items[0], first.items[1]))
+        return Named(names.pop(), inside, Leaf(text))
+    return None
+
+
+def _bounds(form: Form) -> tuple[float, float] | None:
+    """The ends of an interval of numbers."""
+    if not isinstance(form, Group) or len(form.items) != 2 or {form.open, form.close} & {"", "\\{"}:
+        return None
+    ends = [_INFINITE.get(item.text) for item in form.items if isinstance(item, Leaf)]
+    for index, item in enumerate(form.items):
+        if isinstance(item, Leaf) and ends[index] is None and (number := plain_number(item.text)):
+            ends[index] = float(number.value)
+    low, high = ends if len(ends) == 2 else (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def _letters(text: str) -> set[str]:

@@ -62,6 +62,11 @@ _STATING = re.compile(r"\b(?:is|are|be|equals?|either)\s*[:=]?\s*$|[=:]\s*$")
 _ASIDE = re.compile(r"(?<=[a-zA-Z$] )\((?:\\[()]|[^(),\n])+\)")
 _CIRCUMSTANCE = re.compile(r"\b(?:in|for|after|within|during|over|than)\s(?:[a-z]+\s){0,3}\$?$")
 """Before a number that says when or for how long, not how many: `34 hours in 4 weeks`."""
+_LABEL = re.compile(
+    r"\b(?:example|problem|question|exercise|theorem|lemma|step|equation|figure|chapter|section|lesson)s?\s\(?$",
+    re.IGNORECASE,
+)
+"""Before a number that is a name: `Theorem 2`."""
 _DENIED = re.compile(
     r"(?:\s|\\?[)\]$])*(?:(?:does not|doesn't|do not|don't) (?:work|satisfy)\b"
     r"|(?:is|are) not (?:(?:an?|the|our) )?(?:(?:valid|possible) )?(?:solutions?|answers?|valid|possible)\b)"
@@ -295,8 +300,12 @@ def _without_asides(text: str) -> str:
 
 
 def _last_number(text: str) -> re.Match[str] | None:
-    """The last number; not one that says why, when or for how long, where the same sentence has another."""
-    numbers = list(_NUMBER.finditer(text))
+    """The last number; not one that says why, when or for how long, where the same sentence has another.
+
+    A number that is a name (`Theorem 2`) is read only where there is no other.
+    """
+    found = list(_NUMBER.finditer(text))
+    numbers = [match for match in found if not _LABEL.search(text, 0, match.start())] or found
     if not numbers:
         return None
     start = _sentence_start(text, numbers[-1].start())

@@ -33,8 +33,11 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (r"(?<=\d) ?\\[,;:] ?(?=\d{3}(?!\d))", ""),
         (r"(?<!\\)\\[()]", " "),
         (r"(?<![^ ,(])\$([^$]+)(?<!\\)\$(?![^ ,.;)])", r"\1"),
-        (r"\\(?:mathbb|mathbf|Bbb) ?\{? ?R ?\}?" + _WORD_END, r"(-\\infty,\\infty)"),
-        (r"\\(?:bm|boldsymbol|mathbf|textbf|bold|mathit|mathsf) ?\{ ?([\d.,-]+|[a-zA-Z]) ?\}", r"\1"),
+        (r"(?:\\(?:mathbb|mathbf|Bbb) ?\{? ?R ?\}?|\\R)" + _WORD_END, r"(-\\infty,\\infty)"),
+        (r"\\(?:mathbf|Bbb) ?\{? ?([CNQZ]) ?\}?" + _WORD_END, r"\\mathbb{\1}"),
+        (r"\\(?:text)?color ?\{[a-zA-Z]+\} ?", ""),
+        (r"\{ ?\\(?:bf|rm|it) ?(?=[^{}]*\})", "{"),
+        (r"\\(?:bm|boldsymbol|mathbf|textbf|bold|mathit|mathsf|underline) ?\{ ?([\d.,-]+|[a-zA-Z]) ?\}", r"\1"),
         (rf"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathopen|mathclose){_WORD_END}", ""),
         (rf"(?<!\\)\\(?:[,;:!> ]|quad{_WORD_END}|qquad{_WORD_END})|~|&nbsp;", " "),
         (rf"\\[dtc]frac{_WORD_END}", r"\\frac"),
@@ -64,8 +67,11 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (rf"\\sqrt ?(\d|[a-zA-Z]{_WORD_END})", r"\\sqrt{\1}"),
         (rf"(\\frac ?|\\frac ?\{{[^{{}}]*\}} ?)\\pi{_WORD_END} ?", r"\1{\\pi}"),
         (r"(?<![\d.])(\d{1,3})((?: \d{3})+)(?![\d])", lambda m: m[0].replace(" ", "")),
+        # 0.333... and 0.1818...
+        (r"(\d*\.\d*?)(?:(\d)\2{2,}|(\d{2,}?)\3+) ?(?:\\[lc]?dots|\.\.\.)",
+         lambda m: f"{m[1]}\\overline{{{m[2] or m[3]}}}"),
         # what says over which integers or numbers a family runs
-        (r", ?(?:\\text ?\{ ?(?:where|for|with|for all|for any|for some) ?\} ?)?[a-z] ?\\in ?"
+        (r"(?:, ?|(?=\\text))(?:\\text ?\{ ?(?:where|for|with|for all|for any|for some) ?\} ?)?[a-z] ?\\in ?"
          r"(?:\\(?:mathbb|mathbf|Bbb) ?\{? ?[ZNQ] ?\}?(?:\^[+*])?|\(-\\infty,\\infty\)) ?$", ""),
         (r",? ?(?:\\text ?\{ ?)?(?:where|for|with|for all|for any|for some)(?: ?\})? ?\$?[a-z]\$? ?"
          r"(?:\\text ?\{ ?)?(?:is|are) (?:an |any )?(?:integers?|real numbers?)(?: ?\})?$", ""),
