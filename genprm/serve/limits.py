@@ -10,12 +10,13 @@ class Limits:
     """What one request and all of them together may take.
 
     `concurrent` solutions are judged at a time and the others wait. A request that would make more than `waiting`
-    solutions, judged ones included, is refused. `seconds` is the longest that a request may take, and `votes` the
-    most paths that it may ask for.
+    solutions, judged ones included, is refused. The `request_bytes` of a request arrive within `body_seconds`, and
+    its answer takes at most `seconds`. `votes` is the most paths that it may ask for.
     """
 
     concurrent: int = 256
     waiting: int = 1024
     request_bytes: int = 8 * 1024 * 1024
+    body_seconds: float = 60.0
     seconds: float = 600.0
     votes: int = 64

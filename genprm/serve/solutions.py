@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from genprm.data_sets.chats import ASSISTANTS, last_turn, replied, template_messages
+from pydantic import WithJsonSchema
+
+from genprm.data_sets.chats import ASSISTANTS, USERS, last_turn, replied, template_messages
 from genprm.data_sets.rows import InputError, shown
 from genprm.data_sets.written_solutions import WrittenSolution, read_solution
 
 STEP_END = "<extra_0>"
 """What stands behind each step where a client asks as Qwen's reward models are asked."""
+
+
+MESSAGE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "role": {"type": "string", "examples": [*USERS, *ASSISTANTS]},
+        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+    },
+    "required": ["role", "content"],
+}
+ChatMessage = Annotated[dict[str, Any], WithJsonSchema(MESSAGE_SCHEMA)]
+"""A message with role and content; a content in parts has `text` in some of them."""
 
 
 def written(problem: str, solution: str, where: str) -> WrittenSolution:

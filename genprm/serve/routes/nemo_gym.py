@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from genprm.data_sets.chats import asked
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.written_solutions import PROBLEM
+from genprm.serve.requests import judging_routes
 from genprm.serve.scorer import Scorer
 from genprm.serve.solutions import written
 
@@ -23,17 +24,25 @@ class VerifyRequest(BaseModel):
     response: dict[str, Any]
 
 
+class VerifyAnswer(VerifyRequest):
+    """The request, and the rewards of its solution and of each step."""
+
+    reward: float
+    reward_components: dict[str, float]
+
+
 def router(scorer: Scorer) -> APIRouter:
     """The endpoint."""
-    routes = APIRouter()
+    routes = judging_routes()
 
     @routes.post("/verify")
-    async def verify(body: VerifyRequest) -> dict[str, Any]:
+    async def verify(body: VerifyRequest) -> VerifyAnswer:
         """NeMo Gym: the request again, with `reward` and what it is made of."""
         (judged,) = await scorer.score([written(problem_of(body), answer_of(body.response), "response")])
         rewards = judged.step_rewards("response")
         components = {f"step_{number}": reward for number, reward in enumerate(rewards, start=1)}
-        return {**body.model_dump(), "reward": judged.outcome("response"), "reward_components": components}
+        reward = judged.outcome("response")
+        return VerifyAnswer(**{**body.model_dump(), "reward": reward, "reward_components": components})
 
     return routes
 

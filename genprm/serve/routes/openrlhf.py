@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from genprm.data_sets.chats import asked
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.written_solutions import WrittenSolution
+from genprm.serve.requests import judging_routes
 from genprm.serve.scorer import Scorer
 from genprm.serve.solutions import written
 
@@ -32,7 +33,7 @@ class Rewards(BaseModel):
 
 def router(scorer: Scorer) -> APIRouter:
     """The endpoint."""
-    routes = APIRouter()
+    routes = judging_routes()
 
     @routes.post("/get_reward")
     async def get_reward(body: RewardRequest) -> Rewards:

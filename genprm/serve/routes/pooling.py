@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter
+from typing_extensions import TypedDict
 
-from genprm.serve.routes.vllm import ChatRequest, chats, check_model, listed
+from genprm.serve.requests import judging_routes
+from genprm.serve.routes.vllm import ChatRequest, Listed, chats, check_model, listed
 from genprm.serve.scorer import Scorer
 
 
@@ -16,16 +18,30 @@ class PoolingRequest(ChatRequest):
     task: Literal["token_classify"] | None = None
 
 
+class Pooled(TypedDict):
+    """A row `[1 - reward, reward]` for each step of a solution."""
+
+    index: int
+    object: str
+    data: list[list[float]]
+
+
+class PoolingAnswer(Listed):
+    """The rows of each solution."""
+
+    data: list[Pooled]
+
+
 def router(scorer: Scorer) -> APIRouter:
     """The endpoint."""
-    routes = APIRouter()
+    routes = judging_routes()
 
     @routes.post("/pooling")
-    async def pooling(body: PoolingRequest) -> dict[str, Any]:
+    async def pooling(body: PoolingRequest) -> PoolingAnswer:
         """vLLM: a row `[1 - reward, reward]` for each step."""
         check_model(body.model, scorer)
         judged = await scorer.score(chats(body))
-        data = [
+        data: list[Pooled] = [
             {
                 "index": index,
                 "object": "pooling",
@@ -33,6 +49,6 @@ def router(scorer: Scorer) -> APIRouter:
             }
             for index, one in enumerate(judged)
         ]
-        return listed("pool", data, scorer, [one.score for one in judged])
+        return {**listed("pool", scorer, [one.score for one in judged]), "data": data}
 
     return routes

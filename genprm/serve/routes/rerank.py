@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, NotRequired
 
 from fastapi import APIRouter
 from pydantic import AliasChoices, BaseModel, Field
+from typing_extensions import TypedDict
 
 from genprm.data_sets.rows import InputError
-from genprm.serve.routes.vllm import check_model, listed, usage
+from genprm.serve.requests import judging_routes
+from genprm.serve.routes.vllm import Listed, Usage, check_model, listed, usage
 from genprm.serve.scorer import Judged, Scorer
 from genprm.serve.solutions import written
 
@@ -35,45 +37,75 @@ class RerankRequest(BaseModel):
     model: str | None = None
     query: str
     documents: list[str | Document]
-    top_n: Annotated[int, Field(ge=0)] = 0
-    """How many are returned; all when 0."""
-    return_documents: bool = True
+    top_n: Annotated[int, Field(ge=0)] | None = None
+    """How many are returned; all when 0 or null."""
+    return_documents: bool | None = None
+    """Whether the answer repeats the solutions; it does if nothing is said."""
+
+
+class Scored(TypedDict):
+    """The reward of a solution."""
+
+    index: int
+    object: str
+    score: float
+
+
+class ScoreAnswer(Listed):
+    """The reward of each solution."""
+
+    data: list[Scored]
+
+
+class Ranked(TypedDict):
+    """A solution with its reward; `index` is where it stands in the request."""
+
+    index: int
+    document: NotRequired[Document]
+    relevance_score: float
+
+
+class RerankAnswer(TypedDict):
+    """The solutions, the best first."""
+
+    id: str
+    model: str
+    results: list[Ranked]
+    usage: Usage
 
 
 def router(scorer: Scorer) -> APIRouter:
     """The endpoints."""
-    routes = APIRouter()
+    routes = judging_routes()
 
     @routes.post("/score")
-    async def score(body: ScoreRequest) -> dict[str, Any]:
+    async def score(body: ScoreRequest) -> ScoreAnswer:
         """vLLM: the reward of each solution (document) of its problem (query)."""
         check_model(body.model, scorer)
         solutions = [body.documents] if isinstance(body.documents, str) else body.documents
         problems = [body.queries] if isinstance(body.queries, str) else body.queries
         problems = problems * len(solutions) if len(problems) == 1 else problems
         judged = await _judge(scorer, problems, solutions)
-        data = [
+        data: list[Scored] = [
             {"index": index, "object": "score", "score": one.outcome(f"documents[{index}]")}
             for index, one in enumerate(judged)
         ]
-        return listed("score", data, scorer, [one.score for one in judged])
+        return {**listed("score", scorer, [one.score for one in judged]), "data": data}
 
     @routes.post("/rerank")
     @routes.post("/v1/rerank")
     @routes.post("/v2/rerank")
-    async def rerank(body: RerankRequest) -> dict[str, Any]:
+    async def rerank(body: RerankRequest) -> RerankAnswer:
         """Jina and Cohere: the solutions (documents) of a problem (query), the best first."""
         check_model(body.model, scorer)
         texts = [one if isinstance(one, str) else one.text for one in body.documents]
         judged = await _judge(scorer, [body.query] * len(texts), texts)
         rewards = [one.outcome(f"documents[{index}]") for index, one in enumerate(judged)]
         ranked = sorted(range(len(texts)), key=lambda index: -rewards[index])
-        results = [
-            {
-                "index": index,
-                **({"document": {"text": texts[index]}} if body.return_documents else {}),
-                "relevance_score": rewards[index],
-            }
+        results: list[Ranked] = [
+            {"index": index, "relevance_score": rewards[index]}
+            if body.return_documents is False
+            else {"index": index, "document": Document(text=texts[index]), "relevance_score": rewards[index]}
             for index in ranked[: body.top_n or None]
         ]
         return {

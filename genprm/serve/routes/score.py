@@ -5,34 +5,86 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NotRequired
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
+from typing_extensions import TypedDict
 
 from genprm.data_sets.rows import InputError, bad_field, json_object
 from genprm.data_sets.written_solutions import WrittenSolution, read_solution
-from genprm.engines.base import EngineError
 from genprm.modes import Mode
 from genprm.prm import check_mode
 from genprm.records import StepVerification
-from genprm.sandbox.base import SandboxError
+from genprm.serve.errors import Responses, status_and_reason
 from genprm.serve.limits import Limits
+from genprm.serve.requests import judging_routes
 from genprm.serve.scorer import Asked, Judged, Scorer
+from genprm.serve.solutions import MESSAGE_SCHEMA
 
-FIELDS = ("id", "problem", "question", "steps", "solution", "messages")
+
+class ScoreAnswer(TypedDict):
+    """What is known of one solution."""
+
+    rewards: list[float]
+    first_error: int | None
+    unjudged: list[int]
+    steps: list[str]
+    tokens: int
+    model: str
+    complete: NotRequired[bool]
+    paths: NotRequired[list[list[float]]]
+
+
+class ScoreAnswers(TypedDict):
+    """The same of each solution in `items`."""
+
+    items: list[ScoreAnswer]
+
+
+EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+_TEXT = {"type": "string"}
+_FIELDS: dict[str, Any] = {
+    "id": {},
+    "problem": _TEXT,
+    "question": _TEXT,
+    "steps": {"type": "array", "items": _TEXT},
+    "solution": _TEXT,
+    "messages": {"type": "array", "items": MESSAGE_SCHEMA},
+}
+FIELDS = tuple(_FIELDS)
 """What says which solution is meant."""
 OPTIONS = ("votes", "mode", "deadline", "stream")
 """What says how it is judged; they stand beside `items` or beside the one solution."""
 
 
+def page(limits: Limits) -> dict[str, Any]:
+    """What the OpenAPI page says of a request."""
+    item = {"type": "object", "properties": _FIELDS, "additionalProperties": False}
+    options = {
+        "votes": {"type": "integer", "minimum": 1, "maximum": limits.votes},
+        "mode": {"enum": list(Mode)},
+        "deadline": {"type": "number", "exclusiveMinimum": 0, "maximum": limits.seconds},
+        "stream": {"type": "boolean"},
+    }
+    properties = {**_FIELDS, "items": {"type": "array", "items": item}, **options}
+    schema = {"properties": properties, "additionalProperties": False}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
 def router(scorer: Scorer) -> APIRouter:
     """The endpoint."""
-    routes = APIRouter()
+    routes = judging_routes()
 
-    @routes.post("/v1/score", response_model=None)
-    async def score(body: dict[str, Any]) -> dict[str, Any] | StreamingResponse:
+    @routes.post(
+        "/v1/score",
+        response_model=ScoreAnswer | ScoreAnswers,
+        responses=EVENTS,
+        openapi_extra=page(scorer.limits),
+    )
+    async def score(body: dict[str, Any]) -> ScoreAnswer | ScoreAnswers | StreamingResponse:
         """Rewards per step of one solution, or of those in `items`."""
         options = {name: body.pop(name) for name in OPTIONS if name in body}
         stream = options.get("stream", False)
@@ -86,19 +138,22 @@ def read_item(item: Any, where: str) -> WrittenSolution:
     return read_solution(row, where)
 
 
-def answer(scorer: Scorer, judged: Judged, solution: WrittenSolution) -> dict[str, Any]:
+def answer(scorer: Scorer, judged: Judged, solution: WrittenSolution) -> ScoreAnswer:
     """What is known of one solution."""
     score = judged.score
-    return {
+    known: ScoreAnswer = {
         "rewards": score.rewards,
         "first_error": judged.first_error(scorer.threshold),
         "unjudged": judged.unjudged,
         "steps": solution.steps,
         "tokens": score.tokens,
         "model": scorer.model.name,
-        **({} if judged.complete else {"complete": False}),
-        **({"paths": score.path_rewards} if len(score.path_rewards) > 1 else {}),
     }
+    if not judged.complete:
+        known["complete"] = False
+    if len(score.path_rewards) > 1:
+        known["paths"] = score.path_rewards
+    return known
 
 
 async def events(scorer: Scorer, solution: WrittenSolution, asked: Asked) -> AsyncIterator[str]:
@@ -114,12 +169,9 @@ async def events(scorer: Scorer, solution: WrittenSolution, asked: Asked) -> Asy
         try:
             (judged,) = await scorer.score([solution], Asked(asked.votes, asked.mode, asked.deadline, told))
             heard.put_nowait(event("result", answer(scorer, judged, solution)))
-        except HTTPException as error:
-            heard.put_nowait(event("error", {"status": error.status_code, "detail": error.detail}))
-        except InputError as error:
-            heard.put_nowait(event("error", {"status": 422, "detail": str(error)}))
-        except (EngineError, SandboxError) as error:
-            heard.put_nowait(event("error", {"status": 502, "detail": f"not judged: {error}"}))
+        except Exception as error:
+            status, reason = status_and_reason(error)
+            heard.put_nowait(event("error", {"status": status, "detail": reason}))
         finally:
             heard.put_nowait(None)
 
@@ -133,7 +185,7 @@ async def events(scorer: Scorer, solution: WrittenSolution, asked: Asked) -> Asy
             await judging
 
 
-def event(name: str, data: dict[str, Any]) -> str:
+def event(name: str, data: Mapping[str, Any]) -> str:
     r"""A server-sent event.
 
     >>> event("step", {"step": 0})

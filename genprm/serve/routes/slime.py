@@ -8,21 +8,22 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from genprm.data_sets.chats import asked
+from genprm.serve.requests import judging_routes
 from genprm.serve.scorer import Scorer
-from genprm.serve.solutions import written
+from genprm.serve.solutions import ChatMessage, written
 
 
 class SampleRequest(BaseModel):
     """One sample."""
 
-    prompt: str | list[dict[str, Any]]
+    prompt: str | list[ChatMessage]
     response: str
     label: Any = None
 
 
 def router(scorer: Scorer) -> APIRouter:
     """The endpoint."""
-    routes = APIRouter()
+    routes = judging_routes()
 
     @routes.post("/reward")
     async def reward(body: SampleRequest) -> float:

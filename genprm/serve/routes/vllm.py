@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.data_sets.written_solutions import WrittenSolution
 from genprm.reward_models.base import SolutionScore
 from genprm.serve.scorer import Scorer
-from genprm.serve.solutions import of_messages, of_template
+from genprm.serve.solutions import ChatMessage, of_messages, of_template
 
 
 class ChatRequest(BaseModel):
@@ -21,7 +21,25 @@ class ChatRequest(BaseModel):
 
     model: str | None = None
     input: str | list[str] | None = None
-    messages: list[dict[str, Any]] | None = None
+    messages: list[ChatMessage] | None = None
+
+
+class Usage(TypedDict):
+    """Tokens read and generated."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Listed(TypedDict):
+    """What stands around a list of answers."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    usage: Usage
 
 
 def chats(body: ChatRequest) -> list[WrittenSolution]:
@@ -48,21 +66,18 @@ def check_model(name: str | None, scorer: Scorer) -> None:
         raise InputError(f"model is {shown(name)}, allowed: {scorer.model.name!r}, or none")
 
 
-def listed(
-    kind: str, data: Sequence[dict[str, Any]], scorer: Scorer, scores: Sequence[SolutionScore]
-) -> dict[str, Any]:
-    """The answer around a list of `data`."""
+def listed(kind: str, scorer: Scorer, scores: Sequence[SolutionScore]) -> Listed:
+    """What stands around the answers to a request."""
     return {
         "id": f"{kind}-{uuid.uuid4().hex}",
         "object": "list",
         "created": int(time.time()),
         "model": scorer.model.name,
-        "data": list(data),
         "usage": usage(scores),
     }
 
 
-def usage(scores: Sequence[SolutionScore]) -> dict[str, int]:
+def usage(scores: Sequence[SolutionScore]) -> Usage:
     """Tokens read and generated."""
     read, generated = sum(score.prompt_tokens for score in scores), sum(score.tokens for score in scores)
     return {"prompt_tokens": read, "completion_tokens": generated, "total_tokens": read + generated}
