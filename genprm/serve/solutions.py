@@ -14,11 +14,13 @@ STEP_END = "<extra_0>"
 """What stands behind each step where a client asks as Qwen's reward models are asked."""
 
 
+_TEXT = {"type": "string"}
+_PART = {"type": "object", "properties": {"type": _TEXT, "text": _TEXT}}
 MESSAGE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "role": {"type": "string", "examples": [*USERS, *ASSISTANTS]},
-        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+        "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}]},
     },
     "required": ["role", "content"],
 }

@@ -47,7 +47,7 @@ EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": 
 
 _TEXT = {"type": "string"}
 _FIELDS: dict[str, Any] = {
-    "id": {},
+    "id": {"type": ["string", "integer"]},
     "problem": _TEXT,
     "question": _TEXT,
     "steps": {"type": "array", "items": _TEXT},

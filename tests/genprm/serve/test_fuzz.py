@@ -1,120 +1,75 @@
-"""Whatever is sent to the endpoints of the OpenAPI page, the answer is a reward or says whose fault it is."""
+"""Whatever is sent to the endpoints, the answer is one that the OpenAPI page promises, and no fault of the server.
 
-import json
+A longer run, against a running server: `schemathesis run http://127.0.0.1:8000/openapi.json -n 1000`.
+"""
+
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from tests.genprm.serve.served import client
 
 SERVED = client(request_bytes=20_000)
-PATHS = sorted(path for path, methods in SERVED.get("/openapi.json").json()["paths"].items() if "post" in methods)
-NAMES = (
-    *(
-        "problem",
-        "steps",
-        "solution",
-        "messages",
-        "items",
-        "votes",
-        "mode",
-        "deadline",
-        "stream",
-        "query",
-        "prompts",
-    ),
-    *("labels", "prompt", "response", "input", "model", "task", "queries", "documents", "top_n", "role", "content"),
-    *("responses_create_params", "output", "type", "text", "question", "id"),
-)
-WORDS = (
-    "user",
-    "assistant",
-    "message",
-    "direct",
-    "scripted",
-    "fine",
-    "wrong\n\nfine",
-    "<|im_start|>user\n",
-    "<extra_0>",
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(WORDS)
-NAMED = st.sampled_from(NAMES) | st.text(max_size=5)
-JSON: st.SearchStrategy[Any] = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMED, inner, max_size=4), max_leaves=12
-)
-
-
-TEXT = st.sampled_from(WORDS) | st.text(max_size=20)
-MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(("user", "assistant", "system")), "content": TEXT})
-PART = st.fixed_dictionaries({"type": st.just("output_text"), "text": TEXT})
-SAID = st.fixed_dictionaries({"type": st.just("message"), "content": st.lists(PART, max_size=2)})
-FREE = {
-    "model": st.sampled_from((None, "scripted")),
-    "messages": st.none() | st.lists(MESSAGE, max_size=3),
-    "response": TEXT | st.fixed_dictionaries({"output": st.lists(SAID, max_size=2)}),
-    "responses_create_params": st.fixed_dictionaries({"input": TEXT | st.lists(MESSAGE, max_size=3)}),
+OPERATIONS = {
+    found.ok().label: found.ok()
+    for found in schemathesis.openapi.from_asgi("/openapi.json", SERVED.app).get_all_operations()
 }
-"""What the page leaves open, by the name of the field."""
-SOLUTION: st.SearchStrategy[Any] = st.fixed_dictionaries(
-    {"problem": TEXT, "steps": st.lists(TEXT, max_size=3)},
-    optional={
-        "votes": st.integers(-1, 3),
-        "mode": TEXT,
-        "stream": st.booleans(),
-        "deadline": st.floats() | st.just(5),
-        "id": JSON,
-    },
+POSTED = sorted(operation.path for operation in OPERATIONS.values() if operation.method == "post")
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+
+WORDS = ("fine", "wrong\n\nfine", "fine<extra_0>wrong<extra_0>", "", "direct", "scripted")
+CHATML = "<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n"
+TEXT = st.sampled_from(WORDS) | st.text(max_size=20)
+MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(("user", "assistant", "system")), "content": TEXT}), max_size=3
 )
+PART = st.fixed_dictionaries({"type": st.just("output_text"), "text": TEXT})
+OUTPUT = st.lists(st.fixed_dictionaries({"type": st.just("message"), "content": st.lists(PART, max_size=2)}))
+LIKELY: dict[str, st.SearchStrategy[Any]] = {
+    "model": st.sampled_from((None, "scripted")),
+    "problem": TEXT,
+    "steps": st.lists(TEXT, max_size=3),
+    "messages": st.none() | MESSAGES,
+    "input": st.none() | TEXT.map(lambda text: CHATML + text),
+    "prompts": st.just(["", CHATML]),
+    "query": TEXT | st.tuples(TEXT, TEXT.map(lambda text: CHATML + text)).map(list),
+    "response": TEXT | st.fixed_dictionaries({"output": OUTPUT}),
+    "responses_create_params": st.fixed_dictionaries({"input": TEXT | MESSAGES}),
+}
+"""Values of fields that are more likely to be judged than any text that the page allows."""
 
 
-def shape_of(schema: dict[str, Any], components: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values of a JSON schema."""
-    if "$ref" in schema:
-        return shape_of(components[schema["$ref"].rpartition("/")[2]], components)
-    if "anyOf" in schema:
-        return st.one_of([shape_of(one, components) for one in schema["anyOf"]])
-    kind = schema.get("type")
-    if kind == "object":
-        known = {
-            name: FREE.get(name, shape_of(one, components)) for name, one in schema.get("properties", {}).items()
-        }
-        return st.fixed_dictionaries(known) if known else SOLUTION | st.dictionaries(NAMED, JSON, max_size=5)
-    if kind == "array":
-        return st.lists(shape_of(schema["items"], components), max_size=3)
-    kinds: dict[Any, st.SearchStrategy[Any]] = {"string": TEXT, "integer": st.integers(), "boolean": st.booleans()}
-    return kinds.get(kind, JSON)
-
-
-PAGE = SERVED.get("/openapi.json").json()
-
-
-def body_of(path: str) -> st.SearchStrategy[Any]:
-    """What the page says that an endpoint takes."""
-    content = PAGE["paths"][path]["post"]["requestBody"]["content"]
-    return shape_of(content["application/json"]["schema"], PAGE["components"]["schemas"])
-
-
-def test_every_endpoint_is_on_the_page() -> None:
-    theirs = {"/get_reward", "/reward", "/pooling", "/classify", "/score", "/v1/rerank", "/verify"}
-    assert set(PATHS) >= {"/v1/score", *theirs}
-
-
-@pytest.mark.parametrize("path", PATHS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("label", OPERATIONS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_no_request_is_the_servers_fault(path: str, data: st.DataObject) -> None:
-    fits = data.draw(st.integers(0, 3)) > 0
-    body = data.draw(body_of(path) if fits else JSON)
-    text = json.dumps(body, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "surrogatepass")
-    answer = SERVED.post(path, content=text, headers={"content-type": "application/json"})
-    assert answer.status_code in (200, 413, 422), answer.text
+def test_every_answer_is_one_that_the_page_promises(label: str, data: st.DataObject) -> None:
+    operation = OPERATIONS[label]
+    modes = MODES if operation.method == "post" else MODES[:1]
+    case = data.draw(st.sampled_from(modes).flatmap(lambda mode: operation.as_strategy(generation_mode=mode)))
+    if isinstance(case.body, dict) and data.draw(st.booleans()):
+        case.body = {name: data.draw(LIKELY.get(name, st.just(value))) for name, value in case.body.items()}
+    case.call_and_validate(checks=CHECKS)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", POSTED)
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.binary(max_size=200))
 def test_no_bytes_are_the_servers_fault(path: str, text: bytes) -> None:
     answer = SERVED.post(path, content=text, headers={"content-type": "application/json"})
     assert answer.status_code in (200, 422), answer.text
+
+
+def test_every_endpoint_is_on_the_page() -> None:
+    theirs = {"/get_reward", "/reward", "/pooling", "/classify", "/score", "/v1/rerank", "/verify"}
+    assert set(POSTED) >= {"/v1/score", *theirs}
