@@ -12,14 +12,16 @@ from genprm.data_sets.rows import InputError
 from genprm.data_sets.written_solutions import WrittenSolution
 from genprm.serve.requests import judging_routes
 from genprm.serve.scorer import Scorer
-from genprm.serve.solutions import written
+from genprm.serve.solutions import of_template, written
 
 
 class RewardRequest(BaseModel):
-    """`query` is prompt and response as one text. Other servers of a list are sent empty lists."""
+    """`query` is prompt and response as one text; without `prompts`, as OpenRLHF asked until 0.5, that of a chat
+    template. Other servers of a list are sent empty lists.
+    """
 
     query: list[str]
-    prompts: list[str]
+    prompts: list[str] | None = None
     labels: list[Any] = Field(default_factory=list)
 
 
@@ -38,18 +40,28 @@ def router(scorer: Scorer) -> APIRouter:
     @routes.post("/get_reward")
     async def get_reward(body: RewardRequest) -> Rewards:
         """OpenRLHF: a number per query."""
-        if len(body.query) != len(body.prompts):
-            raise InputError(
-                f"{len(body.query)} texts in 'query' and {len(body.prompts)} in 'prompts', allowed: alike"
-            )
-        solutions: list[WrittenSolution] = []
-        for index, (query, prompt) in enumerate(zip(body.query, body.prompts, strict=True)):
-            if not query.startswith(prompt):
-                raise InputError(f"query[{index}] does not begin with its prompt")
-            problem = asked(prompt, f"prompts[{index}]")
-            solutions.append(written(problem, query.removeprefix(prompt), f"query[{index}]"))
+        solutions = read_queries(body)
         judged = await scorer.score(solutions)
         rewards = [one.outcome(f"query[{index}]") for index, one in enumerate(judged)]
         return Rewards(rewards=rewards, scores=rewards, extra_logs={})
 
     return routes
+
+
+def read_queries(body: RewardRequest) -> list[WrittenSolution]:
+    """The solutions of a request.
+
+    Raises:
+        InputError: texts and prompts do not belong together, or hold no problem or no solution.
+    """
+    if body.prompts is None:
+        return [of_template(query, f"query[{index}]") for index, query in enumerate(body.query)]
+    if len(body.query) != len(body.prompts):
+        raise InputError(f"{len(body.query)} texts in 'query' and {len(body.prompts)} in 'prompts', allowed: alike")
+    solutions = []
+    for index, (query, prompt) in enumerate(zip(body.query, body.prompts, strict=True)):
+        if not query.startswith(prompt):
+            raise InputError(f"query[{index}] does not begin with its prompt")
+        problem = asked(prompt, f"prompts[{index}]")
+        solutions.append(written(problem, query.removeprefix(prompt), f"query[{index}]"))
+    return solutions

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from genprm.modes import Mode
 from genprm.policy_rewards.options import close_shared_rewards
@@ -19,6 +17,7 @@ from genprm.settings import VerifierSettings
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, last_step, reply, verdict
+from tests.genprm.serve.served import listening
 
 
 def judge_engine() -> ScriptedEngine:
@@ -41,16 +40,9 @@ def running_server(engine: ScriptedEngine) -> Iterator[str]:
     verifier = Verifier(engine, EchoSandbox(), VerifierSettings())
     model = GenPRMRewardModel(verifier, Mode.FULL, Asking(texts=True))
     app = create_app(Scorer(model, Limits(), 0.5), api_key="open sesame")
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    close_shared_rewards()
-    server.should_exit = True
-    thread.join()
+    with listening(app) as url:
+        yield url
+        close_shared_rewards()
 
 
 @pytest.fixture

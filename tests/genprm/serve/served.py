@@ -1,8 +1,13 @@
-"""A server in this process, with a judge that calls a step wrong when its text says so."""
+"""A server in this process, asked directly or over HTTP; its judge calls a step wrong when its text says so."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from genprm.engines.base import Engine
@@ -30,3 +35,19 @@ def client(engine: Engine | None = None, api_key: str | None = None, **limits: A
     model = GenPRMRewardModel(verifier, Mode.FULL, Asking(texts=True))
     app = create_app(Scorer(model, Limits(**limits), 0.5), api_key)
     return TestClient(app, raise_server_exceptions=False)
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """The address of a server that listens on a free port while the block runs."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from genprm.engines.base import EngineError
 from genprm.modes import Mode
@@ -23,6 +19,7 @@ from genprm.speed.server import Answered, Load, in_process, keep_asking, over_ht
 from genprm.speed.verifier import Solution
 from genprm.verification.verifier import Verifier
 from tests.genprm.scripted_judge import EchoSandbox, judge_engine
+from tests.genprm.serve.served import listening
 
 SOLUTIONS = [Solution("Add.", ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]), Solution("Count.", ["one", "two"])]
 
@@ -34,18 +31,8 @@ def judge() -> GenPRMRewardModel:
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = create_app(Scorer(judge(), Limits(), 0.5))
-    running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join()
+    with listening(create_app(Scorer(judge(), Limits(), 0.5))) as url:
+        yield url
 
 
 def test_every_client_asks_again_until_the_time_is_over() -> None:
