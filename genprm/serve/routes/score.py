@@ -45,12 +45,12 @@ class ScoreAnswers(TypedDict):
 
 EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
-_TEXT = {"type": "string"}
+_TEXT = {"type": "string", "pattern": r"\S"}
 _FIELDS: dict[str, Any] = {
     "id": {"type": ["string", "integer"]},
     "problem": _TEXT,
     "question": _TEXT,
-    "steps": {"type": "array", "items": _TEXT},
+    "steps": {"type": "array", "items": _TEXT, "minItems": 1},
     "solution": _TEXT,
     "messages": {"type": "array", "items": MESSAGE_SCHEMA},
 }

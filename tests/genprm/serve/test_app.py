@@ -113,3 +113,14 @@ def test_what_was_judged_is_counted() -> None:
     assert "genprm_waiting_solutions 0.0" in lines
     assert 'genprm_requests_total{path="/v1/score",status="200"} 1.0' in lines
     assert 'genprm_requests_total{path="/v1/score",status="422"} 1.0' in lines
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"prompt": "p"}, "body.response: Field required"),
+        ({"prompt": "p", "response": 3}, "body.response is 3: Input should be a valid string"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_in_one_line(body: dict[str, object], detail: str) -> None:
+    assert client().post("/reward", json=body).json() == {"detail": detail}
