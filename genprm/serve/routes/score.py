@@ -43,7 +43,12 @@ class ScoreAnswers(TypedDict):
     items: list[ScoreAnswer]
 
 
-EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["step", "result", "error"]}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
+EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": _EVENT}}}}
 
 _TEXT = {"type": "string", "pattern": r"\S"}
 _FIELDS: dict[str, Any] = {

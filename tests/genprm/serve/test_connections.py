@@ -54,9 +54,10 @@ class StuckEngine(ScriptedEngine):
     async def complete(self, prompt: str, *arguments: Any, **named: Any) -> list[Completion]:
         self.asked.set()
         try:
-            return await asyncio.Event().wait()
+            await asyncio.Event().wait()
         finally:
             self.left.set()
+        return []
 
 
 async def waiting(session: aiohttp.ClientSession) -> float:

@@ -40,6 +40,7 @@ LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "model": st.sampled_from((None, "scripted")),
     "problem": TEXT,
     "steps": st.lists(TEXT, max_size=3),
+    "stream": st.booleans(),
     "messages": st.none() | MESSAGES,
     "input": st.none() | TEXT.map(lambda text: CHATML + text),
     "prompts": st.just(["", CHATML]),
