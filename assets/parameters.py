@@ -30,6 +30,9 @@ CASES, VERIFICATION, ESCALATION, INTERVALS = "cases", "verification", "escalatio
 CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 """The three things that the scaling section decides; each is a partition of `parameters/scaling`."""
 
+PARAMETERS = "parameters"
+"""The first part of the key of each section, and the group that they stand in."""
+
 ONLY = "all"
 """Partition of a section that has one version for everything."""
 
@@ -224,7 +227,7 @@ def _scaling(profile: Profile) -> dict[str, Version]:
 
 def parameter_key(section: str) -> dg.AssetKey:
     """The key of `parameters/<section>`."""
-    return dg.AssetKey(["parameters", section])
+    return dg.AssetKey([PARAMETERS, section])
 
 
 def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinition]:
@@ -250,7 +253,7 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             parameter_key(section),
             partitions_def=partitions[section],
-            group_name="parameters",
+            group_name=PARAMETERS,
             kinds={"yaml"},
             owners=["team:genprm"],
             description=f"{_DESCRIPTIONS[section]} Section `{section}` of profile `{pipeline.profile.name}`; "

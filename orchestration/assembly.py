@@ -12,8 +12,10 @@ from assets.evaluation_set import define_held_out
 from assets.partitions import Pipeline
 from genprm.settings import Profile
 from orchestration.automation import automation_sensor, with_automation
-from orchestration.checks import checks_job, in_sync_check
+from orchestration.checks import checks_job, in_sync_checks
+from orchestration.dagster_private import AssetGraph
 from orchestration.jobs import stage_jobs
+from orchestration.refresh import refresh_asset, refresh_job
 from orchestration.resources import profile_resources
 from orchestration.runner import DEFINITIONS
 from orchestration.sensors import parameters_sensor
@@ -33,21 +35,24 @@ def build_definitions(
     pipeline = Pipeline(profile)
     wanted = wanted_artifacts(pipeline)
     made = [with_automation(one, pipeline) for one in wanted]
+    sections = parameters.define(pipeline)
+
+    def graph() -> AssetGraph:
+        return artifacts.resolve_asset_graph()  # not called before a check, a job or a sensor runs
+
+    refresh = refresh_asset(profile, [section.key for section in sections], graph, definitions)
     artifacts = dg.Definitions(
-        assets=[*parameters.define(pipeline), *made],
+        assets=[*sections, *made, refresh],
         resources={**profile_resources(profile), **(resources or {})},
     )
-    graph = artifacts.resolve_asset_graph  # not called before a check or a job runs
     partitioned = frozenset(asset.key for asset in made if asset.partitions_def is not None)
-    checks = [
-        define_held_out(),
-        *(in_sync_check(asset, graph) for asset in made if _needs_check(asset, partitioned)),
-    ]
-    look = checks_job(checks)
+    checked = [asset for asset in made if _needs_check(asset, partitioned)]
+    checks = [define_held_out(), in_sync_checks(checked, graph)]
     around = dg.Definitions(
         asset_checks=checks,
-        jobs=[*stage_jobs(profile, made, graph, definitions), look],
-        sensors=[parameters_sensor(look), automation_sensor(wanted)],
+        jobs=[refresh_job(), *stage_jobs(profile, made, graph, definitions), checks_job(checks)],
+        sensors=[parameters_sensor([asset.key for asset in checked], graph), automation_sensor(wanted)],
+        executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(artifacts, around)
 

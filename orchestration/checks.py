@@ -1,51 +1,64 @@
-"""The `in_sync` check: Dagster's graph never shows a partitioned asset as out of date, nor what is made from it."""
+"""The `in_sync` checks: Dagster's graph shows no partitioned asset as out of date, nor what is made from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
 from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
-from orchestration.damage import standing_of
-from orchestration.staleness import Node, Staleness
+from orchestration.survey import Survey, survey
 
+IN_SYNC = "in_sync"
 SYNC_REPORT = "sync_report"
 SHOWN = 50
 """Partitions listed in a check's table."""
 
 
-def in_sync_check(asset: dg.AssetsDefinition, graph: Callable[[], AssetGraph]) -> dg.AssetChecksDefinition:
-    """Which partitions of an asset are out of date or missing, and why (severity WARN), in the whole `graph`."""
-    name = asset.key.to_user_string()
-    keys = asset.partitions_def.get_partition_keys() if asset.partitions_def else [None]
+def in_sync_checks(
+    assets: Sequence[dg.AssetsDefinition], graph: Callable[[], AssetGraph]
+) -> dg.AssetChecksDefinition:
+    """For each asset: which partitions are out of date or missing, and why (severity WARN), in the whole `graph`.
 
-    @dg.asset_check(
-        asset=asset.key,
-        name="in_sync",
-        description="Partitions that were never made, whose parameters, code or inputs changed since, or whose "
-        "files are not what was written.",
-        required_resource_keys={"store"},
-    )
-    def in_sync(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        staleness, store = Staleness(context.instance, graph()), context.resources.store
-        standings = {key: standing_of(Node(name, key), staleness, store) for key in keys}
-        late = {key: standing for key, standing in standings.items() if standing.state != "fresh"}
-        lines = [
-            f"| {(key or name).replace('|', ' x ')} | {s.state} | {s.why} |"
-            for key, s in list(late.items())[:SHOWN]
-        ]
-        table = "\n".join(["| partition | state | why |", "|---|---|---|", *lines])
-        return dg.AssetCheckResult(
-            passed=not late,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "fresh": len(keys) - len(late),
-                "stale": sum(standing.state == "stale" for standing in late.values()),
-                "missing": sum(standing.state == "missing" for standing in late.values()),
-                "partitions": dg.MetadataValue.md(table if late else "all are fresh"),
-            },
+    One look at the home serves all of them.
+    """
+    specs = [
+        dg.AssetCheckSpec(
+            IN_SYNC,
+            asset=asset.key,
+            description="Partitions that were never made, whose parameters, code or inputs changed since, whose "
+            "files are not what was written, or that are made from such.",
         )
+        for asset in assets
+    ]
 
-    return in_sync
+    @dg.multi_asset_check(name=IN_SYNC, specs=specs, can_subset=True, required_resource_keys={"store"})
+    def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        found = survey(context.instance, graph(), context.resources.store)
+        for key in sorted(context.selected_asset_check_keys):
+            yield in_sync(found, key.asset_key)
+
+    return look
+
+
+def in_sync(found: Survey, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """What a survey says of one asset."""
+    nodes = found.of(asset.to_user_string())
+    states = {node: "behind" if node in found.behind else found.standings[node].state for node in nodes}
+    late = [node for node in nodes if states[node] != "fresh"]
+    lines = [
+        f"| {(node.partition or node.asset).replace('|', ' x ')} | {states[node]} | {found.why(node)} |"
+        for node in late[:SHOWN]
+    ]
+    table = "\n".join(["| partition | state | why |", "|---|---|---|", *lines])
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=IN_SYNC,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            **{state: list(states.values()).count(state) for state in ("fresh", "stale", "missing", "behind")},
+            "partitions": dg.MetadataValue.md(table if late else "all are fresh"),
+        },
+    )
 
 
 def checks_job(checks: Sequence[dg.AssetChecksDefinition]) -> UnresolvedAssetJobDefinition:

@@ -6,6 +6,10 @@ because of this module: raise it with that test in hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.data_version import (
@@ -13,9 +17,11 @@ from dagster._core.definitions.data_version import (
     StaleStatus,
     extract_data_version_from_entry,
 )
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 from dagster_shared.error import SerializableErrorInfo
@@ -45,6 +51,20 @@ def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
         return None
     version = extract_data_version_from_entry(record.event_log_entry)
     return None if version is None else version.value
+
+
+@contextmanager
+def runs_of_location(instance: dg.DagsterInstance, location: str, job: str) -> Iterator[None]:
+    """Runs of a job that this process executes in the block belong to a code location, as those do that its pages
+    launch. Runs of no location are in no timeline and in no job's history."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME)
+    origin = RemoteJobOrigin(repository, job)
+    create = instance.create_run_for_job
+    instance.create_run_for_job = partial(create, remote_job_origin=origin)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job
 
 
 def sent_to_pages(definitions: dg.Definitions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -55,15 +56,30 @@ class LineDisplay:
         self._console.print(Text(text), soft_wrap=True)
 
 
+class MadeOne(NamedTuple):
+    """A partition that was made, why, and how long it took."""
+
+    node: Node
+    why: str
+    seconds: float
+
+
 class LogDisplay(LineDisplay):
-    """The same lines in the log of a step."""
+    """The same lines in the log of a step; what was `made` is remembered."""
 
     def __init__(self, log: logging.Logger) -> None:
         super().__init__(Console(quiet=True))
         self._log = log
+        self._why: dict[Node, str] = {}
+        self.made: list[MadeOne] = []
 
     def started(self, node: Node, why: str) -> None:
+        self._why[node] = why
         self._log.info(f"{node}: {why}")
+
+    def finished(self, node: Node, seconds: float) -> None:
+        self.made.append(MadeOne(node, self._why[node], seconds))
+        super().finished(node, seconds)
 
     def _line(self, text: str) -> None:
         self._log.info(text)

@@ -50,6 +50,29 @@ def stage_jobs(
     ]
 
 
+def make_in_step(
+    profile: Profile,
+    graph: AssetGraph,
+    context: dg.OpExecutionContext,
+    choice: Choice,
+    definitions: str,
+    display: LogDisplay,
+) -> None:
+    """Make a choice in this step, each partition as a run of its own.
+
+    Raises:
+        Failure: something could not be made, an input is missing, or another run is in progress.
+    """
+    try:
+        with run_lock():
+            _, summary = materialize(profile, graph, context.instance, choice, display, definitions)
+    except (AnotherRun, MissingInput) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    context.log.info(summary.line)
+    if summary.failed:
+        raise dg.Failure(summary.line, allow_retries=False)
+
+
 def _runner_job(
     name: str, profile: Profile, artifacts: Sequence[str], graph: Callable[[], AssetGraph], definitions: str
 ) -> dg.JobDefinition:
@@ -57,16 +80,7 @@ def _runner_job(
     def make(context: dg.OpExecutionContext, config: StageConfig) -> None:
         """Hand what is missing or stale to worker processes; each partition is a run of its own."""
         choice = Choice(artifacts, config.only_again)
-        try:
-            with run_lock():
-                _, summary = materialize(
-                    profile, graph(), context.instance, choice, LogDisplay(context.log), definitions
-                )
-        except (AnotherRun, MissingInput) as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
-        context.log.info(summary.line)
-        if summary.failed:
-            raise dg.Failure(summary.line, allow_retries=False)
+        make_in_step(profile, graph(), context, choice, definitions, LogDisplay(context.log))
 
     @dg.job(
         name=name,

@@ -62,4 +62,4 @@ def materialize(
         if found := damage_of(parent, staleness.version(parent), store):
             raise MissingInput(f"{node.asset}: its input {parent} is damaged ({found}); select {parent.asset} too")
     runner = Runner(profile, graph, instance, store, display, definitions)
-    return nodes, runner.run(nodes)
+    return nodes, runner.run(nodes, everything=not choice.artifacts)

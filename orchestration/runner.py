@@ -27,6 +27,9 @@ from orchestration.worker import Advance, Order, Outcome, Worker
 TRIES = 3
 """How often a partition is begun when a process dies under it: the worker, a copy of the engine, the sandbox."""
 
+REFRESH = "refresh"
+"""The asset that stands for everything being in sync."""
+
 DEFINITIONS = "orchestration.assembly:build_definitions"
 
 
@@ -89,8 +92,11 @@ class Runner:
         self._summary = Summary()
         self._begun: Counter[Node] = Counter()
 
-    def run(self, nodes: Sequence[Node]) -> Summary:
+    def run(self, nodes: Sequence[Node], everything: bool = False) -> Summary:
         """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on.
+
+        Args:
+            everything: nothing stale is left out, so that all is in sync when nothing fails.
 
         Raises:
             KeyboardInterrupt: after nothing is left running.
@@ -101,6 +107,8 @@ class Runner:
             self._work(schedule)
             if self._summary.made:
                 self._sync_report()
+            if everything and not self._summary.failed:
+                self._record_in_sync()
         except BaseException:
             for worker in self._workers:
                 worker.interrupt()
@@ -182,10 +190,18 @@ class Runner:
             self._display.finished(node, outcome.seconds)
 
     def _sync_report(self) -> None:
-        if not any(check.name == "in_sync" for check in self._graph.asset_check_keys):
-            return
+        if any(check.name == "in_sync" for check in self._graph.asset_check_keys):
+            self._order(Order(None, None))
+
+    def _record_in_sync(self) -> None:
+        known = self._graph.has(dg.AssetKey(REFRESH))
+        if known and self._staleness().standing(Node(REFRESH, None)).state != "fresh":
+            self._order(Order(REFRESH, None, "everything was made"))
+
+    def _order(self, order: Order) -> None:
+        """Have an idle worker do what is no partition, and wait for it."""
         worker = self._idle_worker()
         assert worker is not None
-        worker.send(None, Order(None, None))
+        worker.send(None, order)
         while isinstance(worker.connection.recv(), Advance):
             pass

@@ -26,12 +26,14 @@ def pipeline_nodes(graph: AssetGraph, assets: Iterable[str] | None = None) -> li
 
 
 def artifact_names(graph: AssetGraph) -> list[str]:
-    """The assets that are made here, stage by stage, upstream first."""
-    made = [key for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
-    stages = list(Stage)
-    return [
-        key.to_user_string() for key in sorted(made, key=lambda key: stages.index(Stage(graph.get(key).group_name)))
+    """The artifacts that are made here, stage by stage, upstream first."""
+    stages = [stage.value for stage in Stage]
+    made = [
+        key
+        for key in graph.toposorted_asset_keys
+        if graph.get(key).is_materializable and graph.get(key).group_name in stages
     ]
+    return [key.to_user_string() for key in sorted(made, key=lambda key: stages.index(graph.get(key).group_name))]
 
 
 def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 import dagster as dg
 
+from assets.parameters import PARAMETERS
+from orchestration.changes import changes_since
 from orchestration.dagster_private import AssetGraph, StaleStatus, stale_status_resolver
 
 State = Literal["fresh", "stale", "missing"]
@@ -52,18 +54,18 @@ class Staleness:
         if status == StaleStatus.FRESH:
             return Standing("fresh")
         causes = self._resolver.get_stale_causes(key, node.partition)
-        reasons = list(dict.fromkeys(self._reason(cause) for cause in causes))
+        reasons = list(dict.fromkeys(self._reason(key, node.partition, cause) for cause in causes))
         more = f" and {len(reasons) - MOST_WHY} more" if len(reasons) > MOST_WHY else ""
         return Standing("stale", "; ".join(reasons[:MOST_WHY]) + more)
 
-    @staticmethod
-    def _reason(cause: object) -> str:
+    def _reason(self, key: dg.AssetKey, partition: str | None, cause: object) -> str:
         dependency = getattr(cause, "dependency", None)
         if dependency is None:
             return str(getattr(cause, "reason", "changed"))
-        name = dependency.asset_key.to_user_string()
-        partition = f" {dependency.partition_key}" if dependency.partition_key else ""
-        return f"{name}{partition} changed"
+        name, read = dependency.asset_key, dependency.partition_key
+        if name.path[0] == PARAMETERS and (values := changes_since(self._instance, key, partition, name, read)):
+            return values
+        return f"{name.to_user_string()}{f' {read}' if read else ''} changed"
 
     def version(self, node: Node) -> str | None:
         """The data version recorded last."""

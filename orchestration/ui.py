@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 
+from orchestration.commands import ProfileOption, read_profile, refuse
+
 STOP_SECONDS = 15.0
 LOOK_SECONDS = 0.5
 
@@ -22,11 +24,14 @@ DagsterPort = Annotated[int, typer.Option("--dagster-port", help="Port of Dagste
 MlflowPort = Annotated[int, typer.Option("--mlflow-port", help="Port of MLflow on 127.0.0.1.", min=1, max=65535)]
 
 
+WORKSPACE = Path(__file__).with_name("workspace.yaml")
+
+
 def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str) -> dict[str, list[str]]:
     """The servers' command lines, by name; everything runs in this Python."""
     from orchestration.dagster_private import DAEMON_MODULE
 
-    code = ["--module-name", "orchestration.definitions"]
+    code = ["--workspace", str(WORKSPACE)]
     return {
         "dagster-webserver": [
             *(sys.executable, "-m", "dagster_webserver", "--host", "127.0.0.1", "--port", str(dagster_port)),
@@ -40,32 +45,38 @@ def commands(dagster_port: int, mlflow_port: int, database: str, artifacts: str)
     }
 
 
-def ui(dagster_port: DagsterPort = 3000, mlflow_port: MlflowPort = 5000) -> None:
+def ui(
+    dagster_port: DagsterPort = 3000,
+    mlflow_port: MlflowPort = 5000,
+    profile: ProfileOption = None,
+) -> None:
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
     from genprm.extras import require
     from genprm.settings import home
-    from orchestration.commands import read_profile
     from orchestration.home import artifacts_folder, mlflow_database, prepare
 
     require("dagster_webserver")
-    profile = read_profile(None, None)
-    tracked_elsewhere = profile.tracking.uri is not None and profile.tracking.uri.startswith("http")
-    _require_free({"--dagster-port": dagster_port} | ({} if tracked_elsewhere else {"--mlflow-port": mlflow_port}))
+    chosen = read_profile(profile, None)
+    if profile is not None:  # the servers, and the runs that they launch, read it from the environment
+        file = Path(profile)
+        os.environ["GENPRM_PROFILE"] = str(file.absolute()) if file.is_file() else profile
+    elsewhere = chosen.tracking.uri if (chosen.tracking.uri or "").startswith("http") else None
+    _require_free({"--dagster-port": dagster_port} | ({} if elsewhere else {"--mlflow-port": mlflow_port}))
     prepare()
     dagster, mlflow = f"http://127.0.0.1:{dagster_port}", f"http://127.0.0.1:{mlflow_port}"
     os.environ["GENPRM_DAGSTER_URL"], os.environ["GENPRM_MLFLOW_URL"] = dagster, mlflow
-    database = profile.tracking.uri or f"sqlite:///{mlflow_database()}"
+    database = chosen.tracking.uri or f"sqlite:///{mlflow_database()}"
     servers = commands(dagster_port, mlflow_port, database, artifacts_folder().as_uri())
-    if tracked_elsewhere:
-        mlflow = str(profile.tracking.uri)
+    ports = {f"Dagster {dagster}": dagster_port, f"MLflow  {mlflow}": mlflow_port}
+    if elsewhere:
         del servers["mlflow"]
-    print(f"Dagster {dagster}\nMLflow  {mlflow}\nhome    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops both)")
-    raise typer.Exit(serve(servers, home() / "logs"))
+        ports = {f"Dagster {dagster}": dagster_port}
+        print(f"MLflow  {elsewhere}")
+    print(f"home    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops all)", flush=True)
+    raise typer.Exit(serve(servers, home() / "logs", ports))
 
 
 def _require_free(ports: Mapping[str, int]) -> None:
-    from orchestration.commands import refuse
-
     for option, port in ports.items():
         with socket.socket() as probe:
             # As servers do, so that a connection that has just ended does not count.
@@ -76,8 +87,12 @@ def _require_free(ports: Mapping[str, int]) -> None:
                 raise refuse(f"{option} is {port}, which cannot be had: {error.strerror}") from None
 
 
-def serve(servers: dict[str, list[str]], logs: Path) -> int:
-    """Run until interrupted (0) or until one of the servers ends (1); no server is left behind."""
+def serve(servers: dict[str, list[str]], logs: Path, addresses: Mapping[str, int]) -> int:
+    """Run until interrupted (0) or until one of the servers ends (1); no server is left behind.
+
+    Args:
+        addresses: the lines to print, each with the port that it is printed for once something listens there.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -85,8 +100,12 @@ def serve(servers: dict[str, list[str]], logs: Path) -> int:
         for name, command in servers.items():
             with (logs / f"{name}.log").open("ab") as log:
                 running[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        awaited = dict(addresses)
         while True:
             time.sleep(LOOK_SECONDS)
+            for line in [line for line, port in awaited.items() if _listens(port)]:
+                del awaited[line]
+                print(line, flush=True)
             ended = [name for name, process in running.items() if process.poll() is not None]
             if ended:
                 print(f"genprm: {ended[0]} ended, see {logs / ended[0]}.log", file=sys.stderr)
@@ -95,6 +114,11 @@ def serve(servers: dict[str, list[str]], logs: Path) -> int:
         return 0
     finally:
         stop(list(running.values()))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestration.dagster_private import SerializableErrorInfo, StepFailureData
 
 _PR_SET_PDEATHSIG = 1
+LOCATION = "genprm"
+"""The code location, as the pages call it."""
 SESSION_TAG = "genprm/session"
 PROFILE_TAG = "genprm/profile"
 ARTIFACT_TAG = "genprm/artifact"
@@ -170,20 +172,21 @@ class Ended(NamedTuple):
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Ended:
     """Run an order in this process."""
     from orchestration.checks import SYNC_REPORT
-    from orchestration.dagster_private import artifact_job
+    from orchestration.dagster_private import artifact_job, runs_of_location
 
     if order.artifact is None:
         job = defs.resolve_job_def(SYNC_REPORT)
     else:
         job = artifact_job(defs, order.artifact)
         tags = {**tags, ARTIFACT_TAG: order.artifact, REASON_TAG: order.reason[:TAG_CHARACTERS]}
-    result = job.execute_in_process(
-        instance=instance,
-        partition_key=order.partition,
-        tags=tags,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
+    with runs_of_location(instance, LOCATION, job.name):
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=order.partition,
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
     if result.success:
         return Ended(result.run_id)
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
