@@ -12,6 +12,7 @@ from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
 from genprm.data_sets.subsample import subsample, subsample_each
 from genprm.records import NO_ERROR, BenchmarkCase, Problem
+from genprm.settings import EvaluationSettings, SettingsError
 from genprm.store import TableStore
 
 LABELS = Check("label_domain", "Labels are -1 or the index of a step; ids are distinct within a subset.")
@@ -52,6 +53,23 @@ def evaluation_set(context: ArtifactContext) -> Made:
             ),
         },
     )
+
+
+def check_subsets(settings: EvaluationSettings) -> None:
+    """Look whether the benchmark has the subsets that are asked for; those of own rows are only known when read.
+
+    Raises:
+        SettingsError: it has not.
+    """
+    from genprm.data_sets import processbench
+    from genprm.evaluation import miniature
+
+    known = {"processbench": processbench.SUBSETS, "miniature": tuple(miniature.SUBSETS)}.get(settings.source)
+    unknown = [name for name in settings.subsets if known is not None and name not in known]
+    if known is not None and unknown:
+        raise SettingsError(
+            f"evaluation.subsets has {unknown[0]!r}, which {settings.source} has not, allowed: {', '.join(known)}"
+        )
 
 
 def cases_of(context: ArtifactContext) -> list[BenchmarkCase]:

@@ -65,7 +65,11 @@ def report(context: ArtifactContext) -> Made:
     return Made(
         version=fingerprint(page),
         files=[path],
-        metadata={"dagster/uri": str(path), "F1": plot(*f1_plot(results.measures))},
+        metadata={
+            "dagster/uri": str(path),
+            "report": dg.MetadataValue.url(path.absolute().as_uri()),
+            "F1": plot(*f1_plot(results.measures)),
+        },
     )
 
 

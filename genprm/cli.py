@@ -11,7 +11,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -130,12 +130,29 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     name="genprm",
+    context_settings={"help_option_names": ["--help", "-h"]},
     cls=Commands,
     help="GenPRM: a reward model that reasons, runs code and judges every step; its data, training, measures.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("genprm"))
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
 app.command("judge")(judge.judge)
 app.command("serve")(serve.serve)
 app.add_typer(evaluate.app, name="evaluate")
@@ -176,7 +193,7 @@ def load_command(name: str) -> Any:
     command = point.load()
     if isinstance(command, typer.Typer):
         return typer.main.get_command(command)
-    single = typer.Typer(add_completion=False)
+    single = typer.Typer(add_completion=False, context_settings=app.info.context_settings)
     single.command(name)(command)
     return typer.main.get_command(single)
 

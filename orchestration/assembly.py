@@ -8,9 +8,10 @@ import dagster as dg
 
 from assets import parameters
 from assets.artifact import wanted_artifacts
-from assets.evaluation_set import define_held_out
+from assets.evaluation_set import check_subsets, define_held_out
 from assets.partitions import Pipeline
 from genprm.settings import Profile
+from orchestration.alerts import failure_sensor
 from orchestration.automation import automation_sensor, with_automation
 from orchestration.checks import checks_job, in_sync_checks
 from orchestration.dagster_private import AssetGraph
@@ -30,8 +31,9 @@ def build_definitions(
     worker processes make the same definitions from the profile.
 
     Raises:
-        SettingsError: the profile asks for more than can be tracked.
+        SettingsError: the profile asks for more than can be tracked, or for subsets that its benchmark has not.
     """
+    check_subsets(profile.evaluation)
     pipeline = Pipeline(profile)
     wanted = wanted_artifacts(pipeline)
     made = [with_automation(one, pipeline) for one in wanted]
@@ -51,7 +53,11 @@ def build_definitions(
     around = dg.Definitions(
         asset_checks=checks,
         jobs=[refresh_job(), *stage_jobs(profile, made, graph, definitions), checks_job(checks)],
-        sensors=[parameters_sensor([asset.key for asset in checked], graph), automation_sensor(wanted)],
+        sensors=[
+            parameters_sensor([asset.key for asset in checked], graph),
+            automation_sensor(wanted),
+            failure_sensor(),
+        ],
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(artifacts, around)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from genprm.settings import Profile
+    from orchestration.survey import Survey
 
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", help="A shipped profile or a YAML file; GENPRM_PROFILE, then miniature.")
@@ -27,20 +28,30 @@ SelectOption = Annotated[list[str] | None, typer.Option("--select", help="Make t
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Read every file and compare it with what was written.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, a state for each partition.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be made and why, with old and new values; make nothing.")
+]
 
 
-def run(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
+def run(
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    select: SelectOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
     """Materialize what is missing or stale, then show the result table."""
-    chosen = read_profile(profile, set_)
-    with _interruptible():
-        raise typer.Exit(_run(chosen, select or []))
+    _start(read_profile(profile, set_), select or [], only_again=False, dry_run=dry_run)
 
 
-def refresh(profile: ProfileOption = None, set_: SetOption = None, select: SelectOption = None) -> None:
+def refresh(
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    select: SelectOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
     """Materialize what is stale. What was never made is left alone, and so is what is made from it."""
-    chosen = read_profile(profile, set_)
-    with _interruptible():
-        raise typer.Exit(_run(chosen, select or [], only_again=True))
+    _start(read_profile(profile, set_), select or [], only_again=True, dry_run=dry_run)
 
 
 def recover(profile: ProfileOption = None) -> None:
@@ -48,9 +59,17 @@ def recover(profile: ProfileOption = None) -> None:
     _recover(read_profile(profile, None))
 
 
-def status(profile: ProfileOption = None, set_: SetOption = None, verify: VerifyOption = False) -> None:
-    """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan."""
-    _status(read_profile(profile, set_), verify)
+def status(
+    profile: ProfileOption = None, set_: SetOption = None, verify: VerifyOption = False, json: JsonOption = False
+) -> None:
+    """Show which partitions are fresh, stale or missing, and why; and what was spent, beside the plan.
+
+    With --json the exit status is 0 when everything is fresh, and 1 otherwise.
+    """
+    chosen = read_profile(profile, set_)
+    if json:
+        raise typer.Exit(_status_json(chosen, verify))
+    _status(chosen, verify)
 
 
 def refuse(message: str) -> typer.Exit:
@@ -98,11 +117,8 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
-    from rich.console import Console
-
+def _start(profile: Profile, select: list[str], only_again: bool, dry_run: bool) -> None:
     from orchestration.home import prepare
-    from orchestration.lock import AnotherRun, run_lock
     from orchestration.schedule import artifact_names
 
     graph = _graph(profile)
@@ -111,11 +127,67 @@ def _run(profile: Profile, select: list[str], only_again: bool = False) -> int:
     if unknown:
         raise refuse(f"--select {unknown[0]!r} is not an asset, allowed: {', '.join(known)}")
     prepare()
+    if dry_run:
+        _foretell(profile, graph, select, only_again)
+        return
+    with _interruptible():
+        raise typer.Exit(_run(profile, graph, select, only_again))
+
+
+def _run(profile: Profile, graph: Any, select: list[str], only_again: bool) -> int:
+    from rich.console import Console
+
+    from orchestration.lock import AnotherRun, run_lock
+
     try:
         with run_lock():
             return _materialize(profile, graph, select, only_again, Console())
     except AnotherRun as error:
         raise refuse(str(error)) from None
+
+
+def _foretell(profile: Profile, graph: Any, select: list[str], only_again: bool) -> None:
+    import dagster as dg
+
+    from orchestration.schedule import made_before, pipeline_nodes
+    from orchestration.staleness import Staleness
+    from orchestration.standing import foretold
+
+    with dg.DagsterInstance.get() as instance:
+        found = _survey(profile, graph, instance)
+        nodes = pipeline_nodes(graph, select or None)
+        if only_again:
+            nodes, _ = made_before(nodes, Staleness(instance, graph), graph)
+        print("\n".join(foretold(found, nodes)))
+
+
+def _survey(profile: Profile, graph: Any, instance: Any, verify: bool = False) -> Survey:
+    """How everything stands, after the profile's values were reported."""
+    from assets.partitions import Pipeline
+    from genprm.store import profile_store
+    from orchestration.lock import run_in_progress
+    from orchestration.reporting import report_parameters
+    from orchestration.survey import survey
+
+    if not run_in_progress():
+        report_parameters(instance, Pipeline(profile))
+    return survey(instance, graph, profile_store(profile.name), verify)
+
+
+def _status_json(profile: Profile, verify: bool) -> int:
+    import json
+
+    import dagster as dg
+
+    from orchestration.home import prepare
+    from orchestration.standing import standing_json
+
+    graph = _graph(profile)
+    prepare()
+    with dg.DagsterInstance.get() as instance:
+        found = _survey(profile, graph, instance, verify)
+    print(json.dumps(standing_json(profile.name, found), indent=1))
+    return 1 if found.late else 0
 
 
 def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
@@ -185,40 +257,24 @@ def _show_results(profile: Profile, console: Console) -> None:
 def _status(profile: Profile, verify: bool) -> None:
     import dagster as dg
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    from assets.partitions import Pipeline
     from genprm.planning.assumptions import Assumptions
     from genprm.planning.saved import plan_from_assumptions, read_plan, save_plan
     from genprm.store import profile_store
-    from orchestration.damage import is_recorded, standing_of
+    from orchestration.damage import is_recorded
     from orchestration.home import prepare
-    from orchestration.lock import run_in_progress
-    from orchestration.reporting import report_parameters
     from orchestration.schedule import artifact_names, pipeline_nodes
     from orchestration.spending import comparison, counted_artifacts, recorded, spending
-    from orchestration.staleness import MOST_WHY, Staleness
+    from orchestration.standing import standing_table
 
     graph = _graph(profile)
     prepare()
     store = profile_store(profile.name)
-    unrecorded = 0
-    table = Table("asset", "fresh", "stale", "missing", "why", box=None, pad_edge=False)
     with dg.DagsterInstance.get() as instance:
-        if not run_in_progress():
-            report_parameters(instance, Pipeline(profile))
-        staleness = Staleness(instance, graph)
-        for name in artifact_names(graph):
-            nodes = pipeline_nodes(graph, [name])
-            standings = [standing_of(node, staleness, store, verify) for node in nodes]
-            made = [node for node, standing in zip(nodes, standings, strict=True) if standing.state == "fresh"]
-            unrecorded += sum(not is_recorded(node, store) for node in made)
-            counts = [sum(s.state == state for s in standings) for state in ("fresh", "stale", "missing")]
-            why = list(dict.fromkeys(s.why for s in standings if s.state == "stale"))
-            more = f" and {len(why) - MOST_WHY} more" if len(why) > MOST_WHY else ""
-            shown = Text("; ".join(why[:MOST_WHY]) + more)
-            table.add_row(name, *(str(count) if count else "" for count in counts), shown)
+        found = _survey(profile, graph, instance, verify)
+        table = standing_table(found)
+        fresh = [node for node, standing in found.standings.items() if standing.state == "fresh"]
+        unrecorded = sum(not is_recorded(node, store) for node in fresh)
         spent = {
             name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
             for name, names in counted_artifacts().items()

@@ -12,6 +12,8 @@ _PROCESS_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # The server would keep seven processes (1.3 GB) ready for jobs that nothing here asks for.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # On a busy machine the process of a run takes longer to start than the minute after which it counts as failed.
+    "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
     # The client would print two lines a run, with the address that machines use, not people.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # More threads than one a process only make small models slower on shared cores.

@@ -27,6 +27,8 @@ OPEN = [
     DagsterRunStatus.CANCELING,
 ]
 PARTITION_TAG = "dagster/partition"
+EARLIER_SESSION_TAG = "genprm/session"
+"""What runs of earlier releases have in place of a `SESSION_TAG`."""
 _PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
 _CLOCK_SECONDS = 1.0
 """How far the clock of a run's log and that of the process table may be apart."""
@@ -43,7 +45,7 @@ def close_runs(
     """
     tags = {} if session is None else {SESSION_TAG: session}
     left = instance.get_runs(RunsFilter(statuses=OPEN, tags=tags))
-    ours = [run for run in left if SESSION_TAG in run.tags]
+    ours = [run for run in left if _is_of_runner(run)]
     if node is not None:
         made = (node.asset, node.partition)
         ours = [run for run in ours if (run.tags.get(ARTIFACT_TAG), run.tags.get(PARTITION_TAG)) == made]
@@ -59,9 +61,7 @@ def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[Dags
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     left = instance.get_runs(RunsFilter(statuses=OPEN))
-    return _close(
-        instance, profile, [run for run in left if SESSION_TAG not in run.tags and _is_dead(instance, run)]
-    )
+    return _close(instance, profile, [run for run in left if not _is_of_runner(run) and _is_dead(instance, run)])
 
 
 def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:
@@ -76,6 +76,10 @@ def made_by(run: DagsterRun) -> str:
     if ARTIFACT_TAG in run.tags:
         return run.tags[ARTIFACT_TAG]
     return ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or run.job_name
+
+
+def _is_of_runner(run: DagsterRun) -> bool:
+    return not run.tags.keys().isdisjoint((SESSION_TAG, EARLIER_SESSION_TAG))
 
 
 def _is_dead(instance: dg.DagsterInstance, run: DagsterRun) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from assets.artifact import OWNERS
-from assets.parameters import PARAMETERS
 from genprm.settings import Profile
 from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
 from orchestration.display import LogDisplay
@@ -29,7 +28,7 @@ def refresh_asset(
     @dg.asset(
         name=REFRESH,
         deps=parameters,
-        group_name=PARAMETERS,
+        group_name=REFRESH,
         kinds={"python"},
         owners=OWNERS,
         output_required=False,

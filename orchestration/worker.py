@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 LOCATION = "genprm"
 """The code location, as the pages call it."""
-SESSION_TAG = "genprm/session"
+SESSION_TAG = ".dagster/genprm_session"
+"""Whose run it is. The pages show no tag with this prefix, which is for machines."""
 PROFILE_TAG = "genprm/profile"
-ARTIFACT_TAG = "genprm/artifact"
+ARTIFACT_TAG = ".dagster/genprm_artifact"
 REASON_TAG = "genprm/reason"
 TAG_CHARACTERS = 200
 LOOK_SECONDS = 1.0
@@ -171,6 +172,8 @@ class Ended(NamedTuple):
 
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Ended:
     """Run an order in this process."""
+    import dagster as dg
+
     from orchestration.checks import SYNC_REPORT
     from orchestration.dagster_private import artifact_job, runs_of_location
 
@@ -183,6 +186,7 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, ta
         result = job.execute_in_process(
             instance=instance,
             partition_key=order.partition,
+            asset_selection=None if order.artifact is None else [dg.AssetKey.from_user_string(order.artifact)],
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

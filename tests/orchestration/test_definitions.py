@@ -55,7 +55,7 @@ SPECS = {
     ),
     "report": ("evaluation", None, ["leaderboard", "mc_scores"]),
 }
-SPECS["refresh"] = ("parameters", None, sorted(name for name in SPECS if name.startswith("parameters/")))
+SPECS["refresh"] = ("refresh", None, sorted(name for name in SPECS if name.startswith("parameters/")))
 """Asset -> group, number of partitions, dependencies, of the miniature."""
 
 
@@ -63,7 +63,7 @@ FULL_SPECS = {
     **SPECS,
     "parameters/scaling": ("parameters", None, []),
     "parameters/refinement": ("parameters", None, []),
-    "refresh": ("parameters", None, sorted([*SPECS["refresh"][2], "parameters/refinement", "parameters/scaling"])),
+    "refresh": ("refresh", None, sorted([*SPECS["refresh"][2], "parameters/refinement", "parameters/scaling"])),
     "rpe_labels": ("labels", 16, ["mc_scores", "parameters/labels"]),
     "filtered_set": ("rationales", 16, ["rationales", "rpe_labels"]),
     "label_quality": ("rationales", 8, SPECS["label_quality"][2]),
