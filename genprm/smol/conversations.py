@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from genprm.modes import Mode
 from genprm.records import NO_ERROR, TrainingExample
@@ -16,11 +17,12 @@ from genprm.sandbox.base import Sandbox, Session
 from genprm.settings import TurnFormat
 from genprm.smol.arithmetic import calculation_parts
 from genprm.smol.mistakes import KINDS, Kind, Place, mistaken, results_before
-from genprm.smol.rationales import analysis, checking_code, verdict_of_output
+from genprm.smol.rationales import Check, analysis, checking_code, verdict_of_output
 from genprm.smol.recipe import Recipe
-from genprm.smol.sources import all_have_origins
+from genprm.smol.sources import Result, all_have_origins
+from genprm.smol.steps import cut_off, framed, step_sizes
 from genprm.smol.wording import Wording, draw_wording
-from genprm.smol.worked import WorkedSolution, WorkedStep
+from genprm.smol.worked import WorkedSentence, WorkedSolution
 from genprm.verification.conversation import (
     ANALYZE_CLOSE,
     CODE_CLOSE,
@@ -38,22 +40,50 @@ _SHARES: dict[Kind, int] = {"arithmetic": 2, "operand": 3, "operation": 3, "omis
 
 @dataclass(frozen=True, slots=True)
 class JudgedSteps:
-    """The first steps of a solution as somebody claims them; the last one is wrong where there is a `mistake`."""
+    """The first steps of a solution as somebody claims them; the last one is wrong where there is a `mistake`.
+
+    `claimed` are the sentences, as far as they go the same as `solution` has but for the last one; `sizes` is the
+    number of sentences in each step.
+    """
 
     solution: WorkedSolution
-    claimed: tuple[WorkedStep, ...]
+    claimed: tuple[WorkedSentence, ...]
+    sizes: tuple[int, ...]
     mistake: Kind | None
     wording: Wording
 
     @property
     def first_error(self) -> int:
         """0-based index of the wrong step, -1 if there is none."""
-        return NO_ERROR if self.mistake is None else len(self.claimed) - 1
+        return NO_ERROR if self.mistake is None else len(self.sizes) - 1
 
     @property
     def texts(self) -> list[str]:
         """The steps as text."""
-        return [self.wording.step_text(step, number) for number, step in enumerate(self.claimed, 1)]
+        return [
+            self.wording.step_text(self.claimed[begin:end], number)
+            for number, (begin, end) in enumerate(self._spans(), 1)
+        ]
+
+    @property
+    def checks(self) -> list[list[Check]]:
+        """For each step its calculations, beside what is needed and what the steps before have found."""
+        earlier: list[Result] = []
+        checks = []
+        for number, (begin, end) in enumerate(self._spans(), 1):
+            here: list[Check] = []
+            for sentence, right in zip(self.claimed[begin:end], self.solution.sentences[begin:end], strict=True):
+                if sentence.calculation is None or right.calculation is None:
+                    continue
+                before = [Result(check.claimed.shown, "this step") for check in here]
+                here.append(Check(right.calculation, sentence.calculation, (*earlier, *before)))
+            earlier += [Result(check.claimed.shown, f"step {number}") for check in here]
+            checks.append(here)
+        return checks
+
+    def _spans(self) -> list[tuple[int, int]]:
+        ends = list(accumulate(self.sizes))
+        return list(zip([0, *ends], ends, strict=False))
 
 
 def suitable(solutions: Iterable[WorkedSolution], recipe: Recipe) -> list[WorkedSolution]:
@@ -64,14 +94,14 @@ def suitable(solutions: Iterable[WorkedSolution], recipe: Recipe) -> list[Worked
     return [
         solution
         for solution in solutions
-        if len(solution.steps) <= recipe.most_steps
+        if len(solution.sentences) <= recipe.most_sentences
         and len(solution.problem) <= recipe.longest_problem
-        and all(_is_founded(solution, index) for index in range(len(solution.steps)))
+        and all(_is_founded(solution, index) for index in range(len(solution.sentences)))
     ]
 
 
 def _is_founded(solution: WorkedSolution, index: int) -> bool:
-    calculation = solution.steps[index].calculation
+    calculation = solution.sentences[index].calculation
     if calculation is None:
         return True
     numbers = [part for part in calculation_parts(calculation.expression) if part[-1].isdigit()]
@@ -96,19 +126,20 @@ def draw_judged(
         yield _draw(rng, drawn.pop(), recipe)
 
 
-def _draw(rng: random.Random, solution: WorkedSolution, recipe: Recipe) -> JudgedSteps:
+def _draw(rng: random.Random, worked: WorkedSolution, recipe: Recipe) -> JudgedSteps:
     wording = draw_wording(rng)
-    whole = JudgedSteps(solution, solution.steps, None, wording)
-    if rng.random() >= recipe.wrong_share:
-        return whole
-    places = [index for index, step in enumerate(solution.steps) if step.calculation is not None]
-    rng.shuffle(places)
-    for kind in _in_order(rng):
-        for index in places:
-            wrong = mistaken(rng, Place(solution, index), kind)
-            if wrong is not None:
-                return JudgedSteps(solution, (*solution.steps[:index], wrong), kind, wording)
-    return whole
+    solution = framed(rng, worked)
+    sizes = step_sizes(rng, solution, recipe)
+    if rng.random() < recipe.wrong_share:
+        places = [index for index, one in enumerate(solution.sentences) if one.calculation is not None]
+        rng.shuffle(places)
+        for kind in _in_order(rng):
+            for index in places:
+                wrong = mistaken(rng, Place(solution, index), kind)
+                if wrong is not None:
+                    claimed = (*solution.sentences[:index], wrong)
+                    return JudgedSteps(solution, claimed, cut_off(sizes, len(claimed)), kind, wording)
+    return JudgedSteps(solution, solution.sentences, sizes, None, wording)
 
 
 def _in_order(rng: random.Random) -> list[Kind]:
@@ -124,15 +155,13 @@ async def judged_turns(judged: JudgedSteps, session: Session, turn_format: TurnF
         SandboxError: as raised by the session.
     """
     turns = []
-    for index, step in enumerate(judged.claimed):
-        needed = judged.solution.steps[index].calculation
-        results = results_before(judged.solution, index)
-        code = checking_code(needed, step.calculation)
+    for index, checks in enumerate(judged.checks):
+        code = checking_code(checks)
         output = (await session.run(code)).output
         verdict = verdict_of_output(output)
         if (verdict == "No") != (index == judged.first_error):
             raise ValueError(f"problem {judged.solution.id}, step {index + 1}: its code printed {output!r}")
-        said = analysis(needed, step.calculation, judged.solution.problem, results)
+        said = analysis(checks, judged.solution.problem)
         turns.append(
             f"{analyze_prefill(turn_format, index + 1)}{said}\n{ANALYZE_CLOSE}\n"
             f"{verify_prefill(turn_format)}{code}{CODE_CLOSE}{output_block(output)}</verify>\n"

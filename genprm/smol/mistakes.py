@@ -1,4 +1,4 @@
-"""Wrong steps, made from right ones. What belongs in their place is known, and so is that they are wrong."""
+"""Wrong sentences, made from right ones. What belongs in their place is known, and so is that they are wrong."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Literal
 
 from genprm.smol.arithmetic import calculation_parts, decimal, value_of
-from genprm.smol.sources import given_numbers, origin
-from genprm.smol.worked import Calculation, WorkedSolution, WorkedStep
+from genprm.smol.sources import Result, given_numbers, origin
+from genprm.smol.worked import Calculation, WorkedSentence, WorkedSolution
 
 Kind = Literal["arithmetic", "operand", "operation", "omission", "unit"]
 KINDS: tuple[Kind, ...] = ("arithmetic", "operand", "operation", "omission", "unit")
@@ -25,38 +25,42 @@ _OTHER_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A step of a solution with a calculation, and the results of the steps before it."""
+    """A sentence of a solution with a calculation, and the results of the sentences before it."""
 
     solution: WorkedSolution
     index: int
 
     @property
-    def step(self) -> WorkedStep:
-        """The right step."""
-        return self.solution.steps[self.index]
+    def sentence(self) -> WorkedSentence:
+        """The right sentence."""
+        return self.solution.sentences[self.index]
 
     @property
     def needed(self) -> Calculation:
         """The calculation that belongs here."""
-        calculation = self.step.calculation
+        calculation = self.sentence.calculation
         assert calculation is not None
         return calculation
 
     @property
-    def results(self) -> list[str]:
-        """What the steps before come to, "" for a step without a calculation."""
+    def results(self) -> list[Result]:
+        """What the sentences before come to."""
         return results_before(self.solution, self.index)
 
 
-def results_before(solution: WorkedSolution, index: int) -> list[str]:
-    """What the steps before one come to, "" for a step without a calculation."""
-    return [step.calculation.shown if step.calculation else "" for step in solution.steps[:index]]
+def results_before(solution: WorkedSolution, index: int) -> list[Result]:
+    """What the sentences before one come to, each of them a step."""
+    return [
+        Result(sentence.calculation.shown, f"step {number}")
+        for number, sentence in enumerate(solution.sentences[:index], 1)
+        if sentence.calculation is not None
+    ]
 
 
-def mistaken(rng: random.Random, place: Place, kind: Kind) -> WorkedStep | None:
-    """The step with a mistake of this kind in it; None where there is no place for one."""
+def mistaken(rng: random.Random, place: Place, kind: Kind) -> WorkedSentence | None:
+    """The sentence with a mistake of this kind in it; None where there is no place for one."""
     calculation = _MISTAKES[kind](rng, place)
-    return None if calculation is None else replace(place.step, calculation=calculation)
+    return None if calculation is None else replace(place.sentence, calculation=calculation)
 
 
 def _arithmetic(rng: random.Random, place: Place) -> Calculation | None:
@@ -75,7 +79,7 @@ def _operand(rng: random.Random, place: Place) -> Calculation | None:
     at = rng.choice([index for index, part in enumerate(parts) if part[-1].isdigit()])
     others = list(_unfounded(rng, parts[at], place))
     if rng.random() < 1 / 3:
-        known = [*given_numbers(place.solution.problem), *(result for result in place.results if result)]
+        known = [*given_numbers(place.solution.problem), *(result.value for result in place.results)]
         others = [number for number in known if number not in parts] or others
     rng.shuffle(others)
     return _first_wrong(place, ([*parts[:at], other, *parts[at + 1 :]] for other in others))
@@ -113,7 +117,7 @@ def _unit(rng: random.Random, place: Place) -> Calculation | None:
     needed = place.needed
     if not needed.unit:
         return None
-    units = {step.calculation.unit for step in place.solution.steps if step.calculation}
+    units = {one.calculation.unit for one in place.solution.sentences if one.calculation}
     others = sorted(units - {needed.unit, ""})
     usual = _OTHER_UNITS.get(needed.unit)
     if usual is None and not others:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an earlier calculation came to, and where it stands: "step 2", or "this step"."""
+
+    value: str
+    where: str
+
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "1": ("one", "a single"),
@@ -35,25 +45,26 @@ _AROUND = 2
 """Words quoted before and behind a number."""
 
 
-def origin(number: str, problem: str, results: Sequence[str]) -> str | None:
-    """Where a number comes from, in words: the last step that it is the result of, else a quotation; None if from
-    nowhere.
+def origin(number: str, problem: str, results: Sequence[Result]) -> str | None:
+    """Where a number comes from, in words: the last calculation that it is the result of, else a quotation; None if
+    from nowhere.
 
-    `results` are those of the steps before, "" for a step without one.
+    `results` are those of the calculations before, in order.
 
-    >>> origin("24", "She sold half as many clips.", ["24", "9"]), origin("2", "She sold half as many clips.", [])
+    >>> clips = "She sold half as many clips."
+    >>> origin("24", clips, [Result("24", "step 1"), Result("9", "step 2")]), origin("2", clips, [])
     ('step 1', '"She sold half as many"')
-    >>> origin("7", "She sold half as many clips.", [])
+    >>> origin("7", clips, [])
     """
     wanted = Fraction(number)
-    for index in range(len(results), 0, -1):
-        if results[index - 1] and Fraction(results[index - 1]) == wanted:
-            return f"step {index}"
+    for result in reversed(results):
+        if Fraction(result.value) == wanted:
+            return result.where
     span = _in_problem(wanted, problem)
     return None if span is None else f'"{_quotation(problem, *span)}"'
 
 
-def all_have_origins(numbers: Iterable[str], problem: str, results: Sequence[str]) -> bool:
+def all_have_origins(numbers: Iterable[str], problem: str, results: Sequence[Result]) -> bool:
     """Whether none of the numbers comes from nowhere."""
     return all(origin(number, problem, results) is not None for number in numbers)
 

@@ -1,4 +1,4 @@
-r"""The same step in the ways in which people and models write it.
+r"""The same sentence in the ways in which people and models write it.
 
 Human solutions write `48/2 = 24`; language models number their steps and write `\(48 \div 2 = 24\)`.
 """
@@ -6,10 +6,11 @@ Human solutions write `48/2 = 24`; language models number their steps and write 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from genprm.smol.worked import WorkedStep
+from genprm.smol.worked import WorkedSentence
 
 _SIGNS = {
     "plain": {"*": "*", "/": "/"},
@@ -20,24 +21,31 @@ _SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How the steps of one solution are written."""
+    """How the sentences of one solution are written."""
 
     signs: Literal["plain", "spoken", "latex"] = "plain"
     spaced: bool = True
     numbered: bool = False
 
-    def step_text(self, step: WorkedStep, number: int) -> str:
-        r"""The 1-based step `number` as text.
+    def step_text(self, sentences: Sequence[WorkedSentence], number: int) -> str:
+        r"""The 1-based step `number` as text, in as many sentences as it has.
 
         >>> from genprm.smol.worked import Calculation
-        >>> step = WorkedStep("In May ", Calculation("48 / 2", "24", "clips"), " were sold.")
-        >>> Wording("latex", numbered=True).step_text(step, 1), Wording(spaced=False).step_text(step, 1)
-        ('Step 1: In May \\(48 \\div 2 = 24\\) clips were sold.', 'In May 48/2 = 24 clips were sold.')
+        >>> may = WorkedSentence("In May ", Calculation("48 / 2", "24", "clips"), " were sold.")
+        >>> both = WorkedSentence("In all ", Calculation("48 + 24", "72"), "")
+        >>> Wording("latex", numbered=True).step_text([may], 1)
+        'Step 1: In May \\(48 \\div 2 = 24\\) clips were sold.'
+        >>> Wording(spaced=False).step_text([both, may], 1)
+        'In all 48+24 = 72. In May 48/2 = 24 clips were sold.'
         """
         header = f"Step {number}: " if self.numbered else ""
-        calculation = step.calculation
+        *first, last = [self._sentence_text(sentence) for sentence in sentences]
+        return header + " ".join([*(text if text[-1] in ".!?:;," else f"{text}." for text in first), last])
+
+    def _sentence_text(self, sentence: WorkedSentence) -> str:
+        calculation = sentence.calculation
         if calculation is None:
-            return header + step.before
+            return sentence.before
         expression = calculation.expression
         for sign, written in _SIGNS[self.signs].items():
             expression = expression.replace(sign, written)
@@ -46,7 +54,7 @@ class Wording:
         equation = f"{expression} = {calculation.sign}{calculation.shown}"
         equation = f"\\({equation}\\)".replace("$", "\\$") if self.signs == "latex" else equation
         unit = f" {calculation.unit}" if calculation.unit and not calculation.sign else ""
-        return f"{header}{step.before}{equation}{unit}{step.after}"
+        return f"{sentence.before}{equation}{unit}{sentence.after}"
 
 
 def draw_wording(rng: random.Random) -> Wording:

@@ -1,8 +1,8 @@
-"""Human solutions of GSM8K's training split as steps with calculations.
+"""Human solutions of GSM8K's training split as sentences with calculations.
 
 A solution has a sentence a line, its calculations marked `<<48/2=24>>`, and the answer behind `####` (Cobbe et al.
 2021, "Training Verifiers to Solve Math Word Problems"). Taken are the solutions whose every mark is also written
-out in the sentence, one a sentence, so that a step can be written again with another calculation in it.
+out in the sentence, one a sentence, so that it can be written again with another calculation in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PYTHON = str.maketrans({"x": "*", "×": "*", "÷": "/", "$": "", ",": "", " ": 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """A calculation in a step: `expression` as Python writes it, `shown` what the step says comes out.
+    """A calculation: `expression` as Python writes it, `shown` what the sentence says comes out.
 
     `unit` is that of the result, "" where the sentence names none; `sign` is "$" where the result has one.
     """
@@ -50,8 +50,8 @@ class Calculation:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkedStep:
-    """A step of a solution: a sentence, and the calculation that stands in it if there is one.
+class WorkedSentence:
+    """A sentence of a solution, and the calculation that stands in it if there is one.
 
     Where the result has a unit and no sign, `after` begins behind the unit.
     """
@@ -63,28 +63,29 @@ class WorkedStep:
 
 @dataclass(frozen=True, slots=True)
 class WorkedSolution:
-    """A problem with the steps that a person solved it in."""
+    """A problem with the sentences that a person solved it in."""
 
     id: str
     problem: str
-    steps: tuple[WorkedStep, ...]
+    sentences: tuple[WorkedSentence, ...]
     answer: str
 
 
 def read_worked(problem: str, solution: str) -> WorkedSolution | None:
-    """A marked solution as steps, one a line; None if one of its calculations is not written out or not right.
+    """A marked solution as sentences, one a line; None if one of its calculations is not written out or not right.
 
     >>> solution = "April: 48.\\nIn May 48/2 = <<48/2=24>>24 clips were sold.\\n#### 24"
     >>> worked = read_worked("48 in April, half in May?", solution)
-    >>> worked.steps[1].before, worked.steps[1].calculation, worked.steps[1].after
+    >>> sold = worked.sentences[1]
+    >>> sold.before, sold.calculation, sold.after
     ('In May ', Calculation(expression='48 / 2', shown='24', unit='clips', sign=''), ' were sold.')
     """
     body, _, answer = solution.partition("####")
-    steps = [_read_step(line.strip()) for line in body.strip().splitlines() if line.strip()]
-    read = tuple(step for step in steps if step is not None)
-    if len(read) < max(2, len(steps)):
+    sentences = [_read_sentence(line.strip()) for line in body.strip().splitlines() if line.strip()]
+    read = tuple(sentence for sentence in sentences if sentence is not None)
+    if len(read) < max(2, len(sentences)):
         return None
-    calculations = [step.calculation for step in read if step.calculation is not None]
+    calculations = [one.calculation for one in read if one.calculation is not None]
     if not calculations or not all(calculation.is_right for calculation in calculations):
         return None
     return WorkedSolution(problem_id(problem), problem.strip(), read, answer.strip().replace(",", ""))
@@ -104,10 +105,10 @@ def worked_solutions(rows: Iterable[Row]) -> list[WorkedSolution]:
     return list(found.values())
 
 
-def _read_step(line: str) -> WorkedStep | None:
+def _read_sentence(line: str) -> WorkedSentence | None:
     mark = _MARK.search(line)
     if mark is None or line.count("<<") > 1:
-        return None if "<<" in line else WorkedStep(line, None, "")
+        return None if "<<" in line else WorkedSentence(line, None, "")
     expression = _written_out(mark["written"], mark["marked"])
     if expression is None:
         return None
@@ -117,8 +118,8 @@ def _read_step(line: str) -> WorkedStep | None:
     counted = not mark["sign"] and unit is not None and unit[1] not in _NO_UNITS
     shown = decimal(Fraction(mark["shown"].replace(",", "")), 4)
     if counted and unit is not None:
-        return WorkedStep(before, Calculation(expression, shown, unit[1]), after[unit.end() :])
-    return WorkedStep(
+        return WorkedSentence(before, Calculation(expression, shown, unit[1]), after[unit.end() :])
+    return WorkedSentence(
         before, Calculation(expression, shown, "dollars" if mark["sign"] else "", mark["sign"]), after
     )
 

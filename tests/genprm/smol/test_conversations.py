@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings
 from genprm.smol.conversations import JudgedSteps, conversations, draw_judged, suitable
 from genprm.smol.mistakes import KINDS
+from genprm.smol.rationales import analysis
 from genprm.smol.recipe import VERIFIER, Recipe
-from genprm.smol.worked import WorkedSolution
+from genprm.smol.wording import Wording
+from genprm.smol.worked import WorkedSolution, read_worked
 from genprm.training.tokens import encode_conversation
 from genprm.verification.conversation import parse_turn
 from genprm.verification.verifier import Verifier
@@ -58,7 +61,7 @@ async def test_right_steps_are_called_right_and_each_wrong_one_is_caught(
         assert [turn.output for turn in turns] == [printed(turn.code) for turn in turns]
         assert ["False" in turn.output for turn in turns] == [turn.verdict == "No" for turn in turns]
         wrong = [index for index, turn in enumerate(turns) if turn.verdict == "No"]
-        assert wrong == ([] if one.mistake is None else [len(one.claimed) - 1])
+        assert wrong == ([] if one.mistake is None else [len(one.texts) - 1])
         assert not any(turn.output.endswith("Error") for turn in turns)
 
 
@@ -84,13 +87,40 @@ def test_no_solutions_are_refused() -> None:
 
 def test_numbers_from_nowhere_are_wrong(judged: list[JudgedSteps], solutions: list[WorkedSolution]) -> None:
     """A right step never has one, so that a model can take one as a sign."""
-    from genprm.smol.rationales import analysis
+    for one in draw_judged(suitable(solutions, RECIPE), 500, replace(RECIPE, wrong_share=0.0)):
+        for checks in one.checks:
+            assert "nowhere" not in analysis(checks, one.solution.problem)
 
-    for solution in suitable(solutions, RECIPE)[:300]:
-        results: list[str] = []
-        for step in solution.steps:
-            assert "nowhere" not in analysis(step.calculation, step.calculation, solution.problem, results)
-            results.append(step.calculation.shown if step.calculation else "")
+
+def test_steps_hold_all_sentences_in_order(judged: list[JudgedSteps]) -> None:
+    for one in judged:
+        assert sum(one.sizes) == len(one.claimed)
+        assert max(one.sizes) <= RECIPE.most_joined
+        written = " ".join(one.texts)
+        places = [written.index(sentence.before) for sentence in one.claimed]
+        assert places == sorted(places)
+        for text, checks in zip(one.texts, one.checks, strict=True):
+            assert all(
+                f"= {check.claimed.sign}{check.claimed.shown}" in text.replace("\\$", "$") for check in checks
+            )
+
+
+def test_steps_have_none_one_and_several_calculations(judged: list[JudgedSteps]) -> None:
+    """As those of language models do: ProcessBench GSM8K has a third of each."""
+    counted = Counter(min(len(checks), 2) for one in judged for checks in one.checks)
+
+    assert min(counted.values()) / counted.total() > 0.1
+    assert set(counted) == {0, 1, 2}
+
+
+def test_a_number_of_the_same_step_is_named_so() -> None:
+    worked = read_worked("Ann has 3 hens and 2 ducks.", "Birds: 3+2=<<3+2=5>>5.\nLegs: 5*2=<<5*2=10>>10.\n#### 10")
+    assert worked is not None
+    together = JudgedSteps(worked, worked.sentences, (2,), None, Wording())
+    apart = JudgedSteps(worked, worked.sentences, (1, 1), None, Wording())
+
+    assert "5: this step." in analysis(together.checks[0], worked.problem)
+    assert "5: step 1." in analysis(apart.checks[1], worked.problem)
 
 
 class Reciter(ScriptedEngine):

@@ -14,13 +14,13 @@ NUMBER = re.compile(r"\d*\.?\d+")
 
 
 def mistakes(solutions: list[WorkedSolution], kind: Kind) -> list[tuple[Calculation, Calculation]]:
-    """What is needed and what is claimed, wherever a mistake of this kind can be made in some 700 steps."""
+    """What is needed and what is claimed, wherever a mistake of this kind can be made in some 700 sentences."""
     rng = random.Random(0)
     places = [
         Place(solution, index)
         for solution in solutions[:200]
-        for index, step in enumerate(solution.steps)
-        if step.calculation is not None
+        for index, sentence in enumerate(solution.sentences)
+        if sentence.calculation is not None
     ]
     wrong = [(place.needed, mistaken(rng, place, kind)) for place in places]
     return [

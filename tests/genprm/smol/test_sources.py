@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genprm.smol.sources import given_numbers, origin
+from genprm.smol.sources import Result, given_numbers, origin
 
 PROBLEM = "Ann's 3 sisters pay $1,200 for a dozen chairs, 25% off. In 2-hour shifts they paint half of them."
 
@@ -31,8 +31,9 @@ def test_origin_in_the_problem(number: str, expected: str | None) -> None:
 
 
 def test_a_result_goes_before_the_problem_and_the_last_one_counts() -> None:
-    assert origin("3", PROBLEM, ["7", "3", "", "3"]) == "step 4"
-    assert origin("3.0", PROBLEM, ["7", "3"]) == "step 2"
+    results = [Result("7", "step 1"), Result("3", "step 2"), Result("3", "this step")]
+    assert origin("3", PROBLEM, results) == "this step"
+    assert origin("3.0", PROBLEM, results[:2]) == "step 2"
 
 
 def test_given_numbers_are_those_in_digits() -> None:

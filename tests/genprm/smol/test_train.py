@@ -14,7 +14,7 @@ from tests.genprm.training.conftest import base_model
 
 __all__ = ["base_model"]
 
-SHORT = Recipe(conversations=4, longest_problem=130, most_steps=2)
+SHORT = Recipe(conversations=4, longest_problem=130, most_sentences=2)
 
 
 @pytest.mark.slow

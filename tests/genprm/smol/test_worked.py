@@ -17,12 +17,12 @@ def bare(text: str) -> str:
     return re.sub(r"[\s$,]|(?<=\d)\.0+(?!\d)|(?<=\.\d)0+(?!\d)", "", re.sub(r"(?<=[\d )])x(?=[\d $(.])", "*", text))
 
 
-def test_steps_say_what_the_person_wrote(solutions: list[WorkedSolution], data_dir: Path) -> None:
+def test_sentences_say_what_the_person_wrote(solutions: list[WorkedSolution], data_dir: Path) -> None:
     lines = (data_dir / "gsm8k-train" / "train.jsonl").read_text().splitlines()
     written = {row["question"].strip(): row["answer"].split("####")[0] for row in map(json.loads, lines)}
     for solution in solutions:
         lines = [line for line in written[solution.problem].splitlines() if line.strip()]
-        texts = [Wording().step_text(step, number) for number, step in enumerate(solution.steps, 1)]
+        texts = [Wording().step_text([sentence], 1) for sentence in solution.sentences]
         assert len(texts) == len(lines)
         assert [bare(text) for text in texts] == [bare(line) for line in lines]
 
@@ -36,9 +36,9 @@ def test_a_result_in_dollars_has_that_unit() -> None:
     worked = read_worked("?", "She has 12 / 2 = $<<12/2=6>>6 left.\nShe gets 3.\n#### 6")
 
     assert worked is not None
-    assert worked.steps[0].calculation is not None
-    assert (worked.steps[0].calculation.unit, worked.steps[0].after) == ("dollars", " left.")
-    assert worked.steps[1].calculation is None
+    assert worked.sentences[0].calculation is not None
+    assert (worked.sentences[0].calculation.unit, worked.sentences[0].after) == ("dollars", " left.")
+    assert worked.sentences[1].calculation is None
 
 
 def test_what_cannot_be_written_again_is_left_out() -> None:
