@@ -6,6 +6,8 @@ PYTHON := $(VENV)/bin/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # More threads than one a process only make small models slower on shared cores.
 export OMP_NUM_THREADS ?= 1
+# Many processes are started here. Where Python is told to keep no bytecode, each compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests at a time. The slow ones of a file stay together, for they share what is dear to set up.
 TEST_PROCESSES ?= 2
 export GENPRM_HOME ?= $(CURDIR)/.genprm
