@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, artifact, require
+from assets.deciding import decided_by
 from assets.metadata import plot
 from assets.parameters import directory_version, reads, recipe, weights_version
 from assets.resources import TrackedRun
@@ -54,10 +55,11 @@ def checkpoints(context: ArtifactContext) -> Made:
     `<base>.untrained` and `rationale` are references: no training, only the weights that are compared. A
     checkpoint whose recipe (training set, settings, base weights) was trained before is taken from disk.
     """
-    profile = context.profile
     model = context.lineup.model(context.key)
-    settings, files = recipe(profile, model).values, [card_path(context.store, model.key)]
-    with context.tracking.run(context.dagster, model.key, {"model": model.key, **settings}) as run:
+    files = [card_path(context.store, model.key)]
+    name = model.key if model.trained else f"{model.key} (reference, not trained)"
+    parameters = {"model": model.key, "mode": model.judging, **decided_by(context, model)}
+    with context.tracking.run(context.dagster, name, parameters) as run:
         if not model.trained:
             made = Checkpoint(model.key, model.mode, model.weights, weights_version(model.weights), run.id)
             write_checkpoint(context.store, made)

@@ -53,6 +53,7 @@ def judged_otherwise(context: ArtifactContext) -> Made:
         scores = log_scores(context, run, model, rows)
         metrics = {f"{subset}/{name}": value for subset, found in scores.items() for name, value in found.items()}
         run.metrics(metrics)
+        run.verifications(judged.verified(context, model))
     return Made(
         judged.tables(),
         judging_checks(context, model, cases, rows),

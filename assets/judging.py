@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from assets.artifact import ArtifactContext, Table
-from assets.resources import Machines
+from assets.deciding import decided_by
+from assets.resources import Machines, Verified
 from genprm.checkpoints import Checkpoint
 from genprm.engines.base import Engine
 from genprm.evaluation.evaluate import as_solution, predict
@@ -106,7 +107,7 @@ class Judge:
         return dict(zip(rows, scores, strict=True))
 
     def run_parameters(self, **on: str) -> dict[str, object]:
-        """What the tracked run of its judgement is told."""
+        """What the tracked run of its judgement is told: what is judged and how, and all values that decide it."""
         sandbox = self.context.machines.sandbox().description() if self.model.mode.runs else None
         return {
             "model": self.model.key,
@@ -114,6 +115,7 @@ class Judge:
             "mode": self.model.judging,
             "votes": self.votes,
             "sandbox": sandbox,
+            **decided_by(self.context, self.model),
         }
 
 
@@ -132,6 +134,11 @@ class JudgedCases(NamedTuple):
 
     predictions: list[Prediction]
     transcripts: list[Verification]
+
+    def verified(self, context: ArtifactContext, model: Model) -> Verified:
+        """As the tracked run is told of them."""
+        evaluation = context.profile.evaluation
+        return Verified(model.key, evaluation.source, evaluation.threshold, self.predictions, self.transcripts)
 
     def tables(self) -> list[Table]:
         """Predictions, and beside them the transcripts of a model that wrote any."""

@@ -10,7 +10,7 @@ from assets.judging import JUDGING_VERSION, Judge, judge_cases, read_from
 from assets.metadata import examples
 from assets.parameters import VERIFICATION, reads_evaluation
 from assets.partitions import by_dimension
-from assets.resources import TrackedRun
+from assets.resources import Benchmark, TrackedRun
 from genprm.checkpoints import read_checkpoint
 from genprm.evaluation.metrics import SubsetScore, score, score_predictions, single_paths
 from genprm.lineup import Model
@@ -54,6 +54,7 @@ def processbench(context: ArtifactContext) -> Made:
         metrics = log_scores(context, run, model, rows)[subset]
         run.metrics(metrics)
         run.metrics({f"{subset}/{name}": value for name, value in metrics.items()}, checkpoint.run_id)
+        run.verifications(judged.verified(context, model))
     return Made(
         judged.tables(),
         judging_checks(context, model, cases, rows),
@@ -68,7 +69,9 @@ def log_scores(
     settings, votes, store = context.profile.evaluation, context.lineup.votes_of(model), context.store
     single = score(single_paths(rows, settings.threshold), settings.bootstrap).subsets
     voted = score_predictions(rows, settings.bootstrap).subsets
-    run.dataset("evaluation_set", store.version("evaluation_set"), store.path("evaluation_set"), "evaluation")
+    cases = store.read(BenchmarkCase, "evaluation_set")
+    benchmark = Benchmark(settings.source, store.version("evaluation_set"), cases)
+    run.benchmark(benchmark, store.path("evaluation_set"))
     return {subset: headline(single[subset], voted[subset], votes) for subset in single}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
+from assets.deciding import decided_by
 from assets.metadata import examples
 from assets.parameters import reads
 from assets.partitions import Pipeline
@@ -50,7 +51,7 @@ def refinement(context: ArtifactContext) -> Made:
     settings = context.profile.refinement
     key = context.key
     first = _starts(context.store.read(SampledSolution, "candidates", key), settings.solutions)
-    parameters = {"set": key, "critics": list(context.lineup.critic_models), "turns": settings.turns}
+    parameters = {"set": key, "critics": list(context.lineup.critic_models), **decided_by(context)}
     with context.tracking.run(context.dagster, f"refinement on {key}", parameters) as run:
         with context.journal() as journal:
             problems = answer_problems(key, context.profile.scaling, data_directory())

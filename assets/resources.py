@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ import dagster as dg
 
 from genprm.engines.base import Engine
 from genprm.evaluation.promotion import Contender
+from genprm.records import BenchmarkCase, Prediction, Verification
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings
 
@@ -70,6 +72,29 @@ class Progress(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a model said of benchmark cases, and the verification paths that are kept of it.
+
+    `benchmark` is the source of cases and labels; a step is wrong when its reward is below `threshold`.
+    """
+
+    model: str
+    benchmark: str
+    threshold: float
+    predictions: Sequence[Prediction]
+    paths: Sequence[Verification]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Benchmark cases, with their source and the hash of the table that holds them."""
+
+    source: str
+    version: str
+    cases: Sequence[BenchmarkCase]
+
+
 class TrackedRun(Protocol):
     """An open run of the tracking server."""
 
@@ -93,6 +118,14 @@ class TrackedRun(Protocol):
 
     def dataset(self, name: str, version: str, path: Path, use: str) -> None:
         """Record a table that this run read; `version` is its content hash, `use` training or evaluation."""
+        ...
+
+    def benchmark(self, data: Benchmark, path: Path) -> None:
+        """Record the cases that this run is an evaluation on, and the table that holds them."""
+        ...
+
+    def verifications(self, verified: Verified) -> None:
+        """Log a sample of verifications as traces."""
         ...
 
     def model(self, name: str, path: Path, recipe: str) -> None:

@@ -15,6 +15,7 @@ from genprm.evaluation.promotion import Contender, successor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 CHAMPION = "champion"
 JUDGED = "judged.json"
@@ -33,6 +34,12 @@ def alias_of(model: str) -> str:
     'r1-distill-1_5b_main_full'
     """
     return "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in model)
+
+
+def logged_model(client: MlflowClient, experiment: str, run_id: str) -> LoggedModel | None:
+    """The logged model that a run made; None where it made none."""
+    found = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
+    return found[0] if found else None
 
 
 class ModelRegistry:
@@ -79,21 +86,19 @@ class ModelRegistry:
         found = next((one for one in same if one.tags.get(MODEL) == contender.model), None)
         if found is not None:
             return str(found.version)
-        logged = self._client.search_logged_models(
-            [self._experiment], filter_string=f"source_run_id = '{contender.run_id}'"
-        )
-        if not logged:
+        logged = logged_model(self._client, self._experiment, contender.run_id)
+        if logged is None:
             return ""
         made = self._client.create_model_version(
             self._name,
             # As `models:/...` MLflow would look for it in the store of the process, which may be another one.
-            source=logged[0].artifact_location,
+            source=logged.artifact_location,
             run_id=contender.run_id,
-            model_id=logged[0].model_id,
+            model_id=logged.model_id,
             tags={
                 FINGERPRINT: contender.version,
                 MODEL: contender.model,
-                "checkpoint": logged[0].tags["checkpoint"],
+                "checkpoint": logged.tags["checkpoint"],
             },
         )
         return str(made.version)

@@ -55,10 +55,13 @@ class TrackingResource(dg.ConfigurableResource[MlflowTracking]):
     uri: str | None = Field(default=None, description="Tracking server; the database of the home when empty.")
     experiment: str = Field(description="Name of the experiment.")
     registry: bool = Field(default=True, description="Register trained models when they were measured.")
+    traces: int = Field(default=10, ge=0, description="Cases per model and subset that are logged as traces.")
     profile: str = Field(description="Name of the profile, a tag of each run.")
 
     def create_resource(self, context: dg.InitResourceContext) -> MlflowTracking:
-        settings = TrackingSettings(uri=self.uri, experiment=self.experiment, registry=self.registry)
+        settings = TrackingSettings(
+            uri=self.uri, experiment=self.experiment, registry=self.registry, traces=self.traces
+        )
         return _tracking(home(), settings, self.profile)
 
 
@@ -90,6 +93,7 @@ def profile_resources(profile: Profile) -> Mapping[str, dg.ConfigurableResource[
             uri=profile.tracking.uri,
             experiment=profile.tracking.experiment,
             registry=profile.tracking.registry,
+            traces=profile.tracking.traces,
             profile=profile.name,
         ),
         "progress": ProgressResource(),

@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.resources import Benchmark, Verified
 from genprm.evaluation.promotion import Contender
 from genprm.settings import TrackingSettings
+from orchestration.data_sets import make_data_set
 from orchestration.home import artifacts_folder, mlflow_database
-from orchestration.model_registry import ModelRegistry
+from orchestration.model_registry import ModelRegistry, logged_model
+from orchestration.traces import TraceTarget, log_traces
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MLFLOW_ADDRESS = "http://127.0.0.1:5000"
 DAGSTER_ADDRESS = "http://127.0.0.1:3000"
-VALUE_CHARACTERS = 500
+VALUE_CHARACTERS = 6000
+"""The longest parameter that MLflow takes."""
+AT_ONCE = 100
+"""The most parameters that MLflow takes at once."""
 DAGSTER_RUN = "dagster/run_id"
 MLFLOW_RUN = "mlflow/run_id"
 
@@ -58,12 +64,15 @@ def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class MlflowRun:
-    """An open run."""
+    """An open run. `model_id` is the logged model that it is an evaluation of; verifications of `traces` cases per
+    subset are logged."""
 
     client: MlflowClient
     id: str
     experiment: str
     uri: str
+    model_id: str | None = None
+    traces: int = 0
 
     @property
     def url(self) -> str:
@@ -94,6 +103,21 @@ class MlflowRun:
             name=name, digest=version[:36], source_type="local", source=source, schema=None, profile=None
         )
         self.client.log_inputs(self.id, [DatasetInput(data, [InputTag("mlflow.data.context", use)])])
+
+    def benchmark(self, data: Benchmark, path: Path) -> None:
+        """Record the cases that this run is an evaluation on, as an evaluation data set and as the run's input."""
+        from mlflow.tracing.client import TracingClient
+
+        with _one_at_a_time(mlflow_database().with_suffix(".lock")):
+            name = make_data_set(self.client, TracingClient(self.uri), self.experiment, data)
+        self.dataset(name, data.version, path, "evaluation")
+
+    def verifications(self, verified: Verified) -> None:
+        """Log a sample of verifications as traces."""
+        from mlflow.tracing.client import TracingClient
+
+        target = TraceTarget(self.experiment, self.id, self.model_id)
+        log_traces(TracingClient(self.uri), target, verified, self.traces)
 
     def model(self, name: str, path: Path, recipe: str) -> None:
         """Record the checkpoint that this run made, as a logged model that points to its directory."""
@@ -185,11 +209,14 @@ class MlflowTracking:
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
         info = client.create_run(self._experiment, tags=tags, run_name=name).info
-        run = MlflowRun(client, info.run_id, self._experiment, self.uri)
+        judging = logged_model(client, self._experiment, parent) if parent is not None else None
+        model_id = None if judging is None else str(judging.model_id)
+        run = MlflowRun(client, info.run_id, self._experiment, self.uri, model_id, self._settings.traces)
         status = "FAILED"
         try:
             context.instance.add_run_tags(dagster_run, {MLFLOW_RUN: run.id})
             _log_parameters(client, run.id, flattened(parameters))
+            _log_model_input(client, run)
             yield run
             status = "FINISHED"
         finally:
@@ -230,7 +257,16 @@ class MlflowTracking:
 def _log_parameters(client: MlflowClient, run_id: str, values: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
-    client.log_batch(run_id, params=[Param(name, value) for name, value in values.items()])
+    parameters = [Param(name, value) for name, value in values.items()]
+    for start in range(0, len(parameters), AT_ONCE):
+        client.log_batch(run_id, params=parameters[start : start + AT_ONCE])
+
+
+def _log_model_input(client: MlflowClient, run: MlflowRun) -> None:
+    from mlflow.entities import LoggedModelInput
+
+    if run.model_id is not None:
+        client.log_inputs(run.id, models=[LoggedModelInput(run.model_id)])
 
 
 @contextmanager

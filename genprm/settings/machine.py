@@ -118,6 +118,8 @@ class TrackingSettings(Section):
     experiment: str = "genprm"
     registry: bool = True
     """Register trained models when they were measured, with the alias `champion` on the best."""
+    traces: Annotated[int, Field(ge=0)] = 10
+    """Cases per model and subset whose kept verifications are logged as traces; 0 logs none."""
 
 
 class RunnerSettings(Section):

@@ -1,0 +1,48 @@
+"""Benchmarks as evaluation data sets in MLflow: one for each content, with the first wrong step as expectation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assets.resources import Benchmark
+from genprm.records import BenchmarkCase
+from orchestration.traces import FIRST_ERROR
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.tracing.client import TracingClient
+
+VERSION = "genprm/version"
+
+
+def data_set_name(benchmark: Benchmark) -> str:
+    """The name of a benchmark's data set, which no other content has.
+
+    >>> data_set_name(Benchmark("processbench", "0123456789abcdef", ()))
+    'processbench 01234567'
+    """
+    return f"{benchmark.source} {benchmark.version[:8]}"
+
+
+def make_data_set(client: MlflowClient, store: TracingClient, experiment: str, benchmark: Benchmark) -> str:
+    """The name of the benchmark's data set, which is made unless it is there.
+
+    One that an interrupted process left empty is filled.
+    """
+    name = data_set_name(benchmark)
+    found = client.search_datasets([experiment], f"name = '{name}'")
+    data_set = found[0] if found else client.create_dataset(name, experiment, {VERSION: benchmark.version})
+    if not data_set.profile:
+        records = [_record(case) for case in benchmark.cases]
+        # `data_set.merge_records` would write to the store of the process, which may be another one.
+        store.store.upsert_dataset_records(data_set.dataset_id, records)
+    return name
+
+
+def _record(case: BenchmarkCase) -> dict[str, Any]:
+    return {
+        # Records with the same inputs are merged, so the id is among them.
+        "inputs": {"case": case.id, "problem": case.problem, "steps": case.steps},
+        "expectations": {FIRST_ERROR: case.label, "final_answer_correct": case.final_answer_correct},
+        "tags": {"subset": case.subset, "generator": case.generator},
+    }
