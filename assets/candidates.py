@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, artifact
 from assets.metadata import examples, share
-from assets.parameters import CANDIDATES, reads_scaling, weights_version
+from assets.parameters import CANDIDATES, reads_scaling
 from assets.partitions import Pipeline
 from genprm.data_sets.sources import data_directory
+from genprm.engines.versions import weights_version
 from genprm.journal import finish, row_key
 from genprm.records import Problem, SampledSolution
 from genprm.registry import domain_of

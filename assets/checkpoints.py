@@ -12,12 +12,13 @@ import dagster as dg
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, artifact, require
 from assets.deciding import decided_by
 from assets.metadata import plot
-from assets.parameters import directory_version, reads, recipe, weights_version
+from assets.parameters import reads, recipe
 from assets.resources import TrackedRun
 from assets.training_set import JUDGED_FROM, part
 from genprm.checkpoints import Checkpoint, card_path, read_checkpoint, write_checkpoint
 from genprm.consensus import share_of
 from genprm.engines import resolve_model
+from genprm.engines.versions import directory_version, weights_version
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.manifest import MANIFEST_FILE

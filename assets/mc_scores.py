@@ -5,7 +5,8 @@ from typing import Any
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import examples, plot, share
-from assets.parameters import reads, weights_version
+from assets.parameters import reads
+from genprm.engines.versions import weights_version
 from genprm.journal import finish, row_key
 from genprm.monte_carlo import rollouts_for, score_steps
 from genprm.records import Solution, StepScores

@@ -8,17 +8,15 @@ how many partitions there are (shards, training modes) or how work is done (engi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets.partitions import Pipeline
 from genprm.data_sets.files import file_version, names_file
-from genprm.engines import MINIATURE, resolve_model
-from genprm.engines.base import EngineError
+from genprm.engines.versions import weights_version
 from genprm.fingerprints import fingerprint
 from genprm.lineup import Model
 from genprm.modes import Mode
@@ -49,10 +47,6 @@ nothing else about a model."""
 OPERATIONAL = ("kept_paths", "processes")
 """Values of the evaluation and training sections that decide no result."""
 
-_NOT_THE_MODEL = frozenset({"genprm.json", "losses.json", "training_args.bin", "README.md"})
-_READ_WHOLE = 64 * 2**20
-_END = 2**20
-
 _DESCRIPTIONS = {
     "problems": "Which problems are used.",
     "solutions": "Policy model, prompt and sampling of the solutions.",
@@ -79,34 +73,6 @@ class Version:
     def fingerprint(self) -> str:
         text = json.dumps(self.values, sort_keys=True)
         return fingerprint(text)
-
-
-def weights_version(model: str) -> str:
-    """What identifies a model's weights: a hash of its files for a directory or a shipped model, else its name."""
-    if not model.startswith(MINIATURE) and not Path(model).is_dir():
-        return model
-    try:
-        return directory_version(Path(resolve_model(model)))
-    except EngineError as error:
-        return f"missing: {error}"
-
-
-def directory_version(directory: Path) -> str:
-    """Hash of a model directory: weights, configuration, tokenizer. Of large files the size and both ends."""
-    files = (file for file in sorted(directory.iterdir()) if file.is_file() and file.name not in _NOT_THE_MODEL)
-    return fingerprint(chunk for file in files for chunk in _chunks(file))
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
-    size = file.stat().st_size
-    yield f"{file.name} {size}\0".encode()
-    with file.open("rb") as stream:
-        if size <= _READ_WHOLE:
-            yield stream.read()
-        else:
-            yield stream.read(_END)
-            stream.seek(size - _END)
-            yield stream.read()
 
 
 def _values(section: Section, *without: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.judging import open_verifier, read_from
 from assets.metadata import examples, share
-from assets.parameters import reads, weights_version
+from assets.parameters import reads
+from genprm.engines.versions import weights_version
 from genprm.journal import finish, row_key
 from genprm.rationales import ONE_PATH, FormatTrial, judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution

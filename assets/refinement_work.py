@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from assets.artifact import ArtifactContext
 from assets.judging import open_verifier
-from assets.parameters import weights_version
 from genprm.checkpoints import read_checkpoint
 from genprm.engines.base import Engine
+from genprm.engines.versions import weights_version
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
 from genprm.registry import domain_of

@@ -10,10 +10,11 @@ import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import examples, share
-from assets.parameters import reads, weights_version
+from assets.parameters import reads
 from assets.partitions import Pipeline
 from genprm.checkpoints import Checkpoint, read_checkpoint
 from genprm.data_sets.sources import data_directory
+from genprm.engines.versions import weights_version
 from genprm.journal import Journal, finish, row_key
 from genprm.lineup import Model
 from genprm.records import Problem, SampledSolution

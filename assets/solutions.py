@@ -4,8 +4,9 @@ from typing import Any
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.metadata import examples, plot, share
-from assets.parameters import reads, weights_version
+from assets.parameters import reads
 from genprm.data_sets.problems import shard_of
+from genprm.engines.versions import weights_version
 from genprm.journal import Codec, finish, row_key
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.registry import domain_of

@@ -66,12 +66,14 @@ def wrong_input(error: BaseException) -> str | None:
     from genprm.data_sets.rows import InputError
     from genprm.engines.base import EngineError
     from genprm.full_disk import full_disk
+    from genprm.journal import JournalError
     from genprm.sandbox.base import SandboxError
     from genprm.settings import SettingsError
 
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, MissingExtraError | SettingsError | InputError | EngineError | SandboxError):
+    explained = (MissingExtraError, SettingsError, InputError, EngineError, SandboxError, JournalError)
+    if isinstance(error, explained):
         return " ".join(str(error).split())
     if (line := full_disk(error)) is not None:
         return line

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.artifact import load_artifacts
-from assets.parameters import directory_version
 from genprm.checkpoints import FOLDER, read_checkpoint
+from genprm.engines.versions import directory_version
 from genprm.store import DamagedFile, MissingTable, TableStore
 from genprm.tables import joined_hash, table_hash
 from orchestration.staleness import Node, Staleness, Standing

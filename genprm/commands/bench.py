@@ -160,6 +160,42 @@ def verifier(options: VerifierOptions) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchOptions(MachineOptions):
+    """What `genprm bench search` is told."""
+
+    policy: Annotated[str, typer.Option(help="Who writes the steps: directory, hub id or miniature/NAME.")] = (
+        "miniature/policy"
+    )
+    model: Annotated[str, typer.Option(help="Who judges them: directory, hub id or miniature/NAME.")] = (
+        "miniature/rationale"
+    )
+    search: Annotated[str, typer.Option(help="The method: beam, dvts, particles, best-of-n, ...")] = "beam"
+    problems: Annotated[int, typer.Option(min=1, help="Problems that are searched at once.")] = 32
+    width: Annotated[int, typer.Option(min=1, help="Partial solutions kept at a time.")] = 8
+    children: Annotated[int, typer.Option(min=1, help="Next steps sampled for each of them.")] = 4
+    mode: Mode = None
+    as_json: AsJson = False
+
+
+@app.command()
+@takes(SearchOptions)
+def search(options: SearchOptions) -> None:
+    """What a search leaves of the engines' speed, and what its judge reads besides the new step."""
+    from genprm.prm import check_mode
+    from genprm.search.base import known_method
+    from genprm.settings import SearchSettings
+    from genprm.speed.search import measure
+    from genprm.speed.tables import show
+
+    known_method(options.search)
+    chosen = None if options.mode is None else check_mode(options.mode)
+    settings = SearchSettings(width=options.width, children=options.children)
+    work = (options.problems, options.search, settings)
+    title, rows, notes = measure((options.policy, options.model), options.machine(), work, chosen)
+    show(title, rows, options.as_json, notes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerOptions(MachineOptions):
     """What `genprm bench server` is told."""
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +32,10 @@ class SolveOptions(JudgingOptions):
     search: Annotated[str, typer.Option(help="The method: beam, dvts, particles, best-of-n, ...")] = "beam"
     budget: Annotated[str, typer.Option(help="Tokens of policy and judge per problem, e.g. 20000 or 20k.")] = "20k"
     seed: Annotated[int, typer.Option(help="Which samples are drawn.")] = 0
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Keep every step in this file; after a kill, the same command goes on from there."),
+    ] = None
 
 
 @takes(SolveOptions)
@@ -52,7 +57,9 @@ def solve(options: SolveOptions) -> None:
     rows = read_objects(options.file)
     problems = [text_field(row, "problem", where) for where, row in rows]
     with load_verifier(options, machine, mode) as prm, progress_bar("solved", len(rows)) as bar:
-        plan = SearchPlan(method=options.search, budget=budget, votes=votes, seed=options.seed)
+        plan = SearchPlan(
+            method=options.search, budget=budget, votes=votes, seed=options.seed, journal=options.journal
+        )
         results = solve_problems(problems, prm, plan, options.policy, machine.engine, bar)
     for (_, row), result in zip(rows, results, strict=True):
         print(json.dumps(_json(row, result)) if options.as_json else _text(row, result))

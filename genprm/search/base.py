@@ -124,8 +124,8 @@ def known_method(name: str) -> SearchMethod:
 
 def check_budget(budget: float) -> None:
     """Raises InputError where a budget is no number of tokens."""
-    if not (math.isfinite(budget) and budget >= 1):
-        raise InputError(f"budget is {budget!r}, allowed: a number of tokens from 1, e.g. 20000 or 20k")
+    if not (isinstance(budget, int | float) and math.isfinite(budget) and budget >= 1):
+        raise InputError(f"budget is {budget!r}, allowed: a number of tokens from 1, e.g. 20000")
 
 
 def _found(node: Node, answers: AnswerCheck) -> FoundSolution:

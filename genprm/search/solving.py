@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from genprm.data_sets.rows import InputError
 from genprm.engines import open_engine
+from genprm.engines.base import Engine
+from genprm.engines.versions import weights_version
 from genprm.event_loops import together
+from genprm.journal import Journal
+from genprm.modes import Mode
 from genprm.prm import GenPRM, check_votes, engine_settings
 from genprm.profiles import load_profile
 from genprm.registry import DOMAINS
 from genprm.search.base import Searcher, SearchResult, check_budget, known_method
-from genprm.search.roles import GenerativeJudge
+from genprm.search.roles import GenerativeJudge, JournaledPolicy, StepJournal, StepJudge, StepPolicy
 from genprm.settings import EngineSettings, SearchSettings, SolutionSettings
 from genprm.step_sampler import StepSampler
 from genprm.verification.verifier import Verifier
@@ -21,6 +26,9 @@ from genprm.verification.verifier import Verifier
 MINIATURE = "miniature/"
 POLICY = "miniature/policy"
 DOMAIN = "mathematics"
+STEPS_VERSION = "1"
+"""Of what is kept in a journal; raise it when steps are sampled or judged in another way."""
+_ROW = b'{"key": "'
 
 
 def policy_settings(policy: str) -> SolutionSettings:
@@ -33,6 +41,9 @@ def policy_settings(policy: str) -> SolutionSettings:
 class SearchPlan:
     """How problems are searched: a method (`genprm.registry.SEARCHES`), and the tokens of policy and judge for each
     of them. A step's reward is the mean of `votes` conversations of the judge.
+
+    `journal` is a file that keeps every step that was sampled or judged. A search that is started again with it,
+    after a kill say, asks for nothing that is there, and gives what an undisturbed one gives.
     """
 
     method: str = "beam"
@@ -40,6 +51,7 @@ class SearchPlan:
     votes: int = 1
     seed: int = 0
     settings: SearchSettings | None = None
+    journal: Path | None = None
 
 
 def solve(
@@ -58,7 +70,9 @@ def solve(
         progress: told 1 after each problem.
 
     Raises:
-        InputError: no such method or engine, a budget or votes below 1, or a policy that never ended a step.
+        InputError: no such method or engine, a budget or votes below 1, a policy that never ended a step, or a
+            journal that is another file.
+        JournalError: the journal is in use, or damaged.
         EngineError, SandboxError: a model cannot be loaded or cannot go on.
     """
     plan = plan or SearchPlan()
@@ -66,27 +80,60 @@ def solve(
     check_budget(plan.budget)
     check_votes(plan.votes)
     chosen = engine_settings(engine) if isinstance(engine, str) else engine
-    writer = open_engine(str(policy), chosen)
-    sampler = StepSampler(writer, policy_settings(str(policy)), DOMAINS.get(DOMAIN).steps)
+    with nullcontext() if plan.journal is None else open_journal(plan.journal) as journal:
+        writer = open_engine(str(policy), chosen)
 
-    async def work(verifier: Verifier) -> list[SearchResult]:
-        judge = GenerativeJudge(verifier, prm.mode, plan.votes)
-        try:
-            with DOMAINS.get(DOMAIN).grader() as grader:
-                searcher = Searcher(sampler, judge, grader.answers)
+        async def work(verifier: Verifier) -> list[SearchResult]:
+            try:
+                with DOMAINS.get(DOMAIN).grader() as grader:
+                    writes = _policy(writer, str(policy), journal)
+                    searcher = Searcher(writes, _judge(verifier, prm.mode, plan.votes, journal), grader.answers)
 
-                async def solved(problem: str) -> SearchResult:
-                    result = await searcher.search(problem, plan.method, plan.budget, plan.settings, plan.seed)
-                    progress(1)
-                    return result
+                    async def solved(problem: str) -> SearchResult:
+                        result = await searcher.search(problem, plan.method, plan.budget, plan.settings, plan.seed)
+                        progress(1)
+                        return result
 
-                return await together([solved(problem) for problem in problems])
-        finally:
-            await writer.close()
+                    return await together([solved(problem) for problem in problems])
+            finally:
+                await writer.close()
 
-    results = prm.run(work)
+        results = prm.run(work)
     _check_that_steps_end(results, str(policy))
     return results
+
+
+def open_journal(path: Path) -> Journal:
+    """The journal in a file, begun where there is none. A file of another kind is left as it is.
+
+    Raises:
+        InputError: the file is no journal, or cannot be opened.
+        JournalError: it is in use by another process, or damaged.
+    """
+    try:
+        if path.exists():
+            with path.open("rb") as file:
+                if not _ROW.startswith(file.read(len(_ROW))):
+                    raise InputError(f"journal {str(path)!r} is another file, allowed: a new one, or a journal")
+        return Journal(path)
+    except OSError as error:
+        raise InputError(f"journal {str(path)!r} cannot be opened: {error.strerror or error}") from None
+
+
+def _policy(writer: Engine, name: str, journal: Journal | None) -> StepPolicy:
+    """The policy called `name`; with a journal it is never asked twice for the same samples."""
+    asking = policy_settings(name)
+    sampler = StepSampler(writer, asking, DOMAINS.get(DOMAIN).steps)
+    return sampler if journal is None else JournaledPolicy(sampler, asking, _steps(journal, name))
+
+
+def _judge(verifier: Verifier, mode: Mode, votes: int, journal: Journal | None) -> StepJudge:
+    steps = None if journal is None else _steps(journal, verifier.engine.model)
+    return GenerativeJudge(verifier, mode, votes, steps)
+
+
+def _steps(journal: Journal, model: str) -> StepJournal:
+    return StepJournal(journal, (STEPS_VERSION, weights_version(model)))
 
 
 def _check_that_steps_end(results: Sequence[SearchResult], policy: str) -> None:

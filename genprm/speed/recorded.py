@@ -36,21 +36,26 @@ async def at_once(engine: Engine, requests: Sequence[Request]) -> list[Completio
     return [completion for completions in done for completion in completions]
 
 
-def measured_with(engine: Engine, work: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, Usage, float | None]:
+def measured_with(
+    engine: Engine, work: Callable[[], Coroutine[Any, Any, T]], *beside: Engine
+) -> tuple[T, Usage, float | None]:
     """The result of `work`, what it cost, and the share of prompt tokens that were not computed again; None where
     the engine does not say.
 
-    A first request makes the engine ready; at the end it is closed.
+    A first request makes the engine ready, and those that work `beside` it; at the end they are closed.
     """
+    engines = (engine, *beside)
 
     async def run() -> tuple[T, Usage, float | None]:
         try:
-            await engine.complete("Warm up.", Sampling(max_tokens=2))
+            for one in engines:
+                await one.complete("Warm up.", Sampling(max_tokens=2))
             with measured() as usage:
                 done = await work()
             return done, usage, _reuse(engine)
         finally:
-            await engine.close()
+            for one in engines:
+                await one.close()
 
     return asyncio.run(run())
 

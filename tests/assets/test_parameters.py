@@ -1,22 +1,12 @@
-"""What identifies a model for staleness."""
+"""What the profile says, as versions that artifacts depend on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from assets.parameters import directory_version, parameter_versions
+from assets.parameters import parameter_versions
 from assets.partitions import Pipeline
 from genprm.profiles import load_profile
-
-
-def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"one")
-    (tmp_path / "genprm.json").write_text("{}")
-    before = directory_version(tmp_path)
-    (tmp_path / "genprm.json").write_text('{"steps": 3}')
-    assert directory_version(tmp_path) == before
-    (tmp_path / "model.safetensors").write_bytes(b"two")
-    assert directory_version(tmp_path) != before
 
 
 def versions(tmp_path: Path) -> dict[str, str]:

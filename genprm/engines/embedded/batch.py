@@ -65,6 +65,8 @@ class Batch:
         """Prompt tokens of all sequences that joined."""
         self.tokens_reused = 0
         """Those of them that did not have to be computed."""
+        self.tokens_repeated = 0
+        """Tokens that were computed once more, for rows in doubt."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in ends if token < size]] = True
         self._checks = [self._ends]
@@ -220,6 +222,7 @@ class Batch:
         """The logits after a row's tokens so far, computed from these tokens and nothing else."""
         sequence = self.sequences[row]
         tokens = self._tensor(np.array([(*sequence.prompt, *sequence.ids)], dtype=np.int64))
+        self.tokens_repeated += tokens.shape[1]
         slots = Slots()
         slots.fit(1, tokens.shape[1])
         extension = Extension(slots, 0, tokens.new_zeros(1), tokens.shape[1], fresh=True)

@@ -123,6 +123,11 @@ class TransformersEngine:
         """Those of them that were not computed, because an earlier or a simultaneous request had them."""
         return 0 if self._batch is None else self._batch.tokens_reused
 
+    @property
+    def tokens_repeated(self) -> int:
+        """Tokens that were computed once more, by themselves, where their company could have decided."""
+        return 0 if self._batch is None else self._batch.tokens_repeated
+
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
         return self._tokenizer.render(messages, prefill)

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from genprm.cli import app
 from genprm.data_sets.rows import InputError
+from genprm.modes import Mode
 from genprm.prm import GenPRM
+from genprm.registry import SEARCHES
+from genprm.search.base import check_budget
 from genprm.search.solving import SearchPlan, policy_settings, solve
-from genprm.settings import SamplingSettings, SolutionSettings
+from genprm.settings import SamplingSettings, SolutionSettings, VerifierSettings
+from tests.genprm.scripted_engine import ScriptedEngine
+from tests.genprm.scripted_judge import EchoSandbox, judge_engine
 
 PROBLEM = "How many keys does Varosa have in the end? (1) Varosa has 28 keys. (2) Varosa finds 43 keys."
+
+
+A_BUDGET = "a number of tokens from 1, e.g. 20000 or 20k\n"
+A_METHOD = "best-of-n, majority, vote, beam, dvts, lookahead, particles, rebase, puct, reset"
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--budget", "0"], "genprm: budget is '0', allowed: a number of tokens from 1, e.g. 20000 or 20k\n"),
-        (["--budget", "lots"], "genprm: budget is 'lots', allowed: a number of tokens from 1, e.g. 20000 or 20k\n"),
-        (["--search", "maze"], "genprm: search is 'maze', allowed: best-of-n, "),
+        (["--budget", "0"], f"genprm: budget is '0', allowed: {A_BUDGET}"),
+        (["--budget", "lots"], f"genprm: budget is 'lots', allowed: {A_BUDGET}"),
+        (["--budget", "-5k"], f"genprm: budget is '-5k', allowed: {A_BUDGET}"),
+        (["--budget", "1e400"], f"genprm: budget is '1e400', allowed: {A_BUDGET}"),
+        (["--search", "maze"], f"genprm: search is 'maze', allowed: {A_METHOD}"),
+        (["--search", ""], f"genprm: search is '', allowed: {A_METHOD}"),
+        (["--votes", "0"], "genprm: votes is 0, allowed: a whole number from 1\n"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], line: str) -> None:
@@ -29,6 +44,26 @@ def test_bad_input_is_one_line(arguments: list[str], line: str) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith(line)
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "20k", None])
+def test_a_budget_is_a_number_of_tokens(budget: Any) -> None:
+    with pytest.raises(InputError, match=f"^budget is {budget!r}, allowed: a number of tokens from 1"):
+        check_budget(budget)
+
+
+def test_a_policy_that_never_ends_a_step_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the method: one that stops at once, and one that begins again until the budget is spent."""
+    monkeypatch.setattr("genprm.search.solving.open_engine", lambda *_: ScriptedEngine(lambda prompt: "la " * 999))
+    judge = partial(GenPRM, judge_engine(), EchoSandbox(), VerifierSettings(), Mode.DIRECT)
+    monkeypatch.setattr("genprm.commands.solve.load_verifier", lambda *_: judge())
+    for method in SEARCHES.names():
+        arguments = ["solve", "-", "--search", method, "--budget", "2k"]
+        result = CliRunner().invoke(app, arguments, input=json.dumps({"problem": PROBLEM}))
+        assert result.exit_code == 2, method
+        assert result.stdout == ""
+        assert result.stderr.startswith("genprm: policy 'miniature/policy' never ends a step: all "), method
+        assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,88 @@
+"""A search that is killed and started again with its journal gives the bytes of one that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genprm.cli import app
+from genprm.data_sets.rows import InputError
+from genprm.journal import JournalError
+from genprm.miniature.world.generation import generate_problems
+from genprm.prm import GenPRM
+from genprm.search.solving import SearchPlan, open_journal, solve
+from genprm.settings import SearchSettings
+
+PROBLEMS = [problem.text for problem in generate_problems("evaluation", 2, 0)]
+SETTINGS = SearchSettings(width=2, children=2)
+
+
+def test_what_is_no_journal_is_left_as_it_is(tmp_path: Path) -> None:
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1 + 1?"}\n')
+    with pytest.raises(InputError, match=r"problems\.jsonl' is another file, allowed: a new one, or a journal$"):
+        open_journal(problems)
+    assert problems.read_text() == '{"problem": "1 + 1?"}\n'
+    with pytest.raises(InputError, match=r"cannot be opened: Is a directory$"):
+        open_journal(tmp_path)
+
+
+def test_two_searches_do_not_share_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "steps.jsonl"
+    with open_journal(path), pytest.raises(JournalError, match="in use by another process"):
+        open_journal(path)
+    path.write_bytes(b'{"key": "a", "val')  # torn by a kill
+    with open_journal(path) as journal:
+        assert len(journal) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["beam", "particles"])
+def test_wherever_the_journal_ends_the_search_ends_alike(method: str, tmp_path: Path) -> None:
+    """A kill leaves the beginning of an undisturbed journal, up to any byte: five of them, on the real engine."""
+    whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
+    with GenPRM.load("miniature/rationale") as prm:
+
+        def searched(journal: Path | None) -> str:
+            plan = SearchPlan(method=method, budget=800, settings=SETTINGS, journal=journal)
+            return repr(solve(PROBLEMS, prm, plan))
+
+        undisturbed = searched(whole)
+        assert searched(None) == undisturbed
+        content, draw = whole.read_bytes(), random.Random(method)
+        for _ in range(5):
+            torn.write_bytes(content[: draw.randrange(len(content))])
+            assert searched(torn) == undisturbed
+        # Nothing is asked for twice: what was there stays, and the same rows are added in some order.
+        assert sorted(torn.read_bytes().splitlines()) == sorted(content.splitlines())
+
+
+@pytest.mark.slow
+def test_killed_solving_goes_on(tmp_path: Path) -> None:
+    problems, journal = tmp_path / "problems.jsonl", tmp_path / "steps.jsonl"
+    problems.write_text("".join(json.dumps({"problem": problem}) + "\n" for problem in PROBLEMS))
+    arguments = ["solve", str(problems), "--budget", "1000", "--mode", "cot", "--json"]
+    undisturbed = CliRunner().invoke(app, arguments)
+    assert undisturbed.exit_code == 0, undisturbed.stderr
+    continued = [sys.executable, "-m", "genprm.cli", *arguments, "--journal", str(journal)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for size in (1, 20_000):
+        process = subprocess.Popen(continued, env=environment, stdout=subprocess.PIPE)
+        while (not journal.exists() or journal.stat().st_size < size) and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.communicate() == (b"", None)
+        assert process.returncode == -signal.SIGKILL
+    kept = journal.read_bytes()
+    last = subprocess.run(continued, env=environment, stdout=subprocess.PIPE, check=True, text=True)
+    assert last.stdout == undisturbed.stdout
+    assert journal.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
