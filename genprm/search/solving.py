@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from genprm.data_sets.rows import InputError
 from genprm.engines import open_engine
@@ -80,7 +81,7 @@ def solve(
     check_budget(plan.budget)
     check_votes(plan.votes)
     chosen = engine_settings(engine) if isinstance(engine, str) else engine
-    with nullcontext() if plan.journal is None else open_journal(plan.journal) as journal:
+    with _kept_steps(plan.journal) as journal:
         writer = open_engine(str(policy), chosen)
 
         async def work(verifier: Verifier) -> list[SearchResult]:
@@ -120,16 +121,27 @@ def open_journal(path: Path) -> Journal:
         raise InputError(f"journal {str(path)!r} cannot be opened: {error.strerror or error}") from None
 
 
-def _policy(writer: Engine, name: str, journal: Journal | None) -> StepPolicy:
-    """The policy called `name`; with a journal it is never asked twice for the same samples."""
+@contextmanager
+def _kept_steps(path: Path | None) -> Iterator[Journal]:
+    """Where steps are kept, for this search alone where no file is named: solutions that say the same are judged
+    once in any case."""
+    if path is not None:
+        with open_journal(path) as journal:
+            yield journal
+        return
+    with TemporaryDirectory() as folder, Journal(Path(folder) / "steps.jsonl") as journal:
+        yield journal
+
+
+def _policy(writer: Engine, name: str, journal: Journal) -> StepPolicy:
+    """The policy called `name`, never asked twice for the same samples."""
     asking = policy_settings(name)
     sampler = StepSampler(writer, asking, DOMAINS.get(DOMAIN).steps)
-    return sampler if journal is None else JournaledPolicy(sampler, asking, _steps(journal, name))
+    return JournaledPolicy(sampler, asking, _steps(journal, name))
 
 
-def _judge(verifier: Verifier, mode: Mode, votes: int, journal: Journal | None) -> StepJudge:
-    steps = None if journal is None else _steps(journal, verifier.engine.model)
-    return GenerativeJudge(verifier, mode, votes, steps)
+def _judge(verifier: Verifier, mode: Mode, votes: int, journal: Journal) -> StepJudge:
+    return GenerativeJudge(verifier, mode, votes, _steps(journal, verifier.engine.model))
 
 
 def _steps(journal: Journal, model: str) -> StepJournal:

@@ -137,6 +137,7 @@ class Bench:
 
     def runs(self, work: Work) -> tuple[list[Run], Judging]:
         """The search and its ceiling, and what the judge of the search read."""
+        asyncio.run(_wake(self._sandbox))
         engines = self._open_engines()
         policy, judge = (Recorded(engine) for engine in engines)
         with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "steps.jsonl") as journal:
@@ -146,8 +147,7 @@ class Bench:
                 sampler = StepSampler(policy, self._asking, DOMAINS.get(DOMAIN).steps)
                 writes = JournaledPolicy(sampler, self._asking, StepJournal(journal))
                 trees = [Tree(problem, writes, noted, work.settings, 0) for problem in work.problems]
-                grow = known_method(work.method).round
-                await together([grow(tree, Purse(math.inf), work.settings) for tree in trees])
+                await together([_grow(tree, work) for tree in trees])
                 return _counted(engines[1])
 
             counted, usage, _ = measured_with(engines[1], search, engines[0])
@@ -166,6 +166,17 @@ class Bench:
         return GenerativeJudge(
             Verifier(engine, self._sandbox, self._verifier), mode, steps=StepJournal(journal, "judge")
         )
+
+
+async def _grow(tree: Tree, work: Work) -> None:
+    await known_method(work.method).round(tree, Purse(math.inf), work.settings)
+
+
+async def _wake(sandbox: Sandbox) -> None:
+    """The process that runs code is started before anything is measured."""
+    session = sandbox.session()
+    await session.run("pass")
+    await session.close()
 
 
 def _counted(engine: Any) -> tuple[int | None, int | None]:

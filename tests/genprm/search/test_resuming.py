@@ -45,6 +45,10 @@ def test_two_searches_do_not_share_a_journal(tmp_path: Path) -> None:
         assert len(journal) == 0
 
 
+def keys(journal: Path) -> list[str]:
+    return [json.loads(line)["key"] for line in journal.read_text().splitlines()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["beam", "particles"])
 def test_wherever_the_journal_ends_the_search_ends_alike(method: str, tmp_path: Path) -> None:
@@ -62,8 +66,8 @@ def test_wherever_the_journal_ends_the_search_ends_alike(method: str, tmp_path: 
         for _ in range(5):
             torn.write_bytes(content[: draw.randrange(len(content))])
             assert searched(torn) == undisturbed
-        # Nothing is asked for twice: what was there stays, and the same rows are added in some order.
-        assert sorted(torn.read_bytes().splitlines()) == sorted(content.splitlines())
+        # Nothing is asked for twice: the same steps are there, in some order (blocks took other times).
+        assert sorted(keys(torn)) == sorted(keys(whole))
 
 
 @pytest.mark.slow
