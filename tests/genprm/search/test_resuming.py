@@ -52,18 +52,18 @@ def keys(journal: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["beam", "particles"])
 def test_wherever_the_journal_ends_the_search_ends_alike(method: str, tmp_path: Path) -> None:
-    """A kill leaves the beginning of an undisturbed journal, up to any byte: five of them, on the real engine."""
+    """A kill leaves the beginning of an undisturbed journal, up to any byte: four of them, on the real engine."""
     whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
     with GenPRM.load("miniature/rationale") as prm:
 
         def searched(journal: Path | None) -> str:
-            plan = SearchPlan(method=method, budget=800, settings=SETTINGS, journal=journal)
+            plan = SearchPlan(method=method, budget=600, settings=SETTINGS, journal=journal)
             return repr(solve(PROBLEMS, prm, plan))
 
         undisturbed = searched(whole)
         assert searched(None) == undisturbed
         content, draw = whole.read_bytes(), random.Random(method)
-        for _ in range(5):
+        for _ in range(4):
             torn.write_bytes(content[: draw.randrange(len(content))])
             assert searched(torn) == undisturbed
         # Nothing is asked for twice: the same steps are there, in some order (blocks took other times).
@@ -79,7 +79,7 @@ def test_killed_solving_goes_on(tmp_path: Path) -> None:
     assert undisturbed.exit_code == 0, undisturbed.stderr
     continued = [sys.executable, "-m", "genprm.cli", *arguments, "--journal", str(journal)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for size in (1, 20_000):
+    for size in (1, 4_000):
         process = subprocess.Popen(continued, env=environment, stdout=subprocess.PIPE)
         while (not journal.exists() or journal.stat().st_size < size) and process.poll() is None:
             time.sleep(0.005)
