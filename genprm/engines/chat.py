@@ -2,13 +2,14 @@
 
 What messages say is data: a control token that is spelled out in one stays text (`genprm.engines.prompts`). A
 template without a system role (Gemma) gets the system message in front of the first user turn, with a blank line
-between them.
+between them. A template that opens the last turn with a thought and leaves that out once others follow (Qwen3) has
+every turn of the assistant written as one that others follow, so that a conversation only ever grows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 
@@ -19,6 +20,8 @@ from genprm.records import Message
 
 _OPEN_TURN = "\u2063open turn\u2063"
 """Stands for the text of the open turn while the template is applied; no template or message holds it."""
+_NEXT_TURN = Message("user", "The next turn.")
+"""What follows the open turn while the template is applied, to see how that begins then."""
 
 
 def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill: str | None = None) -> Prompt:
@@ -28,20 +31,45 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
         EngineError: there is no chat template, it does not work, or it changes what an assistant said.
     """
     continued = bool(messages) and messages[-1].role == "assistant"
-    if prefill is None:
-        return apply_template(tokenizer, model, messages)
-    if not prefill and not continued:
-        return apply_template(tokenizer, model, messages, open_turn=True)
-    if continued:
+    if not continued and not prefill:
+        return apply_template(tokenizer, model, messages, open_turn=prefill is not None)
+    if not continued:
+        return _frame(tokenizer, model, messages).before + str(prefill)
+    *messages, last = messages
+    frame = _frame(tokenizer, model, messages)
+    if prefill is not None:
         # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
-        prefill = messages[-1].content + prefill
-        messages = messages[:-1]
-    # The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
-    # thought), which neither the history of a conversation nor its training tokens have.
-    rendered = apply_template(tokenizer, model, [*messages, Message("assistant", _OPEN_TURN)])
-    if rendered.count(_OPEN_TURN) != 1:
+        return frame.before + (last.content + prefill)
+    if frame.as_last == frame.before:
+        return apply_template(tokenizer, model, [*messages, last])
+    return frame.before + last.content + frame.behind
+
+
+class _Frame(NamedTuple):
+    """What a template writes around the text of an assistant turn.
+
+    `before` is all that comes before it if another turn follows, `as_last` the same if none does.
+    """
+
+    before: Prompt
+    as_last: Prompt
+    behind: Prompt
+
+
+def _frame(tokenizer: Any, model: str, messages: Sequence[Message]) -> _Frame:
+    """The frame of an assistant turn behind `messages`.
+
+    The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
+    thought), which neither the history of a conversation nor its training tokens have.
+    """
+    turn = Message("assistant", _OPEN_TURN)
+    alone = apply_template(tokenizer, model, [*messages, turn])
+    followed = apply_template(tokenizer, model, [*messages, turn, _NEXT_TURN])
+    if alone.count(_OPEN_TURN) != 1 or followed.count(_OPEN_TURN) != 1:
         raise EngineError(f"model {model}: the chat template does not render an assistant turn as it is")
-    return rendered[: rendered.index(_OPEN_TURN)] + prefill
+    begin = alone.index(_OPEN_TURN)
+    before, as_last = followed[: followed.index(_OPEN_TURN)], alone[:begin]
+    return _Frame(before, as_last, alone[begin + len(_OPEN_TURN) :])
 
 
 def apply_template(tokenizer: Any, model: str, messages: Sequence[Message], open_turn: bool = False) -> Prompt:

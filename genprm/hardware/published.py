@@ -29,6 +29,8 @@ PUBLISHED = {
     "Qwen/Qwen2.5-Math-7B-Instruct": _QWEN_7B,
     "Qwen/Qwen2.5-7B-Instruct": _QWEN_7B,
     "Qwen/QwQ-32B": _QWEN_32B,
+    "Qwen/Qwen3-4B": Published("qwen3", 2560, 36, 32, 8, 9728, 151936, True),
+    "Qwen/Qwen3-8B": Published("qwen3", 4096, 36, 32, 8, 12288, 151936, False),
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": _QWEN_SMALL._replace(tie_word_embeddings=False),
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": _QWEN_7B,
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": _QWEN_32B,

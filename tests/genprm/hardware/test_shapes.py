@@ -24,6 +24,9 @@ def published(model: str) -> ModelShape:
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", 1.78),
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", 7.62),
         ("Qwen/QwQ-32B", 32.8),
+        # Qwen3 technical report (arXiv 2505.09388) and model cards: 4.02B and 8.19B.
+        ("Qwen/Qwen3-4B", 4.02),
+        ("Qwen/Qwen3-8B", 8.19),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", 0.135),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from genprm.engines.base import EngineError
 from genprm.records import Message, TrainingExample
 from genprm.training.tokens import IGNORED, EncodedConversation, encode_conversation, encode_conversations
 
@@ -132,8 +133,16 @@ def test_content_that_the_template_trims_is_still_found(tokenizer: Any, example:
 
 
 def test_a_template_that_rewrites_history_is_refused(tokenizer: Any, example: TrainingExample) -> None:
-    forgetful = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if loop.last or m.role == 'user' %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}"  # noqa: E501
+    counting = "{{ messages | length }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"  # noqa: E501
     with pytest.raises(ValueError, match="rewrites earlier turns"):
+        encode_conversation(with_template(tokenizer, counting), example, mask_code_output=False)
+
+
+def test_a_template_that_forgets_what_the_assistant_said_is_refused(
+    tokenizer: Any, example: TrainingExample
+) -> None:
+    forgetful = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if loop.last or m.role == 'user' %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}"  # noqa: E501
+    with pytest.raises(EngineError, match="does not render an assistant turn as it is"):
         encode_conversation(with_template(tokenizer, forgetful), example, mask_code_output=False)
 
 

@@ -1,7 +1,7 @@
 """A conversation of two steps in the published turn format, id for id, with the vocabulary of Qwen2.5.
 
 What is expected is put together from the turns, whose text `tiktoken` encodes; the special tokens stand where the
-chat template and the released code (`src/prm_evaluation` of GenPRM) put them.
+chat templates of the models (as TRL has them) and the released code (`src/prm_evaluation` of GenPRM) put them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trl
 from tokenizers import normalizers
 from transformers import PreTrainedTokenizerFast
 
@@ -48,16 +49,9 @@ R1_SPECIAL = [
     "</think>",
 ]
 QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-R1_TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}"
-    "{% if m['role'] == 'system' %}{{ m['content'] }}"
-    "{% elif m['role'] == 'user' %}{{ '<｜User｜>' + m['content'] }}"
-    "{% else %}{{ '<｜Assistant｜>' + m['content'].split('</think>')[-1] + '<｜end▁of▁sentence｜>' }}{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}"
-)
-QWEN_TEMPLATE = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+R1_TEMPLATE, QWEN_TEMPLATE = (
+    (TEMPLATES / f"{name}.jinja").read_text() for name in ("deepseek_r1_distill", "qwen2_5")
 )
 END, USER, ASSISTANT, BOS = (FIRST_SPECIAL + number for number in range(4))
 START, STOP = FIRST_SPECIAL + 1, FIRST_SPECIAL + 2
