@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from genprm.store import profile_store
+
 SMALL = {
     "problems.limit": "16",
     "training.epochs": "1",
@@ -49,3 +51,25 @@ def test_the_demo_makes_everything_once_and_a_changed_epsilon_samples_nothing(tm
     made = [line for line in again.splitlines() if line.startswith("[")]
     assert all(any(name in line for line in made) for name in LABELLED)
     assert not any(name in line for line in made for name in SAMPLED)
+
+
+COMPANIES = [{"runner.workers": "2"}, {"runner.workers": "1", "engine.max_batch": "5"}]
+"""Settings that decide which rows are computed together, and nothing else."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_partition_that_was_made_in_other_company_has_the_same_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers side by side in batches as they come, and one worker with few rows at a time."""
+    versions = []
+    for number, company in enumerate(COMPANIES):
+        home = tmp_path / str(number)
+        run(home, *SAMPLED, **{"problems.limit": "2", **company})
+        monkeypatch.setenv("GENPRM_HOME", str(home))
+        store = profile_store("miniature")
+        versions.append([store.version(name, f"{part}-of-2") for name in SAMPLED[1:] for part in (0, 1)])
+
+    assert versions[0] == versions[1]
+    assert all(versions[0])
