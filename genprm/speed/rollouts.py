@@ -28,7 +28,7 @@ from genprm.settings import Profile
 from genprm.solutions import sample_solutions
 from genprm.speed.recorded import Recorded, at_once, measured_with
 from genprm.speed.tables import Cell
-from genprm.speed.usage import Usage
+from genprm.speed.usage import Usage, speed_beside
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -119,10 +119,7 @@ def _rows(real: Run, ceiling: Run) -> list[dict[str, Cell]]:
             "requests": run.requests,
             "samples": run.samples,
             "tokens": run.tokens,
-            "tokens/s": run.tokens / run.usage.seconds,
-            "of ceiling %": 100 * ceiling.usage.seconds / run.usage.seconds,
-            "CPU s": run.usage.cpu_seconds,
-            "of ceiling's CPU %": 100 * ceiling.usage.cpu_seconds / run.usage.cpu_seconds,
+            **speed_beside(run.tokens, run.usage, ceiling.usage),
             "prefix hits %": None if run.reuse is None else 100 * run.reuse,
             "peak MB": run.usage.peak_mb,
         }

@@ -44,7 +44,7 @@ from genprm.search.tree import Purse, Tree
 from genprm.settings import SearchSettings, SolutionSettings, VerifierSettings
 from genprm.speed.recorded import Recorded, at_once, measured_with
 from genprm.speed.tables import Cell
-from genprm.speed.usage import Usage
+from genprm.speed.usage import Usage, speed_beside
 from genprm.step_sampler import StepSampler
 from genprm.verification.manifest import model_manifest
 from genprm.verification.verifier import Verifier
@@ -199,10 +199,7 @@ def table(runs: Sequence[Run], judging: Judging) -> list[dict[str, Cell]]:
             "way": run.name,
             "requests": run.requests,
             "tokens": run.tokens,
-            "tokens/s": run.tokens / run.usage.seconds,
-            "of ceiling %": 100 * ceiling.usage.seconds / run.usage.seconds,
-            "CPU s": run.usage.cpu_seconds,
-            "of ceiling's CPU %": 100 * ceiling.usage.cpu_seconds / run.usage.cpu_seconds,
+            **speed_beside(run.tokens, run.usage, ceiling.usage),
         }
         for run in (search, ceiling)
     ]

@@ -24,6 +24,20 @@ class Usage:
     peak_mb: float = 0.0
 
 
+def speed_beside(tokens: int, usage: Usage, ceiling: Usage) -> dict[str, float]:
+    """Cells of a table: the speed of work that took `usage`, beside the `ceiling` that the same work could take.
+
+    >>> speed_beside(300, Usage(2.0, 3.0), Usage(1.0, 1.5))["of ceiling %"]
+    50.0
+    """
+    return {
+        "tokens/s": tokens / usage.seconds,
+        "of ceiling %": 100 * ceiling.seconds / usage.seconds,
+        "CPU s": usage.cpu_seconds,
+        "of ceiling's CPU %": 100 * ceiling.cpu_seconds / usage.cpu_seconds,
+    }
+
+
 @contextmanager
 def measured() -> Iterator[Usage]:
     """The usage of the block, filled in when it ends.
