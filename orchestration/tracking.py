@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -170,14 +171,28 @@ class MlflowTracking:
                 self._client, self._experiment = self._connect()
         return self._client
 
-    def _connect(self) -> tuple[MlflowClient, str]:
+    def runs_page(self) -> str | None:
+        """The page of the experiment's runs, highest F1 first; None where there is no experiment yet."""
+        if self._settings.uri is None and not self._database.exists():
+            return None
+        with _one_at_a_time(self._database.with_suffix(".lock")):
+            found = self._open().get_experiment_by_name(self._settings.experiment)
+        if found is None:
+            return None
+        order = urlencode({"orderByKey": "metrics.`f1_pass1`", "orderByAsc": "false"})
+        return f"{mlflow_address()}/#/experiments/{found.experiment_id}/runs?{order}"
+
+    def _open(self) -> MlflowClient:
         import logging
 
         from mlflow import MlflowClient
 
         for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        client = MlflowClient(tracking_uri=self.uri)
+        return MlflowClient(tracking_uri=self.uri)
+
+    def _connect(self) -> tuple[MlflowClient, str]:
+        client = self._open()
         name = self._settings.experiment
         found = client.get_experiment_by_name(name)
         if found is not None:

@@ -53,7 +53,8 @@ def ui(
     """Start Dagster and MLflow on what the terminal made; Ctrl-C stops both."""
     from genprm.extras import require
     from genprm.settings import home
-    from orchestration.home import artifacts_folder, mlflow_database, prepare
+    from orchestration.home import artifacts_folder, prepare
+    from orchestration.tracking import MlflowTracking
 
     require("dagster_webserver")
     chosen = read_profile(profile, None)
@@ -65,13 +66,15 @@ def ui(
     prepare()
     dagster, mlflow = f"http://127.0.0.1:{dagster_port}", f"http://127.0.0.1:{mlflow_port}"
     os.environ["GENPRM_DAGSTER_URL"], os.environ["GENPRM_MLFLOW_URL"] = dagster, mlflow
-    database = chosen.tracking.uri or f"sqlite:///{mlflow_database()}"
-    servers = commands(dagster_port, mlflow_port, database, artifacts_folder().as_uri())
+    tracking = MlflowTracking(chosen.tracking, chosen.name)
+    servers = commands(dagster_port, mlflow_port, tracking.uri, artifacts_folder().as_uri())
     ports = {f"Dagster {dagster}": dagster_port, f"MLflow  {mlflow}": mlflow_port}
     if elsewhere:
         del servers["mlflow"]
         ports = {f"Dagster {dagster}": dagster_port}
         print(f"MLflow  {elsewhere}")
+    elif runs := tracking.runs_page():
+        ports[f"runs    {runs}"] = mlflow_port
     print(f"home    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops all)", flush=True)
     raise typer.Exit(serve(servers, home() / "logs", ports))
 

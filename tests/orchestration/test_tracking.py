@@ -33,6 +33,18 @@ def step(tracking: MlflowTracking, body: Any) -> tuple[dg.ExecuteInProcessResult
     return dg.materialize([checkpoints], partition_key="m", instance=instance, raise_on_error=False), instance
 
 
+def test_the_page_of_the_runs_is_known_once_there_is_an_experiment(
+    tracking: MlflowTracking, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENPRM_MLFLOW_URL", "http://here:1")
+    number = tracking.client().get_experiment_by_name("genprm").experiment_id
+    page = f"http://here:1/#/experiments/{number}/runs?orderByKey=metrics.%60f1_pass1%60&orderByAsc=false"
+    assert tracking.runs_page() == page
+    assert MlflowTracking(TrackingSettings(uri=tracking.uri, experiment="another"), "fake").runs_page() is None
+    assert MlflowTracking(TrackingSettings(), "fake").runs_page() is None
+    assert not (home / "mlflow.db").exists(), "to ask makes no database"
+
+
 def test_runs_link_both_ways_and_hold_what_was_logged(tracking: MlflowTracking, tmp_path: Path) -> None:
     environments: list[dict[str, str]] = []
 
