@@ -107,7 +107,7 @@ def _claim_row(one: Claim) -> dict[str, object]:
         "second": second,
         "difference": difference_cell(one),
         "interval": interval_cell(one),
-        "items": one.count,
+        "n": one.count,
         "verdict": one.verdict,
         "reported": paper_cell(one),
     }
