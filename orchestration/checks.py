@@ -42,10 +42,9 @@ def in_sync_checks(
 def in_sync(found: Survey, asset: dg.AssetKey) -> dg.AssetCheckResult:
     """What a survey says of one asset."""
     nodes = found.of(asset.to_user_string())
-    states = {node: "behind" if node in found.behind else found.standings[node].state for node in nodes}
-    late = [node for node in nodes if states[node] != "fresh"]
+    late = [node for node in nodes if found.state(node) != "fresh"]
     lines = [
-        f"| {(node.partition or node.asset).replace('|', ' x ')} | {states[node]} | {found.why(node)} |"
+        f"| {(node.partition or node.asset).replace('|', ' x ')} | {found.state(node)} | {found.why(node)} |"
         for node in late[:SHOWN]
     ]
     table = "\n".join(["| partition | state | why |", "|---|---|---|", *lines])
@@ -55,7 +54,7 @@ def in_sync(found: Survey, asset: dg.AssetKey) -> dg.AssetCheckResult:
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            **{state: list(states.values()).count(state) for state in ("fresh", "stale", "missing", "behind")},
+            **found.counts(nodes),
             "partitions": dg.MetadataValue.md(table if late else "all are fresh"),
         },
     )

@@ -8,23 +8,18 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestration.staleness import MOST_WHY, Node
-from orchestration.survey import Survey
-
-STATES = ("fresh", "stale", "missing")
+from orchestration.survey import BEHIND, STATES, Survey
 
 
 def standing_table(found: Survey) -> Table:
     """A row per asset: how many partitions are in which state, how many are behind what is not fresh, and why."""
-    table = Table("asset", *STATES, "behind", "why", box=None, pad_edge=False)
+    table = Table("asset", *STATES, "why", box=None, pad_edge=False)
     for asset in dict.fromkeys(node.asset for node in found.standings):
         nodes = found.of(asset)
-        behind = [node for node in nodes if node in found.behind]
-        counts = [found.count(nodes, state) for state in STATES]
-        counts[0] -= len(behind)
-        why = list(dict.fromkeys(found.why(node) for node in nodes if found.standings[node].state == "stale"))
-        why = why or list(dict.fromkeys(found.why(node) for node in behind))
+        reasons = {state: [found.why(node) for node in nodes if found.state(node) == state] for state in STATES}
+        why = list(dict.fromkeys(reasons["stale"] or reasons[BEHIND]))
         more = f" and {len(why) - MOST_WHY} more" if len(why) > MOST_WHY else ""
-        cells = [str(count) if count else "" for count in (*counts, len(behind))]
+        cells = [str(count) if count else "" for count in found.counts(nodes).values()]
         table.add_row(asset, *cells, Text("; ".join(why[:MOST_WHY]) + more))
     return table
 
@@ -32,7 +27,7 @@ def standing_table(found: Survey) -> Table:
 def standing_json(profile: str, found: Survey) -> dict[str, object]:
     """The same for programs, partition by partition; `fresh` says whether everything is."""
     partitions = [
-        {"asset": node.asset, "partition": node.partition, "state": _state(found, node), "why": found.why(node)}
+        {"asset": node.asset, "partition": node.partition, "state": found.state(node), "why": found.why(node)}
         for node in found.standings
     ]
     return {"profile": profile, "fresh": not found.late, "partitions": partitions}
@@ -46,7 +41,3 @@ def foretold(found: Survey, nodes: Sequence[Node]) -> list[str]:
     if behind:
         lines.append(f"{behind} more are made from these, and again where these come out otherwise")
     return lines or ["everything is fresh"]
-
-
-def _state(found: Survey, node: Node) -> str:
-    return "behind" if node in found.behind else found.standings[node].state

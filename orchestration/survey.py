@@ -13,6 +13,9 @@ from orchestration.damage import standing_of
 from orchestration.schedule import pipeline_nodes
 from orchestration.staleness import Node, Staleness, Standing
 
+BEHIND = "behind"
+STATES = ("fresh", "stale", "missing", BEHIND)
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -31,9 +34,14 @@ class Survey:
         """The partitions of one asset."""
         return [node for node in self.standings if node.asset == asset]
 
-    def count(self, nodes: Iterable[Node], state: str) -> int:
-        """How many of some partitions are in a state."""
-        return sum(self.standings[node].state == state for node in nodes)
+    def state(self, node: Node) -> str:
+        """One of `STATES`."""
+        return BEHIND if node in self.behind else self.standings[node].state
+
+    def counts(self, nodes: Iterable[Node]) -> dict[str, int]:
+        """How many of some partitions are in each state."""
+        states = [self.state(node) for node in nodes]
+        return {state: states.count(state) for state in STATES}
 
     def why(self, node: Node) -> str:
         """Why a partition is not fresh, or what it is made from that is not; empty where all is fresh."""

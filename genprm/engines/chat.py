@@ -9,7 +9,7 @@ every turn of the assistant written as one that others follow, so that a convers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import TemplateError
 
@@ -18,9 +18,9 @@ from genprm.engines.encoding import encoder_of
 from genprm.engines.prompts import Prompt
 from genprm.records import Message
 
-_OPEN_TURN = "\u2063open turn\u2063"
-"""Stands for the text of the open turn while the template is applied; no template or message holds it."""
-_NEXT_TURN = Message("user", "The next turn.")
+_OPEN = Message("assistant", "\u2063open turn\u2063")
+"""Stands for the open turn while the template is applied; no template or message holds its text."""
+_NEXT = Message("user", "The next turn.")
 """What follows the open turn while the template is applied, to see how that begins then."""
 
 
@@ -33,43 +33,26 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
     continued = bool(messages) and messages[-1].role == "assistant"
     if not continued and not prefill:
         return apply_template(tokenizer, model, messages, open_turn=prefill is not None)
-    if not continued:
-        return _frame(tokenizer, model, messages).before + str(prefill)
-    *messages, last = messages
-    frame = _frame(tokenizer, model, messages)
+    *messages, last = messages if continued else [*messages, Message("assistant", "")]
+    # The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
+    # thought), which neither the history of a conversation nor its training tokens have.
+    before, _ = _around(tokenizer, model, [*messages, _OPEN, _NEXT])
     if prefill is not None:
         # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
-        return frame.before + (last.content + prefill)
-    if frame.as_last == frame.before:
+        return before + (last.content + prefill)
+    as_last, behind = _around(tokenizer, model, [*messages, _OPEN])
+    if as_last == before:
         return apply_template(tokenizer, model, [*messages, last])
-    return frame.before + last.content + frame.behind
+    return before + last.content + behind
 
 
-class _Frame(NamedTuple):
-    """What a template writes around the text of an assistant turn.
-
-    `before` is all that comes before it if another turn follows, `as_last` the same if none does.
-    """
-
-    before: Prompt
-    as_last: Prompt
-    behind: Prompt
-
-
-def _frame(tokenizer: Any, model: str, messages: Sequence[Message]) -> _Frame:
-    """The frame of an assistant turn behind `messages`.
-
-    The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
-    thought), which neither the history of a conversation nor its training tokens have.
-    """
-    turn = Message("assistant", _OPEN_TURN)
-    alone = apply_template(tokenizer, model, [*messages, turn])
-    followed = apply_template(tokenizer, model, [*messages, turn, _NEXT_TURN])
-    if alone.count(_OPEN_TURN) != 1 or followed.count(_OPEN_TURN) != 1:
+def _around(tokenizer: Any, model: str, messages: Sequence[Message]) -> tuple[Prompt, Prompt]:
+    """What a template writes before and behind the text of the open turn."""
+    rendered = apply_template(tokenizer, model, messages)
+    if rendered.count(_OPEN.content) != 1:
         raise EngineError(f"model {model}: the chat template does not render an assistant turn as it is")
-    begin = alone.index(_OPEN_TURN)
-    before, as_last = followed[: followed.index(_OPEN_TURN)], alone[:begin]
-    return _Frame(before, as_last, alone[begin + len(_OPEN_TURN) :])
+    begin = rendered.index(_OPEN.content)
+    return rendered[:begin], rendered[begin + len(_OPEN.content) :]
 
 
 def apply_template(tokenizer: Any, model: str, messages: Sequence[Message], open_turn: bool = False) -> Prompt:
