@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from genprm.engines.base import Completion, Sampling
+from genprm.engines.embedded.alone import AloneReader
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
@@ -30,6 +31,9 @@ _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
 _SURE = 1 - 1e-5
 """Where the most probable token has at least this much, rounding changes log-probabilities of the others too little
 to be seen in a probability of six digits."""
+
+_ALONE = 4
+"""One part in so many of what is kept is for rows that are computed by themselves."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -50,23 +54,24 @@ class Decoding:
 
 
 class Batch:
-    """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order."""
+    """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order. At most `kept` bytes of keys
+    and values are kept of what was computed."""
 
     def __init__(
-        self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int, prefixes: PrefixCache
+        self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int, kept: int
     ) -> None:
         self._model = model
         self._device = next(model.parameters()).device
         self._vocabulary = vocabulary
         self._size = size
         self._slots = Slots()
-        self.prefixes = prefixes
+        self.prefixes = PrefixCache(kept - kept // _ALONE)
+        self.alone = AloneReader(model, kept // _ALONE)
+        """Computes rows in doubt once more."""
         self.tokens_seen = 0
         """Prompt tokens of all sequences that joined."""
         self.tokens_reused = 0
         """Those of them that did not have to be computed."""
-        self.tokens_repeated = 0
-        """Tokens that were computed once more, for rows in doubt."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in ends if token < size]] = True
         self._checks = [self._ends]
@@ -192,7 +197,8 @@ class Batch:
         choice = self._chooser(logits, self._tensor(uniforms))
         chosen = choice.tokens.cpu().numpy()
         for row in self._in_doubt(choice, logits):
-            logits[row] = self._logits_alone(row)
+            sequence = self.sequences[row]
+            logits[row] = self.alone.logits((*sequence.prompt, *sequence.ids))[: self._size]
             chosen[row] = self._chosen_alone(row, logits, uniforms)
         self._note_logprobs(count, logits)
         self._tokens[:count] = chosen
@@ -217,24 +223,6 @@ class Batch:
             doubt[asked] |= (best < _SURE).cpu().numpy()
         rows: list[int] = np.flatnonzero(doubt).tolist()
         return rows
-
-    def _logits_alone(self, row: int) -> torch.Tensor:
-        """The logits after a row's tokens so far, computed from these tokens and nothing else."""
-        sequence = self.sequences[row]
-        tokens = self._tensor(np.array([(*sequence.prompt, *sequence.ids)], dtype=np.int64))
-        self.tokens_repeated += tokens.shape[1]
-        slots = Slots()
-        slots.fit(1, tokens.shape[1])
-        extension = Extension(slots, 0, tokens.new_zeros(1), tokens.shape[1], fresh=True)
-        output = self._model(
-            input_ids=tokens,
-            position_ids=extension.columns,
-            use_cache=False,
-            logits_to_keep=1,
-            extension=extension,
-        )
-        logits: torch.Tensor = output.logits[0, -1, : self._size].float()
-        return logits
 
     def _chosen_alone(self, row: int, logits: torch.Tensor, uniforms: np.ndarray) -> int:
         alone = slice(row, row + 1)

@@ -40,7 +40,7 @@ class Slots:
 
     def fit(self, slots: int, columns: int) -> None:
         """Make room for `slots` sequences of `columns` tokens; buffers four times as wide as that are narrowed."""
-        self.columns = -(-columns // _COLUMNS) * _COLUMNS
+        self.look_at(columns)
         if slots <= self._slots and self.columns <= self._width <= 4 * self.columns:
             return
         if slots > self._slots:
@@ -49,6 +49,10 @@ class Slots:
         for buffers in (self.keys, self.values):
             for layer, buffer in buffers.items():
                 buffers[layer] = self._resize(buffer)
+
+    def look_at(self, columns: int) -> None:
+        """Attention reads the first `columns` tokens of each slot, for which there is room."""
+        self.columns = -(-columns // _COLUMNS) * _COLUMNS
 
     def _resize(self, buffer: torch.Tensor) -> torch.Tensor:
         slots, heads, width, size = buffer.shape

@@ -25,7 +25,6 @@ from transformers import AutoModelForCausalLM
 
 from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.embedded.batch import Batch, Decoding
-from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import ATTENTION
 from genprm.engines.fit import check_engine
 from genprm.engines.loading import load_network
@@ -93,7 +92,7 @@ class TransformersEngine:
             self._tokenizer.ends,
             self._tokenizer.size,
             settings.max_batch,
-            PrefixCache(settings.prefix_cache_mb * 2**20),
+            settings.prefix_cache_mb * 2**20,
         )
         self._waiting: deque[Decoding] = deque()
         self._waited = 0
@@ -126,7 +125,7 @@ class TransformersEngine:
     @property
     def tokens_repeated(self) -> int:
         """Tokens that were computed once more, by themselves, where their company could have decided."""
-        return 0 if self._batch is None else self._batch.tokens_repeated
+        return 0 if self._batch is None else self._batch.alone.tokens_read
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
@@ -233,6 +232,7 @@ class TransformersEngine:
             with torch.no_grad():
                 self._model.load_state_dict(weights)
             batch.prefixes.clear()
+            batch.alone.blocks.clear()
 
     async def close(self) -> None:
         """Free the model. Requests in flight fail with EngineError."""
