@@ -40,7 +40,7 @@ FILE = "file"
 IMPORTED = "imported"
 """The section of a set of others that the run starts from; it stands in `training.source` or `labels.source`."""
 
-WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "shares", "source", "rl")
+WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "outcome", "shares", "source", "rl")
 """Values of the training section that say which models there are and where their training set is from, and decide
 nothing else about a model."""
 

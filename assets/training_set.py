@@ -103,8 +103,10 @@ def _imported(context: ArtifactContext) -> ImportedExamples | None:
     if training.source is None:
         return None
     examples = imported_examples(training.source, training.modes)
-    if training.think and not examples.chains and not examples.mode.analysis:
-        raise InputError("training.think is on, allowed: a training.source with analyses or chains")
+    if training.chained and not examples.chains and not examples.mode.analysis:
+        raise InputError(
+            f"training.{training.chained[0]} is on, allowed: a training.source with analyses or chains"
+        )
     return examples
 
 

@@ -142,8 +142,8 @@ def _ways(
 
 def best_of_n_claims(lineup: Lineup, store: TableStore, predictions: Predictions) -> list[Claim]:
     """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
-    direct model, the discriminative one and ThinkPRM, in points over the problems of all sets together; how much
-    votes gain that are weighted with them; and what both gain once the rewards are calibrated.
+    direct model, the discriminative one, ThinkPRM and the outcome verifier, in points over the problems of all sets
+    together; how much votes gain that are weighted with them; and what both gain once the rewards are calibrated.
     """
     settings = lineup.profile.scaling
     fulls = [full for full in lineup.fulls if settings.sets]
@@ -174,7 +174,7 @@ def _pairs(
     by_full = (f"best by {full.key}", problems, chosen)
     yield f"{full.key} weighted vote of {n} - majority", ("weighted vote", problems, voted), by_majority
     yield f"{full.key} best of {n} - majority", by_full, by_majority
-    for name in (Mode.DIRECT, "discriminative", "think"):
+    for name in (Mode.DIRECT, "discriminative", "think", "outcome"):
         other = lineup.trained(full.base, name)
         if other is not None:
             by_other = (str(name), _together(lineup, store, other), chosen)

@@ -136,6 +136,7 @@ def _contrasts_of(lineup: Lineup, full: Model) -> Iterable[Contrast]:
         (f"{label} - direct", lineup.trained(full.base, Mode.DIRECT), (GENPRM.mean, DIRECT.mean)),
         (f"{label} - discriminative", lineup.trained(full.base, "discriminative"), None),
         (f"{label} - think", lineup.trained(full.base, "think"), None),
+        (f"{label} - outcome", lineup.trained(full.base, "outcome"), None),
         (f"{label} - cot", lineup.trained(full.base, Mode.COT), _component("cot", "cot")),
         (f"{label}: code run - not run", lineup.asked_as(full, Mode.TEXT), _component("full", "text")),
     )

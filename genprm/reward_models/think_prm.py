@@ -32,7 +32,9 @@ THINKPRM = "thinkprm"
 """Name of its adapter, and what the manifest of one that was trained here says."""
 PROMPT = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"
-    "[Solution]\n\n{solution}\n\n"
+    "[Solution]\n\n{solution}\n\n{task}"
+)
+TASK = (
     "Review and critique each step in the proposed solution to determine whether each step is correct. "
     "If the solution is incomplete, only verify the provided steps."
 )
@@ -57,7 +59,7 @@ _VERDICT = re.compile(r"^[\s*#>]*Step (\d+)\b|\\boxed\{\s*(correct|incorrect)\s*
 
 def question(problem: str, steps: Sequence[str]) -> str:
     """What the model is asked about a solution."""
-    return PROMPT.format(problem=problem, solution=solution_text(steps))
+    return PROMPT.format(problem=problem, solution=solution_text(steps), task=TASK)
 
 
 def solution_text(steps: Sequence[str]) -> str:

@@ -92,9 +92,11 @@ class Profile(Section):
 
     @model_validator(mode="after")
     def _chains_are_made_of_analyses(self) -> Profile:
-        if self.training.think and not self.rationales.mode.analysis:
+        chained = self.training.chained
+        if chained and not self.rationales.mode.analysis:
             raise ValueError(
-                f"training.think needs rationales with an analysis: rationales.mode is {self.rationales.mode!r}, "
+                f"training.{chained[0]} needs rationales with an analysis: "
+                f"rationales.mode is {self.rationales.mode!r}, "
                 f"allowed: {', '.join(mode for mode in Mode.FULL.contained() if mode.analysis)}"
             )
         return self

@@ -37,6 +37,8 @@ class TrainingSettings(Section):
     """Train a classification head on the same solutions too (eq. 1)."""
     think: bool = False
     """Train a ThinkPRM on the same solutions too: one verification of the whole solution instead of turns."""
+    outcome: Annotated[bool, Age.ADDED] = False
+    """Train a generative outcome verifier on the same solutions too: one verdict on the whole solution."""
     shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
     """Smaller shares of the training set that a full model of the first variant is trained on too (table 8)."""
     epochs: Annotated[float, Field(gt=0.0)] = 1.0
@@ -85,6 +87,11 @@ class TrainingSettings(Section):
         if self.rl is not None and self.processes > 1:
             raise ValueError(f"processes is {self.processes}, allowed with rl: 1")
         return self
+
+    @property
+    def chained(self) -> list[str]:
+        """The settings that are on of those whose models learn from analyses of whole solutions."""
+        return [name for name in ("think", "outcome") if getattr(self, name)]
 
     def trained(self) -> list[tuple[str, Mode]]:
         """The label variant and the mode of every generative model that sees the whole training set, per base."""

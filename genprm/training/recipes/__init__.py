@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
 from genprm.training.recipes.discriminative import DiscriminativeRecipe
 from genprm.training.recipes.genprm import GenPRMRecipe
+from genprm.training.recipes.outcome import OutcomeRecipe
 from genprm.training.recipes.reinforced import ReinforcedRecipe
 from genprm.training.recipes.think import ThinkRecipe
 
 __all__ = ["RECIPES", "JournaledPaths", "PathKeys", "Recipe"]
 
 RECIPES: Mapping[str, Recipe] = {
-    recipe.kind: recipe for recipe in (GenPRMRecipe(), DiscriminativeRecipe(), ThinkRecipe(), ReinforcedRecipe())
+    recipe.kind: recipe
+    for recipe in (GenPRMRecipe(), DiscriminativeRecipe(), ThinkRecipe(), OutcomeRecipe(), ReinforcedRecipe())
 }

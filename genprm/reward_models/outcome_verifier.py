@@ -1,0 +1,61 @@
+"""A generative outcome verifier: one critique of a whole solution, then P(yes) that it is right (GenRM-CoT, arXiv
+2408.15240).
+
+It says nothing on single steps. Where a step is asked for, a solution that it takes to be wrong is wrong at its
+last step, which is where the answer stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genprm.engines.chat import before_turn
+from genprm.records import Message
+from genprm.reward_models.base import Asking, RewardModel, SolutionScore, VerdictCounts
+from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
+from genprm.reward_models.think_prm import TASK, TRAINED_HERE, ThinkPRM, question
+from genprm.seeds import case_id
+
+OUTCOME_VERIFIER = "outcome-verifier"
+"""Name of its adapter, and what the manifest of one that was trained here says."""
+OUTCOME_TASK = "Review the proposed solution to determine whether its final answer is correct."
+
+
+def about_outcome(question: str) -> str:
+    """What a ThinkPRM is asked about a solution, as a question about the solution as a whole."""
+    return question.removesuffix(TASK) + OUTCOME_TASK
+
+
+class OutcomeVerifier(ThinkPRM):
+    """`votes` independent critiques; the outcome is the mean of P(yes)."""
+
+    async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
+        """One path; its number (from 0) decides its seed, whatever the number of votes."""
+        path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
+        rewards = [1.0] * (len(steps) - 1) + [path.outcome]
+        self.count(VerdictCounts(1, texts=1, cut=path.cut, empty=path.empty))
+        return SolutionScore(rewards, [rewards], path.prompt_tokens, path.tokens, outcome=path.outcome)
+
+    def _prompt(self, problem: str, steps: Sequence[str]) -> str:
+        asked = [Message("user", about_outcome(question(problem, steps)))]
+        return before_turn(self.engine, asked, self._settings.opening)
+
+
+def open_outcome_verifier(model: str, machine: Machine, asking: Asking) -> RewardModel:
+    """An outcome verifier that was trained here, on an engine.
+
+    Raises:
+        InputError: a mode.
+        SettingsError: a change that is not allowed.
+        EngineError: a file is missing or wrong.
+    """
+    refuse_mode(model, asking)
+    settings = TRAINED_HERE
+    if asking.verifier is not None:
+        settings = settings.model_copy(update={"seed": asking.verifier.seed})
+    return OutcomeVerifier(
+        machine.engine(model), asking.votes, settings=asked_with(asking, settings), paths=asking.paths
+    )
+
+
+register(Adapter(OUTCOME_VERIFIER, open_outcome_verifier, {}))
