@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from genprm.settings.base import Section
+from genprm.settings.base import Age, Section
 
 
 class ReinforcementSettings(Section):
@@ -17,6 +17,9 @@ class ReinforcementSettings(Section):
 
     reward: Literal["location", "outcome", "steps"] = "location"
     """What a verification is rewarded for (`genprm.training.rl.rewards`)."""
+    credit: Annotated[Literal["verification", "step"], Age.ADDED] = "verification"
+    """What a token answers for: the reward of the whole verification, or that of the step in whose judgement it was
+    written, 1 or -1 by its verdict, which is compared with other judgements of the same step (reward `steps`)."""
     format_cost: Annotated[float, Field(ge=0.0)] = 0.0
     """Taken off the reward of a verification in which a verdict is missing."""
     token_cost: Annotated[float, Field(ge=0.0)] = 0.0
@@ -47,3 +50,13 @@ class ReinforcementSettings(Section):
     drop_equal_groups: bool = True
     """Verifications of a solution that all have the same reward say nothing; they are left out (DAPO), also of the
     divergence and of the mean over tokens."""
+
+    @model_validator(mode="after")
+    def _steps_have_rewards(self) -> ReinforcementSettings:
+        costs = self.format_cost or self.token_cost
+        if self.credit == "step" and (self.reward != "steps" or costs):
+            raise ValueError(
+                f"credit is 'step' with reward {self.reward!r}, format_cost {self.format_cost} and token_cost "
+                f"{self.token_cost}, allowed: reward 'steps' without costs"
+            )
+        return self

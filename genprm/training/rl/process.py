@@ -32,6 +32,7 @@ from genprm.training.fit import check_training
 from genprm.training.job import EXAMPLES_FILE
 from genprm.training.process import run_read
 from genprm.training.resume import ResumeStates
+from genprm.training.rl.credit import token_advantages
 from genprm.training.rl.episodes import LabelledCase
 from genprm.training.rl.job import ReinforcementJob, read_cases, read_reinforcement_job
 from genprm.training.rl.lines import RewardLines
@@ -52,6 +53,7 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         self._rl = job.rl
         self._cases = cases
         self._judge = judge
+        self._advantages: list[list[float]] | None = None
         super().__init__(
             train_dataset=Dataset.from_list([{"prompt": str(index)} for index in range(len(cases))]),
             reward_funcs=known_reward,
@@ -72,7 +74,14 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         for name, value in measures_of([rollout.episode for rollout in rollouts]).items():
             self._log_metric(name, value)
         self._log_metric("length", statistics.fmean(len(rollout.sequence.ids) for rollout in rollouts))
-        return as_grpo(rollouts, rl)
+        self._advantages = completion_advantages(rollouts, rl) if rl.credit == "step" else None
+        return as_grpo(rollouts, rl, self._advantages)
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        scored: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self._advantages is not None:
+            scored["advantages"] = padded(self._advantages, scored["completion_ids"])
+        return scored
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         rows = rows_with_loss(inputs)
@@ -104,19 +113,40 @@ def rows_with_loss(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
     return cut
 
 
-def as_grpo(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> dict[str, Any]:
+def completion_advantages(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> list[list[float]]:
+    """The advantage of each token from the first one on that the model wrote."""
+    advantages = token_advantages(rollouts, rl)
+    return [one[rollout.sequence.start :] for rollout, one in zip(rollouts, advantages, strict=True)]
+
+
+def padded(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
+    """Rows of numbers in the shape of `like`, zeros behind them."""
+    filled = torch.zeros(like.shape, dtype=torch.float32)
+    for line, row in zip(filled, rows, strict=True):
+        line[: len(row)] = torch.tensor(row)
+    return filled.to(like.device)
+
+
+def as_grpo(
+    rollouts: Sequence[Rollout], rl: ReinforcementSettings, advantages: Sequence[Sequence[float]] | None = None
+) -> dict[str, Any]:
     """Verifications as TRL takes them, group by group: tokens, the mask of those with loss, and rewards.
 
-    With `rl.drop_equal_groups` a group whose rewards are all the same has no token with loss.
+    With `rl.drop_equal_groups` a group whose rewards are all the same has no token with loss; with `advantages` of
+    tokens (`completion_advantages`) those have none that have no advantage.
     """
     rewards = [total_reward(rollout.episode, rl) for rollout in rollouts]
     masks = []
     for index, rollout in enumerate(rollouts):
         first = index - index % rl.group
-        group = rewards[first : first + rl.group]
-        dropped = rl.drop_equal_groups and statistics.pstdev(group) == 0
         written = rollout.sequence.written[rollout.sequence.start :]
-        masks.append([0 if dropped else int(one) for one in written])
+        if not rl.drop_equal_groups:
+            kept = written
+        elif advantages is not None:
+            kept = [one != 0 for one in advantages[index]]
+        else:
+            kept = written if statistics.pstdev(rewards[first : first + rl.group]) else [False] * len(written)
+        masks.append([int(one) for one in kept])
     return {
         "prompt_ids": [rollout.sequence.ids[: rollout.sequence.start] for rollout in rollouts],
         "completion_ids": [rollout.sequence.ids[rollout.sequence.start :] for rollout in rollouts],

@@ -15,13 +15,14 @@ from genprm.verification.rewards import WORDS, read_reward
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Text that the model wrote behind a prompt: `tokens` of it, or a verdict that was drawn, empty where there was
-    none to be had."""
+    """Text that the model wrote behind a prompt when it judged a step: `tokens` of it, or a verdict that was drawn,
+    empty where there was none to be had."""
 
     prompt: str
     text: str
     tokens: int
     is_verdict: bool = False
+    step: int = 0
 
 
 class RecordingEngine(WrappedEngine):
@@ -35,6 +36,8 @@ class RecordingEngine(WrappedEngine):
         super().__init__(engine)
         self.segments: list[Segment] = []
         """In order; each prompt begins with what was there before, unless a verdict was forced."""
+        self.step = 0
+        """0-based index of the step that is being judged."""
         self._temperature = temperature
         self._random = random.Random(seed)
 
@@ -43,17 +46,19 @@ class RecordingEngine(WrappedEngine):
         completions = await super().complete(prompt, sampling, n)
         if sampling.logprobs:
             return [self._drawn(prompt, completion) for completion in completions]
-        self.segments += [Segment(prompt, completion.text, completion.tokens) for completion in completions]
+        self.segments += [
+            Segment(prompt, completion.text, completion.tokens, step=self.step) for completion in completions
+        ]
         return completions
 
     def _drawn(self, prompt: str, completion: Completion) -> Completion:
         reward, verdict = read_reward(completion.top_logprobs[0] if completion.top_logprobs else {})
         if verdict == "none":
-            self.segments.append(Segment(prompt, "", 0, is_verdict=True))
+            self.segments.append(Segment(prompt, "", 0, is_verdict=True, step=self.step))
             return completion
         chosen = self._random.random() >= tempered(reward, self._temperature)
         word, other = WORDS[chosen], WORDS[not chosen]
-        self.segments.append(Segment(prompt, word, 1, is_verdict=True))
+        self.segments.append(Segment(prompt, word, 1, is_verdict=True, step=self.step))
         return replace(completion, top_logprobs=({word: 0.0, other: -math.inf},))
 
 
@@ -69,15 +74,21 @@ def tempered(probability: float, temperature: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TokenSequence:
-    """A conversation as token ids; `written` says of each whether the model wrote it, and is as long."""
+    """A conversation as token ids, and the step (0-based) in whose judgement the model wrote each; -1 for tokens
+    that others put in."""
 
     ids: list[int]
-    written: list[bool]
+    steps: list[int]
+
+    @property
+    def written(self) -> list[bool]:
+        """Which tokens the model wrote."""
+        return [step >= 0 for step in self.steps]
 
     @property
     def start(self) -> int:
         """Where what is learned from begins: at the first token written, at the last one where none was."""
-        return self.written.index(True) if True in self.written else len(self.ids) - 1
+        return next((place for place, step in enumerate(self.steps) if step >= 0), len(self.ids) - 1)
 
 
 def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> TokenSequence:
@@ -93,9 +104,9 @@ def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> Token
         raise ValueError("nothing was written: there is no conversation to learn from")
     text = segments[-1].prompt + segments[-1].text
     ids, offsets = encoder.encode_at(text)
-    spans = [span for segment in segments if (span := _span(segment, text)) is not None]
-    written = [any(begin <= first < end for begin, end in spans) for first, _ in offsets]
-    return TokenSequence(ids, written)
+    spans = [(segment.step, *span) for segment in segments if (span := _span(segment, text)) is not None]
+    steps = [next((step for step, begin, end in spans if begin <= first < end), -1) for first, _ in offsets]
+    return TokenSequence(ids, steps)
 
 
 def _span(segment: Segment, text: str) -> tuple[int, int] | None:

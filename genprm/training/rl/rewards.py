@@ -52,12 +52,24 @@ def steps_judged(episode: Episode) -> float:
     >>> steps_judged(Episode(label=3, steps=5, verdicts=("Yes", "No")))
     -0.5
     """
-    labelled = episode.steps if episode.label == NO_ERROR else episode.label + 1
-    right = sum(
-        verdict == ("No" if index == episode.label else "Yes")
-        for index, verdict in enumerate(episode.verdicts[:labelled])
-    )
-    return 2 * right / labelled - 1
+    right = sum(reward > 0 for reward in step_rewards(episode))
+    return 2 * right / _labelled(episode) - 1
+
+
+def step_rewards(episode: Episode) -> list[float]:
+    """1 for each verdict as the label of its step has it, else -1; steps behind the first wrong one have no label.
+
+    >>> step_rewards(Episode(label=1, steps=4, verdicts=("Yes", "Yes", "Yes")))
+    [1.0, -1.0]
+    """
+    return [
+        1.0 if verdict == ("No" if index == episode.label else "Yes") else -1.0
+        for index, verdict in enumerate(episode.verdicts[: _labelled(episode)])
+    ]
+
+
+def _labelled(episode: Episode) -> int:
+    return episode.steps if episode.label == NO_ERROR else episode.label + 1
 
 
 REWARDS: Mapping[str, Reward] = {"location": location, "outcome": outcome, "steps": steps_judged}

@@ -68,7 +68,8 @@ class RolloutSampler:
         verifier = Verifier(engine, self._sandbox, settings)
         judged: list[StepVerification] = []
         async with self._places.here(), verifier.start(case.id, case.problem, self._mode, number) as path:
-            for step in case.steps:
+            for place, step in enumerate(case.steps):
+                engine.step = place
                 before = len(engine.segments)
                 judged.append(await path.judge(step))
                 if judged[-1].forced:

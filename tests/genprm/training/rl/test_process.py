@@ -84,18 +84,23 @@ def gradients(trainer: Any) -> dict[str, Any]:
     return {name: one.grad.clone() for name, one in trainer.model.named_parameters() if one.grad is not None}
 
 
-def policy_gradient(model: Any, rollouts: Sequence[Rollout], advantages: Sequence[float]) -> dict[str, Any]:
-    """The gradient of - mean over written tokens of advantage x log-probability (DAPO, eq. 8, on policy)."""
+def policy_gradient(
+    model: Any, rollouts: Sequence[Rollout], advantages: Sequence[float | Mapping[int, float]]
+) -> dict[str, Any]:
+    """The gradient of - mean over written tokens of advantage x log-probability (DAPO, eq. 8, on policy). Where
+    advantages are told by step, tokens of others are left out."""
     import torch
 
     model.zero_grad()
     total, tokens = torch.zeros(()), 0
     for rollout, advantage in zip(rollouts, advantages, strict=True):
-        ids, written = rollout.sequence.ids, rollout.sequence.written
+        ids, steps = rollout.sequence.ids, rollout.sequence.steps
         logprobs = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
         for position in range(1, len(ids)):
-            if written[position]:
-                total = total - advantage * logprobs[position - 1, ids[position]]
+            step = steps[position]
+            if step >= 0 and (isinstance(advantage, float) or step in advantage):
+                one = advantage if isinstance(advantage, float) else advantage[step]
+                total = total - one * logprobs[position - 1, ids[position]]
                 tokens += 1
     (total / tokens).backward()
     return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
@@ -111,10 +116,10 @@ def assert_same(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
 
 CONVERSATIONS = [
     # Of different lengths, and with tokens of others between those that the model wrote.
-    Rollout(RIGHT, TokenSequence([0, 1, 1, 0, 1, 1, 0], [False, False, True, True, False, False, True])),
-    Rollout(WRONG, TokenSequence([0, 1, 0, 0], [False, False, True, True])),
-    Rollout(WRONG, TokenSequence([0, 1, 1, 0, 0, 1], [False, False, True, False, False, True])),
-    Rollout(WRONG, TokenSequence([1, 0, 1], [False, True, True])),
+    Rollout(RIGHT, TokenSequence([0, 1, 1, 0, 1, 1, 0], [-1, -1, 0, 0, -1, -1, 0])),
+    Rollout(WRONG, TokenSequence([0, 1, 0, 0], [-1, -1, 0, 0])),
+    Rollout(WRONG, TokenSequence([0, 1, 1, 0, 0, 1], [-1, -1, 0, -1, -1, 0])),
+    Rollout(WRONG, TokenSequence([1, 0, 1], [-1, 0, 0])),
 ]
 
 
@@ -123,6 +128,22 @@ def test_the_gradient_is_the_policy_gradient_of_what_the_model_wrote(two_words: 
     found = gradients(trainer)
     # Rewards 1, -1, -1, -1 have mean -0.5.
     assert_same(found, policy_gradient(trainer.model, CONVERSATIONS, [1.5, -0.5, -0.5, -0.5]))
+
+
+def test_each_step_answers_for_its_own_verdict(two_words: Path, tmp_path: Path) -> None:
+    """Three of four judge step 0 rightly, one of them step 1 wrongly; step 2 is judged by one alone."""
+    verdicts = [("Yes", "Yes", "Yes"), ("Yes", "No"), ("No",), ("Yes", "Yes")]
+    steps = [[-1, 0, 0, 1, -1, 1, 2], [-1, 0, 1, -1], [-1, -1, 0, 0, 0, -1], [-1, 0, 1]]
+    rollouts = [
+        Rollout(Episode(-1, 3, said), TokenSequence(one.sequence.ids, of_tokens))
+        for one, said, of_tokens in zip(CONVERSATIONS, verdicts, steps, strict=True)
+    ]
+    job = job_of(two_words, tmp_path / "out", reward="steps", credit="step")
+    trainer = trainer_of(job, lambda wanted, weights: rollouts)
+    found = gradients(trainer)
+    # Rewards of step 0 are 1, 1, -1, 1 (mean 1/2), those of step 1 are 1, -1 and 1 (mean 1/3).
+    advantages = [{0: 0.5, 1: 2 / 3}, {0: 0.5, 1: -4 / 3}, {0: -1.5}, {0: 0.5, 1: 2 / 3}]
+    assert_same(found, policy_gradient(trainer.model, rollouts, advantages))
 
 
 def test_advantages_are_scaled_by_the_deviation_of_their_group(two_words: Path, tmp_path: Path) -> None:
@@ -136,7 +157,7 @@ def test_advantages_are_scaled_by_the_deviation_of_their_group(two_words: Path, 
 
 def test_what_others_wrote_has_no_gradient(two_words: Path, tmp_path: Path) -> None:
     """A verification of which the model wrote nothing changes nothing, whatever its reward is."""
-    foreign = [Rollout(one.episode, TokenSequence(one.sequence.ids, [False] * len(one.sequence.ids)))
+    foreign = [Rollout(one.episode, TokenSequence(one.sequence.ids, [-1] * len(one.sequence.ids)))
                for one in CONVERSATIONS]  # fmt: skip
     trainer = trainer_of(job_of(two_words, tmp_path / "out"), lambda wanted, weights: foreign)
     assert not any(bool(one.any()) for one in gradients(trainer).values())
@@ -172,7 +193,7 @@ def test_a_policy_of_two_tokens_ends_where_reward_and_divergence_balance(two_wor
         # As many of each token as the policy says, a fraction rounded up with its own probability.
         ones = math.floor(group * probability_of_one(trainer.model) + drawn.random())
         return [
-            Rollout(RIGHT if index < ones else WRONG, TokenSequence([0, int(index < ones)], [False, True]))
+            Rollout(RIGHT if index < ones else WRONG, TokenSequence([0, int(index < ones)], [-1, 0]))
             for index in range(group)
         ]
 
