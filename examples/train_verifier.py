@@ -163,10 +163,11 @@ def train(told: argparse.Namespace, mode: Mode, seed: int, out: Path) -> None:
     """Train the verifier further and save it."""
     rl = ReinforcementSettings(
         reward=told.reward,
+        credit=told.credit,
         updates=told.updates,
         solutions=16,
         group=8,
-        updates_per_batch=1,
+        updates_per_batch=told.per_batch,
         learning_rate=told.learning_rate,
         warmup=5,
         weight_decay=0.0,
@@ -213,8 +214,10 @@ def main() -> None:
     parser.add_argument("--model", default="miniature/rationale", help="the verifier that is trained further")
     parser.add_argument("--mode", type=Mode, help="how it judges; as it was trained when not given")
     parser.add_argument("--reward", default="outcome", help="outcome, location or steps")
+    parser.add_argument("--credit", default="verification", help="verification, or step (with the reward steps)")
     parser.add_argument("--labels", choices=["answer", "program"], default="answer")
-    parser.add_argument("--updates", type=int, default=60)
+    parser.add_argument("--updates", type=int, default=100)
+    parser.add_argument("--per-batch", type=int, default=4, help="updates from one batch of 16 x 8 verifications")
     parser.add_argument("--problems", type=int, default=600, help="training problems whose solutions are judged")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--temperature", type=float, default=1.2)
