@@ -102,14 +102,18 @@ async def choose(
     of = dict(zip(nodes, found, strict=True))
     if how == "best":
         return of[best_first(nodes)[0]]
-    weights: dict[int, float] = {}
     members: dict[int, list[Node]] = {}
     for node, group in zip(nodes, await answer_groups([one.answer for one in found], answers), strict=True):
         if group is not None:
-            weights[group] = weights.get(group, 0.0) + (1.0 if how == "majority" else node.reward)
             members.setdefault(group, []).append(node)
-    if not weights:
+    if not members:
         return of[best_first(nodes)[0]]
+
+    # Sums are exact, so that the same rewards in another order are the same weight.
+    weights = {
+        group: len(nodes) if how == "majority" else math.fsum(node.reward for node in nodes)
+        for group, nodes in members.items()
+    }
     return of[best_first(members[max(weights, key=weights.__getitem__)])[0]]
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from genprm.search.base import SearchMethod
-from genprm.search.tree import Node, Purse, Tree, best_first
+from genprm.search.tree import Node, Purse, Tree
 from genprm.settings import SearchSettings
 
 
-def kept(nodes: Sequence[Node], width: int) -> list[Node]:
-    """The `width` best of these that can go on or have ended. A refuted one is kept only where all are."""
+def kept(nodes: Sequence[Node], width: int, leads_to: Mapping[Node, Node] | None = None) -> list[Node]:
+    """The `width` best of these that can go on or have ended, of equals the one drawn first. Each is ranked by what
+    it `leads_to`, which is itself if nothing is said. A refuted one is kept only where all are."""
     alive = [node for node in nodes if not node.given_up]
-    return best_first([node for node in alive if not node.refuted] or alive)[:width]
+    sound = [node for node in alive if not node.refuted] or alive
+    return sorted(sound, key=lambda node: (leads_to or {}).get(node, node).rank, reverse=True)[:width]
 
 
 async def step_beam(tree: Tree, purse: Purse, settings: SearchSettings) -> None:

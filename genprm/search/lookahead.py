@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from genprm.event_loops import together
 from genprm.search.base import SearchMethod
+from genprm.search.beam import kept
 from genprm.search.tree import Node, Purse, Tree
 from genprm.settings import SearchSettings
 
 
 async def look_ahead(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
     """A step beam in which each new step is ranked by the solution `lookahead` steps later, which is then dropped
-    unless it has ended."""
+    unless it has ended. What is seen ahead is sampled as any other step (in the paper at temperature 0)."""
     frontier, width = [tree.begin(purse)], settings.width
     count = settings.width * settings.children
     while frontier and not purse.empty:
-        grown = [node for node in await tree.grow_each((one, count) for one in frontier) if not node.given_up]
+        grown = await tree.grow_each((one, count) for one in frontier)
         ahead = await together([_ahead(tree, node, settings.lookahead) for node in grown])
-        pairs = sorted(zip(ahead, grown, strict=True), key=lambda pair: pair[0].rank, reverse=True)
-        chosen = [node for _, node in pairs[:width]]
+        chosen = kept(grown, width, dict(zip(grown, ahead, strict=True)))
         width -= sum(node.ended for node in chosen)
         frontier = [node for node in chosen if node.open]
         count = settings.children

@@ -18,13 +18,18 @@ class _Place:
     total: float = 0.0
 
     def value(self, exploration: float, parent_visits: int, prior: float) -> float:
-        mean = self.total / self.visits if self.visits else self.node.reward
+        mean = self.total / self.visits if self.visits else _worth(self.node)
         return mean + exploration * prior * math.sqrt(parent_visits) / (1 + self.visits)
 
 
 async def search_tree(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
     """Descend to a leaf by mean reward (of paths) and rarity, with equal priors, grow `children` steps there, and
-    give the best of their rewards to all above. Solutions that have ended or are given up are leaves for good."""
+    give the best of their rewards to all above. Solutions that have ended or are given up are leaves for good, and
+    those that are given up are worth nothing.
+
+    OpenR has the probabilities of steps as priors, and goes on to an end in each descent, whose reward it gives to
+    all above. Here a descent costs one request, and samples that follow from a policy are equally likely a priori.
+    """
     root = _Place(tree.begin(purse))
     for _ in range(settings.simulations):
         if purse.empty:

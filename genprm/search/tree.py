@@ -106,9 +106,10 @@ class Node:
     @property
     def rank(self) -> tuple[bool, float, float]:
         """What solutions are compared by: no sure No first, then the log-odds of the worst step, then the mean of
-        all of them. Rewards near 1 differ in their log-odds, and equals keep the order in which they were drawn."""
+        all of them. Rewards near 1 differ in their log-odds, and equals keep the order in which they were drawn,
+        also where their means are of other numbers of steps: what rounding adds to a mean decides nothing."""
         odds = [log_odds(reward) for reward in self.rewards] or [0.0]
-        return (not self.refuted, min(odds), statistics.fmean(odds))
+        return (not self.refuted, min(odds), round(statistics.fmean(odds), 6))
 
 
 def best_first(nodes: Iterable[Node]) -> list[Node]:
