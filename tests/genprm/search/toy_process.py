@@ -1,47 +1,89 @@
-"""A policy whose steps are right with a known probability, and judges that know, guess or approve of everything."""
+"""A policy whose steps are right and whose solutions end with known chances, and judges that know, guess or approve
+of everything. What they are asked for is noted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from genprm.engines.base import ContextFull
 from genprm.search.base import Searcher
 from genprm.search.roles import JudgedPath, StepJudge, StepJudgement
 from genprm.seeds import derived_seed
 from genprm.step_sampler import SampledStep
 
+RIGHT_ANSWER = "42"
+
+
+@dataclass(frozen=True)
+class Process:
+    """Chances of each step, whatever came before: that it is `right`; that it `ends` the solution, by its number;
+    that it is `cut` short; that nothing more fits in the context behind it (`full`)."""
+
+    right: float = 0.5
+    ends: tuple[float, ...] = (0.0, 0.0, 1.0)
+    cut: float = 0.0
+    full: float = 0.0
+
+    def answer(self, flaw: int) -> str:
+        """42 where all steps are right (`flaw` 0), and the number of the first wrong step else."""
+        return str(flaw) if flaw else RIGHT_ANSWER
+
 
 class ToyPolicy:
-    """Solutions of `length` steps; each step is right with probability `right`, whatever came before. The answer is
-    42 where all are, and the name of the first wrong step else."""
+    """Follows a `Process`. Each step costs `tokens`, and the last one of a solution `at_end` more."""
 
-    def __init__(self, right: float, length: int) -> None:
-        self.right = right
-        self.length = length
+    def __init__(self, process: Process, tokens: int = 10, at_end: int = 0) -> None:
+        self.process = process
+        self.tokens = tokens
+        self.at_end = at_end
+        self.drawn: dict[tuple[tuple[str, ...], int], list[SampledStep]] = {}
+        """What was drawn by each request: by the steps before, and its seed."""
 
     async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
-        draws = np.random.default_rng(derived_seed(seed, problem, *steps)).random(n)
-        number, broken = len(steps) + 1, any("wrong" in step for step in steps)
-        ended = number == self.length
-        sampled = []
-        for draw in draws:
-            text = f"Step {number}: {'right' if draw < self.right else 'wrong'}"
-            if ended:
-                text += f" \\boxed{{{41 if broken or 'wrong' in text else 42}}}"
-            sampled.append(SampledStep(text, ended, False, 10, 5))
+        if steps and "full" in steps[-1]:
+            self.drawn[tuple(steps), seed] = []
+            raise ContextFull("no room")
+        draws = np.random.default_rng(derived_seed(seed, problem, *steps))
+        number = len(steps) + 1
+        flaw = next((place for place, step in enumerate(steps, 1) if "wrong" in step), 0)
+        sampled = [self._step(number, flaw, draws.random(4).tolist()) for _ in range(n)]
+        self.drawn[tuple(steps), seed] = sampled
         return sampled
 
+    def _step(self, number: int, flaw: int, draws: Sequence[float]) -> SampledStep:
+        process = self.process
+        right, cut = draws[0] < process.right, draws[1] < process.cut
+        ended = not cut and draws[2] < process.ends[number - 1]
+        # The end of the text tells every step from all others.
+        full = " full" if draws[1] > 1 - process.full else ""
+        text = f"Step {number}: {'right' if right else 'wrong'}{full} {draws[3]}"
+        if ended:
+            text += f" \\boxed{{{process.answer(flaw or (0 if right else number))}}}"
+        return SampledStep(text, ended, cut, self.tokens + self.at_end * (ended or cut), 5)
 
+
+@dataclass
 class ToyJudge:
-    """`kind` is perfect, random or saturated."""
+    """`kind` is perfect, random (each step gets one of `levels`, whatever it says) or saturated."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.judged: list[tuple[str, ...]] = []
+    kind: str
+    levels: tuple[float, ...] = (0.3, 0.8)
+    tokens: tuple[int, int] = (3, 2)
+    judged: list[tuple[str, ...]] = field(default_factory=list)
+    rewards: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def start(self, problem: str) -> JudgedPath:
         return _Path(self, problem, ())
+
+    def reward(self, problem: str, steps: tuple[str, ...]) -> float:
+        if self.kind == "perfect":
+            return float("wrong" not in steps[-1])
+        if self.kind == "random":
+            return self.levels[derived_seed("random", problem, *steps) % len(self.levels)]
+        return 1.0
 
 
 class _Path:
@@ -52,13 +94,10 @@ class _Path:
 
     async def judge(self, step: str) -> StepJudgement:
         self._steps = (*self._steps, step)
+        reward = self._judge.reward(self._problem, self._steps)
         self._judge.judged.append(self._steps)
-        if self._judge.kind == "perfect":
-            return StepJudgement(float("wrong" not in step), 3, 2)
-        if self._judge.kind == "random":
-            # Two solutions with the same text are told apart by nothing, as by a real judge.
-            return StepJudgement(0.2 + 0.6 * derived_seed("random", self._problem, *self._steps) / 2**31, 3, 2)
-        return StepJudgement(1.0, 3, 2)
+        self._judge.rewards[self._steps] = reward
+        return StepJudgement(reward, *self._judge.tokens)
 
     def fork(self) -> JudgedPath:
         return _Path(self._judge, self._problem, self._steps)
