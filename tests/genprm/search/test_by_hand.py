@@ -140,7 +140,7 @@ async def test_the_odds_of_particles_grow_sharper_with_each_step() -> None:
     """Temperatures 4, 2, 1. Odds of 9 are 1.73 at first (effective size 1.87), and 1.73 * 3 after the second step
     (1.37)."""
     script = Script({"": "a=.9 b=.5", "a": "c=.9", "b": "d=.5", "ac": "e=.5! f=.5!"})
-    seed = seeded(lambda _, start: start < 0.67)
+    seed = seeded(lambda first, second: first < 0.45 and second < 0.67)
     await follow("particles", script, seed=seed, width=2, resample_below=0.9, weight_temperature=4.0)
     assert script.asked == [("", 2), ("a", 1), ("b", 1), ("ac", 2)]
     hot = Script({"": "a=.9 b=.5", "a": "c=.9! d=.9!"})
@@ -220,6 +220,13 @@ async def test_puct_goes_where_value_and_rarity_point(
     script = Script(PUCT)
     await follow("puct", script, children=2, simulations=simulations, exploration=exploration)
     assert script.asked == [(path, 2) for path in asked]
+
+
+async def test_puct_gives_the_best_new_reward_to_all_above() -> None:
+    """a has .7 after c and d, which is more than b's .6; then .7 and .2 on average, which is less."""
+    script = Script({"": "a=.8 b=.6", "a": "c=.7 d=.3", "ac": "e=.2! f=.15!", "b": "g=.6! h=.1!"})
+    await follow("puct", script, children=2, simulations=4, exploration=0.0)
+    assert script.asked == [("", 2), ("a", 2), ("ac", 2), ("b", 2)]
 
 
 async def test_puct_takes_the_first_of_equals() -> None:
