@@ -110,16 +110,18 @@ def label_of(solution: SampledSolution, labels: str) -> int | None:
     return None if judged.kind == NOT_CLAIMED else judged.first_error
 
 
-def training_cases(problems: int, labels: str, seed: int) -> list[LabelledCase]:
-    """Labelled solutions, at most one right and one wrong one of each problem, as many right as wrong."""
+def training_cases(problems: int, labels: str, wrong_per_right: int, seed: int) -> list[LabelledCase]:
+    """Labelled solutions, at most one right and one wrong one of each problem. More wrong ones than right ones make
+    a verifier that accepts less."""
     of_kind: dict[bool, dict[str, LabelledCase]] = {True: {}, False: {}}
     for one in solve(problems, seed):
         label = label_of(one, labels) if len(one.steps) > 1 and one.final_answer is not None else None
         if label is not None:
             case = LabelledCase(one.id, one.problem, one.steps, label)
             of_kind[label == NO_ERROR].setdefault(one.problem_id, case)
-    few = min(len(cases) for cases in of_kind.values())
-    return [case for cases in of_kind.values() for case in list(cases.values())[:few]]
+    right, wrong = (list(of_kind[is_right].values()) for is_right in (True, False))
+    count = min(len(right), len(wrong) // wrong_per_right)
+    return [*right[:count], *wrong[: wrong_per_right * count]]
 
 
 def judge_held_out(model: str, mode: Mode, cases: Sequence[BenchmarkCase], votes: int) -> list[Prediction]:
@@ -186,7 +188,7 @@ def train(told: argparse.Namespace, mode: Mode, seed: int, out: Path) -> None:
         {"inference_mode": mode, "verifier": verifier.model_dump(mode="json")},
         MachineSettings(ENGINE, PROFILE.sandbox),
     )
-    cases = training_cases(told.problems, told.labels, seed)
+    cases = training_cases(told.problems, told.labels, told.wrong, seed)
     train_further(cases, job, {}, lambda line: print(line, file=sys.stderr))
 
 
@@ -216,9 +218,10 @@ def main() -> None:
     parser.add_argument("--reward", default="outcome", help="outcome, location or steps")
     parser.add_argument("--credit", default="verification", help="verification, or step (with the reward steps)")
     parser.add_argument("--labels", choices=["answer", "program"], default="answer")
+    parser.add_argument("--wrong", type=int, default=2, help="wrong solutions for each right one")
     parser.add_argument("--updates", type=int, default=100)
     parser.add_argument("--per-batch", type=int, default=4, help="updates from one batch of 16 x 8 verifications")
-    parser.add_argument("--problems", type=int, default=600, help="training problems whose solutions are judged")
+    parser.add_argument("--problems", type=int, default=1000, help="training problems whose solutions are judged")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--temperature", type=float, default=1.2)
     parser.add_argument("--kl", type=float, default=0.0)
