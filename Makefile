@@ -1,6 +1,8 @@
 # Everything runs inside .venv; every target creates it when it is missing or out of date.
 PYTHON3 ?= python3
 VENV := .venv
+# Ray is in none of the environments that the other targets use.
+CLUSTER_VENV := .venv-cluster
 PYTHON := $(VENV)/bin/python
 # uv does not look where pip finds extra wheels (such as a CPU build of torch) unless told to.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -12,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES ?= 2
 export GENPRM_HOME ?= $(CURDIR)/.genprm
 
-.PHONY: demo test test-slow lint docs ui install clean
+.PHONY: demo test test-slow test-cluster lint docs ui install clean
 
 demo: install
 	$(VENV)/bin/genprm run --profile miniature
@@ -22,6 +24,9 @@ test: install
 
 test-slow: install
 	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
+
+test-cluster: $(CLUSTER_VENV)/.installed
+	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py
 
 lint: install
 	$(VENV)/bin/ruff check .
@@ -37,6 +42,12 @@ ui: install
 
 install: $(VENV)/.installed
 
+$(CLUSTER_VENV)/.installed: pyproject.toml constraints.txt Makefile
+	$(PYTHON3) -m venv $(CLUSTER_VENV)
+	$(CLUSTER_VENV)/bin/python -m pip install --quiet uv
+	$(CLUSTER_VENV)/bin/python -m uv pip install --quiet --python $(CLUSTER_VENV)/bin/python --constraint constraints.txt --editable ".[ray,dev]"
+	@touch $@
+
 $(VENV)/.installed: pyproject.toml constraints.txt Makefile
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON3) is another (set PYTHON3=...)" >&2; exit 2; }
@@ -48,4 +59,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .genprm site
+	rm -rf $(VENV) $(CLUSTER_VENV) .genprm site

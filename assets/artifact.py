@@ -213,8 +213,13 @@ class Artifact:
         """The names under which it writes tables, its own first."""
         return self.declared.tables or (self.name,)
 
-    def define(self, pipeline: Pipeline) -> dg.AssetsDefinition:
-        """The Dagster asset of a profile."""
+    def define(
+        self,
+        pipeline: Pipeline,
+        op_tags: Mapping[str, Any] | None = None,
+        retry_policy: dg.RetryPolicy | None = None,
+    ) -> dg.AssetsDefinition:
+        """The Dagster asset of a profile. Tags and policy are those of its step, which other executors read."""
         declared = self.declared
         partitions, inputs = declared.partitions(pipeline), declared.inputs(pipeline)
         readable = frozenset(
@@ -233,6 +238,8 @@ class Artifact:
             pool=ENGINE_POOL if declared.uses_engine else None,
             check_specs=[check.spec(self.name, partitions) for check in declared.checks],
             required_resource_keys=set(RESOURCES),
+            op_tags=op_tags,
+            retry_policy=retry_policy,
         )
         def asset(context):  # type: ignore[no-untyped-def]  # Dagster refuses annotations that are strings
             yield from self._run(context, pipeline, readable)

@@ -66,13 +66,22 @@ def wrong_input(error: BaseException) -> str | None:
     from genprm.data_sets.rows import InputError
     from genprm.engines.base import EngineError
     from genprm.full_disk import full_disk
+    from genprm.hardware.cluster import ClusterError
     from genprm.journal import JournalError
     from genprm.sandbox.base import SandboxError
     from genprm.settings import SettingsError
 
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    explained = (MissingExtraError, SettingsError, InputError, EngineError, SandboxError, JournalError)
+    explained = (
+        MissingExtraError,
+        SettingsError,
+        InputError,
+        EngineError,
+        SandboxError,
+        JournalError,
+        ClusterError,
+    )
     if isinstance(error, explained):
         return " ".join(str(error).split())
     if (line := full_disk(error)) is not None:

@@ -15,6 +15,7 @@ from orchestration.alerts import failure_sensor
 from orchestration.automation import automation_sensor, with_automation
 from orchestration.checks import checks_job, in_sync_checks
 from orchestration.dagster_private import AssetGraph
+from orchestration.executors import define_placed, executor_of
 from orchestration.jobs import stage_jobs
 from orchestration.refresh import refresh_asset, refresh_job
 from orchestration.resources import profile_resources
@@ -36,7 +37,7 @@ def build_definitions(
     check_subsets(profile.evaluation)
     pipeline = Pipeline(profile)
     wanted = wanted_artifacts(pipeline)
-    made = [with_automation(one, pipeline) for one in wanted]
+    made = [with_automation(one, define_placed(one, pipeline)) for one in wanted]
     sections = parameters.define(pipeline)
 
     def graph() -> AssetGraph:
@@ -58,7 +59,7 @@ def build_definitions(
             automation_sensor(wanted),
             failure_sensor(),
         ],
-        executor=dg.in_process_executor,
+        executor=executor_of(profile),
     )
     return dg.Definitions.merge(artifacts, around)
 

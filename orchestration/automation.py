@@ -7,15 +7,13 @@ from collections.abc import Iterable
 import dagster as dg
 
 from assets.artifact import Artifact
-from assets.partitions import Pipeline
 
 CONDITION = dg.AutomationCondition.eager() | dg.AutomationCondition.code_version_changed()
 """An input or a parameter has another version, or the code of the artifact has."""
 
 
-def with_automation(artifact: Artifact, pipeline: Pipeline) -> dg.AssetsDefinition:
+def with_automation(artifact: Artifact, asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
     """The asset of an artifact, with the condition if it is cheap."""
-    asset = artifact.define(pipeline)
     if artifact.declared.uses_engine:
         return asset
     return asset.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=CONDITION))

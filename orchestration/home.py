@@ -6,6 +6,7 @@ import importlib.resources
 import os
 from pathlib import Path
 
+from genprm.engines.copies.devices import DEVICES_VARIABLE
 from genprm.settings import home, usable_home
 
 _PROCESS_ENVIRONMENT = {
@@ -25,6 +26,9 @@ _PROCESS_ENVIRONMENT = {
     # Every engine computes in a thread of its own, which would otherwise leave an arena of its own behind.
     "MALLOC_ARENA_MAX": "2",
 }
+
+_HANDED_ON = ("GENPRM_", "DAGSTER_", "MLFLOW_", "HF_", "PYTHONPATH", *_PROCESS_ENVIRONMENT)
+"""How the variables begin that are the same on all machines of a run."""
 
 
 def dagster_home() -> Path:
@@ -61,3 +65,12 @@ def prepare() -> Path:
     for name, value in _PROCESS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return home()
+
+
+def handed_on() -> dict[str, str]:
+    """The variables that processes on other machines are given, after `prepare`."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_HANDED_ON) and name != DEVICES_VARIABLE
+    }

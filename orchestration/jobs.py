@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.artifact import Stage
+from genprm.hardware.cluster import ClusterError
 from genprm.settings import Profile
 from orchestration.dagster_private import AssetGraph
 from orchestration.display import LogDisplay
@@ -61,12 +62,13 @@ def make_in_step(
     """Make a choice in this step, each partition as a run of its own.
 
     Raises:
-        Failure: something could not be made, an input is missing, or another run is in progress.
+        Failure: something could not be made, an input is missing, another run is in progress, or the cluster that
+            the profile works on cannot be joined.
     """
     try:
         with run_lock():
             _, summary = materialize(profile, graph, context.instance, choice, display, definitions)
-    except (AnotherRun, MissingInput) as error:
+    except (AnotherRun, MissingInput, ClusterError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     context.log.info(summary.line)
     if summary.failed:

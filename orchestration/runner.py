@@ -6,7 +6,6 @@ go to a few long-lived processes that keep their engine, because starting a proc
 
 from __future__ import annotations
 
-import multiprocessing.connection
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -17,12 +16,13 @@ import dagster as dg
 
 from genprm.settings import Profile
 from genprm.store import TableStore
+from orchestration.crew import crew_of
 from orchestration.dagster_private import AssetGraph
 from orchestration.damage import standing_of
 from orchestration.recovery import close_runs
 from orchestration.schedule import Schedule, parents_within
 from orchestration.staleness import Node, Staleness
-from orchestration.worker import Advance, Order, Outcome, Worker
+from orchestration.worker import Advance, Order, Outcome
 
 TRIES = 3
 """How often a partition is begun when a process dies under it: the worker, a copy of the engine, the sandbox."""
@@ -85,9 +85,8 @@ class Runner:
         self._instance = instance
         self._store = store
         self._display = display
-        self._definitions = definitions
         self._session = uuid.uuid4().hex[:12]
-        self._workers: list[Worker] = []
+        self._crew = crew_of(profile, definitions, self._session)
         self._standings: Staleness | None = None
         self._summary = Summary()
         self._begun: Counter[Node] = Counter()
@@ -100,6 +99,7 @@ class Runner:
 
         Raises:
             KeyboardInterrupt: after nothing is left running.
+            ClusterError: likewise, where workers are on a cluster and it lacks what they need.
         """
         schedule = Schedule(nodes, parents_within(nodes, self._staleness()))
         self._display.begin(len(nodes))
@@ -110,12 +110,10 @@ class Runner:
             if everything and not self._summary.failed:
                 self._record_in_sync()
         except BaseException:
-            for worker in self._workers:
-                worker.interrupt()
+            self._crew.interrupt()
             raise
         finally:
-            for worker in self._workers:
-                worker.close()
+            self._crew.close()
             close_runs(self._instance, self._profile, self._session)
             self._display.end()
         self._summary.skipped = [node for node in nodes if node in schedule.skipped]
@@ -128,52 +126,43 @@ class Runner:
 
     def _work(self, schedule: Schedule) -> None:
         while True:
-            self._hand_out(schedule)
-            if not schedule.running:
+            while (waiting := self._hand_out(schedule)) and self._crew.summon(waiting):
+                pass
+            if not waiting and not schedule.running:
                 return
             self._listen(schedule)
 
-    def _hand_out(self, schedule: Schedule) -> None:
-        while (node := schedule.ready()) is not None:
+    def _hand_out(self, schedule: Schedule) -> list[str]:
+        """Give what is due to idle workers; the artifacts that found none, as many as could be begun."""
+        waiting: list[str] = []
+        for node in schedule.ready():
             standing = standing_of(node, self._staleness(), self._store)
             if standing.state == "fresh":
                 schedule.finish(node)
                 self._summary.fresh.append(node)
                 self._display.fresh(node)
                 continue
-            worker = self._idle_worker()
-            if worker is None:
-                return
+            if self._crew.give(node, Order(node.asset, node.partition, standing.why)) is None:
+                waiting.append(node.asset)
+                if len(waiting) >= self._crew.room:
+                    break
+                continue
             schedule.start(node)
             self._begun[node] += 1
             self._display.started(node, standing.why)
-            worker.send(node, Order(node.asset, node.partition, standing.why))
-
-    def _idle_worker(self) -> Worker | None:
-        for worker in self._workers:
-            if worker.node is None:
-                return worker
-        if len(self._workers) == self._profile.runner.workers:
-            return None
-        self._workers.append(Worker(self._profile, self._definitions, self._session))
-        return self._workers[-1]
+        return waiting
 
     def _listen(self, schedule: Schedule) -> None:
-        busy = {worker.connection: worker for worker in self._workers if worker.node is not None}
-        for connection in multiprocessing.connection.wait(list(busy)):
-            worker = busy[connection]  # type: ignore[index]  # wait returns what it was given
-            assert worker.node is not None
-            try:
-                message = worker.connection.recv()
-            except (EOFError, ConnectionResetError):
-                self._workers.remove(worker)
-                message = worker.outcome
-                close_runs(self._instance, self._profile, self._session, worker.node)
+        for worker, message in self._crew.messages():
+            if worker.node is None:
+                continue  # it ended while it had nothing to do
             if isinstance(message, Advance):
                 self._display.advanced(worker.node, message.finished, message.total)
-            else:
-                node, worker.node = worker.node, None
-                self._settle(schedule, node, message)
+                continue
+            node, worker.node = worker.node, None
+            if not message.run_id:  # nobody closed the run
+                close_runs(self._instance, self._profile, self._session, node)
+            self._settle(schedule, node, message)
 
     def _settle(self, schedule: Schedule, node: Node, outcome: Outcome) -> None:
         self._standings = None
@@ -191,17 +180,9 @@ class Runner:
 
     def _sync_report(self) -> None:
         if any(check.name == "in_sync" for check in self._graph.asset_check_keys):
-            self._order(Order(None, None))
+            self._crew.do(Order(None, None))
 
     def _record_in_sync(self) -> None:
         known = self._graph.has(dg.AssetKey(REFRESH))
         if known and self._staleness().standing(Node(REFRESH, None)).state != "fresh":
-            self._order(Order(REFRESH, None, "everything was made"))
-
-    def _order(self, order: Order) -> None:
-        """Have an idle worker do what is no partition, and wait for it."""
-        worker = self._idle_worker()
-        assert worker is not None
-        worker.send(None, order)
-        while isinstance(worker.connection.recv(), Advance):
-            pass
+            self._crew.do(Order(REFRESH, None, "everything was made"))

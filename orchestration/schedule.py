@@ -53,13 +53,12 @@ class Schedule:
     failed: set[Node] = field(default_factory=set)
     skipped: set[Node] = field(default_factory=set)
 
-    def ready(self) -> Node | None:
-        """The first node whose inputs are all there."""
-        settled = self.done | self.running | self.failed | self.skipped
+    def ready(self) -> Iterator[Node]:
+        """The nodes whose inputs are all there, also those that become so meanwhile."""
         for node in self.nodes:
-            if node not in settled and all(parent in self.done for parent in self.parents[node]):
-                return node
-        return None
+            begun = any(node in nodes for nodes in (self.done, self.running, self.failed, self.skipped))
+            if not begun and all(parent in self.done for parent in self.parents[node]):
+                yield node
 
     def start(self, node: Node) -> None:
         """It is being made."""

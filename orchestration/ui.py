@@ -58,6 +58,8 @@ def ui(
 
     require("dagster_webserver")
     chosen = read_profile(profile, None)
+    if chosen.runner.backend == "ray":
+        require("dagster_ray")
     if profile is not None:  # the servers, and the runs that they launch, read it from the environment
         file = Path(profile)
         os.environ["GENPRM_PROFILE"] = str(file.absolute()) if file.is_file() else profile

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from genprm.full_disk import full_disk
 from genprm.settings import Profile
+from orchestration.needs import Needs
 from orchestration.staleness import Node
 
 if TYPE_CHECKING:
@@ -67,10 +68,24 @@ class Outcome:
     died: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker on another machine was placed and takes orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A worker on another machine cannot work there, for a reason that goes for all."""
+
+    why: str
+
+
 class Worker:
     """The parent's end of one worker process."""
 
     def __init__(self, profile: Profile, definitions: str, session: str) -> None:
+        self.needs = Needs()
+        self.ready = True
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(

@@ -163,6 +163,31 @@ def check_settings() -> Iterator[Finding]:
         yield Finding("missing", "profile", str(error))
 
 
+def check_cluster() -> Iterator[Finding]:
+    """The nodes of the Ray cluster, where the profile works on one."""
+    from genprm.extras import how_to_install
+    from genprm.hardware.cluster import ClusterError, cluster_nodes, join_cluster
+    from genprm.profiles import load_profile
+    from genprm.settings import SettingsError
+
+    try:
+        if load_profile().runner.backend != "ray":
+            return
+    except SettingsError:  # check_settings tells of it
+        return
+    try:
+        join_cluster()
+    except ModuleNotFoundError:
+        yield Finding(
+            "missing", "cluster", f"runner.backend is ray, which is not installed: {how_to_install('ray')}"
+        )
+    except ClusterError as error:
+        yield Finding("missing", "cluster", str(error))
+    else:
+        for node in cluster_nodes():
+            yield Finding("ok", "cluster node", str(node))
+
+
 def check_places() -> Iterator[Finding]:
     """The home directory can be written, the data directory read."""
     from genprm.data_sets.rows import InputError
@@ -195,5 +220,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_sandbox,
     check_models,
     check_settings,
+    check_cluster,
     check_places,
 )

@@ -123,7 +123,11 @@ class TrackingSettings(Section):
 
 
 class RunnerSettings(Section):
-    """How `genprm run` spreads work over this machine."""
+    """How `genprm run` spreads work over this machine, or over several."""
 
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that materialize partitions at the same time; each opens its own engine."""
+    backend: Annotated[Literal["local", "ray"], Age.ADDED] = "local"
+    """Where they are: on this machine, or on the nodes of a Ray cluster."""
+    gpus: Annotated[bool, Age.ADDED] = True
+    """Whether those that open a model or train ask Ray for GPUs; for processors otherwise (backend ray)."""

@@ -1,0 +1,138 @@
+"""The workers of a run, wherever they are: started when there is something to do, closed together."""
+
+from __future__ import annotations
+
+import multiprocessing.connection
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from genprm.hardware.cluster import ClusterError
+from genprm.settings import Profile
+from orchestration.needs import Needs, needs_of
+from orchestration.staleness import Node
+from orchestration.worker import Advance, Order, Outcome, Ready, Refused, Worker
+
+
+class Member(Protocol):
+    """The near end of a worker. `ready` is false until it has a place; orders are for those that have one, so that
+    no partition waits for a place while others idle."""
+
+    needs: Needs
+    node: Node | None
+    ready: bool
+    connection: Connection
+
+    def send(self, node: Node | None, order: Order) -> None: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    def interrupt(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Crew:
+    """At most `limit` workers. `start` makes one, `needs` says what an artifact needs of it."""
+
+    def __init__(self, limit: int, start: Callable[[Needs], Member], needs: Callable[[str | None], Needs]) -> None:
+        self._limit = limit
+        self._start = start
+        self._needs = needs
+        self._members: list[Member] = []
+
+    @property
+    def room(self) -> int:
+        """How many more could work on something than do now."""
+        return self._limit - sum(member.node is not None for member in self._members)
+
+    def give(self, node: Node | None, order: Order) -> Member | None:
+        """Have an idle worker do an order, who it is; None when nobody idle has what it needs.
+
+        A worker with more than that is fit, too: that is cheaper than to end it and to start another.
+        """
+        needs = self._needs(order.artifact)
+        fit = [one for one in self._members if one.ready and one.node is None and one.needs.cover(needs)]
+        for member in sorted(fit, key=lambda one: one.needs != needs):
+            try:
+                member.send(node, order)
+            except BrokenPipeError:  # it has ended since its last order
+                self._dismiss(member)
+            else:
+                return member
+        return None
+
+    def summon(self, artifacts: Sequence[str | None]) -> bool:
+        """Start workers for orders that nobody idle is fit for; whether one of them is ready at once.
+
+        Those who are fit for none of them make room first: what they hold may be what the others wait for.
+        """
+        waiting = Counter(self._needs(artifact) for artifact in artifacts)
+        for member in list(self._members):
+            if member.node is None and not any(member.needs.cover(needs) for needs in waiting):
+                self._dismiss(member)
+        coming = Counter(member.needs for member in self._members if not member.ready)
+        started = []
+        for needs in (waiting - coming).elements():
+            if len(self._members) == self._limit:
+                break
+            started.append(self._start(needs))
+            self._members.append(started[-1])
+        return any(member.ready for member in started)
+
+    def messages(self) -> Iterator[tuple[Member, Advance | Outcome]]:
+        """What workers say next, which is waited for. Of one that has ended it is the outcome, and it is gone.
+
+        Raises:
+            ClusterError: a worker cannot work where it was placed, or will find no place.
+        """
+        by = {member.connection: member for member in self._members}
+        for connection in multiprocessing.connection.wait(list(by)):
+            member = by[connection]  # type: ignore[index]  # wait returns what it was given
+            try:
+                message = member.connection.recv()
+            except (EOFError, ConnectionResetError):
+                outcome = member.outcome
+                self._dismiss(member)
+                yield member, outcome
+                continue
+            if isinstance(message, Refused):
+                raise ClusterError(message.why)
+            if isinstance(message, Ready):
+                member.ready = True
+            else:
+                yield member, message
+
+    def do(self, order: Order) -> None:
+        """Have an order done that is about no partition, and wait for its end."""
+        while (worker := self.give(None, order)) is None:
+            if not self.summon([order.artifact]):
+                list(self.messages())
+        while not any(member is worker and isinstance(said, Outcome) for member, said in self.messages()):
+            pass
+
+    def interrupt(self) -> None:
+        """Ask everybody to stop and close what they opened."""
+        for member in self._members:
+            member.interrupt()
+
+    def close(self) -> None:
+        """End all workers."""
+        for member in list(self._members):
+            self._dismiss(member)
+
+    def _dismiss(self, member: Member) -> None:
+        self._members.remove(member)
+        member.close()
+
+
+def crew_of(profile: Profile, definitions: str, session: str) -> Crew:
+    """The crew that a profile asks for; nobody is started yet. `definitions` is as for a `Runner`."""
+    if profile.runner.backend == "local":
+        return Crew(profile.runner.workers, lambda _: Worker(profile, definitions, session), lambda _: Needs())
+
+    def on_the_cluster(needs: Needs) -> Member:
+        from orchestration.ray_worker import RayWorker
+
+        return RayWorker(profile, definitions, session, needs)
+
+    return Crew(profile.runner.workers, on_the_cluster, lambda artifact: needs_of(artifact, profile))

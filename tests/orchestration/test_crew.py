@@ -1,0 +1,127 @@
+"""A crew whose workers need different things, without processes: who is started, who is given what."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+
+from genprm.hardware.cluster import ClusterError
+from orchestration.crew import Crew
+from orchestration.needs import Needs
+from orchestration.staleness import Node
+from orchestration.worker import Advance, Order, Outcome, Ready, Refused
+
+PLAIN, GPU, TWO = Needs(), Needs(gpus=1), Needs(gpus=2)
+NEEDS = {"labels": PLAIN, "solutions": GPU, "checkpoints": TWO}
+
+
+class FakeMember:
+    """A worker at whose far end the test stands."""
+
+    outcome = Outcome("", 0.0, "it was lost", died=True)
+
+    def __init__(self, needs: Needs) -> None:
+        self.needs, self.node, self.ready, self.closed = needs, None, False, False
+        self.connection, self.far = multiprocessing.Pipe()
+
+    def send(self, node: Node | None, order: Order) -> None:
+        self.node = node
+        self.connection.send(order)
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeCluster:
+    """Starts members, and places them when told."""
+
+    def __init__(self, limit: int) -> None:
+        self.started: list[FakeMember] = []
+        self.crew = Crew(limit, self.start, lambda artifact: NEEDS.get(artifact, PLAIN))
+
+    def start(self, needs: Needs) -> FakeMember:
+        self.started.append(FakeMember(needs))
+        return self.started[-1]
+
+    def place(self, member: FakeMember) -> None:
+        member.far.send(Ready())
+        assert list(self.crew.messages()) == []
+
+    def give(self, artifact: str) -> FakeMember | None:
+        return self.crew.give(Node(artifact, "0"), Order(artifact, "0"))
+
+
+def test_an_order_waits_for_a_place_while_nobody_holds_it() -> None:
+    cluster = FakeCluster(2)
+    assert cluster.give("solutions") is None
+    assert not cluster.crew.summon(["solutions", "solutions", "solutions"])
+    first, second = cluster.started
+    assert not cluster.crew.summon(["solutions", "solutions"]), "those are on their way"
+    assert cluster.give("solutions") is None
+
+    cluster.place(second)
+    assert cluster.give("solutions") is second
+    assert cluster.give("solutions") is None
+    assert not cluster.crew.summon(["solutions"])
+    assert cluster.started == [first, second]
+    assert not first.closed
+
+
+def test_a_worker_with_more_is_fit_and_one_with_less_makes_room() -> None:
+    cluster = FakeCluster(2)
+    cluster.crew.summon(["labels", "solutions"])
+    plain, gpu = cluster.started
+    cluster.place(plain)
+    cluster.place(gpu)
+    assert cluster.give("labels") is plain, "the exact one goes first"
+    assert cluster.give("labels") is gpu
+    plain.node = gpu.node = None
+
+    assert cluster.give("checkpoints") is None
+    cluster.crew.summon(["checkpoints"])
+    assert plain.closed
+    assert gpu.closed
+    assert [member.needs for member in cluster.started[2:]] == [TWO]
+
+
+def test_one_that_is_on_its_way_for_what_nobody_waits_for_makes_room() -> None:
+    cluster = FakeCluster(1)
+    cluster.crew.summon(["solutions"])
+    cluster.crew.summon(["checkpoints"])
+    solutions, checkpoints = cluster.started
+    assert (solutions.closed, checkpoints.closed) == (True, False)
+
+
+def test_one_that_ended_is_gone_with_its_outcome() -> None:
+    cluster = FakeCluster(1)
+    cluster.crew.summon(["solutions"])
+    (worker,) = cluster.started
+    cluster.place(worker)
+    cluster.give("solutions")
+    worker.far.send(Advance(1, 2))
+    assert list(cluster.crew.messages()) == [(worker, Advance(1, 2))]
+    worker.far.close()
+    assert list(cluster.crew.messages()) == [(worker, FakeMember.outcome)]
+    assert worker.closed
+    assert cluster.crew.room == 1
+
+
+def test_an_idle_one_that_ended_is_not_given_anything() -> None:
+    cluster = FakeCluster(1)
+    cluster.crew.summon(["solutions"])
+    (worker,) = cluster.started
+    cluster.place(worker)
+    worker.far.close()
+    assert cluster.give("solutions") is None
+    assert worker.closed
+
+
+def test_what_goes_for_all_ends_the_run() -> None:
+    cluster = FakeCluster(2)
+    cluster.crew.summon(["solutions"])
+    cluster.started[0].far.send(Refused("no node has it"))
+    with pytest.raises(ClusterError, match="no node has it"):
+        list(cluster.crew.messages())
