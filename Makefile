@@ -26,7 +26,8 @@ test-slow: install
 	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 test-cluster: $(CLUSTER_VENV)/.installed
-	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py
+	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py \
+		tests/orchestration/test_ray_steps.py tests/infra/test_cluster.py
 
 lint: install
 	$(VENV)/bin/ruff check .

@@ -35,8 +35,8 @@ INSTALLED = importlib.util.find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(
     not INSTALLED, reason="ray is not installed (make test-cluster installs it in an environment of its own)"
 )
-# The nodes share the processors of this machine: they may take long to start, and then keep nothing ready.
-RAY = {"RAY_raylet_start_wait_time_s": "240", "RAY_enable_worker_prestart": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
+# The nodes share the processors of this machine: none keeps processes ready.
+RAY = {"RAY_enable_worker_prestart": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
 
 @pytest.fixture(scope="module")
