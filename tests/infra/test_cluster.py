@@ -19,14 +19,13 @@ def config() -> dict[str, Any]:
 
 
 def test_ray_accepts_the_cluster_file_and_no_unknown_key(config: dict[str, Any]) -> None:
-    from jsonschema import ValidationError
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     prepared = prepare_config(config)  # `ray up` does the same in this order
     validate_config(prepared)
     workers = [node for node in prepared["available_node_types"].values() if node.get("min_workers")]
     assert [node["min_workers"] for node in workers] == [len(config["provider"]["worker_ips"])]
-    with pytest.raises(ValidationError):
+    with pytest.raises(Exception, match="worker_start_commands"):
         validate_config({**prepared, "worker_start_commands": []})
 
 

@@ -36,5 +36,5 @@ def build(profile: Profile) -> dg.Definitions:
 
     os.environ["FAKE_CALLS"] = str(calls_file())
     defs = fake_method.build(profile)
-    solutions.sample_solutions = sample_solutions
+    vars(solutions)["sample_solutions"] = sample_solutions
     return defs

@@ -54,7 +54,7 @@ def dagster_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def ray_executor(context: dg.InitExecutorContext) -> Any:
         raise NotImplementedError
 
-    module.ray_executor = ray_executor
+    vars(module)["ray_executor"] = ray_executor
     monkeypatch.setitem(sys.modules, "dagster_ray", module)
 
 
