@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from genprm.engines import open_engine
+from genprm.engines import is_served, open_engine
 from genprm.engines.base import Engine
 from genprm.engines.copies.devices import Devices, visible_devices, wanted_devices
 from genprm.sandbox.base import Sandbox
@@ -24,7 +24,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 class LocalMachines:
     """One engine at a time (a GPU holds one) unless several are asked for at once or servers hold the models, and
-    one sandbox, on one event loop of their own. GPUs are leased with the first engine until `release`."""
+    one sandbox, on one event loop of their own. GPUs are leased with the first engine on this machine until
+    `release`."""
 
     def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
         self._engine_settings = engine
@@ -44,7 +45,7 @@ class LocalMachines:
         return (engine, sandbox) == (self._engine_settings, self._sandbox_settings)
 
     def engine(self, model: str) -> Engine:
-        """The engine of a model; those of other models are closed.
+        """The engine of a model; those of other models on this machine are closed.
 
         Raises:
             EngineError: the backend is not available or the model cannot be loaded.
@@ -53,25 +54,28 @@ class LocalMachines:
         return engine
 
     def engines(self, *models: str) -> list[Engine]:
-        """The engines of several models that work at the same time; those of other models are closed.
+        """The engines of several models that work at the same time; those of others on this machine are closed.
 
         Raises:
             EngineError: as `engine`; also where there is no memory for all of them.
         """
-        elsewhere = self._engine_settings.backend == "openai"
-        others = [] if elsewhere else [model for model in self._engines if model not in models]
+        others = [model for model in self._engines if model not in models and not self._is_served(model)]
         for model in others:
             self.run(self._engines.pop(model).close())
         if others:
             _give_memory_back()
         for model in models:
             if model not in self._engines:
-                self._engines[model] = open_engine(model, self._engine_settings, self._leased())
+                devices = None if self._is_served(model) else self._leased()
+                self._engines[model] = open_engine(model, self._engine_settings, devices)
         return [self._engines[model] for model in models]
+
+    def _is_served(self, model: str) -> bool:
+        return is_served(model, self._engine_settings)
 
     def _leased(self) -> Devices | None:
         """The GPUs that the engines of this process have to themselves; None where there are none."""
-        names = () if self._engine_settings.backend == "openai" else visible_devices()
+        names = visible_devices()
         if not names:
             return None
         if self._lease is None:

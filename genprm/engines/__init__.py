@@ -68,7 +68,8 @@ def _checked_gguf(name: str) -> str:
 
 
 def open_engine(model: str, settings: EngineSettings, devices: Devices | None = None) -> Engine:
-    """The engine of `settings.backend` with `model` (a directory, a hub id or `miniature/<name>`) loaded.
+    """The engine with `model` (a directory, a hub id or `miniature/<name>`): its servers where `settings.servers`
+    has some, otherwise that of `settings.backend`.
 
     On the GPUs `devices`, and then in processes of their own that see no others; otherwise on those that this
     process sees. Not from a running event loop that has to go on meanwhile: loading takes a while.
@@ -76,7 +77,7 @@ def open_engine(model: str, settings: EngineSettings, devices: Devices | None = 
     Raises:
         EngineError: the backend is not available or the model cannot be loaded.
     """
-    if settings.backend == "openai":
+    if is_served(model, settings):
         return _open_served(model, settings)
     if settings.backend == "vllm":
         _refuse_parts(model)
@@ -92,6 +93,19 @@ def open_engine(model: str, settings: EngineSettings, devices: Devices | None = 
     from genprm.engines.embedded.transformers import TransformersEngine
 
     return TransformersEngine(path, settings)
+
+
+def is_served(model: str, settings: EngineSettings) -> bool:
+    """Whether servers generate the model's text, and not this machine.
+
+    Raises:
+        EngineError: as `resolve_model`, where some models have servers.
+    """
+    if settings.backend == "openai" or not settings.servers:
+        return settings.backend == "openai"
+    from genprm.engines.remote.servers import address_key
+
+    return address_key(model, resolve_model(model, weights=False), settings) is not None
 
 
 def _open_served(model: str, settings: EngineSettings) -> Engine:

@@ -30,7 +30,7 @@ class EngineSettings(Section):
     """Verification paths judged at a time; the others wait. Each holds an interpreter and a place in caches."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Copies of the model at work, each in a process, on a core or on GPUs, of its own (backends transformers and
-    vllm; with openai the addresses in `servers` are the copies)."""
+    vllm; of models in `servers` the addresses are the copies)."""
     tensor_parallel: Annotated[int, Age.ADDED, Field(ge=1, le=64)] = 1
     """GPUs that hold each copy of the model together (backend vllm)."""
     gpu_memory_utilization: Annotated[float | None, Age.ADDED, Field(gt=0.0, le=1.0)] = None
@@ -49,8 +49,9 @@ class EngineSettings(Section):
     url: str | None = None
     """Address of the completions server (backend openai), such as `http://localhost:8000/v1`."""
     servers: Annotated[dict[str, Addresses], Age.ADDED] = Field(default_factory=dict)
-    """Addresses of the servers of each model, for several models (backend openai). A model is called as the profile
-    names it, a checkpoint that a run makes by its key. In place of `url` and `served_model`."""
+    """Addresses of the servers of each model, for several models. A model is called as the profile names it, a
+    checkpoint that a run makes by its key. Models without an address are opened by `backend` on this machine; with
+    backend openai they are refused. In place of `url` and `served_model`."""
     served_model: str | None = None
     """Name under which the server serves the model, where it is not the model's own (backend openai)."""
     request_seconds: Annotated[float, Field(gt=0.0)] = 600.0
@@ -73,8 +74,6 @@ class EngineSettings(Section):
 
     @model_validator(mode="after")
     def _served_in_one_way(self) -> EngineSettings:
-        if self.servers and self.backend != "openai":
-            raise ValueError(f"engine.servers is set, allowed with backend 'openai', not {self.backend!r}")
         if self.servers and (self.url or self.served_model):
             raise ValueError("engine.servers is set, allowed without engine.url and engine.served_model")
         return self
@@ -115,6 +114,8 @@ class TrackingSettings(Section):
     """Where runs are recorded. Empty means SQLite under the project's home directory."""
 
     uri: str | None = None
+    """Address of an MLflow server, or of a database that is recorded in without one: `postgresql://genprm@db/mlflow`
+    (no password in it: pages show it, and libpq reads `PGPASSWORD` or `~/.pgpass`)."""
     experiment: str = "genprm"
     registry: bool = True
     """Register trained models when they were measured, with the alias `champion` on the best."""

@@ -125,3 +125,18 @@ def test_models_of_servers_stay_connected_and_take_no_device(opened: list[str], 
     assert opened == ["policy", "judge"]
     assert leased(two_devices) == []
     local.release()
+
+
+def test_beside_models_of_servers_the_others_take_turns_on_the_devices(
+    opened: list[str], two_devices: Path
+) -> None:
+    local = LocalMachines(EngineSettings(servers={"policy": ("http://one:1",)}), SandboxSettings())
+    policy = local.engine("policy")
+    assert leased(two_devices) == []
+    local.engine("judge")
+    local.engine("critic")
+    assert opened == ["policy", "critic"]
+    assert leased(two_devices) == ["4"]
+    assert local.engine("policy") is policy
+    local.release()
+    assert leased(two_devices) == []

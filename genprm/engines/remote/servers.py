@@ -31,6 +31,11 @@ def names_of(model: str, path: str) -> list[str]:
     return list(dict.fromkeys([model, path, *key]))
 
 
+def address_key(model: str, path: str, settings: EngineSettings) -> str | None:
+    """What `engine.servers` calls a model; None where it has no address."""
+    return next((name for name in names_of(model, path) if name in settings.servers), None)
+
+
 def open_servers(model: str, path: str, settings: EngineSettings, retries: Retries | None = None) -> Engine:
     """The servers of a model, whose tokenizer is read from `path`, as one engine.
 
@@ -39,18 +44,18 @@ def open_servers(model: str, path: str, settings: EngineSettings, retries: Retri
     Raises:
         EngineError: no address for the model, none that can be reached, or a server that does not serve it.
     """
-    names = names_of(model, path)
-    key = next((name for name in names if name in settings.servers), None)
+    names, key = names_of(model, path), address_key(model, path, settings)
     if key is None:
         raise EngineError(
-            f"engine.servers has no address for the model {' or '.join(map(repr, names))}; "
-            f"it has some for {', '.join(map(repr, settings.servers))}"
+            f"engine.servers has no address for the model {' or '.join(map(repr, names))}; it has some for "
+            f"{', '.join(map(repr, settings.servers))}. Serve it and add the address, or set engine.backend to "
+            f"transformers or vllm, which open such models here"
         )
     addresses = settings.servers[key]
     tokenizer = ModelTokenizer(path, settings.max_context)
 
     def connect(url: str) -> OpenAIEngine | EngineError:
-        own = settings.model_copy(update={"url": url, "servers": {}})
+        own = settings.model_copy(update={"backend": "openai", "url": url, "servers": {}})
         try:
             return OpenAIEngine(path, own, [key, *names], retries, tokenizer)
         except EngineError as error:

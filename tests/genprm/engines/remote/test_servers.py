@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from genprm.engines.remote.http import Retries
 from genprm.engines.remote.servers import open_servers
 from genprm.profiles import load_profile
 from genprm.settings import EngineSettings, SettingsError
-from tests.genprm.engines.backends import served_by
+from tests.genprm.engines.backends import EMBEDDED, served_by
 from tests.genprm.engines.completions_server import Answer, CompletionsServer
 
 PROMPTS = [f"Problem {number}: Sam has {number} keys and gives Tom some. " * 3 for number in range(24)]
@@ -155,9 +157,34 @@ def test_a_server_of_another_model_is_refused_by_address(model: str) -> None:
             open_servers("policy", model, settings({"policy": urls}), QUICK)
 
 
-def test_a_model_without_an_address_is_named_with_those_that_have_one() -> None:
-    with pytest.raises(EngineError, match=r"no address for the model 'miniature/policy' or .*'a', 'b'$"):
+def test_a_model_without_an_address_is_named_with_those_that_have_one_and_a_way_out() -> None:
+    said = r"no address for the model 'miniature/policy' or .*'a', 'b'\. Serve it .*or set engine.backend to"
+    with pytest.raises(EngineError, match=said) as error:
         open_engine("miniature/policy", settings({"a": ["http://one:1"], "b": ["http://two:2"]}))
+    assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_that_nobody_serves_is_named_by_its_directory_and_its_key(tmp_path: Path, model: str) -> None:
+    made = tmp_path / "checkpoints" / "base.main.full" / "5d8e"
+    shutil.copytree(model, made)
+    with pytest.raises(EngineError, match=f"no address for the model '{made}' or 'base.main.full'"):
+        open_engine(str(made), settings({"policy": ["http://one:1"]}))
+
+
+def test_beside_another_backend_only_models_with_an_address_are_asked_there(
+    alone: Engine, model: str, tmp_path: Path
+) -> None:
+    elsewhere = shutil.copytree(model, tmp_path / "elsewhere")
+    with serving(served_by(alone, model), 1, str(elsewhere)) as servers:
+        mixed = EMBEDDED.model_copy(update={"servers": {str(elsewhere): (servers[0].url,)}})
+        found = [open_engine(str(path), mixed) for path in (elsewhere, model)]
+        texts = [words(asyncio.run(greedy(engine))) for engine in found]
+        for engine in found:
+            asyncio.run(engine.close())
+        asked = sum(body["max_tokens"] > 1 for body in servers[0].bodies)
+    assert [engine.provenance.engine for engine in found] == ["openai", "transformers"]
+    assert texts[0] == texts[1] == words(asyncio.run(greedy(alone)))
+    assert asked == len(PROMPTS)
 
 
 def test_addresses_are_set_by_name_in_profiles_and_on_the_command_line() -> None:
@@ -171,7 +198,6 @@ def test_addresses_are_set_by_name_in_profiles_and_on_the_command_line() -> None
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["engine.servers.a=http://one:1"], "allowed with backend 'openai', not 'transformers'"),
         (["engine.backend=openai", "engine.servers.a=[]"], "engine.servers.a: .* at least 1"),
         (["engine.backend=openai", "engine.servers.a=one:1"], "engine.servers.a.0: .*got 'one:1'"),
         (
