@@ -25,6 +25,7 @@ from genprm.profiles import build_profile
 from genprm.settings import Profile
 from genprm.speed.tables import Cell, show
 from genprm.speed.usage import Usage, measured
+from orchestration import postgres
 from orchestration.display import LineDisplay
 from orchestration.home import prepare
 from orchestration.runner import Runner
@@ -125,6 +126,7 @@ def bench(
     """Time per partition that orchestration adds, and what a process for each run would add."""
     with tempfile.TemporaryDirectory(prefix="genprm-bench-") as folder:
         os.environ |= {"GENPRM_HOME": folder, _COUNT: str(partitions)}
+        os.environ.pop(postgres.HOST, None)  # these are no records to be kept
         rows = measure(partitions, workers)
     notes = [
         "Partitions do nothing: all of it is orchestration. The runner's time includes the start of its workers.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from genprm.engines.copies.devices import DEVICES_VARIABLE
 from genprm.settings import home, usable_home
+from orchestration import postgres
 
 _PROCESS_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,18 +53,20 @@ def prepare() -> Path:
     `DAGSTER_HOME` and `GENPRM_HOME` are set; variables that the user set for threads and memory stay as they are.
 
     Raises:
-        SettingsError: it cannot be made, or nothing can be written to it.
+        SettingsError: it cannot be made, or nothing can be written to it; or as `postgres.settle`.
     """
     usable_home()
     folder = dagster_home()
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists():
-        settings.write_text((importlib.resources.files("orchestration") / "dagster.yaml").read_text())
+        ours = (importlib.resources.files("orchestration") / "dagster.yaml").read_text()
+        settings.write_text(ours + postgres.STORAGE if postgres.chosen() else ours)
     os.environ["GENPRM_HOME"] = str(home())
     os.environ["DAGSTER_HOME"] = str(folder)
     for name, value in _PROCESS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    postgres.settle(settings)
     return home()
 
 

@@ -20,6 +20,7 @@ import dagster as dg
 from assets.resources import Benchmark, Verified
 from genprm.evaluation.promotion import Contender
 from genprm.settings import TrackingSettings
+from orchestration import postgres
 from orchestration.data_sets import make_data_set
 from orchestration.home import artifacts_folder, mlflow_database
 from orchestration.model_registry import ModelRegistry, logged_model
@@ -34,6 +35,8 @@ VALUE_CHARACTERS = 6000
 """The longest parameter that MLflow takes."""
 AT_ONCE = 100
 """The most parameters that MLflow takes at once."""
+_DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
+"""How the addresses of databases begin that MLflow records in without a server."""
 DAGSTER_RUN = "dagster/run_id"
 MLFLOW_RUN = "mlflow/run_id"
 
@@ -148,7 +151,7 @@ def _log_metrics(client: MlflowClient, run_id: str, values: Mapping[str, float])
 
 
 class MlflowTracking:
-    """Runs of one experiment, in SQLite under the home unless the profile names a server."""
+    """Runs of one experiment, in SQLite under the home unless the profile names a server or a database."""
 
     def __init__(self, settings: TrackingSettings, profile: str) -> None:
         self._settings = settings
@@ -160,8 +163,9 @@ class MlflowTracking:
 
     @property
     def uri(self) -> str:
-        """Where runs are recorded."""
-        return self._settings.uri or f"sqlite:///{self._database}"
+        """Where runs are recorded: a server, or a database."""
+        given = self._settings.uri or f"sqlite:///{self._database}"
+        return given.replace("postgresql://", f"{postgres.DRIVER}://", 1)
 
     def client(self) -> MlflowClient:
         """The client, with the experiment made."""
@@ -197,8 +201,8 @@ class MlflowTracking:
         found = client.get_experiment_by_name(name)
         if found is not None:
             return client, str(found.experiment_id)
-        local = self._settings.uri is None
-        location = self._artifacts.as_uri() if local else None
+        # A server has a place for files; what is recorded in a database would leave them in the current directory.
+        location = self._artifacts.as_uri() if self.uri.startswith(_DATABASES) else None
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return client, str(client.create_experiment(name, artifact_location=location, tags=tags))
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from orchestration import home as house
+from orchestration import postgres
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "infra/compose.yaml").read_text()
@@ -28,7 +29,12 @@ def with_defaults(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(with_defaults(COMPOSE))["services"]
+ALL_SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(with_defaults(COMPOSE))["services"]
+SERVICES = {name: service for name, service in ALL_SERVICES.items() if "profiles" not in service}
+"""Those that start unless a profile is asked for."""
+CLUSTER = dict(
+    line.split("=", 1) for line in (ROOT / "infra/cluster.env").read_text().splitlines() if not line.startswith("#")
+)
 
 
 def image_environment() -> dict[str, str]:
@@ -80,8 +86,29 @@ def test_everything_that_is_kept_lies_in_the_volume(monkeypatch: pytest.MonkeyPa
         assert service["volumes"] == [f"data:{environment['GENPRM_HOME']}"]
 
 
+def test_the_profile_of_several_machines_has_the_server_that_it_names() -> None:
+    profile, host = CLUSTER["COMPOSE_PROFILES"], CLUSTER[postgres.HOST]
+    assert [name for name, service in ALL_SERVICES.items() if service.get("profiles") == [profile]] == [host]
+    assert {name for name in CLUSTER if f"${{{name}:-" not in COMPOSE} == {"COMPOSE_PROFILES"}
+    server = ALL_SERVICES[host]
+    for service in SERVICES.values():
+        assert not service["environment"][postgres.HOST]
+    made = server["environment"]["POSTGRES_USER"], server["environment"]["POSTGRES_DB"]
+    assert made == tuple(postgres.DEFAULTS[name] for name in (postgres.USER, postgres.DATABASE))
+    assert server["user"] == "postgres"
+
+
+def test_mlflow_has_a_database_of_its_own_there() -> None:
+    address = CLUSTER["MLFLOW_BACKEND_STORE_URI"]
+    assert address.startswith(f"{postgres.DRIVER}://{postgres.DEFAULTS[postgres.USER]}@{CLUSTER[postgres.HOST]}:")
+    mounted = [volume.split(":") for volume in ALL_SERVICES["postgres"]["volumes"] if volume.startswith("./")]
+    ((script, place, _),) = mounted
+    assert f"CREATE DATABASE {address.rpartition('/')[2]};" in (ROOT / "infra" / script).read_text()
+    assert place.startswith("/docker-entrypoint-initdb.d/")
+
+
 def test_nothing_listens_outside_and_nothing_is_privileged() -> None:
-    for name, service in SERVICES.items():
+    for name, service in ALL_SERVICES.items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]

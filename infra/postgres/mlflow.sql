@@ -1,0 +1,2 @@
+-- Beside Dagster's database: both have a table called runs.
+CREATE DATABASE mlflow;

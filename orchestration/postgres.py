@@ -1,0 +1,143 @@
+"""Dagster's records in Postgres instead of SQLite, where the environment names a server; and the lock on them.
+
+Read are the variables of Dagster's own examples. `DAGSTER_POSTGRES_HOST` decides, the others have defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genprm.settings import SettingsError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+HOST = "DAGSTER_POSTGRES_HOST"
+PORT, USER = "DAGSTER_POSTGRES_PORT", "DAGSTER_POSTGRES_USER"
+PASSWORD, DATABASE = "DAGSTER_POSTGRES_PASSWORD", "DAGSTER_POSTGRES_DB"
+DEFAULTS = {PORT: "5432", USER: "genprm", PASSWORD: "", DATABASE: "dagster"}
+
+DRIVER = "postgresql+psycopg2"
+"""What SQLAlchemy calls the driver. Without a name its version 2.1 takes another one, on which Dagster's
+notifications fail."""
+
+STORAGE = f"""
+storage:
+  postgres:
+    postgres_db:
+      scheme: {DRIVER}
+      hostname: {{env: {HOST}}}
+      port: {{env: {PORT}}}
+      username: {{env: {USER}}}
+      password: {{env: {PASSWORD}}}
+      db_name: {{env: {DATABASE}}}
+"""
+"""The lines of `dagster.yaml`."""
+
+_CONNECT_SECONDS = 10
+_LOOK_SECONDS = 0.5
+_LOCK = 0x67656E70726D
+"""Number of the advisory lock: the letters of genprm."""
+
+
+def chosen() -> bool:
+    """Whether the environment names a server."""
+    return bool(os.environ.get(HOST))
+
+
+def address() -> str:
+    """Where the records are, for people."""
+    return f"{os.environ[USER]}@{os.environ[HOST]}:{os.environ[PORT]}/{os.environ[DATABASE]}"
+
+
+def await_server(seconds: float) -> None:
+    """Wait until something listens where the environment names a server, if it does: a new one makes its databases
+    first. Nothing is said when nothing ever does; `settle` says it better."""
+    deadline = time.monotonic() + seconds
+    while chosen() and time.monotonic() < deadline:
+        with (
+            suppress(OSError),
+            socket.create_connection((os.environ[HOST], os.environ.get(PORT, DEFAULTS[PORT])), 5),
+        ):
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def settle(settings: Path) -> None:
+    """Fill in the variables that have defaults, and see that `dagster.yaml` fits them and the server answers.
+
+    Raises:
+        SettingsError: the file keeps the records elsewhere, reads a variable that is not set, or nobody answers.
+    """
+    import yaml
+
+    if chosen():
+        for name, value in DEFAULTS.items():
+            os.environ.setdefault(name, value)
+    storage = (yaml.safe_load(settings.read_text()) or {}).get("storage")
+    missing = [name for name in _variables(storage) if name not in os.environ]
+    if missing:
+        raise SettingsError(f"{missing[0]} is not set, and {settings} reads from it where Dagster's records are")
+    if not chosen():
+        return
+    if storage is None:
+        raise SettingsError(
+            f"{HOST} is {os.environ[HOST]!r}, but {settings} was written without it and keeps Dagster's records in "
+            f"files; allowed: unset it, or remove that file and have it written anew"
+        )
+    _connect().close()
+
+
+def _variables(storage: Any) -> Iterator[str]:
+    """The environment variables that a part of `dagster.yaml` reads."""
+    if isinstance(storage, dict):
+        if set(storage) == {"env"}:
+            yield str(storage["env"])
+        for value in storage.values():
+            yield from _variables(value)
+
+
+def _connect() -> connection:
+    from genprm.extras import require
+
+    require("dagster_postgres")
+    import psycopg2
+
+    try:
+        return psycopg2.connect(
+            host=os.environ[HOST],
+            port=os.environ[PORT],
+            user=os.environ[USER],
+            password=os.environ[PASSWORD] or None,
+            dbname=os.environ[DATABASE],
+            connect_timeout=_CONNECT_SECONDS,
+        )
+    except psycopg2.OperationalError as error:
+        raise SettingsError(f"Postgres at {address()} ({HOST} and others): {error}") from None
+
+
+@contextmanager
+def to_ourselves() -> Iterator[bool]:
+    """Hold the records for one run, from whatever machine; whether nobody else does. Records in files are held with
+    their home.
+
+    Postgres gives the lock back when the connection ends, however it does.
+    """
+    if not chosen():
+        yield True
+        return
+    held = _connect()
+    try:
+        held.autocommit = True
+        with held.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
+            (alone,) = cursor.fetchone() or (False,)
+        yield bool(alone)
+    finally:
+        held.close()
