@@ -63,6 +63,7 @@ class MissingExtraError(ImportError):
 
 def wrong_input(error: BaseException) -> str | None:
     """The one line that explains an error of the caller or of the surroundings; None for a bug."""
+    from genprm.carried import CarryError
     from genprm.data_sets.rows import InputError
     from genprm.engines.base import EngineError
     from genprm.full_disk import full_disk
@@ -81,6 +82,7 @@ def wrong_input(error: BaseException) -> str | None:
         SandboxError,
         JournalError,
         ClusterError,
+        CarryError,
     )
     if isinstance(error, explained):
         return " ".join(str(error).split())

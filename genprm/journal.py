@@ -66,7 +66,8 @@ class Journal:
         self._load()
 
     def _load(self) -> None:
-        self._file.seek(0)
+        """Find the rows after those that are known."""
+        self._file.seek(self._end)
         for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
                 break

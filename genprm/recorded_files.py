@@ -38,6 +38,15 @@ def record_files(path: Path, record: Path) -> None:
     write_text(record, _RECORD.dump_json(files, indent=1).decode() + "\n")
 
 
+def read_record(content: bytes) -> dict[str, RecordedFile]:
+    """What a record says of each file, by its path in the directory; of a single file under an empty name.
+
+    Raises:
+        ValidationError: it is no record.
+    """
+    return _RECORD.validate_json(content)
+
+
 def damage(path: Path, record: Path, verify: bool = False) -> str:
     """What is wrong with the file or directory `path` by its `record`, in a few words; empty where nothing is.
 
@@ -54,7 +63,7 @@ def damage(path: Path, record: Path, verify: bool = False) -> str:
     if not record.is_file():
         return ""
     try:
-        files = _RECORD.validate_json(record.read_bytes())
+        files = read_record(record.read_bytes())
     except ValidationError:
         return f"{record} is no record of files"
     for name, recorded in files.items():

@@ -1,6 +1,7 @@
 """The tables of one profile on disk: `GENPRM_HOME/<profile>/tables/<asset>/<partition>.parquet`.
 
-What was written is recorded beside it (`records/`), and nothing is read that is no longer what was written.
+What was written is recorded beside it (`records/`), and nothing is read that is no longer what was written. Where
+`GENPRM_STORE` names a place, finished partitions and journals are carried there (`genprm.carried`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genprm.carried import place_of
+from genprm.carried_journal import CarriedJournal
 from genprm.files import write_text
 from genprm.journal import Journal
 from genprm.recorded_files import damage, record_files
@@ -119,16 +122,34 @@ class TableStore:
 
     def journal(self, name: str, partition: str | None = None) -> Journal:
         """The journal of finished rows behind a table."""
-        return Journal(self.root / "journal" / name / f"{_file(partition)}.jsonl")
+        inside, place = f"journal/{name}/{_file(partition)}.jsonl", place_of(self.root)
+        return Journal(self.root / inside) if place is None else CarriedJournal(self.root / inside, place, inside)
 
     def _note(self, name: str, partition: str | None) -> Path:
         return self.root / "versions" / name / _file(partition)
 
     def note_version(self, name: str, partition: str | None, version: str, files: Sequence[Path] = ()) -> None:
-        """Record which content the files of an artifact hold, and which these are, once they are complete."""
+        """Record which content the files of an artifact hold, and which these are, once they are complete. They are
+        carried where there is a place for it, the note last."""
         inside = tuple(path.relative_to(self.root).as_posix() for path in files)
-        note = VersionNote(version=version, files=inside)
-        write_text(self._note(name, partition), note.model_dump_json() + "\n")
+        note, written = self._note(name, partition), VersionNote(version=version, files=inside)
+        write_text(note, written.model_dump_json() + "\n")
+        if (place := place_of(self.root)) is not None:
+            for path in files:
+                place.put_recorded(self.root, path, self._record(path))
+            place.put(note, note.relative_to(self.root).as_posix())
+
+    def bring(self, name: str, partition: str | None, version: str) -> bool:
+        """Bring the files of an artifact from where they were carried; whether they are there with this content."""
+        place, note = place_of(self.root), self._note(name, partition)
+        inside = note.relative_to(self.root).as_posix()
+        there = None if place is None else place.read(inside)
+        if place is None or there is None or VersionNote.model_validate_json(there).version != version:
+            return False
+        for file in VersionNote.model_validate_json(there).files:
+            place.get_recorded(self.root, self.root / file, self._record(self.root / file))
+        place.get(inside, note)
+        return True
 
     def note(self, name: str, partition: str | None = None) -> VersionNote:
         """What was recorded last; an empty note when there is none.

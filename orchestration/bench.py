@@ -21,6 +21,7 @@ import dagster as dg
 import typer
 from rich.console import Console
 
+from genprm import carried
 from genprm.profiles import build_profile
 from genprm.settings import Profile
 from genprm.speed.tables import Cell, show
@@ -126,7 +127,8 @@ def bench(
     """Time per partition that orchestration adds, and what a process for each run would add."""
     with tempfile.TemporaryDirectory(prefix="genprm-bench-") as folder:
         os.environ |= {"GENPRM_HOME": folder, _COUNT: str(partitions)}
-        os.environ.pop(postgres.HOST, None)  # these are no records to be kept
+        for kept in (postgres.HOST, carried.ADDRESS):  # nothing of this is to be kept
+            os.environ.pop(kept, None)
         rows = measure(partitions, workers)
     notes = [
         "Partitions do nothing: all of it is orchestration. The runner's time includes the start of its workers.",

@@ -30,7 +30,15 @@ def standing_of(node: Node, staleness: Staleness, store: TableStore | None, veri
 
 
 def damage_of(node: Node, version: str | None, store: TableStore, verify: bool = False) -> str:
-    """What is wrong with the files of a partition that was made with this version; empty where nothing is."""
+    """What is wrong with the files of a partition that was made with this version; empty where nothing is. They are
+    brought from where they were carried if something is."""
+    found = _local_damage(node, version, store, verify)
+    if found and version and store.bring(node.asset, node.partition, version):
+        return _local_damage(node, version, store, verify)
+    return found
+
+
+def _local_damage(node: Node, version: str | None, store: TableStore, verify: bool) -> str:
     try:
         note = store.note(node.asset, node.partition)
     except DamagedFile as error:

@@ -6,6 +6,7 @@ import importlib.resources
 import os
 from pathlib import Path
 
+from genprm.carried import require_place
 from genprm.engines.copies.devices import DEVICES_VARIABLE
 from genprm.settings import home, usable_home
 from orchestration import postgres
@@ -53,9 +54,10 @@ def prepare() -> Path:
     `DAGSTER_HOME` and `GENPRM_HOME` are set; variables that the user set for threads and memory stay as they are.
 
     Raises:
-        SettingsError: it cannot be made, or nothing can be written to it; or as `postgres.settle`.
+        SettingsError: it cannot be made, or nothing can be written to it; or as `require_place`, `postgres.settle`.
     """
     usable_home()
+    require_place()
     folder = dagster_home()
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"

@@ -1,0 +1,138 @@
+"""Files carried to a place that outlives the machine (`GENPRM_STORE`), and brought back from there.
+
+The place is an address of fsspec, such as `s3://bucket/folder`. The home stays where everything is read and
+written; what is finished is carried from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genprm.files import replacing
+from genprm.recorded_files import read_record
+from genprm.settings import SettingsError
+
+ADDRESS = "GENPRM_STORE"
+"""Environment variable with the address; empty where nothing is carried."""
+
+
+class CarryError(OSError):
+    """The place cannot be read or written; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder at an address. Files appear in it whole or not at all, as object stores have it.
+
+    Raises:
+        CarryError: on use, where it cannot be reached or refuses.
+    """
+
+    address: str
+
+    def put(self, path: Path, name: str) -> None:
+        """Carry a file."""
+        self._do(lambda files, root: files.put_file(str(path), f"{root}/{name}"))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put some bytes under a name."""
+        self._do(lambda files, root: files.pipe_file(f"{root}/{name}", content))
+
+    def read(self, name: str) -> bytes | None:
+        """What lies under a name; None where nothing does."""
+        try:
+            content: bytes = self._do(lambda files, root: files.cat_file(f"{root}/{name}"))
+        except FileNotFoundError:
+            return None
+        return content
+
+    def get(self, name: str, path: Path) -> None:
+        """Bring a file.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        with replacing(path) as part:
+            self._do(lambda files, root: files.get_file(f"{root}/{name}", str(part)))
+
+    def names(self, folder: str) -> list[str]:
+        """The files under a folder, by their names in this place, sorted."""
+
+        def found(files: Any, root: str) -> list[str]:
+            start = len(files._strip_protocol(root)) + 1
+            return sorted(path[start:] for path in files.find(f"{root}/{folder}"))
+
+        return list(self._do(found))
+
+    def _do(self, work: Callable[[Any, str], Any]) -> Any:
+        import fsspec
+
+        try:
+            # Another machine may have written since a listing was kept.
+            files, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
+            return work(files, root)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each kind of store has errors of its own
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise CarryError(f"{ADDRESS} {self.address!r}: {said}") from error
+
+    def put_recorded(self, root: Path, path: Path, record: Path) -> None:
+        """Carry a file or a directory with its record, under their paths in `root`; what is there already is not
+        carried again."""
+        content, name = record.read_bytes(), record.relative_to(root).as_posix()
+        there = self.read(name)
+        old, new = ({} if there is None else _hashes(there)), _hashes(content)
+        for inside, sha256 in new.items():
+            if old.get(inside) != sha256:
+                file = path / inside
+                self.put(file, file.relative_to(root).as_posix())
+        self.write(name, content)
+
+    def get_recorded(self, root: Path, path: Path, record: Path) -> None:
+        """Bring a file or a directory with its record.
+
+        Raises:
+            FileNotFoundError: they are not there.
+        """
+        name = record.relative_to(root).as_posix()
+        content = self.read(name)
+        if content is None:
+            raise FileNotFoundError(f"{self.address}/{name}")
+        for inside in _hashes(content):
+            file = path / inside
+            self.get(file.relative_to(root).as_posix(), file)
+        self.get(name, record)
+
+
+def _hashes(record: bytes) -> dict[str, str]:
+    return {name: file.sha256 for name, file in read_record(record).items()}
+
+
+def place_of(root: Path) -> Place | None:
+    """Where what lies under a folder of the home is carried to; None where nothing is."""
+    address = os.environ.get(ADDRESS, "").rstrip("/")
+    return Place(f"{address}/{root.name}") if address else None
+
+
+def require_place() -> None:
+    """See that the place can be had, if one is named.
+
+    Raises:
+        SettingsError: its kind is not known or not installed, or it cannot be written to.
+    """
+    address = os.environ.get(ADDRESS, "").rstrip("/")
+    if not address:
+        return
+    if "://" not in address:
+        raise SettingsError(f"{ADDRESS} is {address!r}, allowed: an address such as s3://bucket/folder")
+    try:
+        Place(address).write(".genprm", b"")
+    except CarryError as error:
+        raise SettingsError(str(error)) from None
+    except FileNotFoundError as error:  # the bucket
+        raise SettingsError(f"{ADDRESS} {address!r}: {error}") from None

@@ -1,0 +1,89 @@
+"""Partitions in an object store: carried when they are finished, brought where they are asked for."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from genprm import carried
+from genprm.carried import CarryError, Place, place_of, require_place
+from genprm.records import Problem
+from genprm.settings import SettingsError
+from genprm.store import TableStore
+
+ROWS = [Problem("p1", "2 + 2?", "4", "own")]
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an object store in this process."""
+    monkeypatch.setenv(carried.ADDRESS, f"memory://{uuid.uuid4().hex}/runs/")
+    return str(place_of(Path("miniature")))
+
+
+def finished(store: TableStore, version: str) -> None:
+    """A partition with a table, and a directory as a checkpoint has it."""
+    store.write(Problem, "problems", ROWS, "0-of-2")
+    weights = store.folder("weights", "tiny")
+    (weights / "model.safetensors").write_bytes(bytes(100))
+    (weights / "deep").mkdir(exist_ok=True)
+    (weights / "deep" / "config.json").write_text("{}")
+    store.record(weights)
+    store.note_version("problems", "0-of-2", version, [store.path("problems", "0-of-2"), weights])
+
+
+def test_a_finished_partition_is_whole_on_another_machine(address: str, tmp_path: Path) -> None:
+    here, there = TableStore(tmp_path / "one" / "miniature"), TableStore(tmp_path / "two" / "miniature")
+    finished(here, "abc")
+    assert not there.bring("problems", "0-of-2", "another content")
+    assert not there.bring("problems", "1-of-2", "abc")
+    assert not there.root.exists()
+    assert there.bring("problems", "0-of-2", "abc")
+    assert there.read(Problem, "problems", "0-of-2") == ROWS
+    assert (there.root / "weights" / "tiny" / "deep" / "config.json").read_text() == "{}"
+    assert there.damage(there.root / "weights" / "tiny", verify=True) == ""
+    assert there.note("problems", "0-of-2") == here.note("problems", "0-of-2")
+
+
+def test_what_did_not_change_is_not_carried_again(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, put = TableStore(tmp_path / "miniature"), []
+    finished(store, "abc")
+    monkeypatch.setattr(Place, "put", lambda self, path, name: put.append(name))
+    finished(store, "abd")
+    assert put == ["versions/problems/0-of-2"]
+    (store.root / "weights" / "tiny" / "deep" / "config.json").write_text("{ }")
+    store.record(store.root / "weights" / "tiny")
+    store.note_version("problems", "0-of-2", "abe", [store.root / "weights" / "tiny"])
+    assert put[1:] == ["weights/tiny/deep/config.json", "versions/problems/0-of-2"]
+
+
+def test_without_an_address_nothing_is_carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(carried.ADDRESS, raising=False)
+    require_place()
+    assert place_of(tmp_path) is None
+    assert not TableStore(tmp_path).bring("problems", None, "abc")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("bucket/folder", "is 'bucket/folder', allowed: an address such as s3://bucket/folder"),
+        ("nowhere://bucket", "'nowhere://bucket': ValueError: Protocol not known: nowhere"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(carried.ADDRESS, address)
+    with pytest.raises(SettingsError, match=f"^{carried.ADDRESS} .*{words}") as error:
+        require_place()
+    assert "\n" not in str(error.value)
+
+
+def test_a_place_that_fails_says_so_and_why() -> None:
+    with pytest.raises(CarryError, match=f"^{carried.ADDRESS} 'nowhere://bucket': ValueError"):
+        Place("nowhere://bucket").read("a")
