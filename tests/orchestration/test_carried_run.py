@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +24,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     host, port = server.get_host_and_port()
     surroundings = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
     surroundings |= {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
-    for name, value in surroundings.items():
-        monkeypatch.setenv(name, value)
+    for variable, value in surroundings.items():
+        monkeypatch.setenv(variable, value)
     s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem().mkdir("runs")
-    monkeypatch.setenv(carried.ADDRESS, "s3://runs/ours")
-    yield "s3://runs/ours"
+    name = f"runs-{uuid.uuid4().hex}"  # what moto keeps outlives its server
+    s3fs.S3FileSystem().mkdir(name)
+    monkeypatch.setenv(carried.ADDRESS, f"s3://{name}/ours")
+    yield f"s3://{name}/ours"
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
 
