@@ -9,8 +9,8 @@ from pathlib import Path
 
 import fake_method
 import pytest
-
 from conftest import House
+
 from genprm import carried
 
 
