@@ -31,6 +31,7 @@ from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
 from orchestration.schedule import pipeline_nodes
 
+SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
 HERE = Path(__file__).parent
 INSTALLED = importlib.util.find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(
@@ -120,20 +121,21 @@ def test_a_node_with_another_home_is_named(cluster: Any, home: Path, monkeypatch
 def test_a_lost_node_costs_no_finished_row_and_changes_no_byte(cluster: Any, home: Path) -> None:
     [node] = cluster.worker_nodes
     thread = lost_when_it_hangs(node)
-    summary, lines = make(fake_method.fake_profile(runner={"backend": "ray", "workers": 2}))
+    summary, lines = make(fake_method.fake_profile(runner={"backend": "ray", "workers": 2}), SMALL)
     assert not thread.is_alive()
-    assert (summary.failed, len(summary.made)) == ({}, 37)
+    assert (summary.failed, len(summary.made)) == ({}, 9)
     [again] = [line for line in lines if "was lost" in line]
     assert again.endswith("finished rows are kept, try 2 of 3")
 
     calls = fake_node.calls_file().read_text().split()
-    assert calls.count("solutions") == 8, "no finished row is made again"
-    assert calls.count("GPU=0") == calls.count("solutions"), "each has a GPU"
+    assert calls.count("GPU=0") == calls.count("solutions") == 8, (
+        "each has a GPU, and no finished row is made again"
+    )
 
     with fake_house(home.with_name("plain")) as house:
-        for one in pipeline_nodes(house.graph, None):
+        for one in pipeline_nodes(house.graph, SMALL):
             house.make(str(one))
-    assert len(tables(home)) > 37
+    assert len(tables(home)) > len(SMALL)
     assert tables(home) == tables(house.home)
 
 
