@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genprm.engines.chat import before_turn
-from genprm.records import Message
 from genprm.reward_models.base import Asking, RewardModel, SolutionScore, VerdictCounts
-from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
-from genprm.reward_models.think_prm import TASK, TRAINED_HERE, ThinkPRM, question
+from genprm.reward_models.registry import Adapter, Machine, refuse_mode, register
+from genprm.reward_models.think_prm import TASK, TRAINED_HERE, ThinkPRM, question, think_settings
 from genprm.seeds import case_id
 
 OUTCOME_VERIFIER = "outcome-verifier"
@@ -36,9 +34,9 @@ class OutcomeVerifier(ThinkPRM):
         self.count(VerdictCounts(1, texts=1, cut=path.cut, empty=path.empty))
         return SolutionScore(rewards, [rewards], path.prompt_tokens, path.tokens, outcome=path.outcome)
 
-    def _prompt(self, problem: str, steps: Sequence[str]) -> str:
-        asked = [Message("user", about_outcome(question(problem, steps)))]
-        return before_turn(self.engine, asked, self._settings.opening)
+    def ask(self, problem: str, steps: Sequence[str]) -> str:
+        """What the model is asked about a solution."""
+        return about_outcome(question(problem, steps))
 
 
 def open_outcome_verifier(model: str, machine: Machine, asking: Asking) -> RewardModel:
@@ -50,11 +48,12 @@ def open_outcome_verifier(model: str, machine: Machine, asking: Asking) -> Rewar
         EngineError: a file is missing or wrong.
     """
     refuse_mode(model, asking)
-    settings = TRAINED_HERE
-    if asking.verifier is not None:
-        settings = settings.model_copy(update={"seed": asking.verifier.seed})
     return OutcomeVerifier(
-        machine.engine(model), asking.votes, settings=asked_with(asking, settings), paths=asking.paths
+        machine.engine(model),
+        asking.votes,
+        settings=think_settings(TRAINED_HERE, asking),
+        generation_prompt=False,
+        paths=asking.paths,
     )
 
 

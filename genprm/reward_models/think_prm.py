@@ -220,8 +220,12 @@ class ThinkPRM(GenerativeRewardModel):
         self.count(VerdictCounts(len(steps), 0, missing, texts=1, cut=path.cut, empty=path.empty))
         return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
 
+    def ask(self, problem: str, steps: Sequence[str]) -> str:
+        """What the model is asked about a solution."""
+        return question(problem, steps)
+
     def _prompt(self, problem: str, steps: Sequence[str]) -> str:
-        asked = [Message("user", question(problem, steps))]
+        asked = [Message("user", self.ask(problem, steps))]
         if self._generation_prompt:
             return self.engine.render(asked, prefill="")
         return before_turn(self.engine, asked, self._settings.opening)
@@ -270,6 +274,17 @@ def _until_stop(thought: Completion) -> str:
     return text.removesuffix("\n") if thought.stop == ASKED else text
 
 
+def think_settings(settings: ThinkSettings, asking: Asking) -> ThinkSettings:
+    """Settings of a model with the seed of a profile's verifier and what the user changes.
+
+    Raises:
+        SettingsError: a change that is not allowed.
+    """
+    if asking.verifier is not None:
+        settings = settings.model_copy(update={"seed": asking.verifier.seed})
+    return asked_with(asking, settings)
+
+
 def open_thinkprm(model: str, machine: Machine, asking: Asking) -> RewardModel:
     """A ThinkPRM on an engine: a published one, or one that was trained here, as its manifest says.
 
@@ -281,13 +296,10 @@ def open_thinkprm(model: str, machine: Machine, asking: Asking) -> RewardModel:
     refuse_mode(model, asking)
     manifest = read_manifest(Path(model))
     trained_here = manifest is not None and manifest.adapter == THINKPRM
-    settings = TRAINED_HERE if trained_here else ThinkSettings()
-    if asking.verifier is not None:
-        settings = settings.model_copy(update={"seed": asking.verifier.seed})
     return ThinkPRM(
         machine.engine(model),
         asking.votes,
-        settings=asked_with(asking, settings),
+        settings=think_settings(TRAINED_HERE if trained_here else ThinkSettings(), asking),
         generation_prompt=not trained_here,
         paths=asking.paths,
     )

@@ -1,18 +1,15 @@
-r"""Critiques for an outcome verifier: the chains of ThinkPRM without their verdicts on single steps.
+"""Critiques for an outcome verifier: the chains of ThinkPRM without their verdicts on single steps.
 
 So it is trained on the same solutions and the same analyses as GenPRM; the verdict at the end is on the whole.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from genprm.records import Message, TrainingExample
 from genprm.reward_models.outcome_verifier import about_outcome
-
-_VERDICT_LINE = re.compile(r"\nStep \d+ is \\boxed\{(?:correct|incorrect)\}\.")
-"""As `genprm.training.think_data` writes them."""
+from genprm.training.think_data import without_verdicts
 
 
 def outcome_critiques(chains: Iterable[TrainingExample]) -> list[TrainingExample]:
@@ -25,5 +22,5 @@ def outcome_critiques(chains: Iterable[TrainingExample]) -> list[TrainingExample
 
 def _critique(chain: TrainingExample) -> TrainingExample:
     asked, answer = chain.messages
-    written = _VERDICT_LINE.sub("", answer.content)
+    written = without_verdicts(answer.content)
     return TrainingExample(chain.id, [Message("user", about_outcome(asked.content)), Message("assistant", written)])

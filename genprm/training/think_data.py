@@ -7,6 +7,7 @@ Code and its output are left out, as ThinkPRM runs none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from genprm.records import Message, Rationale, TrainingExample
@@ -14,6 +15,9 @@ from genprm.reward_models.think_prm import OPENING, QUESTION, STOPS, question, r
 from genprm.settings import TurnFormat
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.verification.rewards import UNDECIDED
+
+_VERDICT_LINE = re.compile(r"\nStep \d+ is \\boxed\{(?:correct|incorrect)\}\.")
+"""As `_chain` writes it."""
 
 
 def verification_chains(
@@ -61,6 +65,11 @@ def _chain(analyses: Sequence[str], rationale: Rationale) -> str:
         verdict = "incorrect" if step.verdict == "No" else "correct"
         lines += [f"Step {number}: {analysis}", f"Step {number} is \\boxed{{{verdict}}}."]
     return " " + "\n".join(lines)
+
+
+def without_verdicts(chain: str) -> str:
+    """A chain of ours without the verdicts on single steps."""
+    return _VERDICT_LINE.sub("", chain)
 
 
 def _reads_as(chain: str, labels: Sequence[int], steps: int) -> bool:

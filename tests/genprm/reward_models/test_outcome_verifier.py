@@ -18,7 +18,7 @@ async def test_it_is_asked_what_it_was_trained_on() -> None:
     question, answer = (message.content for message in critique.messages)
     written = answer.removeprefix("\nLet's verify step by step:").removesuffix("\nIs the solution correct? Yes")
     asked = engine(written)
-    await OutcomeVerifier(asked, settings=TRAINED_HERE).score("How many?", STEPS)
+    await OutcomeVerifier(asked, settings=TRAINED_HERE, generation_prompt=False).score("How many?", STEPS)
     (_, _), (whole, _) = asked.requests
     assert whole == f"<|user|>\n{question}<|end|>\n<|assistant|>\n{answer.removesuffix(' Yes')}"
 
