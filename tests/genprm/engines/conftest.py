@@ -1,4 +1,4 @@
-"""A random causal language model of a few thousand parameters with a real tokenizer, written to a directory."""
+"""Models in directories: a random one of a few thousand parameters with a real tokenizer, and a real one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from genprm.engines.base import Engine
-from tests.genprm.engines.backends import opened
+from tests.genprm.engines.backends import Dtype, EngineOf, opened
+from tests.genprm.engines.subjects import write_smollm2
 
 TEXT = [
     "Step 1: Sam has 5 keys. Step 2: Sam gives Tom 3 keys, 5 - 3 = 2 keys.\n\nThe answer is \\boxed{2}.",
@@ -92,14 +93,20 @@ def model(make_model: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def engine_of() -> Iterator[Callable[[str, str], Engine]]:
-    """Opens a backend (see `BACKENDS`) with a model when first asked for, and keeps it: vLLM starts slowly."""
-    kept: dict[tuple[str, str], Engine] = {}
+def smollm2_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A real language model in a directory; where its package is not installed, the test is skipped."""
+    return write_smollm2(tmp_path_factory.mktemp("smollm2"))
+
+
+@pytest.fixture(scope="session")
+def engine_of() -> Iterator[EngineOf]:
+    kept: dict[tuple[str, str, str], Engine] = {}
     with contextlib.ExitStack() as stack:
 
-        def engine(backend: str, model: str) -> Engine:
-            if (backend, model) not in kept:
-                kept[backend, model] = stack.enter_context(opened(backend, model))
-            return kept[backend, model]
+        def engine(backend: str, model: str, dtype: Dtype = "float32") -> Engine:
+            asked = (backend, model, dtype)
+            if asked not in kept:
+                kept[asked] = stack.enter_context(opened(*asked))
+            return kept[asked]
 
         yield engine

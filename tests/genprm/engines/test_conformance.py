@@ -18,27 +18,27 @@ from genprm.engines.base import ContextFull, Engine, EngineError, Sampling
 from genprm.records import Message
 from genprm.settings import EngineSettings
 from tests.genprm.engines.backends import BACKENDS, CONTEXT, opened
+from tests.genprm.engines.subjects import Subject, miniature, smollm2
 
 MODEL = "miniature/rationale"
-PROMPT = (
-    "<|im_start|>user\nQuestion: How many coins does Sasha have in the end? (1) Sasha has 49 coins. "
-    "(2) Sasha sells 7 coins. (3) Fepim loses 22 coins.\n\nStep 1: 49 - 7 = 41 coins.<|im_end|>\n"
-    "<|im_start|>assistant\n<analyze>\n"
-)
-"""The model goes on from here for a hundred tokens, and then ends its turn."""
-OPEN = "Step 1:"
-"""The model goes on from here with anything."""
+
+
+@pytest.fixture(scope="module", params=["miniature", pytest.param("smollm2", marks=pytest.mark.slow)])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    if request.param == "miniature":
+        return miniature(resolve_model(MODEL))
+    return smollm2(request.getfixturevalue("smollm2_path"))
 
 
 @pytest.fixture(params=BACKENDS)
-def engine(request: pytest.FixtureRequest, engine_of: Callable[[str, str], Engine]) -> Engine:
-    return engine_of(request.param, resolve_model(MODEL))
+def engine(request: pytest.FixtureRequest, subject: Subject, engine_of: Callable[[str, str], Engine]) -> Engine:
+    return engine_of(request.param, subject.path)
 
 
 @pytest.fixture(params=["transformers", pytest.param("transformers copied", marks=pytest.mark.slow), "openai"])
-def fresh_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def fresh_engine(request: pytest.FixtureRequest, subject: Subject) -> Iterator[Engine]:
     """An engine that a test may close; vLLM, which takes long to start, is closed in a test of its own."""
-    with opened(request.param, resolve_model(MODEL)) as engine:
+    with opened(request.param, subject.path) as engine:
         yield engine
 
 
@@ -66,8 +66,8 @@ class Reference:
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference(resolve_model(MODEL))
+def reference(subject: Subject) -> Reference:
+    return Reference(subject.path)
 
 
 def mixed_prompts(count: int) -> list[str]:
@@ -90,8 +90,11 @@ def mixed_prompts(count: int) -> list[str]:
     return [" ".join(draw.choices(words, k=draw.randint(1, 40))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("prompt", [PROMPT, OPEN, "naïve 数学 🙂"], ids=["judgement", "anything", "unknown words"])
-async def test_greedy_equals_plain_generation(engine: Engine, reference: Reference, prompt: str) -> None:
+@pytest.mark.parametrize("kind", ["judgement", "opening", "unknown words"])
+async def test_greedy_equals_plain_generation(
+    engine: Engine, subject: Subject, reference: Reference, kind: str
+) -> None:
+    prompt = "naïve 数学 🙂" if kind == "unknown words" else getattr(subject, kind)
     expected = reference.greedy(prompt, 40)
     (got,) = await engine.complete(prompt, Sampling(max_tokens=40, temperature=0.0))
     assert got.text == reference.text(expected)
@@ -101,12 +104,15 @@ async def test_greedy_equals_plain_generation(engine: Engine, reference: Referen
     assert (got.finish_reason, got.stop) == ("stop" if ended else "length", None)
 
 
-async def test_the_end_token_ends_the_text_and_is_not_in_it(engine: Engine, reference: Reference) -> None:
-    expected = reference.greedy(PROMPT, 200)
+async def test_the_end_token_ends_the_text_and_is_not_in_it(
+    engine: Engine, subject: Subject, reference: Reference
+) -> None:
+    expected = reference.greedy(subject.judgement, 200)
     assert expected[-1] == reference.tokenizer.eos_token_id
-    (got,) = await engine.complete(PROMPT, Sampling(max_tokens=200, temperature=0.0, stop=("@@never@@",)))
+    (got,) = await engine.complete(
+        subject.judgement, Sampling(max_tokens=200, temperature=0.0, stop=("@@never@@",))
+    )
     assert got.text == reference.text(expected)
-    assert got.text.endswith("</output>\n")
     assert (got.tokens, got.finish_reason, got.stop) == (len(expected), "stop", None)
 
 
@@ -120,20 +126,20 @@ async def test_many_at_once_equal_one_at_a_time(engine: Engine, reference: Refer
         assert completion.text == reference.text(reference.greedy(prompt, 16)[:limit])
 
 
-async def test_a_seed_fixes_the_text_whatever_else_is_in_flight(engine: Engine) -> None:
+async def test_a_seed_fixes_the_text_whatever_else_is_in_flight(engine: Engine, subject: Subject) -> None:
     sampling = Sampling(max_tokens=30, temperature=1.2, top_p=0.95, top_k=20, seed=7)
-    alone = await engine.complete(OPEN, sampling, n=3)
+    alone = await engine.complete(subject.opening, sampling, n=3)
     others = [engine.complete(p, Sampling(max_tokens=25, seed=i)) for i, p in enumerate(mixed_prompts(50))]
-    crowded, *_ = await asyncio.gather(engine.complete(OPEN, sampling, n=3), *others)
+    crowded, *_ = await asyncio.gather(engine.complete(subject.opening, sampling, n=3), *others)
     assert [c.text for c in crowded] == [c.text for c in alone]
-    (first,) = await engine.complete(OPEN, sampling, n=1)
+    (first,) = await engine.complete(subject.opening, sampling, n=1)
     assert first.text == alone[0].text
-    other_seed = await engine.complete(OPEN, Sampling(max_tokens=30, temperature=1.2, seed=8), n=3)
+    other_seed = await engine.complete(subject.opening, Sampling(max_tokens=30, temperature=1.2, seed=8), n=3)
     assert {c.text for c in other_seed}.isdisjoint(c.text for c in alone)
 
 
-async def test_samples_of_one_request_differ(engine: Engine) -> None:
-    texts = [c.text for c in await engine.complete(OPEN, Sampling(max_tokens=20, temperature=1.0), n=16)]
+async def test_samples_of_one_request_differ(engine: Engine, subject: Subject) -> None:
+    texts = [c.text for c in await engine.complete(subject.opening, Sampling(max_tokens=20, temperature=1.0), n=16)]
     assert len(set(texts)) > 12
 
 
@@ -183,35 +189,41 @@ def nucleus(p: torch.Tensor, mass: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("length", [1, 2, 4])
-async def test_a_stop_string_ends_the_text_and_is_kept(engine: Engine, reference: Reference, length: int) -> None:
-    whole = reference.text(reference.greedy(PROMPT, 40))
+async def test_a_stop_string_ends_the_text_and_is_kept(
+    engine: Engine, subject: Subject, reference: Reference, length: int
+) -> None:
+    whole = reference.text(reference.greedy(subject.judgement, 40))
     stop = whole[12 : 12 + length]
-    (got,) = await engine.complete(PROMPT, Sampling(max_tokens=40, temperature=0.0, stop=("@@never@@", stop)))
+    (got,) = await engine.complete(
+        subject.judgement, Sampling(max_tokens=40, temperature=0.0, stop=("@@never@@", stop))
+    )
     assert got.text == whole[: whole.index(stop) + length]
     assert (got.finish_reason, got.stop) == ("stop", stop)
 
 
-async def test_stop_strings_in_the_prompt_do_not_count(engine: Engine) -> None:
+async def test_stop_strings_in_the_prompt_do_not_count(engine: Engine, subject: Subject) -> None:
     (got,) = await engine.complete(
-        PROMPT, Sampling(max_tokens=200, temperature=0.0, stop=("<analyze>", "</analyze>"))
+        subject.judgement, Sampling(max_tokens=200, temperature=0.0, stop=(subject.before, subject.behind))
     )
-    assert got.stop == "</analyze>"
-    assert len(got.text) > len("</analyze>")
+    assert got.stop == subject.behind
+    assert len(got.text) > len(subject.behind)
 
 
-async def test_max_tokens(engine: Engine, reference: Reference) -> None:
+async def test_max_tokens(engine: Engine, subject: Subject, reference: Reference) -> None:
     for limit in (1, 2, 17):
-        (got,) = await engine.complete(PROMPT, Sampling(max_tokens=limit, temperature=0.0))
-        assert got.tokens == len(reference.greedy(PROMPT, limit))
+        (got,) = await engine.complete(subject.judgement, Sampling(max_tokens=limit, temperature=0.0))
+        assert got.tokens == len(reference.greedy(subject.judgement, limit))
 
 
-async def test_logprobs_are_those_of_a_plain_forward_pass(engine: Engine, reference: Reference) -> None:
+async def test_logprobs_are_those_of_a_plain_forward_pass(
+    engine: Engine, subject: Subject, reference: Reference
+) -> None:
     # top_k = 1 makes the text greedy: had temperature or truncation touched the numbers, they would be 0 and -inf.
     sampling = Sampling(max_tokens=8, temperature=0.3, top_k=1, logprobs=20)
-    plain = engine.complete(PROMPT, Sampling(max_tokens=9))
-    (got,), (without,) = await asyncio.gather(engine.complete(PROMPT, sampling), plain)
+    plain = engine.complete(subject.judgement, Sampling(max_tokens=9))
+    (got,), (without,) = await asyncio.gather(engine.complete(subject.judgement, sampling), plain)
     assert without.top_logprobs == ()
-    prompt, ids = reference.ids(PROMPT), reference.greedy(PROMPT, 8)
+    prompt, ids = reference.ids(subject.judgement), reference.greedy(subject.judgement, 8)
     with torch.inference_mode():
         logprobs = reference.model(torch.tensor([prompt + ids])).logits[0].log_softmax(-1)[len(prompt) - 1 :]
     assert len(got.top_logprobs) == len(ids)
@@ -260,17 +272,17 @@ async def test_an_empty_prompt_is_refused(engine: Engine) -> None:
         await engine.complete("", Sampling(max_tokens=3))
 
 
-async def test_the_end_of_the_context_ends_the_text(engine: Engine, reference: Reference) -> None:
-    ids = reference.ids(PROMPT * 20)
+async def test_the_end_of_the_context_ends_the_text(engine: Engine, subject: Subject, reference: Reference) -> None:
+    ids = reference.ids(subject.judgement * 20)
     prompt = reference.tokenizer.decode(ids[: CONTEXT - 5])
     (got,) = await engine.complete(prompt, Sampling(max_tokens=50, temperature=0.0, stop=("@@never@@",)))
     assert got.prompt_tokens + got.tokens <= CONTEXT
     assert got.finish_reason == "length" or got.prompt_tokens + got.tokens < CONTEXT
 
 
-async def test_cancelling_one_leaves_the_others(engine: Engine) -> None:
-    kept = asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=60, temperature=0.0)))
-    dropped = asyncio.create_task(engine.complete(OPEN, Sampling(max_tokens=900, seed=5), n=40))
+async def test_cancelling_one_leaves_the_others(engine: Engine, subject: Subject) -> None:
+    kept = asyncio.create_task(engine.complete(subject.judgement, Sampling(max_tokens=60, temperature=0.0)))
+    dropped = asyncio.create_task(engine.complete(subject.opening, Sampling(max_tokens=900, seed=5), n=40))
     await asyncio.sleep(0.02)
     dropped.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -278,16 +290,17 @@ async def test_cancelling_one_leaves_the_others(engine: Engine) -> None:
     assert (await asyncio.wait_for(kept, 60))[0].tokens > 0
 
 
-async def test_a_failed_request_leaves_the_others(engine: Engine) -> None:
-    kept = asyncio.create_task(engine.complete(PROMPT, Sampling(max_tokens=20, temperature=0.0)))
+async def test_a_failed_request_leaves_the_others(engine: Engine, subject: Subject) -> None:
+    kept = asyncio.create_task(engine.complete(subject.judgement, Sampling(max_tokens=20, temperature=0.0)))
     with pytest.raises(ContextFull):
         await engine.complete("Sam has 5 keys. " * 400, Sampling(max_tokens=1), n=3)
     assert (await kept)[0].tokens == 20
 
 
-async def test_closing_fails_what_is_in_flight_and_what_comes_later(fresh_engine: Engine) -> None:
+async def test_closing_fails_what_is_in_flight_and_what_comes_later(fresh_engine: Engine, subject: Subject) -> None:
     running = [
-        asyncio.create_task(fresh_engine.complete(OPEN, Sampling(max_tokens=900, seed=i), n=8)) for i in range(4)
+        asyncio.create_task(fresh_engine.complete(subject.opening, Sampling(max_tokens=900, seed=i), n=8))
+        for i in range(4)
     ]
     await asyncio.sleep(0.02)
     await fresh_engine.close()
@@ -295,7 +308,7 @@ async def test_closing_fails_what_is_in_flight_and_what_comes_later(fresh_engine
         with pytest.raises(EngineError, match="closed"):
             await asyncio.wait_for(task, 30)
     with pytest.raises(EngineError, match="closed"):
-        await fresh_engine.complete(OPEN, Sampling(max_tokens=1))
+        await fresh_engine.complete(subject.opening, Sampling(max_tokens=1))
     await fresh_engine.close()
 
 
@@ -312,22 +325,24 @@ async def test_the_rendered_conversation_is_append_only(engine: Engine) -> None:
     assert engine.render([*turns, answer]) == opened + "fine </analyze> <|im_end|>\n"
 
 
-def test_one_engine_serves_several_event_loops(engine: Engine) -> None:
+def test_one_engine_serves_several_event_loops(engine: Engine, subject: Subject) -> None:
     async def several() -> list[str]:
-        jobs = [engine.complete(OPEN, Sampling(max_tokens=5, seed=i)) for i in range(10)]
+        jobs = [engine.complete(subject.opening, Sampling(max_tokens=5, seed=i)) for i in range(10)]
         return [completion.text for (completion,) in await asyncio.gather(*jobs)]
 
     assert asyncio.run(several()) == asyncio.run(several())
 
 
-async def test_tokens_are_counted_and_prefixes_reused(engine: Engine, reference: Reference) -> None:
+async def test_tokens_are_counted_and_prefixes_reused(
+    engine: Engine, subject: Subject, reference: Reference
+) -> None:
     """A conversation that grows is read once: its beginning comes from the cache."""
     counted: Any = engine
-    long = PROMPT * 5
+    long = subject.judgement * 5
     (first,) = await engine.complete(long, Sampling(max_tokens=5, temperature=0.0))
     seen, reused = counted.prompt_tokens_seen, counted.prefix_tokens_reused
-    await engine.complete(long + first.text + OPEN, Sampling(max_tokens=5, temperature=0.0))
-    assert counted.prompt_tokens_seen - seen == len(reference.ids(long + first.text + OPEN))
+    await engine.complete(long + first.text + subject.opening, Sampling(max_tokens=5, temperature=0.0))
+    assert counted.prompt_tokens_seen - seen == len(reference.ids(long + first.text + subject.opening))
     if reused or counted.prefix_tokens_reused:  # a server need not say
         assert counted.prefix_tokens_reused - reused > 0.5 * len(reference.ids(long))
 

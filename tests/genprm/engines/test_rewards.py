@@ -1,12 +1,14 @@
-"""The same weights, decoded greedily, give the same rewards whatever engine runs them."""
+"""The same weights, decoded greedily, give the same rewards whatever engine runs them: those of their logits."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genprm.engines import resolve_model
 from genprm.engines.base import Engine
@@ -18,10 +20,10 @@ from genprm.profiles import load_profile
 from genprm.records import Verification
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
-from genprm.settings import SandboxSettings
+from genprm.settings import SandboxSettings, TurnFormat, VerifierSettings
 from genprm.verification.rewards import rewards
 from genprm.verification.verifier import Verifier
-from tests.genprm.engines.backends import BACKENDS
+from tests.genprm.engines.backends import BACKENDS, Dtype, EngineOf
 
 MODEL = "miniature/rationale"
 OTHERS = BACKENDS[1:]
@@ -72,3 +74,55 @@ async def test_rewards_are_those_of_the_embedded_engine(
     spread = [reward for path in expected for reward in rewards(path)]
     assert min(spread) < 0.2
     assert max(spread) > 0.8
+
+
+VERDICT = "<output>\n**Judgement**: $\\boxed{%s}$\n</output>"
+EXAMPLES = [("2 + 3 = 5", "Yes"), ("2 + 3 = 9", "No"), ("4 * 2 = 8", "Yes"), ("9 - 1 = 6", "No")]
+SHOWN = "Write Yes for a right step and No for a wrong one.\n\n" + "\n\n".join(
+    f"Step: {step}\n{VERDICT % word}" for step, word in EXAMPLES
+)
+"""Shown some verdicts, a small model that was never trained to judge says Yes or No too, and is unsure of it."""
+IN_ENGLISH = [
+    ("Sam has 49 coins and sells 7. How many are left?", ["49 - 7 = 42", "The answer is 42."]),
+    ("Tom buys 3 bags of 8 keys. How many keys?", ["3 * 8 = 26", "There are 26 keys.", "The answer is 26."]),
+    ("Ann reads 12 pages a day for 5 days. How many in all?", ["12 * 5 = 60", "60 pages in all."]),
+]
+AS_EXACT = {"float32": 1e-3, "bfloat16": 0.1}
+"""Logits in bfloat16 have three digits, and two ways to compute them differ in the third."""
+
+
+def rewards_of_logits(path: str, dtype: str, judgements: list[Verification]) -> Iterator[float]:
+    """The probability of Yes against No at each verdict, from one forward pass of plain transformers."""
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    network = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
+    words = [token.strip() for token in tokenizer.batch_decode([[token] for token in range(len(tokenizer))])]
+    for (problem, steps), judgement in zip(IN_ENGLISH, judgements, strict=True):
+        messages = [{"role": "system", "content": SHOWN}]
+        for step, judged_step in zip(steps, judgement.steps, strict=True):
+            asked = step if len(messages) > 1 else f"Question: {problem}\n\n{step}"
+            messages.append({"role": "user", "content": asked})
+            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            lead = judged_step.text[: judged_step.text.rindex("{") + 1]
+            ids = tokenizer(text + lead, add_special_tokens=False, return_tensors="pt").input_ids
+            with torch.inference_mode():
+                probabilities = network(ids).logits[0, -1].double().softmax(-1)[: len(words)]
+            yes, no = (float(probabilities[[word == wanted for word in words]].sum()) for wanted in ("Yes", "No"))
+            yield yes / (yes + no)
+            messages.append({"role": "assistant", "content": judged_step.text})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", AS_EXACT)
+@pytest.mark.parametrize("backend", [BACKENDS[0], *OTHERS])
+async def test_rewards_of_a_real_model_are_those_of_its_logits(
+    backend: str, dtype: Dtype, smollm2_path: str, engine_of: EngineOf, sandbox: Sandbox
+) -> None:
+    settings = VerifierSettings(format=TurnFormat(direct_system=SHOWN))
+    verifier = Verifier(engine_of(backend, smollm2_path, dtype), sandbox, settings)
+    cases = enumerate(IN_ENGLISH)
+    judgements = await asyncio.gather(
+        *(verifier.verify(f"case-{i}", problem, steps, "direct") for i, (problem, steps) in cases)
+    )
+    got = [reward for judgement in judgements for reward in rewards(judgement)]
+    assert got == pytest.approx(list(rewards_of_logits(smollm2_path, dtype, judgements)), abs=AS_EXACT[dtype])
+    assert all(0.01 < reward < 0.99 for reward in got)
