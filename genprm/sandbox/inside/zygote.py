@@ -31,6 +31,24 @@ _QUIET_MS = 20
 _LOOK_SECONDS = 0.05
 
 
+@contextlib.contextmanager
+def ending_with(supervisor: int, look_seconds: float = _LOOK_SECONDS) -> Iterator[None]:
+    """Exit even in the middle of long work when `supervisor` becomes readable."""
+    signal.signal(signal.SIGALRM, lambda number, frame: _is_readable(supervisor) and os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, look_seconds, look_seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _is_readable(descriptor: int) -> bool:
+    # An object for each look: on a busy machine the next alarm interrupts this one, and no poll may be shared.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Zygote:
     """`control` is the connected socket; `supervisor` becomes readable when its process is gone."""
 
@@ -38,7 +56,7 @@ class Zygote:
         control.setblocking(True)
         _, (self._supervisor,), _, _ = socket.recv_fds(control, _LONGEST_REQUEST, 1)
         lockdown.keep_import_path_inside()
-        with self._looking_up():
+        with ending_with(self._supervisor):
             self._libraries = Libraries(preload)
         self._lock = lockdown.Lock(limits, limits.level > 0 and lockdown.can_drop_uid())
         self._control = control
@@ -83,26 +101,10 @@ class Zygote:
             self._bell.recv(4096)
         return self._supervisor not in events
 
-    @contextlib.contextmanager
-    def _looking_up(self) -> Iterator[None]:
-        """Exit even in the middle of long work when the supervisor dies."""
-        signal.signal(signal.SIGALRM, lambda number, frame: self._supervisor_died() and os._exit(0))
-        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _supervisor_died(self) -> bool:
-        # An object for each look: on a busy machine the next alarm interrupts this one, and no poll may be shared.
-        poll = select.poll()
-        poll.register(self._supervisor, select.POLLIN)
-        return bool(poll.poll(0))
-
     def _use_quiet_moment(self) -> None:
         if not self._libraries.warm:
             if self._quiet:
-                with self._looking_up():
+                with ending_with(self._supervisor):
                     self._libraries.evaluate_next()
         elif self._ahead:
             self._fork(self._ahead.popleft())

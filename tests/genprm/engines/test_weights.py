@@ -122,12 +122,12 @@ def test_copies_refuse(place: Path) -> None:
         open_engine(str(place), SETTINGS.model_copy(update={"replicas": 2}))
 
 
-def test_vllm_refuses_before_it_starts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def started(*_: object) -> None:
-        pytest.fail("vLLM was started")
-
-    monkeypatch.setattr("genprm.engines.remote.vllm._installed", lambda: "0")
-    monkeypatch.setattr("genprm.engines.remote.vllm._open", started)
+def test_vllm_refuses_before_it_starts(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a package of that name is installed that has nothing in it, so that it could not start."""
+    for name, text in (("vllm/__init__.py", ""), ("vllm-0.dist-info/METADATA", "Name: vllm\nVersion: 0\n")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
     renamed(place)
     with pytest.raises(EngineError, match="27 missing"):
         open_engine(str(place), SETTINGS.model_copy(update={"backend": "vllm"}))
