@@ -37,9 +37,9 @@ def artifact_names(graph: AssetGraph) -> list[str]:
 
 
 def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:
-    """For each node those of the others that it is made from."""
+    """For each node those of the others that have to be there first."""
     known = set(nodes)
-    return {node: [parent for parent in staleness.parents(node) if parent in known] for node in nodes}
+    return {node: [parent for parent in staleness.inputs(node) if parent in known] for node in nodes}
 
 
 @dataclass
@@ -96,7 +96,7 @@ def made_before(
     for node in nodes:
         if staleness.standing(node).state == "missing":
             continue
-        for parent in staleness.parents(node):
+        for parent in staleness.inputs(node):
             if parent in waiting or _never_made(parent, staleness, graph):
                 waiting[node] = parent
                 break
@@ -115,7 +115,7 @@ def inputs_outside(nodes: Sequence[Node], staleness: Staleness, graph: AssetGrap
     """(node, input) for each input outside `nodes` that is made here, once per input."""
     seen = set(nodes)
     for node in nodes:
-        for parent in staleness.parents(node):
+        for parent in staleness.inputs(node):
             if parent not in seen and graph.get(dg.AssetKey.from_user_string(parent.asset)).is_materializable:
                 seen.add(parent)
                 yield node, parent

@@ -5,6 +5,7 @@ Dagster knows, but shows it for single partitions only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -76,8 +77,20 @@ class Staleness:
     def parents(self, node: Node) -> list[Node]:
         """The partitions that this one is made from, parameters included."""
         key = dg.AssetKey.from_user_string(node.asset)
+        return self._partitions_behind(node, key, self._graph.get(key).parent_keys)
+
+    def inputs(self, node: Node) -> list[Node]:
+        """What has to be there when this one is made: its parents, and what its checks read besides."""
+        key = dg.AssetKey.from_user_string(node.asset)
+        checks = self._graph.get_check_keys_for_assets({key})
+        read = {asset for check in checks for asset in self._graph.get(check).parent_entity_keys}
+        return self.parents(node) + self._partitions_behind(
+            node, key, read - {key} - self._graph.get(key).parent_keys
+        )
+
+    def _partitions_behind(self, node: Node, key: dg.AssetKey, parents: Iterable[dg.AssetKey]) -> list[Node]:
         found: list[Node] = []
-        for parent in sorted(self._graph.get(key).parent_keys):
+        for parent in sorted(parents):
             name = parent.to_user_string()
             if not self._graph.get(parent).is_partitioned:
                 found.append(Node(name, None))

@@ -24,7 +24,7 @@ from orchestration.lock import AnotherRun, run_in_progress, run_lock
 from orchestration.recovery import close_runs
 from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
-from orchestration.schedule import missing_inputs, pipeline_nodes
+from orchestration.schedule import missing_inputs, parents_within, pipeline_nodes
 from orchestration.staleness import Node, Staleness
 from orchestration.worker import SESSION_TAG
 
@@ -163,11 +163,25 @@ def test_a_home_is_for_one_run_at_a_time(home: Path) -> None:
     assert not run_in_progress()
 
 
-def test_selecting_without_inputs_names_what_is_missing() -> None:
+@pytest.mark.parametrize(
+    ("selected", "missing"),
+    [
+        (Node("mc_scores", "0-of-2"), Node("solutions", "0-of-2")),
+        (Node("evaluation_set", None), Node("problems", None)),  # a check of it compares the two
+    ],
+)
+def test_selecting_without_inputs_names_what_is_missing(selected: Node, missing: Node) -> None:
     graph = build_definitions(fake_method.fake_profile()).resolve_asset_graph()
     with dg.DagsterInstance.ephemeral() as instance:
-        lacking = missing_inputs(pipeline_nodes(graph, ["mc_scores"]), Staleness(instance, graph), graph)
-    assert lacking[0] == (Node("mc_scores", "0-of-2"), Node("solutions", "0-of-2"))
+        lacking = missing_inputs(pipeline_nodes(graph, [selected.asset]), Staleness(instance, graph), graph)
+    assert lacking[0] == (selected, missing)
+
+
+def test_what_a_check_reads_is_made_first() -> None:
+    graph = build_definitions(fake_method.fake_profile()).resolve_asset_graph()
+    with dg.DagsterInstance.ephemeral() as instance:
+        before = parents_within(pipeline_nodes(graph), Staleness(instance, graph))
+    assert before[Node("evaluation_set", None)] == [Node("problems", None)]
 
 
 @pytest.mark.parametrize(
