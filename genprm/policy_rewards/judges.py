@@ -9,13 +9,17 @@ from pydantic import BaseModel
 
 from genprm.data_sets.rows import InputError, shown
 from genprm.engines.remote.http import JsonClient, Retries
-from genprm.event_loops import together
+from genprm.event_loops import Places, together
 from genprm.prm import GenPRM
 
 Solution = tuple[str, list[str]]
 """A problem and the steps of a solution."""
 StepRewards = list[float | None]
 """The reward of each step of a solution; None for a step without a verdict."""
+_AT_ONCE = 256
+"""Solutions that one process has at a server; the queue of `genprm serve` has room for four times as many."""
+_LOOKS = 10.0
+"""Seconds between two requests to a server that is busy, at most."""
 
 
 class StepJudge(Protocol):
@@ -75,7 +79,7 @@ class ServerJudge:
     Args:
         url: its address, as `http://host:8000`.
         votes: paths for each solution; None for as many as the server takes by itself.
-        seconds: the longest to wait for an answer.
+        seconds: the longest to wait for an answer, and how long a server may be busy or away.
         key: sent as a bearer token.
 
     Raises:
@@ -85,16 +89,18 @@ class ServerJudge:
     def __init__(self, url: str, votes: int | None, seconds: float, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise InputError(f"url is {shown(url)}, allowed: the address of a server, http://... or https://...")
-        self._client = JsonClient(url.rstrip("/"), seconds, Retries(attempts=5), key)
+        self._client = JsonClient(url.rstrip("/"), seconds, Retries(5, longest_delay=_LOOKS, patience=seconds), key)
+        self._places = Places(_AT_ONCE)
         self._options: dict[str, Any] = {} if votes is None else {"votes": votes}
 
     async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
-        """All at once; the server has a queue."""
+        """Some hundred at a time: a server refuses what its queue has no room for, and others may ask it too."""
         return await together([self._ask(problem, steps) for problem, steps in solutions])
 
     async def _ask(self, problem: str, steps: list[str]) -> StepRewards:
         body = {"problem": problem, "steps": steps, **self._options}
-        answer = await self._client.ask("/v1/score", _Answer, body)
+        async with self._places.here():
+            answer = await self._client.ask("/v1/score", _Answer, body)
         return step_rewards(answer.rewards, answer.unjudged, len(steps))
 
     async def close(self) -> None:

@@ -41,6 +41,9 @@ class RewardOptions(Section):
     """Verification paths for each solution. None: 1, or as many as the server takes by itself."""
     threshold: Share = THRESHOLD
     """A step is wrong when its reward is below this."""
+    thinks: bool = False
+    """The chat template of the policy opens the thought in the prompt, so that a response in which no thought ends
+    was cut off in it."""
     seconds: Annotated[float, Field(gt=0.0)] = 660.0
     """The longest to wait for the server's answer; a little longer than it waits itself."""
 
@@ -65,7 +68,7 @@ def open_rewards(options: RewardOptions) -> PolicyRewards:
         EngineError, SandboxError: the model cannot be loaded.
     """
     if options.choice is Choice.OUTCOME:
-        return PolicyRewards(options.choice, None)
+        return PolicyRewards(options.choice, None, thinks=options.thinks)
     if bool(options.url) == bool(options.model):
         raise InputError(
             f"reward.url is {options.url!r} and reward.model is {options.model!r}, allowed: one of them "
@@ -76,7 +79,7 @@ def open_rewards(options: RewardOptions) -> PolicyRewards:
         judge = ServerJudge(options.url, options.votes, options.seconds, os.environ.get(KEY_VARIABLE))
     else:
         judge = LocalJudge(GenPRM.load(options.model, options.engine), options.votes or 1)
-    return PolicyRewards(options.choice, judge, options.threshold)
+    return PolicyRewards(options.choice, judge, options.threshold, options.thinks)
 
 
 _opened: dict[RewardOptions, PolicyRewards] = {}

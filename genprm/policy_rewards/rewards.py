@@ -15,8 +15,10 @@ from genprm.event_loops import BackgroundLoop, together
 from genprm.policy_rewards.choices import Choice, policy_reward
 from genprm.policy_rewards.judges import StepJudge
 from genprm.policy_rewards.samples import Sample
-from genprm.splitting.free_text import SplitError, split_solution
+from genprm.splitting.free_text import SplitError, split_solution, without_thought
 from genprm.verification.rewards import THRESHOLD
+
+_THOUGHT_END = "</think"
 
 
 class PolicyRewards:
@@ -28,17 +30,21 @@ class PolicyRewards:
     Args:
         judge: who judges the steps; None where only the final answer is rewarded.
         threshold: a step is wrong when its reward is below this.
+        thinks: the prompt opens a thought, so that a response in which none ends is nothing but thought.
 
     Raises:
         InputError: the choice needs a judge.
     """
 
-    def __init__(self, choice: Choice, judge: StepJudge | None, threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self, choice: Choice, judge: StepJudge | None, threshold: float = THRESHOLD, thinks: bool = False
+    ) -> None:
         if judge is None and choice is not Choice.OUTCOME:
             raise InputError(f"the reward {choice.value!r} needs a judge of steps: a model or the url of a server")
         self.choice = choice
         self._judge = judge
         self._threshold = threshold
+        self._thinks = thinks
         self._background = BackgroundLoop("policy rewards")
         self._resources = ExitStack()
         self._answers: AnswerCheck = self._resources.enter_context(MATHEMATICS.answers())
@@ -60,8 +66,9 @@ class PolicyRewards:
     async def _rewards(self, samples: Sequence[Sample]) -> list[float | None]:
         for index, sample in enumerate(samples):
             self._check(sample, f"sample {index}")
-        steps = [solution_steps(sample.response) for sample in samples]
-        right = await together([self._answer_right(sample) for sample in samples])
+        written = [self._solution(sample.response) for sample in samples]
+        steps = [solution_steps(one) for one in written]
+        right = await together([self._answer_right(*one) for one in zip(samples, written, strict=True)])
         counted = [bool(steps[i]) and self.choice.needs_steps(right[i]) for i in range(len(samples))]
         solutions = [(samples[i].problem, steps[i]) for i in range(len(samples)) if counted[i]]
         judged = iter(await self._judge.judge(solutions) if self._judge is not None and solutions else [])
@@ -72,10 +79,14 @@ class PolicyRewards:
             for i in range(len(samples))
         ]
 
-    async def _answer_right(self, sample: Sample) -> bool | None:
+    def _solution(self, response: str) -> str:
+        """What stands behind the thought: the answer is not looked for in it either."""
+        return "" if self._thinks and _THOUGHT_END not in response else without_thought(response)
+
+    async def _answer_right(self, sample: Sample, solution: str) -> bool | None:
         if not self.choice.needs_reference or sample.reference is None:
             return None
-        return await self._answers.same(sample.reference, self._answers.extract(sample.response))
+        return await self._answers.same(sample.reference, self._answers.extract(solution))
 
     def _check(self, sample: Sample, where: str) -> None:
         if not sample.problem.strip():
@@ -106,10 +117,10 @@ class PolicyRewards:
         self.close()
 
 
-def solution_steps(response: str) -> list[str]:
-    """The steps of a response, without its thought; none where nothing stands outside of the thought."""
+def solution_steps(solution: str) -> list[str]:
+    """The steps of a solution; none of one that is empty."""
     try:
-        return split_solution(response).steps
+        return split_solution(solution).steps
     except SplitError:
         return []
 

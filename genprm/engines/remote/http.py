@@ -46,7 +46,8 @@ class _Trouble(EngineError):  # noqa: N818
 class Retries:
     """How often and when a request is repeated: exponential backoff with jitter (seconds).
 
-    The wait before attempt k + 1 is drawn from [d / 2, d] with d = `first_delay` * 2^(k - 1), at most
+    A request is given up after so many attempts, but not before `patience` (seconds) has passed: a server that is
+    only busy refuses at once. The wait before attempt k + 1 is drawn from [d / 2, d] with d = `first_delay` * 2^(k - 1), at most
     `longest_delay`, so that many requests refused at once do not come back at once. A server's Retry-After is a
     lower bound.
     """
@@ -54,6 +55,12 @@ class Retries:
     attempts: int
     first_delay: float = 0.5
     longest_delay: float = 60.0
+    patience: float = 0.0
+
+    def stop(self, state: RetryCallState) -> bool:
+        """Whether the attempt that tenacity describes was the last."""
+        waited = state.seconds_since_start or 0.0
+        return state.attempt_number >= self.attempts and waited >= self.patience
 
     def wait(self, state: RetryCallState) -> float:
         """The seconds to wait after the attempt that tenacity describes."""
@@ -102,7 +109,7 @@ class JsonClient:
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_Trouble),
-            stop=tenacity.stop_after_attempt(self._retries.attempts),
+            stop=self._retries.stop,
             wait=self._retries.wait,
             before_sleep=_log_wait,
             retry_error_callback=_give_up,

@@ -53,6 +53,25 @@ def test_answers_are_compared_by_meaning() -> None:
         assert rewards.rewards([Sample("Half?", "It is \\boxed{\\frac{1}{2}}.", "0.5")]) == [1.0]
 
 
+@pytest.mark.parametrize("told", ["5", "7"])
+def test_the_answer_is_not_taken_from_a_thought(told: str) -> None:
+    """A box counts more than a sentence, but not that of a thought."""
+    response = "<think>\nI get \\boxed{7}.</think>\n\nThe total is 5 apples."
+    with PolicyRewards(Choice.OUTCOME, None) as rewards:
+        assert rewards.rewards([Sample("2 + 3?", response, told)]) == [float(told == "5")]
+
+
+@pytest.mark.parametrize(
+    ("response", "paid"), [("2 + 3 is \\boxed{5}? Wait", 0.0), ("2 + 3, hm.</think>\n\nIt is \\boxed{5}.", 1.0)]
+)
+def test_where_the_prompt_opens_the_thought_it_has_to_end(response: str, paid: float) -> None:
+    sample = Sample("2 + 3?", response, "5")
+    with open_rewards(read_options({"choice": "outcome", "thinks": True})) as rewards:
+        assert rewards.rewards([sample]) == [paid]
+    with open_rewards(read_options({"choice": "outcome"})) as rewards:
+        assert rewards.rewards([sample]) == [1.0]
+
+
 def test_rewards_may_be_asked_for_from_any_loop(server: str) -> None:
     with open_rewards(read_options()) as rewards:
         for _ in range(2):
@@ -114,7 +133,7 @@ def test_options_of_the_environment_and_those_given(monkeypatch: pytest.MonkeyPa
         (
             {"reward_router_address": "h:1"},
             "reward.reward_router_address: unknown key, value 'h:1' "
-            "(allowed: choice, url, model, engine, votes, threshold, seconds)",
+            "(allowed: choice, url, model, engine, votes, threshold, thinks, seconds)",
         ),
         ({}, "reward.url is '' and reward.model is '', allowed: one of them"),
         (

@@ -95,6 +95,14 @@ async def test_lasting_trouble_is_given_up(server: CompletionsServer, trouble: A
     assert len(server.bodies) == 4
 
 
+async def test_a_server_that_is_only_busy_is_asked_until_patience_ends(server: CompletionsServer) -> None:
+    patient = Retries(attempts=2, first_delay=0.01, longest_delay=0.02, patience=60.0)
+    async with connected(server, patient) as engine:
+        server.trouble.extend([503] * 9)
+        (got,) = await engine.complete("Tom", SAMPLING)
+    assert (got.text, len(server.bodies)) == ("Sam", 10)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 301])
 async def test_a_refusal_is_not_repeated(server: CompletionsServer, status: int) -> None:
     async with connected(server) as engine:
