@@ -28,6 +28,9 @@ class SolutionScore:
     could be read), None where the first reward below a threshold says it. `outcome` in [0, 1] is the model's own
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
 
+    `unjudged` are the 0-based steps that were reached and on which no path gave a verdict: their rewards say
+    nothing. `undecided` says the same of the outcome.
+
     A verifier also says how many code blocks it ran and what its rewards were read from (None where they are the
     model's own numbers), and where it is asked to, how it judged on each path (`Asking`); the texts of a path that
     was kept without them are empty.
@@ -42,6 +45,8 @@ class SolutionScore:
     executions: int = 0
     reading: VoteReading | None = None
     verifications: tuple[Verification, ...] = ()
+    unjudged: list[int] = field(default_factory=list)
+    undecided: bool = False
 
     def first_error(self, threshold: float) -> int:
         """The model's own verdict, or else the 0-based first step with a reward below `threshold`; -1 for none."""

@@ -67,6 +67,7 @@ class Dyve(GenerativeRewardModel):
         """Judge step after step, up to the first error."""
         messages: list[Message] = []
         rewards: list[float] = []
+        unjudged: list[int] = []
         prompt_tokens = tokens = 0
         for index, step in enumerate(solution.steps):
             lead = f"Problem: {solution.problem}\n\n" if index == 0 else ""
@@ -75,19 +76,22 @@ class Dyve(GenerativeRewardModel):
             try:
                 (reply,) = await self.engine.complete(prompt, Sampling(self._settings.max_tokens, temperature=0.0))
             except ContextFull:
-                left = len(solution.steps) - index
-                self.count(VerdictCounts(left, missing=left))
-                rewards += [UNDECIDED] * (len(solution.steps) - index)
+                left = range(index, len(solution.steps))
+                self.count(VerdictCounts(len(left), missing=len(left)))
+                rewards += [UNDECIDED] * len(left)
+                unjudged += left
                 break
             prompt_tokens += reply.prompt_tokens
             tokens += reply.tokens
-            self.count(_counted(reply))
+            counted = _counted(reply)
+            self.count(counted)
+            unjudged += [index] * counted.missing
             right = approves(reply.text, self._settings.approval)
             rewards.append(float(right))
             if not right:
                 break
             messages.append(Message("assistant", "+"))
-        return SolutionScore(rewards, [rewards], prompt_tokens, tokens)
+        return SolutionScore(rewards, [rewards], prompt_tokens, tokens, unjudged=unjudged)
 
 
 def open_dyve(model: str, machine: Machine, asking: Asking) -> RewardModel:

@@ -16,7 +16,15 @@ from genprm.tables import from_dict
 from genprm.verification.manifest import asked_otherwise, model_manifest
 from genprm.verification.rewards import Reading, rewards
 from genprm.verification.verifier import Verifier
-from genprm.verification.voting import Voting, case_name, executions, majority_rewards, verify_votes, vote_reading
+from genprm.verification.voting import (
+    Voting,
+    case_name,
+    executions,
+    majority_rewards,
+    unjudged_steps,
+    verify_votes,
+    vote_reading,
+)
 
 
 def without_text(verification: Verification) -> Verification:
@@ -45,6 +53,7 @@ def voted_score(paths: Sequence[Verification]) -> SolutionScore:
         tokens=sum(path.tokens for path in paths),
         executions=executions(paths),
         reading=vote_reading(paths),
+        unjudged=unjudged_steps(paths),
     )
 
 

@@ -158,6 +158,7 @@ class LLMJudge(GenerativeRewardModel):
             prompt_tokens=sum(critique.prompt_tokens for critique in critiques),
             tokens=sum(critique.tokens for critique in critiques),
             verdict=vote(boxes, len(steps)),
+            unjudged=[] if readable else list(range(len(steps))),
         )
 
     def _request(self, name: str, path: int) -> Sampling:

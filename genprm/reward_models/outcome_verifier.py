@@ -31,8 +31,8 @@ class OutcomeVerifier(ThinkPRM):
         """One path; its number (from 0) decides its seed, whatever the number of votes."""
         path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
         rewards = [1.0] * (len(steps) - 1) + [path.outcome]
-        self.count(VerdictCounts(1, texts=1, cut=path.cut, empty=path.empty))
-        return SolutionScore(rewards, [rewards], path.prompt_tokens, path.tokens, outcome=path.outcome)
+        self.count(VerdictCounts(1, missing=path.undecided, texts=1, cut=path.cut, empty=path.empty))
+        return path.score(rewards, [len(steps) - 1] if path.undecided else [])
 
     def ask(self, problem: str, steps: Sequence[str]) -> str:
         """What the model is asked about a solution."""

@@ -25,6 +25,7 @@ from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
 from genprm.settings import ThinkSettings
+from genprm.verification.conversation import Verdict
 from genprm.verification.rewards import THRESHOLD, UNDECIDED, VERDICT_LOGPROBS, read_reward
 from genprm.verification.voting import majority_rewards
 
@@ -49,7 +50,7 @@ TRAINED_HERE = ThinkSettings(temperature=0.7, opening=OPENING, verdicts="by head
 """How a model is asked that was trained on `genprm.training.think_data`."""
 SEVERAL = 0.4
 """Temperature of several chains of a published model."""
-_KEPT = ("rewards", "path_rewards", "prompt_tokens", "tokens", "outcome")
+_KEPT = ("rewards", "path_rewards", "prompt_tokens", "tokens", "outcome", "unjudged", "undecided")
 """Fields of a path that are kept."""
 _STEP_PREFIX = re.compile(r"Step \d+:")
 _TEXT = re.compile(r"\\text\{([^}]*)\}")
@@ -93,42 +94,42 @@ def read_verdicts(text: str, steps: int) -> list[float]:
     return rewards
 
 
-def read_in_order(text: str, steps: int) -> tuple[list[float], int]:
-    r"""A reward per step and how many steps lack a verdict up to the first that is wrong, as the authors count.
+def read_in_order(text: str, steps: int) -> tuple[list[float], list[int]]:
+    r"""A reward per step, and the steps (from 0) without a verdict up to the first wrong one, as the authors count.
 
     The k-th boxed verdict is that of step k; what is missing is padded with 0 (wrong).
 
     >>> read_in_order("Step 1: \\boxed{correct}\nStep 3: \\boxed{\\text{correct}}", 3)
-    ([1.0, 1.0, 0.0], 1)
+    ([1.0, 1.0, 0.0], [2])
     """
     said = [float(word == "correct") for word in _BOXED.findall(_TEXT.sub(r"\1", text))][:steps]
-    padding = steps - len(said)
-    return said + [0.0] * padding, 0 if 0.0 in said else padding
+    silent = range(len(said), steps)
+    return said + [0.0] * len(silent), [] if 0.0 in said else list(silent)
 
 
-def read_by_heading(text: str, steps: int) -> tuple[list[float], int]:
-    """`read_verdicts`, and how many steps lack a verdict up to the first that is wrong."""
+def read_by_heading(text: str, steps: int) -> tuple[list[float], list[int]]:
+    """`read_verdicts`, and the steps (from 0) without a verdict up to the first wrong one."""
     rewards = read_verdicts(text, steps)
     reached = rewards[: rewards.index(0.0)] if 0.0 in rewards else rewards
-    return rewards, reached.count(UNDECIDED)
+    return rewards, [step for step, reward in enumerate(reached) if reward == UNDECIDED]
 
 
-def read_outcome(positions: Iterable[Mapping[str, float]]) -> float:
-    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next tokens.
+def read_outcome(positions: Iterable[Mapping[str, float]]) -> tuple[float, Verdict]:
+    """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next tokens, and
+    the more probable of them; 0.5 and "none" where neither is probable.
 
     A tokenizer has the word and the space before it in one token or in two: the first position at which a space
     alone is not the most probable token is the one that is read.
 
     >>> read_outcome([{" ": math.log(0.9)}, {"yes": math.log(0.25), "No": math.log(0.25)}])
-    0.5
+    (0.5, 'Yes')
     """
     logprobs = next((top for top in positions if not max(top, key=top.__getitem__).isspace()), {})
     mass: dict[str, float] = {}
     for token, logprob in logprobs.items():
         word = token.strip().capitalize()
         mass[word] = mass.get(word, 0.0) + math.exp(logprob)
-    reward, _ = read_reward({word: math.log(share) for word, share in mass.items() if share})
-    return reward
+    return read_reward({word: math.log(share) for word, share in mass.items() if share})
 
 
 def average(paths: Sequence[SolutionScore]) -> SolutionScore:
@@ -144,6 +145,8 @@ def average(paths: Sequence[SolutionScore]) -> SolutionScore:
         prompt_tokens=sum(path.prompt_tokens for path in paths),
         tokens=sum(path.tokens for path in paths),
         outcome=statistics.fmean(UNDECIDED if path.outcome is None else path.outcome for path in paths),
+        unjudged=sorted(set.intersection(*(set(path.unjudged) for path in paths))),
+        undecided=all(path.undecided for path in paths),
     )
 
 
@@ -153,6 +156,8 @@ class _Path:
 
     text: str
     outcome: float = UNDECIDED
+    undecided: bool = True
+    """Whether no outcome could be had."""
     tokens: int = 0
     prompt_tokens: int = 0
     cut: bool = False
@@ -165,6 +170,18 @@ class _Path:
         self.tokens += completion.tokens
         self.prompt_tokens += completion.prompt_tokens if first else 0
         self.cut |= completion.finish_reason == "length"
+
+    def score(self, rewards: list[float], unjudged: list[int]) -> SolutionScore:
+        """The path as a score, once it is written."""
+        return SolutionScore(
+            rewards,
+            [rewards],
+            self.prompt_tokens,
+            self.tokens,
+            outcome=self.outcome,
+            unjudged=unjudged,
+            undecided=self.undecided,
+        )
 
 
 class ThinkPRM(GenerativeRewardModel):
@@ -216,9 +233,9 @@ class ThinkPRM(GenerativeRewardModel):
     async def verify(self, problem: str, steps: Sequence[str], number: int) -> SolutionScore:
         """One path; its number (from 0) decides its seed, whatever the number of votes."""
         path = await self._verify(self._prompt(problem, steps), case_id(problem, steps), number)
-        verdicts, missing = self._read(path.text, len(steps))
-        self.count(VerdictCounts(len(steps), 0, missing, texts=1, cut=path.cut, empty=path.empty))
-        return SolutionScore(verdicts, [verdicts], path.prompt_tokens, path.tokens, outcome=path.outcome)
+        verdicts, silent = self._read(path.text, len(steps))
+        self.count(VerdictCounts(len(steps), 0, len(silent), texts=1, cut=path.cut, empty=path.empty))
+        return path.score(verdicts, silent)
 
     def ask(self, problem: str, steps: Sequence[str]) -> str:
         """What the model is asked about a solution."""
@@ -234,7 +251,7 @@ class ThinkPRM(GenerativeRewardModel):
         path = _Path(self._settings.opening)
         try:
             await self._write(path, prompt, name, number)
-            path.outcome = await self._ask(path, prompt)
+            await self._ask(path, prompt)
         except ContextFull:  # what was written up to here counts; the solution as a whole is not decided
             path.cut = True
         return path
@@ -256,12 +273,13 @@ class ThinkPRM(GenerativeRewardModel):
             path.empty &= not _until_stop(thought).strip()
             path.count(thought, first=turn == 0)
 
-    async def _ask(self, path: _Path, prompt: str) -> float:
+    async def _ask(self, path: _Path, prompt: str) -> None:
         path.text += QUESTION
         ask = Sampling(max_tokens=2, temperature=0.0, logprobs=VERDICT_LOGPROBS)
         (answer,) = await self.engine.complete(prompt + path.text, ask)
         path.tokens += answer.tokens
-        return read_outcome(answer.top_logprobs)
+        path.outcome, verdict = read_outcome(answer.top_logprobs)
+        path.undecided = verdict == "none"
 
 
 def _ended(thought: Completion) -> bool:

@@ -18,7 +18,7 @@ from genprm.reward_models.base import RewardModel, SolutionScore
 from genprm.reward_models.genprm import GenPRMRewardModel, Told
 from genprm.serve.limits import Limits
 from genprm.serve.metrics import Metrics
-from genprm.verification.voting import majority_rewards, silent_steps, unjudged_steps
+from genprm.verification.voting import majority_rewards, silent_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Judged:
     def first_error(self, threshold: float) -> int | None:
         """0-based index of the first wrong step, -1 if there is none; None if none is and a step was not judged."""
         wrong = self.score.first_error(threshold)
-        return None if wrong == NO_ERROR and self.unjudged else wrong
+        return None if self.unjudged and wrong in (NO_ERROR, len(self.score.rewards)) else wrong
 
     def step_rewards(self, where: str) -> list[float]:
         """The reward of every step that the model judges.
@@ -69,9 +69,13 @@ class Judged:
         """One number for a whole solution: the model's own score of it, else its lowest step reward.
 
         Raises:
-            EngineError: a step was not judged, so that there is none.
+            EngineError: a step was not judged, or no word on the whole was had, so that there is none.
         """
-        return min(self.step_rewards(where)) if self.score.outcome is None else self.score.outcome
+        if self.score.outcome is None:
+            return min(self.step_rewards(where))
+        if self.score.undecided:
+            raise EngineError(f"{where}: no verdict on the solution")
+        return self.score.outcome
 
 
 @dataclass
@@ -159,4 +163,4 @@ class Scorer:
             if asked.deadline is None:
                 raise
             return heard.so_far(len(solution.steps))
-        return Judged(score, unjudged_steps(score.verifications) if score.verifications else [])
+        return Judged(score, score.unjudged)

@@ -47,7 +47,9 @@ class Retries:
     """How often and when a request is repeated: exponential backoff with jitter (seconds).
 
     A request is given up after so many attempts, but not before `patience` (seconds) has passed: a server that is
-    only busy refuses at once. The wait before attempt k + 1 is drawn from [d / 2, d] with d = `first_delay` * 2^(k - 1), at most
+    only busy refuses at once.
+
+    The wait before attempt k + 1 is drawn from [d / 2, d] with d = `first_delay` * 2^(k - 1), at most
     `longest_delay`, so that many requests refused at once do not come back at once. A server's Retry-After is a
     lower bound.
     """

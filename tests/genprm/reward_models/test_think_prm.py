@@ -122,24 +122,24 @@ async def test_chains_that_are_empty_cut_or_without_a_verdict_are_counted() -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "rewards", "missing"),
+    ("text", "rewards", "silent"),
     [
-        ("", [0, 0, 0], 3),
-        ("Step 1: \\boxed{correct}\nStep 3: \\boxed{correct}", [1, 1, 0], 1),
-        ("\\boxed{\\text{correct}} \\boxed{incorrect}", [1, 0, 0], 0),
-        ("\\boxed{correct} \\boxed{7} \\boxed{correct} \\boxed{incorrect}", [1, 1, 0], 0),
-        ("\\boxed{correct} \\boxed{correct} \\boxed{correct} \\boxed{incorrect}", [1, 1, 1], 0),
+        ("", [0, 0, 0], [0, 1, 2]),
+        ("Step 1: \\boxed{correct}\nStep 3: \\boxed{correct}", [1, 1, 0], [2]),
+        ("\\boxed{\\text{correct}} \\boxed{incorrect}", [1, 0, 0], []),
+        ("\\boxed{correct} \\boxed{7} \\boxed{correct} \\boxed{incorrect}", [1, 1, 0], []),
+        ("\\boxed{correct} \\boxed{correct} \\boxed{correct} \\boxed{incorrect}", [1, 1, 1], []),
     ],
 )
 def test_published_verdicts_are_those_of_the_steps_in_order_and_what_lacks_is_wrong(
-    text: str, rewards: list[float], missing: int
+    text: str, rewards: list[float], silent: list[int]
 ) -> None:
     """The authors' `extract_boxed_predictions`, padded with 0 to the number of steps."""
-    assert read_in_order(text, 3) == (rewards, missing)
+    assert read_in_order(text, 3) == (rewards, silent)
 
 
 def test_a_step_behind_the_first_wrong_one_is_not_missed() -> None:
-    assert read_by_heading("Step 2: \\boxed{incorrect}", 3) == ([0.5, 0.0, 0.5], 1)
+    assert read_by_heading("Step 2: \\boxed{incorrect}", 3) == ([0.5, 0.0, 0.5], [0])
 
 
 async def test_a_chain_that_asks_the_question_itself_is_not_asked_it_twice() -> None:
@@ -164,7 +164,7 @@ async def test_verdicts_count_also_where_the_context_has_no_room_for_the_questio
     chain = " \\boxed{correct}\n\\boxed{incorrect}" + " so" * 200
     full = ScriptedEngine(lambda prompt: chain, max_context=300)
     score = await ThinkPRM(full).score("How many?", STEPS)
-    assert (score.rewards, score.outcome) == ([1.0, 0.0], 0.5)
+    assert (score.rewards, score.outcome, score.undecided) == ([1.0, 0.0], 0.5, True)
 
 
 @pytest.mark.parametrize(
@@ -183,18 +183,20 @@ def test_a_verdict_belongs_to_the_step_whose_heading_came_last(text: str, reward
 
 
 @pytest.mark.parametrize(
-    ("positions", "outcome"),
+    ("positions", "outcome", "verdict"),
     [
-        ([{"maybe": math.log(0.9)}], 0.5),
-        ([], 0.5),
-        ([{" ": math.log(0.9), "no": math.log(0.1)}], 0.5),
-        ([{" Yes": math.log(0.3), " no": math.log(0.1)}, {"No": math.log(1.0)}], 0.75),
-        ([{" ": math.log(0.9), " No": math.log(0.1)}, {"YES": math.log(0.2), "No": math.log(0.6)}], 0.25),
+        ([{"maybe": math.log(0.9)}], 0.5, "none"),
+        ([], 0.5, "none"),
+        ([{" ": math.log(0.9), "no": math.log(0.1)}], 0.5, "none"),
+        ([{" Yes": math.log(0.3), " no": math.log(0.1)}, {"No": math.log(1.0)}], 0.75, "Yes"),
+        ([{" ": math.log(0.9), " No": math.log(0.1)}, {"YES": math.log(0.2), "No": math.log(0.6)}], 0.25, "No"),
     ],
     ids=["neither", "nothing said", "a space alone", "one token with its space", "a token behind its space"],
 )
-def test_the_answer_is_read_where_a_word_is_due(positions: list[dict[str, float]], outcome: float) -> None:
-    assert read_outcome(positions) == pytest.approx(outcome)
+def test_the_answer_is_read_where_a_word_is_due(
+    positions: list[dict[str, float]], outcome: float, verdict: str
+) -> None:
+    assert read_outcome(positions) == (pytest.approx(outcome), verdict)
 
 
 @pytest.mark.parametrize("rounds", [0, 5])

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from genprm.engines.base import Completion
+from genprm.engines.base import Completion, Engine
 from genprm.reward_models.base import RewardModel, SolutionScore
+from genprm.reward_models.dyve import Dyve
+from genprm.reward_models.judge import LLMJudge
+from genprm.reward_models.outcome_verifier import OutcomeVerifier
+from genprm.reward_models.think_prm import ThinkPRM
 from genprm.serve.app import create_app
 from genprm.serve.limits import Limits
 from genprm.serve.scorer import Scorer
+from genprm.settings import SamplingSettings
 from tests.genprm.scripted_engine import ScriptedEngine
 from tests.genprm.scripted_judge import judge_engine, last_step, reply, verdict
 from tests.genprm.serve.served import RIGHT, WRONG, client, silent_engine
@@ -49,6 +55,33 @@ def test_votes_and_mode_are_those_of_the_request() -> None:
     answer = client().post("/v1/score", json={**BODY, "votes": 3, "mode": "direct"}).json()
     assert answer["paths"] == [[RIGHT, WRONG]] * 3
     assert answer["tokens"] < client().post("/v1/score", json={**BODY, "votes": 3}).json()["tokens"]
+
+
+def rambling(room: int) -> ScriptedEngine:
+    """It writes what holds no verdict, and has room for so many tokens."""
+    return ScriptedEngine(lambda prompt: " so" * 200, lambda prompt: {"maybe": -0.1}, max_context=room)
+
+
+@pytest.mark.parametrize(
+    ("model", "room", "unjudged"),
+    [
+        (ThinkPRM, 300, [0, 1]),
+        (OutcomeVerifier, 300, [1]),
+        (Dyve, 5, [0, 1]),
+        (lambda engine: LLMJudge(engine, SamplingSettings()), 300, [0, 1]),
+    ],
+    ids=["ThinkPRM", "outcome verifier", "Dyve", "LLM judge"],
+)
+def test_what_no_model_says_is_no_number(
+    model: Callable[[Engine], RewardModel], room: int, unjudged: list[int]
+) -> None:
+    app = create_app(Scorer(model(rambling(room)), Limits(), 0.5))
+    asked = TestClient(app, raise_server_exceptions=False)
+    answer = asked.post("/v1/score", json=BODY).json()
+    assert answer["unjudged"] == unjudged
+    assert answer["first_error"] in (None, 0)
+    refused = asked.post("/get_reward", json={"query": ["p\n\nfine"], "prompts": ["p\n\n"]})
+    assert (refused.status_code, "no verdict" in refused.text) == (502, True)
 
 
 def test_after_the_deadline_the_answer_is_what_was_judged_by_then() -> None:
