@@ -54,6 +54,16 @@ def train(
         print(f"genprm: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     print(f"{report.steps} updates on {report.examples} conversations, {report.tokens} tokens: {folder}")
+    print(f"Go on with: {next_command(folder)}")
+
+
+def next_command(folder: Path) -> str:
+    """What runs the profile `smol` with a rationale model in `folder`; it names the one in the default home."""
+    from genprm.profiles import load_profile
+
+    named = load_profile("smol").rationales.model
+    told = "" if Path(named).resolve() == folder else f" --set rationales.model={folder}"
+    return f"genprm run --profile smol{told}"
 
 
 @app.command()

@@ -20,6 +20,7 @@ import genprm.prm
 import genprm.reward_models.machine
 from genprm.cli import app
 from genprm.commands.models import warn_of_other_worlds
+from genprm.commands.smol import next_command
 from genprm.engines.base import Engine
 from genprm.miniature.world.generation import draw_problem
 from genprm.records import Prediction
@@ -803,6 +804,13 @@ def test_miniature_train_refuses_no_time(minutes: str) -> None:
 @pytest.mark.parametrize("command", [("train", "--conversations"), ("cases", "--out", "cases.jsonl", "--count")])
 def test_smol_refuses_nothing_to_make(command: tuple[str, ...]) -> None:
     assert f"{command[-1]} is 0, allowed: a whole number from 1" in refusal("smol", *command, "0")
+
+
+def test_a_run_is_told_where_the_smol_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert next_command(tmp_path / ".genprm" / "smol-rationale") == "genprm run --profile smol"
+    elsewhere = next_command(tmp_path / "elsewhere")
+    assert elsewhere == f"genprm run --profile smol --set rationales.model={tmp_path / 'elsewhere'}"
 
 
 def test_smol_train_does_not_write_over_a_file(tmp_path: Path) -> None:
