@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genprm.profiles import MachineSettings, machine_settings
-from genprm.settings import EngineSettings, ReinforcementSettings, SandboxSettings
+from genprm.settings import EngineSettings, ReinforcementSettings, SandboxSettings, TrainingSettings
 from genprm.training.job import TrainingJob, read_job
 from genprm.training.launch import run_job
 from genprm.training.report import TrainingReport
@@ -35,6 +35,11 @@ class ReinforcementJob(TrainingJob):
         if self.settings.rl is None:
             raise ValueError("training.rl is empty: there is nothing to say how to train further")
         return self.settings.rl
+
+    @property
+    def further(self) -> TrainingSettings:
+        """`settings` as they hold here: all weights are trained, also where fine-tuning trained an adapter."""
+        return self.settings.model_copy(update={"lora": None})
 
     def described(self) -> dict[str, object]:
         """The job as `write` writes it."""

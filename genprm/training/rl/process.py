@@ -206,7 +206,7 @@ def build_trainer(job: ReinforcementJob, cases: Sequence[LabelledCase], judge: J
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     torch.manual_seed(job.settings.seed)
     network = load_network(
-        AutoModelForCausalLM, job.base, dtype=weights_dtype(job.settings), attn_implementation=attention()
+        AutoModelForCausalLM, job.base, dtype=weights_dtype(job.further), attn_implementation=attention()
     )
     trainer = VerifierTrainer(
         job,
@@ -281,8 +281,8 @@ def _check_memory(job: ReinforcementJob) -> None:
     number = number_size(engine, is_gpu=torch.cuda.is_available())
     reference = Memory({"reference": FLOAT * shape.parameters if job.rl.kl else 0})
     judging = inference_memory(shape, engine, Serving(number=number))
-    whole = replace(job, settings=job.settings.model_copy(update={"lora": None}))
-    check_training(whole, min(job.settings.max_length, engine.max_context), beside=judging + reference)
+    longest = min(job.settings.max_length, engine.max_context)
+    check_training(replace(job, settings=job.further), longest, beside=judging + reference)
 
 
 def seen_in(points: Sequence[EpisodePoint], job: ReinforcementJob, cases: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from genprm.settings import ReinforcementSettings, TrainingSettings
+from genprm.settings import LoraSettings, ReinforcementSettings, TrainingSettings
 from genprm.training.rl.episodes import Episode, LabelledCase
 from genprm.training.rl.job import ReinforcementJob, read_reinforcement_job
 from genprm.training.rl.recording import TokenSequence
@@ -206,6 +206,19 @@ def test_a_policy_of_two_tokens_ends_where_reward_and_divergence_balance(two_wor
     odds = before / (1 - before) * math.exp(2 / kl)
     assert probability_of_one(trainer.model) == pytest.approx(odds / (1 + odds), abs=0.02)
     assert abs(before - odds / (1 + odds)) > 0.2
+
+
+def test_small_updates_are_kept_also_where_fine_tuning_trained_an_adapter(two_words: Path, tmp_path: Path) -> None:
+    """Of 1e-6, as by default; the spacing of bf16 numbers as large as these weights is some hundred times that."""
+    job = job_of(two_words, tmp_path / "out", learning_rate=1e-6)
+    adapted = job.settings.model_copy(update={"lora": LoraSettings(), "precision": "bf16"})
+    trainer = trainer_of(
+        ReinforcementJob(job.base, adapted, False, job.out_dir), lambda wanted, weights: CONVERSATIONS
+    )
+    head = trainer.model.lm_head.weight
+    before = head.detach().clone()
+    trainer.train()
+    assert bool((head != before).all())
 
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
