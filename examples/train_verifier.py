@@ -33,7 +33,7 @@ from genprm.modes import Mode
 from genprm.profiles import MachineSettings, load_profile
 from genprm.records import NO_ERROR, BenchmarkCase, Prediction, Problem, SampledSolution
 from genprm.scaling.candidates import sample_candidate
-from genprm.settings import ReinforcementSettings, ScalingSettings
+from genprm.settings import ReinforcementSettings, ScalingSettings, TrainingSettings
 from genprm.training.rl.episodes import LabelledCase
 from genprm.training.rl.job import ReinforcementJob, train_further
 from genprm.training.rl.points import read_points
@@ -161,8 +161,12 @@ def accepted(case: Judged) -> float:
     return statistics.fmean(one == NO_ERROR for one in case.predictions)
 
 
-def train(told: argparse.Namespace, mode: Mode, seed: int, out: Path) -> None:
-    """Train the verifier further and save it."""
+def training_settings(told: argparse.Namespace, seed: int) -> TrainingSettings:
+    """The miniature's, with reinforcement as it was told.
+
+    Raises:
+        ValidationError: a value that is not allowed.
+    """
     rl = ReinforcementSettings(
         reward=told.reward,
         credit=told.credit,
@@ -176,19 +180,24 @@ def train(told: argparse.Namespace, mode: Mode, seed: int, out: Path) -> None:
         kl=told.kl,
         temperature=told.temperature,
     )
-    together = {"rl": rl, "seed": seed, "batch_size": 16, "device_batch_size": 16}
+    own = {"rl": rl, "seed": seed, "batch_size": 16, "device_batch_size": 16}
+    return TrainingSettings.model_validate({**PROFILE.training.model_dump(), **own})
+
+
+def train(told: argparse.Namespace, mode: Mode, settings: TrainingSettings, out: Path) -> None:
+    """Train the verifier further and save it."""
     manifest = model_manifest(told.model)
     assert manifest.verifier is not None
-    verifier = manifest.verifier.model_copy(update={"seed": seed})
+    verifier = manifest.verifier.model_copy(update={"seed": settings.seed})
     job = ReinforcementJob(
         resolve_model(told.model),
-        PROFILE.training.model_copy(update=together),
+        settings,
         PROFILE.consensus.mask_code_output,
         out,
         {"inference_mode": mode, "verifier": verifier.model_dump(mode="json")},
         MachineSettings(ENGINE, PROFILE.sandbox),
     )
-    cases = training_cases(told.problems, told.labels, told.wrong, seed)
+    cases = training_cases(told.problems, told.labels, told.wrong, settings.seed)
     train_further(cases, job, {}, lambda line: print(line, file=sys.stderr))
 
 
@@ -230,13 +239,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the trained verifiers, one of each seed")
     told = parser.parse_args()
+    trainings = [training_settings(told, seed) for seed in told.seeds]
     mode = told.mode or model_manifest(told.model).inference_mode or Mode.FULL
     cases = with_policy(lambda engine: miniature_cases(engine, SOLUTIONS, told.held_out, HELD_OUT_SEED))
     before = judge_held_out(told.model, mode, cases, told.votes)
     after, seeds = [], []
-    for seed in told.seeds:
+    for seed, settings in zip(told.seeds, trainings, strict=True):
         out = told.out / str(seed)
-        train(told, mode, seed, out)
+        train(told, mode, settings, out)
         after.append(judge_held_out(str(out), mode, cases, told.votes))
         curve = read_points(out)
         ends = {"first": asdict(curve[0]), "last": asdict(curve[-1])}

@@ -88,6 +88,17 @@ class TrainingSettings(Section):
             raise ValueError(f"processes is {self.processes}, allowed with rl: 1")
         return self
 
+    @model_validator(mode="after")
+    def _whole_batches_of_verifications(self) -> TrainingSettings:
+        rl, size = self.rl, self.device_batch_size
+        if rl is not None and rl.solutions * rl.group % (rl.updates_per_batch * size):
+            raise ValueError(
+                f"rl.solutions {rl.solutions} x rl.group {rl.group} = {rl.solutions * rl.group} verifications, "
+                f"allowed: a multiple of rl.updates_per_batch {rl.updates_per_batch} x device_batch_size {size} = "
+                f"{rl.updates_per_batch * size}"
+            )
+        return self
+
     @property
     def chained(self) -> list[str]:
         """The settings that are on of those whose models learn from analyses of whole solutions."""

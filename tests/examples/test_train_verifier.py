@@ -13,6 +13,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "train_verifier.py"
 
 
 @pytest.mark.slow
+def test_settings_that_cannot_be_trained_with_are_refused_before_anything_is_judged(tmp_path: Path) -> None:
+    """Judging would fail otherwise: there is no such model."""
+    how = ["--model", str(tmp_path / "none"), "--per-batch", "3", "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, str(EXAMPLE), *how], check=False, capture_output=True, text=True)
+    assert "rl.solutions 16 x rl.group 8 = 128 verifications, allowed: a multiple of" in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_it_trains_and_says_what_changed(tmp_path: Path) -> None:
     how = ["--labels", "program", "--reward", "steps", "--credit", "step"]

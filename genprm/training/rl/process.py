@@ -162,19 +162,10 @@ def known_reward(known_reward: list[float], **columns: Any) -> list[float]:
 
 
 def grpo_arguments(job: ReinforcementJob, model: Any) -> GRPOConfig:
-    """The settings of a job by TRL's names.
-
-    Raises:
-        ValueError: a batch of verifications cannot be split as the settings say.
-    """
+    """The settings of a job by TRL's names."""
     rl, settings = job.rl, job.settings
     episodes = rl.solutions * rl.group
     size = settings.device_batch_size
-    if episodes % (rl.updates_per_batch * size):
-        raise ValueError(
-            f"training.rl: {rl.solutions} solutions x group {rl.group} = {episodes} verifications, allowed: a "
-            f"multiple of updates_per_batch {rl.updates_per_batch} x training.device_batch_size {size}"
-        )
     return GRPOConfig(
         **{
             **trainer_arguments(job, model),
