@@ -38,8 +38,16 @@ class ReinforcementJob(TrainingJob):
 
     @property
     def further(self) -> TrainingSettings:
-        """`settings` as they hold here: all weights are trained, also where fine-tuning trained an adapter."""
-        return self.settings.model_copy(update={"lora": None})
+        """`settings` as they hold here: all weights are trained, also where fine-tuning trained an adapter, no
+        conversation is longer than what the engine reads, and a batch is what one update is taken from."""
+        longest = min(self.settings.max_length, self.machine.engine.max_context)
+        batch = self.rl.solutions * self.rl.group // self.rl.updates_per_batch
+        return self.settings.model_copy(update={"lora": None, "max_length": longest, "batch_size": batch})
+
+    @property
+    def engine(self) -> EngineSettings:
+        """The machine's, with the context of what is trained on: what is judged is learned from whole."""
+        return self.machine.engine.model_copy(update={"max_context": self.further.max_length})
 
     def described(self) -> dict[str, object]:
         """The job as `write` writes it."""

@@ -163,9 +163,7 @@ def known_reward(known_reward: list[float], **columns: Any) -> list[float]:
 
 def grpo_arguments(job: ReinforcementJob, model: Any) -> GRPOConfig:
     """The settings of a job by TRL's names."""
-    rl, settings = job.rl, job.settings
-    episodes = rl.solutions * rl.group
-    size = settings.device_batch_size
+    rl, size = job.rl, job.settings.device_batch_size
     return GRPOConfig(
         **{
             **trainer_arguments(job, model),
@@ -174,9 +172,9 @@ def grpo_arguments(job: ReinforcementJob, model: Any) -> GRPOConfig:
             "lr_scheduler_type": "constant_with_warmup",
             "warmup_steps": rl.warmup,
             "weight_decay": rl.weight_decay,
-            "gradient_accumulation_steps": episodes // rl.updates_per_batch // size,
+            "gradient_accumulation_steps": job.further.batch_size // size,
         },
-        steps_per_generation=episodes // size,
+        steps_per_generation=rl.solutions * rl.group // size,
         num_generations=rl.group,
         num_iterations=1,
         temperature=rl.temperature,
@@ -219,7 +217,7 @@ class JudgingMachine:
     def __init__(self, job: ReinforcementJob) -> None:
         verifier = VerifierSettings.model_validate(job.manifest["verifier"])
         mode = Mode(job.manifest["inference_mode"])
-        self._engine = TransformersEngine(job.base, job.machine.engine)
+        self._engine = TransformersEngine(job.base, job.engine)
         self._sandbox = open_sandbox(job.machine.sandbox) if mode.runs else None
         self._loop = BackgroundLoop("genprm-verifications")
         self._sampler = RolloutSampler(
@@ -228,7 +226,7 @@ class JudgingMachine:
             encoder_of(load_tokenizer(job.base)),
             exploring(verifier, job.rl.temperature),
             mode,
-            job.machine.engine.live_paths,
+            job.engine.live_paths,
         )
 
     def judge(
@@ -254,7 +252,7 @@ def train(job: ReinforcementJob) -> None:
     """Judge, learn, and save."""
     cases = list(read_cases(job.work_dir / EXAMPLES_FILE))
     print(f"{len(cases)} solutions, {job.rl.solutions} x {job.rl.group} verifications a batch", flush=True)
-    _check_memory(job)
+    check_memory(job)
     machine = JudgingMachine(job)
     try:
         trainer = build_trainer(job, cases, machine.judge)
@@ -266,14 +264,19 @@ def train(job: ReinforcementJob) -> None:
     save_checkpoint(job, trainer.model, trainer.state, seen, lambda part: write_points(points, part))
 
 
-def _check_memory(job: ReinforcementJob) -> None:
-    """All weights are trained, beside the engine that judges and, where updates are held near it, the old model."""
-    shape, engine = shape_of(load_config(job.base)), job.machine.engine
-    number = number_size(engine, is_gpu=torch.cuda.is_available())
+def check_memory(job: ReinforcementJob) -> None:
+    """Refuse a training that does not fit (`check_training`): of all weights, beside the engine that judges and,
+    where updates are held near it, the old model.
+
+    Raises:
+        EngineError: it needs more memory than is free; the line says what would fit.
+    """
+    shape = shape_of(load_config(job.base))
+    number = number_size(job.engine, is_gpu=torch.cuda.is_available())
     reference = Memory({"reference": FLOAT * shape.parameters if job.rl.kl else 0})
-    judging = inference_memory(shape, engine, Serving(number=number))
-    longest = min(job.settings.max_length, engine.max_context)
-    check_training(replace(job, settings=job.further), longest, beside=judging + reference)
+    judging = inference_memory(shape, job.engine, Serving(number=number))
+    further = replace(job, settings=job.further)
+    check_training(further, further.settings.max_length, beside=judging + reference)
 
 
 def seen_in(points: Sequence[EpisodePoint], job: ReinforcementJob, cases: int) -> dict[str, int]:

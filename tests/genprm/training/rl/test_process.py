@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from genprm.settings import LoraSettings, ReinforcementSettings, TrainingSettings
+from genprm.engines import resolve_model
+from genprm.engines.base import EngineError
+from genprm.hardware.devices import Device
+from genprm.hardware.inference_memory import Serving, inference_memory
+from genprm.hardware.memory import GIB
+from genprm.hardware.published import published_config
+from genprm.hardware.shapes import shape_of
+from genprm.hardware.training_memory import Place, training_memory
+from genprm.profiles import MachineSettings, load_profile
+from genprm.settings import EngineSettings, LoraSettings, ReinforcementSettings, SandboxSettings, TrainingSettings
+from genprm.training import fit
 from genprm.training.rl.episodes import Episode, LabelledCase
 from genprm.training.rl.job import ReinforcementJob, read_reinforcement_job
 from genprm.training.rl.recording import TokenSequence
@@ -18,6 +28,12 @@ from genprm.training.rl.rollouts import Rollout
 
 pytestmark = pytest.mark.slow
 
+NUTS = LabelledCase(
+    "nuts",
+    "How many nuts does Maphe have in the end? (1) Maphe has 4 boxes of 4 nuts. (2) Maphe loses 6 nuts.",
+    ["Step 1: By (1), 4 * 4 = 16 nuts.", "Step 2: By (2), 16 - 6 = 10 nuts."],
+    label=-1,
+)
 CASE = LabelledCase("c", "Which?", ["This."], label=-1)
 RIGHT, WRONG = Episode(-1, 1, ("Yes",)), Episode(-1, 1, ("No",))
 """Episodes of reward 1 and -1."""
@@ -219,6 +235,76 @@ def test_small_updates_are_kept_also_where_fine_tuning_trained_an_adapter(two_wo
     before = head.detach().clone()
     trainer.train()
     assert bool((head != before).all())
+
+
+def judge_of(out: Path, max_length: int) -> ReinforcementJob:
+    """The miniature's verifier, without code; its own engine has a context of 1024 tokens."""
+    profile = load_profile("miniature")
+    manifest = {"inference_mode": "cot", "verifier": profile.rationales.verifier.model_dump(mode="json")}
+    settings = TrainingSettings(rl=RL, max_length=max_length)
+    machine = MachineSettings(profile.engine, profile.sandbox)
+    return ReinforcementJob(resolve_model("miniature/rationale"), settings, False, out, manifest, machine)
+
+
+def test_what_is_learned_from_is_no_longer_than_max_length(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from genprm.training.rl.process import JudgingMachine
+
+    lengths = {}
+    for most in (100, 1024):
+        job = judge_of(tmp_path, most)
+        machine = JudgingMachine(job)
+        weights = AutoModelForCausalLM.from_pretrained(job.base).state_dict()
+        rollouts = machine.judge([(NUTS, number) for number in range(4)], weights)
+        machine.close()
+        lengths[most] = max(len(rollout.sequence.ids) for rollout in rollouts)
+    assert lengths[100] <= 100 < lengths[1024]
+
+
+CARD_OF = "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
+
+
+def fits(monkeypatch: pytest.MonkeyPatch, gib: float, rl: ReinforcementSettings, **changes: Any) -> bool:
+    """Whether a 1.5B model may be trained on a device with so much memory."""
+    from genprm.training.rl import process
+
+    config = published_config(CARD_OF)
+    for module in (fit, process):
+        monkeypatch.setattr(module, "load_config", lambda model: config)
+    monkeypatch.setattr(fit, "devices_here", lambda: [Device("card", gib * GIB, gib * GIB)])
+    machine = MachineSettings(ENGINE, SandboxSettings())
+    job = ReinforcementJob("judge", TrainingSettings(rl=rl, **changes), False, Path("out"), machine=machine)
+    try:
+        process.check_memory(job)
+    except EngineError:
+        return False
+    return True
+
+
+ENGINE = EngineSettings(backend="transformers", dtype="bfloat16", max_context=16384)
+
+
+def wanted(max_length: int, accumulates: bool) -> float:
+    """GiB for training and judging with contexts of `max_length`."""
+    shape = shape_of(published_config(CARD_OF))
+    training = TrainingSettings(max_length=max_length, batch_size=2 if accumulates else 1)
+    judging = ENGINE.model_copy(update={"max_context": max_length})
+    return training_memory(shape, training, Place()).gib + inference_memory(shape, judging, Serving()).gib
+
+
+@pytest.mark.parametrize("max_length", [2048, 8192])
+@pytest.mark.parametrize("updates_per_batch", [1, 4])
+def test_memory_is_that_of_contexts_and_updates_as_they_are_trained(
+    monkeypatch: pytest.MonkeyPatch, max_length: int, updates_per_batch: int
+) -> None:
+    """Four verifications make one update, with gradients added up, or four; whatever fine-tuning's batch is."""
+    rl = RL.model_copy(update={"updates_per_batch": updates_per_batch})
+    needed = wanted(max_length, accumulates=updates_per_batch == 1)
+    for batch_size in (1, 64):
+        told = {"max_length": max_length, "batch_size": batch_size}
+        assert fits(monkeypatch, needed + 0.01, rl, **told)
+        assert not fits(monkeypatch, needed - 0.01, rl, **told)
 
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
