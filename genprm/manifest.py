@@ -35,7 +35,8 @@ class CheckpointManifest(BaseModel):
     mask_code_output: bool | None = None
     examples: int | None = None
     dropped: int | None = None
-    """Conversations that were longer than `settings.max_length`."""
+    """Conversations that were longer than `settings.max_length`; in reinforcement, solutions whose first step
+    leaves no room in it."""
     tokens: int | None = None
     """Tokens of one pass over the data."""
     loss_tokens: int | None = None

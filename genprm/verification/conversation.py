@@ -115,6 +115,13 @@ def verify_prefill(settings: TurnFormat) -> str:
     return VERIFY_OPEN + settings.verify_lead + CODE_OPEN
 
 
+def turn_prefill(settings: TurnFormat, mode: Mode, number: int) -> str:
+    """What a turn of `mode` begins with before the model writes; `number` is the 1-based number of the step."""
+    if mode.analysis:
+        return analyze_prefill(settings, number)
+    return verify_prefill(settings) if mode.code else VERDICT_LEAD
+
+
 def output_block(output: str) -> str:
     """What is put after a code block that was run.
 

@@ -113,6 +113,11 @@ class TransformersEngine:
         return Provenance("transformers", importlib.metadata.version("transformers"), "raw")
 
     @property
+    def context(self) -> int:
+        """Tokens that prompt and completion may have together."""
+        return self._tokenizer.context
+
+    @property
     def prompt_tokens_seen(self) -> int:
         """Prompt tokens of all requests so far."""
         return 0 if self._batch is None else self._batch.tokens_seen

@@ -71,6 +71,17 @@ def read_cases(path: Path) -> Iterator[LabelledCase]:
             yield LabelledCase(**json.loads(line))
 
 
+def check_count(job: ReinforcementJob, count: int, which: str = "") -> None:
+    """Refuse a batch of more solutions than there are; `which` says what these are, besides labelled.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    if count < job.rl.solutions:
+        told = f"training.rl.solutions is {job.rl.solutions}"
+        raise ValueError(f"{told}, allowed: at most the {count} labelled solutions{which}")
+
+
 def train_further(
     cases: Sequence[LabelledCase], job: ReinforcementJob, env: Mapping[str, str], log: Callable[[str], None]
 ) -> TrainingReport:
@@ -84,8 +95,5 @@ def train_further(
         EngineError: the model cannot be used.
         TrainingError: the process failed.
     """
-    if len(cases) < job.rl.solutions:
-        raise ValueError(
-            f"training.rl.solutions is {job.rl.solutions}, allowed: at most the {len(cases)} labelled solutions"
-        )
+    check_count(job, len(cases))
     return run_job("genprm.training.rl.process", cases, job, env, log)

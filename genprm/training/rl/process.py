@@ -34,7 +34,7 @@ from genprm.training.process import run_read
 from genprm.training.resume import ResumeStates
 from genprm.training.rl.credit import token_advantages
 from genprm.training.rl.episodes import LabelledCase
-from genprm.training.rl.job import ReinforcementJob, read_cases, read_reinforcement_job
+from genprm.training.rl.job import ReinforcementJob, check_count, read_cases, read_reinforcement_job
 from genprm.training.rl.lines import RewardLines
 from genprm.training.rl.order import GroupOrder
 from genprm.training.rl.points import EpisodePoint, episode_points, measures_of, write_points
@@ -229,6 +229,10 @@ class JudgingMachine:
             job.engine.live_paths,
         )
 
+    def fitting(self, cases: Sequence[LabelledCase]) -> list[LabelledCase]:
+        """The cases of whose first step something can be written (`RolloutSampler.fitting`)."""
+        return self._loop.run(self._sampler.fitting(cases, self._engine.context)).result()
+
     def judge(
         self, wanted: Sequence[tuple[LabelledCase, int]], weights: Mapping[str, torch.Tensor]
     ) -> list[Rollout]:
@@ -250,17 +254,21 @@ class JudgingMachine:
 
 def train(job: ReinforcementJob) -> None:
     """Judge, learn, and save."""
-    cases = list(read_cases(job.work_dir / EXAMPLES_FILE))
-    print(f"{len(cases)} solutions, {job.rl.solutions} x {job.rl.group} verifications a batch", flush=True)
+    read = list(read_cases(job.work_dir / EXAMPLES_FILE))
     check_memory(job)
     machine = JudgingMachine(job)
     try:
+        cases = machine.fitting(read)
+        dropped = len(read) - len(cases)
+        batch = f"{job.rl.solutions} x {job.rl.group} verifications a batch"
+        print(f"{len(cases)} solutions, {dropped} too long and dropped, {batch}", flush=True)
+        check_count(job, len(cases), f" whose first step leaves room in {job.further.max_length} tokens")
         trainer = build_trainer(job, cases, machine.judge)
         run_trainer(job, trainer)
     finally:
         machine.close()
     points = episode_points(trainer.state.log_history)
-    seen = seen_in(points, job, len(cases))
+    seen = {"examples": len(cases), "dropped": dropped, **tokens_in(points, job)}
     save_checkpoint(job, trainer.model, trainer.state, seen, lambda part: write_points(points, part))
 
 
@@ -279,12 +287,10 @@ def check_memory(job: ReinforcementJob) -> None:
     check_training(further, further.settings.max_length, beside=judging + reference)
 
 
-def seen_in(points: Sequence[EpisodePoint], job: ReinforcementJob, cases: int) -> dict[str, int]:
+def tokens_in(points: Sequence[EpisodePoint], job: ReinforcementJob) -> dict[str, int]:
     """What a manifest says of the data: tokens of all verifications, and those of them that the model wrote."""
     verifications = job.rl.solutions * job.rl.group
     return {
-        "examples": cases,
-        "dropped": 0,
         "tokens": round(sum(point.length for point in points) * verifications),
         "loss_tokens": round(sum(point.tokens for point in points) * verifications),
     }

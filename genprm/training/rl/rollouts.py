@@ -15,7 +15,7 @@ from genprm.seeds import derived_seed
 from genprm.settings import SamplingSettings, VerifierSettings
 from genprm.training.rl.episodes import Episode, LabelledCase
 from genprm.training.rl.recording import RecordingEngine, Segment, TokenSequence, token_sequence
-from genprm.verification.conversation import verdict_of
+from genprm.verification.conversation import VERDICT_LEAD, conversation_messages, turn_prefill, verdict_of
 from genprm.verification.verifier import Verifier
 
 
@@ -53,11 +53,25 @@ class RolloutSampler:
         self._mode = mode
         self._places = Places(live_paths)
 
+    async def fitting(self, cases: Iterable[LabelledCase], context: int) -> list[LabelledCase]:
+        """The cases of whose first step something can be written by a model whose context has so many tokens."""
+        verifier = Verifier(self._engine, self._sandbox, self._verifier)
+        form = self._verifier.format
+        kept = []
+        for case in cases:
+            messages = conversation_messages(form, case.problem, case.steps[:1], [], self._mode)
+            async with verifier.start(case.id, case.problem, self._mode) as path:
+                prompt = path.prompt(messages, VERDICT_LEAD) + turn_prefill(form, self._mode, 1)
+            if len(self._encoder.encode(prompt)) < context:
+                kept.append(case)
+        return kept
+
     async def sample(self, wanted: Iterable[tuple[LabelledCase, int]]) -> list[Rollout]:
         """Verifications in the order asked for; a case and a number decide what is drawn.
 
         Raises:
-            EngineError, SandboxError: as raised by engine and sandbox.
+            EngineError: as raised by the engine, or a case is none of those that fit (`fitting`).
+            SandboxError: as raised by the sandbox.
         """
         return await together(self._verify(case, number) for case, number in wanted)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,9 +37,16 @@ def case(boxes: int, lost: int, left: int) -> LabelledCase:
 
 
 CASES = [case(4, 6, 10), case(4, 6, 11), case(5, 3, 17), case(5, 3, 13), case(2, 5, 3)]
+LONG = LabelledCase("long", "How many nuts? " * 1000, ["Step 1: 4 nuts."], -1)
+"""Its problem fills the context."""
 
 
-def train(out: Path, log: Callable[[str], None], settings: TrainingSettings = SETTINGS) -> TrainingReport:
+def train(
+    out: Path,
+    log: Callable[[str], None],
+    settings: TrainingSettings = SETTINGS,
+    cases: Sequence[LabelledCase] = CASES,
+) -> TrainingReport:
     """The miniature judges directly, so that no code is run."""
     profile = load_profile("miniature")
     manifest = {
@@ -55,7 +62,7 @@ def train(out: Path, log: Callable[[str], None], settings: TrainingSettings = SE
         manifest,
         MachineSettings(profile.engine, profile.sandbox),
     )
-    return train_further(CASES, job, {}, log)
+    return train_further(cases, job, {}, log)
 
 
 def interrupt(line: str) -> None:
@@ -69,11 +76,13 @@ def test_same_cases_same_weights_also_after_an_interruption(tmp_path: Path) -> N
     homes = tmp_path / "undisturbed", tmp_path / "interrupted"
     undisturbed = train(homes[0], lambda line: None)
     with pytest.raises(InterruptedError):
-        train(homes[1], interrupt)
+        train(homes[1], interrupt, cases=[LONG, *CASES])
     assert not homes[1].exists()
     lines: list[str] = []
-    resumed = train(homes[1], lines.append)
+    resumed = train(homes[1], lines.append, cases=[LONG, *CASES])
 
+    assert "5 solutions, 1 too long and dropped, 2 x 4 verifications a batch" in lines
+    assert (resumed.examples, resumed.dropped) == (5, 1), "one that cannot be judged is left out, and counted"
     assert "continuing an interrupted run of the same job" in lines
     weights = [(home / "model.safetensors").read_bytes() for home in homes]
     assert weights[0] == weights[1]

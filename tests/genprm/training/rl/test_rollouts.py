@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from genprm.engines import resolve_model
-from genprm.engines.base import EngineError
+from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
 from genprm.engines.encoding import PromptEncoder, encoder_of
 from genprm.engines.loading import load_tokenizer
 from genprm.engines.prompts import Prompt
+from genprm.engines.wrapped import WrappedEngine
 from genprm.modes import Mode
 from genprm.settings import VerifierSettings
 from genprm.training.rl.episodes import LabelledCase
@@ -100,6 +101,44 @@ async def test_a_verdict_that_is_forced_ends_the_verification_and_is_not_the_mod
     assert whole.count("print(2)") == 4, "what it wrote is there, with three outputs"
     assert whole.count("[Code Output]") == 3
     assert "boxed" not in whole.rpartition("[Code Output]")[2]
+
+
+class BoundedEngine(WrappedEngine):
+    """Has a context of so many tokens, as an encoder counts them."""
+
+    def __init__(self, engine: Engine, encoder: PromptEncoder, context: int) -> None:
+        super().__init__(engine)
+        self._encoder = encoder
+        self.context = context
+        self.first = 0
+        """Tokens of the first prompt."""
+
+    async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
+        tokens = len(self._encoder.encode(prompt))
+        self.first = self.first or tokens
+        if tokens >= self.context:
+            raise ContextFull(f"{tokens} tokens")
+        return await super().complete(prompt, sampling, n)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.ADAPTIVE])
+async def test_the_cases_that_fit_are_those_that_can_be_judged(encoder: PromptEncoder, mode: Mode) -> None:
+    settings = exploring(VerifierSettings(), 1.0)
+
+    def judging(context: int) -> tuple[BoundedEngine, RolloutSampler]:
+        engine = BoundedEngine(judge_engine(), encoder, context)
+        return engine, RolloutSampler(engine, EchoSandbox(), encoder, settings, mode, live_paths=8)
+
+    large, judge = judging(10000)
+    await judge.sample([(CASE, 0)])
+    needed = large.first
+    _, judge = judging(needed + 1)
+    assert await judge.fitting([CASE, SHORT], needed + 1) == [CASE, SHORT]
+    await judge.sample([(CASE, 0)])
+    _, judge = judging(needed)
+    assert await judge.fitting([CASE, SHORT], needed) == [SHORT], "its problem is shorter"
+    with pytest.raises(EngineError, match="no room"):
+        await judge.sample([(CASE, 0)])
 
 
 async def test_a_case_without_room_is_named(encoder: PromptEncoder) -> None:
