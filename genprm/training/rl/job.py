@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genprm.modes import Mode
 from genprm.profiles import MachineSettings, machine_settings
 from genprm.settings import EngineSettings, ReinforcementSettings, SandboxSettings, TrainingSettings
 from genprm.training.job import TrainingJob, read_job
@@ -91,9 +92,13 @@ def train_further(
     interrupted run continues. Beside the checkpoint's losses stands `episodes.json`, a line per update.
 
     Raises:
-        ValueError: no cases, or fewer than a batch of verifications takes.
+        ValueError: no cases, or fewer than a batch of verifications takes; or it judges in mode adaptive, which
+            would never come to an analysis: a verdict that is drawn has reward 0 or 1.
         EngineError: the model cannot be used.
         TrainingError: the process failed.
     """
+    if job.manifest["inference_mode"] == Mode.ADAPTIVE:
+        allowed = ", ".join(mode for mode in Mode if mode is not Mode.ADAPTIVE)
+        raise ValueError(f"inference_mode is 'adaptive', whose drawn verdicts are always sure, allowed: {allowed}")
     check_count(job, len(cases))
     return run_job("genprm.training.rl.process", cases, job, env, log)

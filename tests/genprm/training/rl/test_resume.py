@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from genprm.engines import resolve_model
+from genprm.modes import Mode
 from genprm.profiles import MachineSettings, load_profile
 from genprm.settings import ReinforcementSettings, TrainingSettings
 from genprm.training import TrainingReport
@@ -46,11 +47,12 @@ def train(
     log: Callable[[str], None],
     settings: TrainingSettings = SETTINGS,
     cases: Sequence[LabelledCase] = CASES,
+    mode: Mode = Mode.DIRECT,
 ) -> TrainingReport:
-    """The miniature judges directly, so that no code is run."""
+    """By default the miniature judges directly, so that no code is run."""
     profile = load_profile("miniature")
     manifest = {
-        "inference_mode": "direct",
+        "inference_mode": mode,
         "verifier": profile.rationales.verifier.model_dump(mode="json"),
         "model": "further",
     }
@@ -101,3 +103,9 @@ def test_a_batch_of_more_solutions_than_there_are_is_refused(tmp_path: Path) -> 
         ValueError, match=r"training\.rl\.solutions is 6, allowed: at most the 5 labelled solutions"
     ):
         train(tmp_path / "out", lambda line: None, many)
+
+
+def test_adaptive_judging_would_never_come_to_an_analysis_and_is_refused(tmp_path: Path) -> None:
+    line = r"^inference_mode is 'adaptive', .*, allowed: full, cot, code, text, direct, code_unrun$"
+    with pytest.raises(ValueError, match=line):
+        train(tmp_path / "out", lambda line: None, mode=Mode.ADAPTIVE)
