@@ -27,17 +27,21 @@ def engine_settings(
 
 
 def training_settings(
-    shape: ModelShape, settings: TrainingSettings, places: Sequence[Place], usable_gib: float
+    shape: ModelShape,
+    settings: TrainingSettings,
+    places: Sequence[Place],
+    usable_gib: float,
+    adaptable: bool = True,
 ) -> list[str]:
-    """Each alone lets a training fit in one of the places: an adapter, and single rows or the longest rows; empty
-    where nothing does."""
+    """Each alone lets a training fit in one of the places: an adapter (where it is `adaptable`), and single rows or
+    the longest rows; empty where nothing does."""
 
     def fits(**changes: object) -> bool:
         changed = settings.model_copy(update=changes)
         return any(training_memory(shape, changed, place).gib <= usable_gib for place in places)
 
     found = []
-    if settings.lora is None and fits(lora=ADAPTER):
+    if adaptable and settings.lora is None and fits(lora=ADAPTER):
         found.append(f"--set training.lora.rank={ADAPTER.rank}")
     if settings.device_batch_size > 1 and fits(device_batch_size=1):
         return [*found, "--set training.device_batch_size=1"]

@@ -18,13 +18,20 @@ from genprm.training.trainer import EncodedData
 _NOTHING = Memory({})
 
 
-def check_training(job: TrainingJob, longest: int, generative: bool = True, beside: Memory = _NOTHING) -> None:
+def check_training(
+    job: TrainingJob,
+    longest: int,
+    generative: bool = True,
+    beside: Memory = _NOTHING,
+    adaptable: bool = True,
+) -> None:
     """Refuse a training that does not fit on its GPU; where there is none, say so if the machine is too small.
 
     Args:
         longest: tokens of the longest row.
         generative: whether the head predicts tokens.
         beside: what else lies on the device meanwhile.
+        adaptable: whether an adapter could be trained in place of all weights.
 
     Raises:
         EngineError: it needs more memory than is free; the line says what would fit.
@@ -39,7 +46,7 @@ def check_training(job: TrainingJob, longest: int, generative: bool = True, besi
     needed = training_memory(shape, settings, place, generative) + beside
     device = devices[index] if devices else this_machine()
     usable = device.free if devices else device.total / shards
-    advice = training_settings(shape, settings, [place], (usable - beside.bytes) / GIB)
+    advice = training_settings(shape, settings, [place], (usable - beside.bytes) / GIB, adaptable)
     line = shortage(f"training {job.base!r}", needed, device, usable, advice)
     if line is None:
         return

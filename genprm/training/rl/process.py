@@ -284,7 +284,7 @@ def check_memory(job: ReinforcementJob) -> None:
     reference = Memory({"reference": FLOAT * shape.parameters if job.rl.kl else 0})
     judging = inference_memory(shape, job.engine, Serving(number=number))
     further = replace(job, settings=job.further)
-    check_training(further, further.settings.max_length, beside=judging + reference)
+    check_training(further, further.settings.max_length, beside=judging + reference, adaptable=False)
 
 
 def tokens_in(points: Sequence[EpisodePoint], job: ReinforcementJob) -> dict[str, int]:

@@ -265,8 +265,8 @@ def test_what_is_learned_from_is_no_longer_than_max_length(tmp_path: Path) -> No
 CARD_OF = "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
 
 
-def fits(monkeypatch: pytest.MonkeyPatch, gib: float, rl: ReinforcementSettings, **changes: Any) -> bool:
-    """Whether a 1.5B model may be trained on a device with so much memory."""
+def refusal(monkeypatch: pytest.MonkeyPatch, gib: float, rl: ReinforcementSettings, **changes: Any) -> str | None:
+    """What is said of training a 1.5B model on a device with so much memory; None where it fits."""
     from genprm.training.rl import process
 
     config = published_config(CARD_OF)
@@ -277,9 +277,9 @@ def fits(monkeypatch: pytest.MonkeyPatch, gib: float, rl: ReinforcementSettings,
     job = ReinforcementJob("judge", TrainingSettings(rl=rl, **changes), False, Path("out"), machine=machine)
     try:
         process.check_memory(job)
-    except EngineError:
-        return False
-    return True
+    except EngineError as error:
+        return str(error)
+    return None
 
 
 ENGINE = EngineSettings(backend="transformers", dtype="bfloat16", max_context=16384)
@@ -303,8 +303,10 @@ def test_memory_is_that_of_contexts_and_updates_as_they_are_trained(
     needed = wanted(max_length, accumulates=updates_per_batch == 1)
     for batch_size in (1, 64):
         told = {"max_length": max_length, "batch_size": batch_size}
-        assert fits(monkeypatch, needed + 0.01, rl, **told)
-        assert not fits(monkeypatch, needed - 0.01, rl, **told)
+        assert refusal(monkeypatch, needed + 0.01, rl, **told) is None
+        short = refusal(monkeypatch, needed - 0.01, rl, **told)
+        assert short is not None
+        assert "lora" not in short, "an adapter would not be trained"
 
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
