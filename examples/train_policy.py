@@ -10,9 +10,11 @@ learnt; how many steps it writes, and how many of them are right (the miniature'
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import statistics
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,7 +89,8 @@ def train(choice: Choice, updates: int, problems: int, seed: int, out: Path) -> 
     trainer = GRPOTrainer(
         resolve_model(SOLUTIONS.model), reward_funcs=[reward], args=config, train_dataset=Dataset.from_list(rows)
     )
-    trainer.train()
+    with contextlib.redirect_stdout(sys.stderr):  # the lines of each update; what is printed is the report alone
+        trainer.train()
     close_shared_rewards()
     trainer.save_model(str(out))
 
