@@ -16,6 +16,13 @@ from genprm.fingerprints import fingerprint
 
 _CHUNK = 2**20
 _ENDINGS = (".jsonl", ".json", ".csv", ".parquet", ".gz")
+_LISTS = frozenset(
+    (
+        *("steps", "messages", "conversations", "completions", "turns", "alternatives"),
+        *("labels", "mc", "rollouts", "progress", "rewards", "path_rewards", "paths", "rationale"),
+    )
+)
+"""Columns of CSV whose cells are lists wherever such a field is read; in any other a bracket begins a text."""
 
 
 def names_file(name: str) -> bool:
@@ -59,7 +66,8 @@ def file_version(file: str) -> str:
 
 
 def text_rows(name: str, text: str) -> list[Row]:
-    """The rows of a text: CSV by its name (lists in cells are JSON); JSON lines, one JSON array, or one object.
+    """The rows of a text: CSV by its name (cells of `steps` and other lists are JSON); JSON lines, one JSON array,
+    or one object.
 
     A line ends at a newline only: JSON may hold other separators.
 
@@ -95,9 +103,10 @@ def _csv_rows(name: str, text: str) -> list[Row]:
 
 
 def _cells(row: dict[str, Any], name: str, line: int) -> dict[str, Any]:
-    """Cells as fields: lists are JSON, an empty cell is null."""
-    where = f"{name} line {line}"
+    """Cells as fields: those of lists are JSON, an empty cell is null."""
     return {
-        field: parse_json(cell, where) if isinstance(cell, str) and cell.startswith("[") else cell or None
+        field: parse_json(cell, f"{name} line {line}: field {field!r}")
+        if field in _LISTS and isinstance(cell, str) and cell.startswith("[")
+        else cell or None
         for field, cell in row.items()
     }

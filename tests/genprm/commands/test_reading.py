@@ -77,7 +77,7 @@ def test_a_line_ends_at_a_newline_only(tmp_path: Path, separator: str) -> None:
         ("cut.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:-12], "not a whole gzip file"),
         ("plain.jsonl.gz", LINES.encode(), "not a whole gzip file"),
         ("text.parquet", LINES.encode(), "cannot be read"),
-        ("cells.csv", b'id,rewards\nx,"[0.5,"\n', "not JSON"),
+        ("cells.csv", b'id,rewards\nx,"[0.5,"\n', "cells.csv line 2: field 'rewards': not JSON"),
         ("empty.jsonl", b"\n \n", "nothing in it"),
     ],
 )

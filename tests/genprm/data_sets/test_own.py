@@ -51,6 +51,17 @@ def test_problems_of_a_file(tmp_path: Path, name: str) -> None:
     assert problems(data=write(tmp_path / name)) == expected
 
 
+def test_a_bracket_begins_a_text_in_columns_of_texts(tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    rows = ('"[asy] draw((0,0)); [/asy] Which x?","[2,5)"', '"[x] is the floor. Which x?","[2,5]"', "Why?,[")
+    file.write_text("\n".join(["problem,answer", *rows]))
+    assert problems(data=str(file)) == [
+        ("[asy] draw((0,0)); [/asy] Which x?", "[2,5)"),
+        ("[x] is the floor. Which x?", "[2,5]"),
+        ("Why?", "["),
+    ]
+
+
 def test_problems_of_the_hub(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(LINES)
     assert problems("hub", data=str(tmp_path))[0] == ("2 + 3?", "5")
