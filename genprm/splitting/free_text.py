@@ -36,6 +36,8 @@ _THOUGHT_TAG = re.compile(r"<(?P<closing>/?)think(?:ing)?>")
 # Blank lines, and lines that hold nothing but a rule.
 _GAP = re.compile(r"\n(?:[ \t]*(?:[-*_]{3,}[ \t]*)?\n)+")
 _LINE_END = re.compile(r"\n")
+# The indentation of the first line is left: it says how deep a list is.
+_BLANK_LINES = re.compile(r"\A\s*(?:\n|\Z)")
 _TITLE = re.compile(r"#{1,6} [^\n]*|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?")
 _SENTENCE_END = re.compile(r"[.!?][)\"'”*]*(?=\s+[\"'“(*]*(?:[A-Z0-9$\\]|\Z))|[。！？]|\n")
 _ABBREVIATION = re.compile(
@@ -45,7 +47,7 @@ _ABBREVIATION = re.compile(
 
 _MARKS = r"[ \t]{0,3}(?:[-*+•][ \t]+)?(?:#{1,6}[ \t]*)?(?:\*\*|__)?[ \t]*"
 _BEGINS_LINE = rf"^{_MARKS}"
-_BEGINS_SENTENCE = r"(?:^|(?<=[.:;!?)] ))(?:\*\*|__)?"
+_BEGINS_SENTENCE = r"(?:^[ \t]*|(?<=[.:;!?)] ))(?:\*\*|__)?"
 _NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _LAST = ("finally", "lastly")
@@ -61,19 +63,21 @@ _ORDINAL = rf"(?P<ordinal>{'|'.join([*_ORDINALS, *_LAST])})(?:ly)?(?=[ \t]*[,:�
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """One way of writing headings. Those that are not numbered in order are text, where `in_order`."""
+    """One way of writing headings. Those that are not numbered in order are text, where `in_order`; so are those
+    that are not indented as the first one is, where they are `nested`."""
 
     heading: re.Pattern[str]
     in_order: bool
+    nested: bool
 
 
-def _family(begins: str, heading: str, *, in_order: bool) -> _Family:
-    return _Family(re.compile(begins + heading, re.MULTILINE | re.IGNORECASE), in_order)
+def _family(begins: str, heading: str, *, in_order: bool, nested: bool = False) -> _Family:
+    return _Family(re.compile(begins + heading, re.MULTILINE | re.IGNORECASE), in_order, nested)
 
 
 _IN_LINES = (
     _family(_BEGINS_LINE, _STEP, in_order=False),
-    _family(_BEGINS_LINE, _LISTED, in_order=True),
+    _family(_BEGINS_LINE, _LISTED, in_order=True, nested=True),
     _family(_BEGINS_LINE, _ORDINAL, in_order=True),
 )
 _IN_ONE_LINE = (
@@ -106,7 +110,7 @@ def split_solution(text: str, how: str = AUTO) -> Split:
         return _automatic(solution)
     splitter = SPLITTERS.get(how)
     steps = splitter(solution) if splitter else _pieces(re.split(how, solution, flags=re.MULTILINE))
-    return Split(steps or [solution], how)
+    return Split(steps or [solution.strip()], how)
 
 
 def check_splitter(how: str) -> str:
@@ -148,7 +152,7 @@ def without_thought(text: str) -> str:
         elif not thinks:
             said.append(text[position : tag.start()])
             thinks = True
-    return "".join([*said, "" if thinks else text[position:]]).strip()
+    return _BLANK_LINES.sub("", "".join([*said, "" if thinks else text[position:]])).rstrip()
 
 
 def split_headings(text: str) -> list[str]:
@@ -156,7 +160,7 @@ def split_headings(text: str) -> list[str]:
 
     Of several kinds of headings the first counts that is there twice: `Step 1` in all its spellings, numbered
     lists, "First, ... Second, ..."; in a text of one line also within it. Lists are numbered 1, 2, ..., and may
-    begin again at 1.
+    begin again at 1; a list that is indented within a step is text.
     """
     return _cut(text, _headings(text, _families(text))[1:])
 
@@ -196,7 +200,7 @@ def _automatic(text: str) -> Split:
         steps = splitter(text)
         if len(steps) > 1:
             return Split(steps, how)
-    return Split([text], "sentences")
+    return Split([text.strip()], "sentences")
 
 
 def _headings_rule(text: str) -> bool:
@@ -219,20 +223,39 @@ def _headings(text: str, families: Sequence[_Family]) -> list[int]:
     spans = closed_spans(text)
     for family in families:
         found = [match for match in family.heading.finditer(text) if not _inside(match.start(), spans)]
+        if family.nested:
+            found = _on_first_level(found)
         starts = [match.start() for match in (_in_order(found) if family.in_order else found)]
         if len(starts) > 1:
             return starts
     return []
 
 
+def _on_first_level(headings: Sequence[re.Match[str]]) -> list[re.Match[str]]:
+    """Those that are indented as the first number 1 is."""
+    indented = [(_indentation(match), match) for match in headings]
+    level = next((blanks for blanks, match in indented if _number(_word(match)) == 1), 0)
+    return [match for blanks, match in indented if blanks == level]
+
+
+def _indentation(heading: re.Match[str]) -> int:
+    """Columns before a heading that begins its line."""
+    bare = heading[0].lstrip(" \t")
+    return len(heading[0][: len(heading[0]) - len(bare)].expandtabs())
+
+
 def _in_order(headings: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
     last = 0
     for match in headings:
-        word = next(word for word in match.groups() if word is not None).lower()
+        word = _word(match)
         number = last + 1 if word in _LAST and last > 1 else _number(word)
         if number == 1 or (last and number == last + 1):
             last = number
             yield match
+
+
+def _word(heading: re.Match[str]) -> str:
+    return next(word for word in heading.groups() if word is not None).lower()
 
 
 def _number(word: str) -> int:

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,14 @@ def test_a_sentence_before_the_first_heading_belongs_to_the_first_step(steps: li
 def test_a_step_may_speak_of_steps_and_numbers_at_the_beginning_of_a_line() -> None:
     steps = ["Step 1: a\n1. x\n2. y", "Step 2: b\nStep 1 gave a\n2.5 is more", "Step 3: c"]
     assert split_solution("\n".join(steps)).steps == steps
+
+
+@pytest.mark.parametrize("margin", ["", "  ", "\t"])
+@pytest.mark.parametrize("how", ["auto", "headings"])
+def test_a_list_within_a_step_is_part_of_it(margin: str, how: str) -> None:
+    steps = ["1. Find the sides:\n   1. a = 3\n   2. b = 4\n   3. c = 5", "2. Compute: 6.", "3. Double it: 12."]
+    indented = [indent(step, margin) for step in steps]
+    assert split_solution("\n" + "\n".join(indented), how).steps == [step.strip() for step in indented]
 
 
 @pytest.mark.parametrize(
