@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from genprm.splitting.spans import Span, closed_spans, inline_spans
+from genprm.splitting.spans import Span, closed_spans, inline_spans, merged
 
 AUTO = "auto"
 GIVEN = "given"
@@ -39,7 +39,9 @@ _LINE_END = re.compile(r"\n")
 # The indentation of the first line is left: it says how deep a list is.
 _BLANK_LINES = re.compile(r"\A\s*(?:\n|\Z)")
 _TITLE = re.compile(r"#{1,6} [^\n]*|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?")
-_SENTENCE_END = re.compile(r"[.!?][)\"'”*]*(?=\s+[\"'“(*]*(?:[A-Z0-9$\\]|\Z))|[。！？]|\n")
+_SENTENCE_END = re.compile(
+    r"[.!?](?P<closing>\${1,2}|\\\)|\\\])?[)\"'”*]*(?=\s+[\"'“(*]*(?:[A-Z0-9$\\]|\Z))|[。！？]|\n"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|resp|cf|Eq|Eqs|Fig|Figs|Thm|e\.g|i\.e|w\.r\.t|a\.m|p\.m)"
     r"|(?:^|[.!?:]\s|\n)\(?\d{1,2}|(?:Mr|Mrs|Ms|Dr|Prof|\b[A-Z])\.\s[A-Z])\.$"
@@ -178,11 +180,17 @@ def split_paragraphs(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """One step for each sentence; a line's end ends one too. Abbreviations, initials and formulas do not."""
-    spans = sorted([*closed_spans(text), *inline_spans(text)])
-    found = _SENTENCE_END.finditer(text)
-    ends = (match for match in found if not _ABBREVIATION.search(text[max(0, match.end() - 12) : match.end()]))
-    return _joined(_cut(text, _ends(ends, spans)))
+    """One step for each sentence; a line's end ends one too. Abbreviations and initials do not, nor does what is
+    within a formula, but for a stop as its last sign."""
+    spans = merged([*closed_spans(text), *inline_spans(text)])
+    closings = {end for _, end in spans}
+    found = (
+        match
+        for match in _SENTENCE_END.finditer(text)
+        if (match["closing"] is None or match.end("closing") in closings)
+        and not _ABBREVIATION.search(text[max(0, match.end() - 12) : match.end()])
+    )
+    return _joined(_cut(text, _ends(found, spans)))
 
 
 SPLITTERS: dict[str, Callable[[str], list[str]]] = {
@@ -270,7 +278,10 @@ def _inside(position: int, spans: Sequence[Span]) -> bool:
 
 
 def _ends(matches: Iterable[re.Match[str]], spans: Sequence[Span]) -> list[int]:
-    return [match.end() for match in matches if not _inside(match.start(), spans)]
+    """Where matches end, but for places within a span; one that is its end is not within."""
+    starts = [start for start, _ in spans]
+    places = [(match.end(), bisect.bisect_left(starts, match.end()) - 1) for match in matches]
+    return [place for place, before in places if before < 0 or place >= spans[before][1]]
 
 
 def _cut(text: str, places: Sequence[int]) -> list[str]:

@@ -3,6 +3,7 @@ r"""Parts of a text that belong together: code fences, displayed formulas, formu
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 Span = tuple[int, int]
 """Where a part begins, and where it has ended."""
@@ -53,6 +54,21 @@ def _end_of_formula(text: str, opening: re.Match[str], unclosed: set[str]) -> in
         unclosed.add(closing)
         return None
     return at + len(closing)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order, those that overlap as one.
+
+    >>> merged([(4, 9), (0, 2), (5, 6)])
+    [(0, 2), (4, 9)]
+    """
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start < found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def inline_spans(text: str) -> list[Span]:

@@ -110,6 +110,17 @@ def test_sentences() -> None:
     assert split_solution("一共三个。所以是五个。").steps == ["一共三个。", "所以是五个。"]
 
 
+@pytest.mark.parametrize(("opens", "closes"), [("$", "$"), ("\\(", "\\)"), ("$$", "$$"), ("\\[", "\\]")])
+def test_a_stop_may_be_the_last_sign_of_a_formula(opens: str, closes: str) -> None:
+    steps = [f"We know {opens}a=3.{closes}", f"Hence {opens}f(x. y)=4.{closes}", f"Is {opens}a>7?{closes} No."]
+    assert split_solution(" ".join(steps), "sentences").steps == [*steps[:2], steps[2].removesuffix(" No."), "No."]
+
+
+def test_a_formula_within_a_formula_ends_no_sentence() -> None:
+    text = "So \\[ x = 1 \\text{ if $y$ is 2. Or else } 3. Z \\] is it. Done."
+    assert split_solution(text, "sentences").steps == [text.removesuffix(" Done."), "Done."]
+
+
 @pytest.mark.parametrize(
     ("how", "steps"),
     [
