@@ -140,13 +140,18 @@ def check_splitter(how: str) -> str:
 def without_thought(text: str) -> str:
     r"""A text without what its author thought before: up to `</think>`, also where no tag opens the thought.
 
+    A tag that nothing closes opens a thought where the text begins with it; behind other text it is a word.
+
     >>> without_thought("<think>\n3 or 4?\n</think>\n\nIt is 4."), without_thought("Hm.</think>It is 4.")
     ('It is 4.', 'It is 4.')
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     said: list[str] = []
     position, thinks = 0, False
-    for tag in _THOUGHT_TAG.finditer(text):
+    tags = list(_THOUGHT_TAG.finditer(text))
+    while tags and not tags[-1]["closing"]:
+        tags.pop()
+    for tag in tags:
         if tag["closing"]:
             if not thinks:
                 said.clear()
@@ -154,7 +159,9 @@ def without_thought(text: str) -> str:
         elif not thinks:
             said.append(text[position : tag.start()])
             thinks = True
-    return _BLANK_LINES.sub("", "".join([*said, "" if thinks else text[position:]])).rstrip()
+    rest = text[position:]
+    open_thought = not "".join(said).strip() and _THOUGHT_TAG.match(rest.lstrip())
+    return _BLANK_LINES.sub("", "".join([*said, "" if open_thought else rest])).rstrip()
 
 
 def split_headings(text: str) -> list[str]:

@@ -157,6 +157,18 @@ def test_several_thoughts_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("The tag <think> is a word. So it is 2.", ["The tag <think> is a word.", "So it is 2."]),
+        ("<think>3?</think>The tag <think> is a word. So it is 2.", ["The tag <think> is a word.", "So it is 2."]),
+        ("It is 2. <think>3?</think> So 2.", ["It is 2.", "So 2."]),
+    ],
+)
+def test_a_tag_that_nothing_closes_is_a_word_within_the_text(text: str, steps: list[str]) -> None:
+    assert split_solution(text).steps == steps
+
+
+@pytest.mark.parametrize(
     "sign", ["<think>", "\\(", "\\[", "$", "$$", "```\n", "**", "1. a\n2. b\n", "\\begin{a}", " \n"]
 )
 def test_signs_that_nothing_closes_are_read_in_one_go(sign: str) -> None:
@@ -164,7 +176,7 @@ def test_signs_that_nothing_closes_are_read_in_one_go(sign: str) -> None:
     assert split_solution(text).steps
 
 
-@pytest.mark.parametrize("text", ["<think>It is 2.</think>", "  ", "<think>It is"])
+@pytest.mark.parametrize("text", ["<think>It is 2.</think>", "  ", " <think>It is", "<think>a</think>\n<think>b"])
 def test_a_thought_alone_is_no_solution(text: str) -> None:
     with pytest.raises(SplitError, match="there is no solution in the text"):
         split_solution(text)
