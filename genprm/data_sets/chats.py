@@ -76,17 +76,30 @@ def last_turn(messages: Any, roles: Sequence[str], where: str) -> str:
     if not isinstance(messages, Sequence) or isinstance(messages, str):
         raise InputError(f"{where} is {shown(messages)}, allowed: a text, or messages with role and content")
     turns = [read_turn(message, index, where) for index, message in enumerate(messages)]
-    texts = [text for role, text in turns if role in roles]
-    if not texts:
+    found = [index for index, (role, _) in enumerate(turns) if role in roles]
+    if not found:
         raise InputError(f"{where} has no turn of the {roles[0]}")
-    return texts[-1]
+    return turn_text(messages[found[-1]], found[-1], where)
 
 
-def read_turn(message: Any, index: int, where: str) -> tuple[str, str]:
-    """Role and text of a message; of a content in parts, the parts that are text.
+def turn_text(message: Any, index: int, where: str) -> str:
+    """The text of a message.
 
     Raises:
-        InputError: it has no role or no content.
+        InputError: as `read_turn`, or it has no content.
+    """
+    _, text = read_turn(message, index, where)
+    if text is None:
+        raise bad_field(where, f"messages[{index}]", message, "an object with role and content, both strings")
+    return text
+
+
+def read_turn(message: Any, index: int, where: str) -> tuple[str, str | None]:
+    """Role and text of a message; of a content in parts, the parts that are text. None where there is no content,
+    as in the call of a tool.
+
+    Raises:
+        InputError: it has no role, or its content is of another kind.
     """
     place = f"messages[{index}]"
     if not isinstance(message, Mapping):
@@ -96,6 +109,6 @@ def read_turn(message: Any, index: int, where: str) -> tuple[str, str]:
         content = "\n".join(
             part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)
         )
-    if not isinstance(role, str) or not isinstance(content, str):
+    if not isinstance(role, str) or not isinstance(content, str | None):
         raise bad_field(where, place, message, "an object with role and content, both strings")
     return role, content

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genprm.answers.checker import boxed_answer
 from genprm.data_sets.files import file_rows, names_file
 from genprm.data_sets.problems import ProblemSet, after_hashes, read_problems, stated_answer
-from genprm.data_sets.rows import InputError, Row, bool_field, required, text_field, unique, whole_field
+from genprm.data_sets.rows import InputError, Row, bool_field, first_given, required, text_field, unique, whole_field
 from genprm.data_sets.rows import id_field as read_id
 from genprm.data_sets.sources import DataSource, hub_rows
 from genprm.data_sets.written_solutions import problem_column, read_solution
@@ -59,7 +59,7 @@ def _with_problem(row: dict[str, Any], columns: Sequence[str], where: str) -> di
 
 def _answer(row: Mapping[str, Any], where: str, column: str | None) -> str:
     """The answer that a column states: a number, a text, a solution that boxes it or ends in `#### answer`."""
-    name = column or next((name for name in _ANSWER if name in row), _ANSWER[0])
+    name = column or first_given(row, _ANSWER)
     value = required(row, name, where, "a string or a number")
     if value is None:
         return ""

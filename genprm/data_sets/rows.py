@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
@@ -117,6 +117,15 @@ def json_object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: {shown(value)} is not a JSON object")
     return value
+
+
+def first_given(row: Mapping[str, Any], wanted: Sequence[str]) -> str:
+    """The first of the fields `wanted` that a row has and that is not null; the first one where there is none.
+
+    >>> first_given({"problem": None, "question": "Why?"}, ("problem", "question"))
+    'question'
+    """
+    return next((name for name in wanted if row.get(name) is not None), wanted[0])
 
 
 def required(row: Mapping[str, Any], name: str, where: str, allowed: str) -> Any:

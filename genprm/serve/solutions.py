@@ -20,12 +20,12 @@ MESSAGE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "role": {"type": "string", "examples": [*USERS, *ASSISTANTS]},
-        "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}]},
+        "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
     },
     "required": ["role", "content"],
 }
 ChatMessage = Annotated[dict[str, Any], WithJsonSchema(MESSAGE_SCHEMA)]
-"""A message with role and content; a content in parts has `text` in some of them."""
+"""A message with role and content, which is null in the call of a tool; one in parts has `text` in some of them."""
 
 
 def written(problem: str, solution: str, where: str) -> WrittenSolution:

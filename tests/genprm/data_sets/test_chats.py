@@ -28,6 +28,7 @@ DEEPSEEK = "<｜begin▁of▁sentence｜>Be brief.<｜User｜>1 + 1?<｜Assistan
         [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "1 + 1?"}]}],
         [{"role": "human", "content": "1 + 1?"}, {"role": "gpt", "content": "2"}],
         [{"role": "user", "content": CHATML}],
+        [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "user", "content": "1 + 1?"}],
     ],
 )
 def test_what_a_prompt_asks(prompt: object) -> None:
@@ -47,6 +48,7 @@ def test_of_several_questions_the_last_one_counts() -> None:
         ("<s>[INST] 1 + 1? [/INST]", "allowed: messages, a plain text, or a chat as ChatML"),
         ("<|im_start|>system\nBe brief.<|im_end|>\n", "prompt has no turn of the user"),
         ([{"role": "system", "content": "Be brief."}], "prompt has no turn of the user"),
+        ([{"role": "user", "content": None}], "allowed: an object with role and content, both strings"),
         ([{"role": "user", "content": 7}], "allowed: an object with role and content, both strings"),
         (7, "prompt is 7, allowed: a text, or messages with role and content"),
     ],

@@ -62,6 +62,12 @@ def test_a_bracket_begins_a_text_in_columns_of_texts(tmp_path: Path) -> None:
     ]
 
 
+def test_a_field_that_is_null_counts_as_absent(tmp_path: Path) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps({"problem": None, "question": "2 + 3?", "answer": None, "solution": "So \\boxed{5}."}))
+    assert problems(data=str(file)) == [("2 + 3?", "5")]
+
+
 def test_problems_of_the_hub(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(LINES)
     assert problems("hub", data=str(tmp_path))[0] == ("2 + 3?", "5")

@@ -24,6 +24,28 @@ def said(role: str, content: Any) -> dict[str, Any]:
         ({"question": "2 + 3 + 4?", "steps": STEPS, "solution": "something else"}, "given"),
         ({"problem": "2 + 3 + 4?", "solution": TEXT}, "headings"),
         ({"question": "2 + 3 + 4?", "steps": None, "solution": TEXT}, "headings"),
+        ({"problem": None, "question": "2 + 3 + 4?", "steps": STEPS, "solution": None}, "given"),
+        (
+            {
+                "messages": [said("user", "2 + 3 + 4?"), said("assistant", TEXT)],
+                "steps": None,
+                "solution": None,
+                "problem": None,
+            },
+            "headings",
+        ),
+        (
+            {
+                "messages": [
+                    said("user", "2 + 3 + 4?"),
+                    {"role": "assistant", "content": None, "tool_calls": [{"type": "function"}]},
+                    said("tool", "9"),
+                    {"role": "assistant", "tool_calls": [{"type": "function"}]},
+                    said("assistant", TEXT),
+                ]
+            },
+            "headings",
+        ),
         ({"messages": [said("system", "Add."), said("user", "2 + 3 + 4?"), said("assistant", TEXT)]}, "headings"),
         (
             {
@@ -63,6 +85,11 @@ def test_the_problem_and_the_steps(row: dict[str, Any], how: str) -> None:
             {"messages": [said("user", "a")]},
             "line 1: field 'messages' has turns of user, allowed: a turn of the user",
         ),
+        (
+            {"messages": [said("user", "a"), said("assistant", "b"), said("assistant", None)]},
+            "line 1: field 'messages[2]' is {'role': 'assistant', 'content': None}, allowed: an object with role and",
+        ),
+        ({"problem": "a", "steps": None}, "line 1: field 'steps' is missing, allowed: 'steps', 'solution' or"),
         ({"messages": ["a"]}, "line 1: field 'messages[0]' is 'a', allowed: an object with role and content"),
     ],
 )
