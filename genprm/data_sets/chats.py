@@ -21,7 +21,7 @@ _TEMPLATES = tuple(
     )
 )
 _TEMPLATE_MARK = re.compile(r"<\|\w+\|>|<start_of_turn>|\[INST\]|<｜\w+｜>")
-_END_MARKS = re.compile(r"(?:\s|<\|\w+\|>|</s>|<eos>|<end_of_turn>|<｜[^｜]+｜>)+\Z")
+_END_MARKS = re.compile(r"(?:\s|<\|\w+\|>|</s>|<eos>|<end_of_turn>|<pad>|\[PAD\]|<｜[^｜]+｜>)+\Z")
 
 
 def template_messages(text: str) -> list[dict[str, str]]:

@@ -63,7 +63,7 @@ def test_prompts_that_ask_nothing_that_can_be_read_are_refused(prompt: object, m
     "end",
     [
         *("", "<|im_end|>", "</s>", "<|eot_id|>\n", "<|im_end|>\n<|endoftext|>"),
-        *("<end_of_turn>", "<｜end▁of▁sentence｜>"),
+        *("<end_of_turn>", "<｜end▁of▁sentence｜>", "<|end_of_text|><pad><pad>", "</s>[PAD][PAD]"),
     ],
 )
 def test_marks_that_end_a_reply_are_no_part_of_it(end: str) -> None:
