@@ -9,6 +9,7 @@ from pydantic import WithJsonSchema
 from genprm.data_sets.chats import ASSISTANTS, USERS, last_turn, replied, template_messages
 from genprm.data_sets.rows import InputError, shown
 from genprm.data_sets.written_solutions import WrittenSolution, read_solution
+from genprm.splitting.free_text import without_thought
 
 STEP_END = "<extra_0>"
 """What stands behind each step where a client asks as Qwen's reward models are asked."""
@@ -31,15 +32,16 @@ ChatMessage = Annotated[dict[str, Any], WithJsonSchema(MESSAGE_SCHEMA)]
 def written(problem: str, solution: str, where: str) -> WrittenSolution:
     """A problem and a solution as text: split at the marks behind its steps where it has them, else by itself.
 
-    Marks of a chat template that end the text are no part of it.
+    A thought, and marks of a chat template that end the text, are no part of it.
 
     Raises:
         InputError: the text holds no solution.
     """
-    solution = replied(solution, where)
-    if STEP_END not in solution:
-        return read_solution({"problem": problem, "solution": solution}, where)
-    steps = [step.strip() for step in solution.split(STEP_END) if step.strip()]
+    said = replied(solution, where)
+    marked = without_thought(said)
+    if STEP_END not in marked:
+        return read_solution({"problem": problem, "solution": said}, where)
+    steps = [step.strip() for step in marked.split(STEP_END) if step.strip()]
     return read_solution({"problem": problem, "steps": steps}, where)
 
 

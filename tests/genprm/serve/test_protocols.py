@@ -23,6 +23,13 @@ def test_steps_may_be_marked_as_for_qwens_reward_models() -> None:
     assert rows == [[RIGHT, WRONG, RIGHT]] * 2
 
 
+def test_a_thought_before_marked_steps_is_no_step() -> None:
+    thought = "<think>wrong?<extra_0>\n\nwrong</think>\n"
+    for said in (f"{thought}fine<extra_0>wrong<extra_0>", f"{thought}fine\n\nwrong"):
+        answer = client().post("/pooling", json={"messages": [CHAT[0], {**CHAT[1], "content": said}]}).json()
+        assert [row[1] for row in answer["data"][0]["data"]] == [RIGHT, WRONG]
+
+
 def test_verl_finds_the_reward_where_it_looks_for_it() -> None:
     """As `verl/experimental/reward_loop` reads a discriminative model: `data[-1].probs[-1]`."""
     body = {"model": "scripted", "input": f"{TEMPLATE}fine\n\nwrong<|im_end|>", "use_activation": False}
