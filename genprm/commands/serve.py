@@ -53,11 +53,9 @@ def serve(options: ServeOptions) -> None:
 
 def _read_key(file: str) -> str:
     from genprm.data_sets.rows import InputError
+    from genprm.data_sets.text_files import file_text
 
-    try:
-        key = Path(file).read_text().strip()
-    except OSError as error:
-        raise InputError(f"--api-key-file {file!r} cannot be read: {error.strerror}") from None
+    key = file_text(Path(file)).strip()
     if not key:
         raise InputError(f"--api-key-file {file!r} is empty, allowed: a file with a key")
     return key
