@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +23,7 @@ from genprm.data_sets.rows import (
 )
 from genprm.records import NO_ERROR
 from genprm.registry import FORMATS
+from genprm.reward_models.layouts import numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,12 @@ SIGNS = {"+": 1, "-": 0}
 RATINGS = {1: 1, 0: 1, -1: 0}
 """Ratings of PRM800K as labels: a neutral step is not wrong (Lightman et al. 2023, appendix F)."""
 _FIRST = " Step 1:"
+_STEP_NUMBER = re.compile(r"\s*Step \d+\s*:")
+
+
+def label_of(given: Any) -> int | None:
+    """The label of a rating; None where it is no rating."""
+    return next((label for known, label in RATINGS.items() if given == known), None)
 
 
 def sign(label: int) -> str:
@@ -248,6 +257,16 @@ def rating(label: int) -> int:
     return (-1, 1)[label]
 
 
+def ratings(labels: Sequence[int], kept: Any) -> list[int]:
+    """The ratings of labels: those that were kept of the row, where they say the same.
+
+    >>> ratings([1, 1], [0, -1])
+    [0, 1]
+    """
+    known = kept if isinstance(kept, list) and len(kept) == len(labels) else [None] * len(labels)
+    return [one if label_of(one) == label else rating(label) for one, label in zip(known, labels, strict=True)]
+
+
 def cut_before_first_step(text: str) -> tuple[str, str] | None:
     """A problem, and the first step that stands behind it; None where none is called `Step 1:`.
 
@@ -256,6 +275,24 @@ def cut_before_first_step(text: str) -> tuple[str, str] | None:
     """
     problem, found, step = text.rpartition(_FIRST)
     return (problem, found[1:] + step) if found else None
+
+
+def with_first_step(steps: Sequence[str]) -> list[str]:
+    """Steps of which the first is called `Step 1:`, so that it can be cut from the problem; else all are numbered.
+
+    >>> with_first_step(["Add.", "Divide."]), with_first_step(["Step 1: Add.", "Divide."])
+    (['Step 1: Add.', 'Step 2: Divide.'], ['Step 1: Add.', 'Divide.'])
+    """
+    return list(steps) if steps[0].startswith(_FIRST.strip()) else numbered(steps)
+
+
+def with_further(built: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """A row, and fields that another format may have left, none in the place of one of its own.
+
+    >>> with_further({"label": 1}, {"label": "?", "id": 7})
+    {'label': 1, 'id': 7}
+    """
+    return {**built, **other_fields(further, *built)}
 
 
 def other_fields(row: Mapping[str, Any], *known: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, required
-from genprm.formats.base import LabelledSolution, one_per_row, other_fields
+from genprm.formats.base import LabelledSolution, one_per_row, other_fields, with_further
 from genprm.verification.conversation import parse_turn
 
 VERDICTS = {"Yes": 1, "No": 0}
@@ -58,12 +58,13 @@ def _label(turn: str, where: str) -> int:
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
     further = dict(solution.further)
-    messages = [{"role": "system", "content": further.pop("system")}] if "system" in further else []
+    system = further.pop("system", None)
+    messages = [{"role": "system", "content": system}] if isinstance(system, str) else []
     first, *later = solution.steps
     asked = [f"{_LEAD}{solution.problem}{_BLANK}{first}", *later]
-    for step, turn in zip(asked, solution.turns, strict=False):
+    for step, turn in zip(asked[: len(solution.turns)], solution.turns, strict=True):
         messages += [{"role": "user", "content": step}, {"role": "assistant", "content": turn}]
-    return {"conversations": messages, **further}
+    return with_further({"conversations": messages}, further)
 
 
 GENPRM_MATH = one_per_row(_read, _write, needs="turns")

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, text_field
-from genprm.formats.base import SIGNS, LabelledSolution, cut_before_first_step, one_per_row, other_fields, sign
+from genprm.formats.base import (
+    SIGNS,
+    LabelledSolution,
+    cut_before_first_step,
+    one_per_row,
+    other_fields,
+    sign,
+    with_first_step,
+    with_further,
+)
 
 MARK = "ки"
 
@@ -47,11 +56,12 @@ def _parts(where: str, text: str, label: str) -> tuple[list[str], list[int]]:
 
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
-    marked = "\n".join(f"{step} {MARK}" for step in solution.labelled_steps)
+    steps = with_first_step(solution.labelled_steps)
+    marked = "\n".join(f"{step} {MARK}" for step in steps)
     signs = [sign(label) for label in solution.labels]
-    signed = "\n".join(f"{step} {mark}" for step, mark in zip(solution.labelled_steps, signs, strict=True))
+    signed = "\n".join(f"{step} {mark}" for step, mark in zip(steps, signs, strict=True))
     texts = {"input": f"{solution.problem} {marked}", "label": f"{solution.problem} {signed}"}
-    return {**texts, **solution.further}
+    return with_further(texts, solution.further)
 
 
 MATH_SHEPHERD = one_per_row(_read, _write)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, json_object, required, share_field, text_field
-from genprm.formats.base import Format, LabelledSolution, other_fields
+from genprm.formats.base import Format, LabelledSolution, other_fields, with_further
 
 _NODES = "reasoning_steps"
 _ALLOWED = "a list of objects with solution_prefix and mc_value"
@@ -88,16 +88,27 @@ def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
     first = solutions[0]
     nodes: dict[int, dict[str, Any]] = {}
     for solution in solutions:
-        positions = solution.further.get("positions", range(len(nodes), len(nodes) + len(solution.steps) + 1))
-        leads = solution.further.get("leads", [_LEAD] * len(solution.steps))
+        positions, leads = _places(solution, max(nodes, default=-1) + 1)
         prefix = solution.problem
         if positions[0] is not None and solution.pass_at_1 is not None:
             nodes[positions[0]] = {"solution_prefix": prefix, "mc_value": solution.pass_at_1}
         for at, lead, step, mc in zip(positions[1:], leads, solution.steps, solution.mc, strict=True):
             prefix += lead + step
             nodes[at] = {"solution_prefix": prefix, "mc_value": mc}
-    further = other_fields(first.further, *_PLACES)
-    return [{"question": first.problem, _NODES: [nodes[at] for at in sorted(nodes)], **further}]
+    built = {"question": first.problem, _NODES: [nodes[at] for at in sorted(nodes)]}
+    return [with_further(built, other_fields(first.further, *_PLACES))]
+
+
+def _places(solution: LabelledSolution, free: int) -> tuple[Sequence[Any], Sequence[str]]:
+    """Where the nodes of a solution are, and the blanks before its steps: as in the row that it was read from, if
+    there was one and it has as many steps; else from `free` on."""
+    steps = len(solution.steps)
+    positions, leads = (solution.further.get(name) for name in _PLACES)
+    if not isinstance(positions, list) or not isinstance(leads, list):
+        positions = leads = []
+    if (len(positions), len(leads)) == (steps + 1, steps):
+        return positions, leads
+    return range(free, free + steps + 1), [_LEAD] * steps
 
 
 OMEGAPRM = Format(_read, _write, needs="mc")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, json_object, required, share_field, text_field
-from genprm.formats.base import Format, LabelledSolution, other_fields
+from genprm.formats.base import Format, LabelledSolution, other_fields, with_further
 from genprm.formats.omegaprm import hard_label
 
 _ROOT = "reasoning_steps"
@@ -56,19 +56,24 @@ def _paths(node: Mapping[str, Any], where: str) -> Iterator[Path]:
 def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
     first = solutions[0]
     root: dict[str, Any] = {"text": first.problem, "mc_value": first.pass_at_1, "children": []}
-    for solution in solutions:
-        _grow(root, solution)
-    return [{"question": first.problem, _ROOT: root, **other_fields(first.further, _BRANCHES)}]
+    nodes: dict[tuple[Any, ...], dict[str, Any]] = {(): root}
+    for number, solution in enumerate(solutions):
+        _grow(nodes, solution, number)
+    built = {"question": first.problem, _ROOT: root}
+    return [with_further(built, other_fields(first.further, _BRANCHES))]
 
 
-def _grow(root: dict[str, Any], solution: LabelledSolution) -> None:
-    """Add the steps of a solution that the tree does not have yet."""
-    node = root
-    branches = solution.further.get(_BRANCHES, [len(root["children"]), *[0] * len(solution.steps)])
-    for branch, step, mc in zip(branches, solution.steps, solution.mc, strict=False):
-        if branch == len(node["children"]):
-            node["children"].append({"text": step, "mc_value": mc, "children": []})
-        node = node["children"][branch]
+def _grow(nodes: dict[tuple[Any, ...], dict[str, Any]], solution: LabelledSolution, number: int) -> None:
+    """Add the steps of a solution that the tree does not have yet. Nodes are known by the branches to them in the
+    row that they were read from; a solution that comes from elsewhere is a branch of its own."""
+    branches = solution.further.get(_BRANCHES)
+    if not isinstance(branches, list) or len(branches) != len(solution.steps):
+        branches = [f"solution {number}", *[0] * (len(solution.steps) - 1)]
+    for depth, (step, mc) in enumerate(zip(solution.steps, solution.mc, strict=True)):
+        parent, place = tuple(branches[:depth]), tuple(branches[: depth + 1])
+        if place not in nodes:
+            nodes[place] = {"text": step, "mc_value": mc, "children": []}
+            nodes[parent]["children"].append(nodes[place])
 
 
 OMEGAPRM_TREE = Format(_read, _write, needs="mc")

@@ -5,13 +5,15 @@ The steps of the solution are those that were gone on from, a human's included; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genprm.data_sets.rows import bad_field, json_object, required, text_field
-from genprm.formats.base import RATINGS, Alternative, Format, LabelledSolution, other_fields, rating
+from genprm.formats.base import Alternative, Format, LabelledSolution, label_of, other_fields, rating
 
 _STEPS = "a list of steps with completions"
+_ANY = object()
+"""In the place of a label where any will do."""
 
 
 def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
@@ -28,7 +30,7 @@ def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
         step = json_object(one, place)
         chosen = step.get("chosen_completion")
         for index, completion in enumerate(_completions(step, place)):
-            text, given = completion["text"], _label(completion.get("rating"))
+            text, given = completion["text"], label_of(completion.get("rating"))
             if index == chosen:
                 steps.append(text)
                 labels.append(given)
@@ -36,7 +38,8 @@ def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
                 alternatives.append(Alternative(number, text, given))
         if chosen is None and step.get("human_completion") is not None:
             steps.append(text_field(json_object(step["human_completion"], place), "text", place))
-            labels.append(1)
+            given = step["human_completion"].get("rating")
+            labels.append(1 if given is None else label_of(given))
     known = labels.index(None) if None in labels else len(labels)
     further = {
         **other_fields(row, "question", "label"),
@@ -61,10 +64,6 @@ def _completions(step: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _label(given: Any) -> int | None:
-    return None if given is None else RATINGS.get(given)
-
-
 def _without_texts(step: Mapping[str, Any]) -> dict[str, Any]:
     """A step of the row without the texts of its completions."""
     completions, human = step.get("completions"), step.get("human_completion")
@@ -81,37 +80,81 @@ def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
 
 
 def _row(solution: LabelledSolution) -> dict[str, Any]:
-    further = dict(solution.further)
-    label = dict(further.pop("label", None) or {"steps": _rated(solution)})
-    steps, others = iter(solution.steps), iter(solution.alternatives)
+    kept, question = solution.further.get("label"), solution.further.get("question")
+    label = dict(kept) if isinstance(kept, Mapping) else {}
+    if not _fits(label.get("steps"), solution):
+        label["steps"] = _rated(solution)
+    steps = iter([(text, _wanted(solution, at)) for at, text in enumerate(solution.steps)])
+    others = iter([(one.step, one.label) for one in _in_order(solution)])
     label["steps"] = [_with_texts(bare, steps, others) for bare in label["steps"]]
-    question = {"problem": solution.problem, **further.pop("question", {})}
-    return {**further, "question": question, "label": label}
+    asked = {**(question if isinstance(question, Mapping) else {}), "problem": solution.problem}
+    return {**other_fields(solution.further, "question", "label"), "question": asked, "label": label}
+
+
+def _in_order(solution: LabelledSolution) -> list[Alternative]:
+    """Alternatives in the order of the steps that they take the place of."""
+    return sorted(solution.alternatives, key=lambda one: one.at)
+
+
+def _fits(rated: Any, solution: LabelledSolution) -> bool:
+    """Whether the steps of the row that was read have a place for each step and alternative, and no more."""
+    if not isinstance(rated, list) or not all(isinstance(step, Mapping) for step in rated):
+        return False
+    places = list(_places(rated))
+    others = [number for number, own in places if not own]
+    return len(places) - len(others) == len(solution.steps) and others == [one.at for one in _in_order(solution)]
+
+
+def _places(rated: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, bool]]:
+    """The number of the step that each completion is for, and whether it was gone on from."""
+    for number, step in enumerate(rated):
+        chosen = step.get("chosen_completion")
+        for index in range(len(step.get("completions") or [])):
+            yield number, index == chosen
+        if chosen is None and step.get("human_completion") is not None:
+            yield number, True
+
+
+def _wanted(solution: LabelledSolution, at: int) -> Any:
+    """What the rating of a step has to say. The row may rate steps behind one without a label, which ends the
+    labels."""
+    if at < len(solution.labels):
+        return solution.labels[at]
+    return None if at == len(solution.labels) else _ANY
 
 
 def _rated(solution: LabelledSolution) -> list[dict[str, Any]]:
     """Steps without their texts, for a solution that comes from elsewhere."""
     rated = []
-    for at, label in enumerate(solution.labels):
-        others = [_rating(one.label) for one in solution.alternatives if one.at == at]
-        rated.append({"completions": [_rating(label), *others], "human_completion": None, "chosen_completion": 0})
-    return rated
-
-
-def _rating(label: int | None) -> dict[str, Any]:
-    return {"rating": None if label is None else rating(label), "flagged": None}
+    unrated = {"rating": None, "flagged": None}
+    for at in range(len(solution.labels) + 1):
+        own = [unrated] if at < len(solution.labels) else []
+        completions = [*own, *(unrated for one in solution.alternatives if one.at == at)]
+        chosen = 0 if own else None
+        rated.append({"completions": completions, "human_completion": None, "chosen_completion": chosen})
+    return [step for step in rated if step["completions"]]
 
 
 def _with_texts(bare: Mapping[str, Any], steps: Any, others: Any) -> dict[str, Any]:
     step, chosen = dict(bare), bare.get("chosen_completion")
     if bare.get("completions"):
         step["completions"] = [
-            {"text": next(steps) if index == chosen else next(others).step, **one}
+            _completion(one, *next(steps if index == chosen else others))
             for index, one in enumerate(bare["completions"])
         ]
     if bare.get("human_completion") is not None and chosen is None:
-        step["human_completion"] = {"text": next(steps), **bare["human_completion"]}
+        text, wanted = next(steps)
+        step["human_completion"] = _completion(bare["human_completion"], text, wanted, unrated=1)
     return step
+
+
+def _completion(kept: Mapping[str, Any], text: str, wanted: Any, unrated: int | None = None) -> dict[str, Any]:
+    """A completion as it was, with another rating where that says another label than is `wanted`."""
+    given = kept.get("rating")
+    said = unrated if given is None else label_of(given)
+    if wanted is _ANY or said == wanted:
+        return {"text": text, **kept}
+    return {"text": text, **kept, "rating": None if wanted is None else rating(wanted)}
 
 
 PRM800K = Format(_read, _write)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import text_field, texts_field, whole_field
-from genprm.formats.base import LabelledSolution, one_per_row, other_fields
+from genprm.formats.base import LabelledSolution, one_per_row, other_fields, with_further
 from genprm.records import NO_ERROR
 
 
@@ -19,12 +19,8 @@ def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
 
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
-    return {
-        "problem": solution.problem,
-        "steps": solution.decided_steps,
-        "label": solution.first_error,
-        **solution.further,
-    }
+    built = {"problem": solution.problem, "steps": solution.decided_steps, "label": solution.first_error}
+    return with_further(built, solution.further)
 
 
 PROCESSBENCH = one_per_row(_read, _write)

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, required
-from genprm.formats.base import SIGNS, LabelledSolution, cut_before_first_step, one_per_row, other_fields, sign
+from genprm.formats.base import (
+    SIGNS,
+    LabelledSolution,
+    cut_before_first_step,
+    one_per_row,
+    other_fields,
+    sign,
+    with_first_step,
+    with_further,
+)
 
 _ALLOWED = "turns of user and assistant, the assistant's + or -"
 
@@ -32,12 +41,12 @@ def _is_turn(turn: object) -> bool:
 
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
-    first, *later = solution.labelled_steps
+    first, *later = with_first_step(solution.labelled_steps)
     turns: list[dict[str, str]] = []
     for text, label in zip([f"{solution.problem} {first}", *later], solution.labels, strict=True):
         turns.append({"role": "user", "content": text})
         turns.append({"role": "assistant", "content": sign(label)})
-    return {"conversations": turns, **solution.further}
+    return with_further({"conversations": turns}, solution.further)
 
 
 RLHFLOW = one_per_row(_read, _write)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import bad_field, text_field, texts_field
-from genprm.formats.base import LabelledSolution, labels_field, one_per_row, other_fields
+from genprm.formats.base import LabelledSolution, labels_field, one_per_row, other_fields, with_further
 
 
 def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
@@ -18,12 +18,12 @@ def _read(where: str, row: Mapping[str, Any]) -> LabelledSolution:
 
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
-    return {
+    built = {
         "prompt": solution.problem,
         "completions": solution.labelled_steps,
         "labels": [bool(label) for label in solution.labels],
-        **solution.further,
     }
+    return with_further(built, solution.further)
 
 
 TRL_STEPWISE = one_per_row(_read, _write)

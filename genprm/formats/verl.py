@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, json_object, required, text_field, whole_field
-from genprm.formats.base import LabelledSolution, not_rebuilt, one_per_row
+from genprm.formats.base import LabelledSolution, not_rebuilt, one_per_row, other_fields
 from genprm.records import NO_ERROR
 
 PROMPT = (
@@ -62,13 +62,40 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
     steps = solution.decided_steps
     tagged = "\n\n".join(f"<paragraph_{at}>\n{step}\n</paragraph_{at}>" for at, step in enumerate(steps))
     content = PROMPT.format(problem=solution.problem, solution=tagged)
-    return {
+    built = {
         "data_source": "genprm",
         "prompt": [{"role": "user", "content": content}],
         "reward_model": {"style": "rule", "ground_truth": solution.first_error},
         "extra_info": {"question": solution.problem, "split": "train", "total_steps": len(steps)},
-        **solution.further,
     }
+    return {**built, **solution.further, **_not_kept(solution, built)}
+
+
+def _not_kept(solution: LabelledSolution, built: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `built` that the row had otherwise, and that say something else by now."""
+    kept, changed = solution.further, dict[str, Any]()
+    extra = kept["extra_info"] if isinstance(kept.get("extra_info"), Mapping) else {}
+    question = extra.get("question") or solution.problem
+    if "prompt" in kept and not _prompts(kept["prompt"], solution, extra.get("question")):
+        changed["prompt"] = built["prompt"]
+    if "extra_info" in kept and (changed or question != solution.problem):
+        ours = other_fields(built["extra_info"], "split")
+        changed["extra_info"] = {name: ours.get(name, value) for name, value in extra.items()}
+    model = kept.get("reward_model", built["reward_model"])
+    truth = model.get("ground_truth") if isinstance(model, Mapping) else None
+    if truth not in (solution.first_error, str(solution.first_error)):
+        changed["reward_model"] = built["reward_model"]
+    return changed
+
+
+def _prompts(prompt: Any, solution: LabelledSolution, question: Any) -> bool:
+    """Whether a prompt asks about this problem and these steps."""
+    last = prompt[-1] if isinstance(prompt, list) and prompt else None
+    text = last.get("content") if isinstance(last, Mapping) else None
+    if not isinstance(text, str):
+        return False
+    steps = [step for _, step in _PARAGRAPH.findall(text)]
+    return steps == solution.decided_steps and (question == solution.problem or solution.problem in text)
 
 
 VERL = one_per_row(_read, _write)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genprm.data_sets.rows import InputError, bad_field, text_field, texts_field
-from genprm.formats.base import RATINGS, LabelledSolution, one_per_row, other_fields, rating
+from genprm.formats.base import RATINGS, LabelledSolution, one_per_row, other_fields, rating, with_further
 
 _STEPS, _LABELS = "chain_of_thoughts", "labels"
 
@@ -34,12 +34,12 @@ def _literal(row: Mapping[str, Any], name: str, where: str) -> list[Any]:
 
 
 def _write(solution: LabelledSolution) -> dict[str, Any]:
-    return {
+    built = {
         "question": solution.problem,
         _STEPS: repr(solution.labelled_steps),
         _LABELS: repr([rating(label) for label in solution.labels]),
-        **solution.further,
     }
+    return with_further(built, solution.further)
 
 
 VERSAPRM = one_per_row(_read, _write)

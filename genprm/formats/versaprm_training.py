@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genprm.data_sets.rows import bad_field, json_object, required, text_field, texts_field
-from genprm.formats.base import RATINGS, Alternative, Format, LabelledSolution, other_fields, rating
+from genprm.formats.base import (
+    Alternative,
+    Format,
+    LabelledSolution,
+    label_of,
+    other_fields,
+    ratings,
+    with_further,
+)
 
 _CHAINS = "chain_of_thoughts"
 _ALLOWED = "a list of objects with steps, labels and augs"
@@ -27,13 +35,15 @@ def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
 
 
 def _solution(problem: str, chain: Mapping[str, Any], where: str, further: dict[str, Any]) -> LabelledSolution:
-    steps, ratings = texts_field(chain, "steps", where), required(chain, "labels", where, _LABEL)
-    if not isinstance(ratings, list) or len(ratings) != len(steps) or not all(one in RATINGS for one in ratings):
-        raise bad_field(where, "labels", ratings, _LABEL)
+    steps, rated = texts_field(chain, "steps", where), required(chain, "labels", where, _LABEL)
+    if not isinstance(rated, list) or len(rated) != len(steps):
+        raise bad_field(where, "labels", rated, _LABEL)
+    labels = [label for one in rated if (label := label_of(one)) is not None]
+    if len(labels) != len(steps):
+        raise bad_field(where, "labels", rated, _LABEL)
     augs = [json_object(one, where) for one in required(chain, "augs", where, "a list of objects")]
     alternatives = [_alternative(one, where, len(steps)) for one in augs]
-    kept = {"ratings": ratings, "alternative_ratings": [one["aug_type"] for one in augs]}
-    labels = [RATINGS[one] for one in ratings]
+    kept = {"ratings": rated, "alternative_ratings": [one["aug_type"] for one in augs]}
     return LabelledSolution(problem, steps, labels, {**further, **kept}, alternatives=alternatives)
 
 
@@ -41,27 +51,29 @@ def _alternative(aug: Mapping[str, Any], where: str, steps: int) -> Alternative:
     at, given = aug.get("aug_idx"), aug.get("aug_type")
     if type(at) is not int or not 0 <= at <= steps:
         raise bad_field(where, "aug_idx", at, f"the index of a step, 0 to {steps}")
-    if given not in RATINGS:
+    label = label_of(given)
+    if label is None:
         raise bad_field(where, "aug_type", given, "1, 0 or -1")
-    return Alternative(at, text_field(aug, "aug_step", where), RATINGS[given])
+    return Alternative(at, text_field(aug, "aug_step", where), label)
 
 
 def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
     first = solutions[0]
     further = other_fields(first.further, "ratings", "alternative_ratings")
-    return [{"question": first.problem, _CHAINS: [_chain(one) for one in solutions], **further}]
+    # A solution without labelled steps has alternatives alone, each of which is a chain of its own.
+    chains = [one for solution in solutions for one in ([solution] if solution.labels else solution.expanded())]
+    return [with_further({"question": first.problem, _CHAINS: [_chain(one) for one in chains]}, further)]
 
 
 def _chain(solution: LabelledSolution) -> dict[str, Any]:
-    labelled = [one for one in solution.alternatives if one.label is not None]
-    ratings = solution.further.get("ratings", [rating(label) for label in solution.labels])
-    others = solution.further.get("alternative_ratings", [rating(one.label or 0) for one in labelled])
+    others = [one for one in solution.alternatives if one.label is not None and one.at <= len(solution.labels)]
+    rated = ratings([one.label or 0 for one in others], solution.further.get("alternative_ratings"))
     return {
         "steps": solution.labelled_steps,
-        "labels": ratings,
+        "labels": ratings(solution.labels, solution.further.get("ratings")),
         "augs": [
             {"aug_step": one.step, "aug_idx": one.at, "aug_type": given}
-            for one, given in zip(labelled, others, strict=True)
+            for one, given in zip(others, rated, strict=True)
         ],
     }
 
