@@ -183,15 +183,20 @@ def _row_of(number: int, placed: Row) -> tuple[str, Any]:
 
 
 def _read_line(where: str, row: Mapping[str, Any], needs: str | None) -> LabelledSolution:
+    row = {name: value for name, value in row.items() if value is not None}
     if needs is not None:
         required(row, needs, where, "a set that has it: the format has no rows without")
     alternatives = [_alternative(one, f"{where}: alternative {index}") for index, one in _listed(row, where)]
     only_alternatives = bool(alternatives) and row.get("steps") == []
     steps = [] if only_alternatives else texts_field(row, "steps", where)
+    labels = labels_field(row, len(steps), where, empty=bool(alternatives))
+    for name, of, count in (("mc", "steps", len(steps)), ("turns", "labels", len(labels))):
+        if isinstance(row.get(name), list) and len(row[name]) != count:
+            raise bad_field(where, name, row[name], f"one for each of the {count} {of}")
     return LabelledSolution(
         problem=text_field(row, "problem", where),
         steps=steps,
-        labels=labels_field(row, len(steps), where, empty=bool(alternatives)),
+        labels=labels,
         further=json_object(row.get("further", {}), f"{where}: field 'further'"),
         mc=shares_field(row, "mc", where) if "mc" in row else [],
         pass_at_1=share_field(row, "pass_at_1", where) if "pass_at_1" in row else None,
