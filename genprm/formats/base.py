@@ -18,6 +18,7 @@ from genprm.data_sets.rows import (
     required,
     share_field,
     shares_field,
+    shown,
     text_field,
     texts_field,
 )
@@ -170,10 +171,52 @@ def export_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]
     """What `import_rows` gives, as rows of a format.
 
     Raises:
-        InputError: a row lacks a field, or one of them is of another kind.
+        InputError: a row lacks a field, one of them is of another kind, or `import_rows` would not read in what is
+            written the problem, the steps and the labels that the row has.
     """
     for _, group in itertools.groupby(enumerate(rows), key=lambda numbered: _row_of(*numbered)):
-        yield from chosen.write([_read_line(where, row, chosen.needs) for _, (where, row) in group])
+        placed = [placed for _, placed in group]
+        solutions = [_read_line(where, row, chosen.needs) for where, row in placed]
+        written = chosen.write(solutions)
+        _check_written(chosen, placed[0][0], solutions, written)
+        yield from written
+
+
+_Said = tuple[str, tuple[str, ...], tuple[int, ...]]
+"""Problem, steps and labels of a solution, as far as its first error; steps without `Step n:`."""
+
+
+def _check_written(
+    chosen: Format, where: str, solutions: Sequence[LabelledSolution], written: Sequence[Mapping[str, Any]]
+) -> None:
+    place = f"{where}, as it would be written"
+    wanted = _said(solutions)
+    found = _said(one for row in written for one in chosen.read(place, row))
+    if wanted == found:
+        return
+    for problem, steps, labels in wanted - found:
+        others = [list(other[2]) for other in found if other[:1] == (problem,) and _begin_alike(steps, other[1])]
+        if others:
+            allowed = f"{shown(others[0])}, which is what {chosen.needs or 'the format'} says"
+            raise bad_field(where, "labels", list(labels), allowed)
+    raise InputError(
+        f"{place}: problem and steps would not be read as they are, allowed: texts without what tells them apart "
+        "in this format"
+    )
+
+
+def _begin_alike(some: Sequence[str], others: Sequence[str]) -> bool:
+    return all(one == other for one, other in zip(some, others, strict=False))
+
+
+def _said(solutions: Iterable[LabelledSolution]) -> Counter[_Said]:
+    """What solutions and their alternatives say. Not every format goes on behind the first error."""
+    said: Counter[_Said] = Counter()
+    for one in (one for solution in solutions for one in solution.expanded()):
+        end = len(one.labels) if one.first_error == NO_ERROR else one.first_error + 1
+        steps = (_STEP_NUMBER.sub("", step).strip() for step in one.steps[:end])
+        said[one.problem.strip(), tuple(steps), tuple(one.labels[:end])] += 1
+    return said
 
 
 def _row_of(number: int, placed: Row) -> tuple[str, Any]:
