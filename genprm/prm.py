@@ -11,8 +11,9 @@ import asyncio
 import dataclasses
 import operator
 import re
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
@@ -115,6 +116,16 @@ def engine_settings(engine: str) -> EngineSettings:
     return EngineSettings.model_validate({"backend": engine})
 
 
+def _counted(progress: Callable[[int], None] | None) -> Callable[[int, Result], None]:
+    """What tells `progress` of each result, where there is one to tell."""
+
+    def finished(index: int, result: Result) -> None:
+        if progress is not None:
+            progress(1)
+
+    return finished
+
+
 class GenPRM:
     """A generative process reward model, ready to score solutions.
 
@@ -199,7 +210,27 @@ class GenPRM:
         progress: Callable[[int], None] | None = None,
     ) -> list[Result]:
         """Like `score`, for many (problem, steps) at once, in order; `progress(1)` after each."""
-        return self._background.run(self._score_many(solutions, votes, mode, progress)).result()
+        return self._background.run(self._score_many(solutions, votes, mode, _counted(progress))).result()
+
+    def score_each(
+        self, solutions: Sequence[tuple[str, Iterable[str]]], votes: int = 1, mode: Mode | None = None
+    ) -> Iterator[tuple[int, Result]]:
+        """Index and result of each of many (problem, steps) as soon as it is there, in whatever order they end.
+
+        Raises:
+            InputError, EngineError, SandboxError: as `score`, behind what was finished before.
+        """
+        finished: SimpleQueue[tuple[int, Result] | None] = SimpleQueue()
+        scoring = self._background.run(
+            self._score_many(solutions, votes, mode, lambda index, result: finished.put((index, result)))
+        )
+        scoring.add_done_callback(lambda _: finished.put(None))
+        try:
+            while (one := finished.get()) is not None:
+                yield one
+            scoring.result()
+        finally:
+            scoring.cancel()
 
     async def score_async(
         self, problem: str, steps: Iterable[str], votes: int = 1, mode: Mode | None = None
@@ -215,26 +246,26 @@ class GenPRM:
         progress: Callable[[int], None] | None = None,
     ) -> list[Result]:
         """`score_many` as a coroutine."""
-        return await asyncio.wrap_future(self._background.run(self._score_many(solutions, votes, mode, progress)))
+        scoring = self._score_many(solutions, votes, mode, _counted(progress))
+        return await asyncio.wrap_future(self._background.run(scoring))
 
     async def _score_many(
         self,
         solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int,
         mode: Mode | None,
-        progress: Callable[[int], None] | None,
+        finished: Callable[[int, Result], None],
     ) -> list[Result]:
         wanted = check_mode(mode or self.mode)
         paths = check_votes(votes)
         checked = [(problem, check_solution(problem, steps)) for problem, steps in solutions]
 
-        async def scored(problem: str, steps: list[str]) -> Result:
+        async def scored(index: int, problem: str, steps: list[str]) -> Result:
             result = self._calibrate(await score_solution(self._verifier, problem, steps, paths, wanted))
-            if progress is not None:
-                progress(1)
+            finished(index, result)
             return result
 
-        return await together([scored(problem, steps) for problem, steps in checked])
+        return await together([scored(index, *solution) for index, solution in enumerate(checked)])
 
     def _calibrate(self, result: Result) -> Result:
         if self.calibrator is None:

@@ -64,6 +64,10 @@ class MonteCarloOptions:
 @takes(MonteCarloOptions)
 def monte_carlo(options: MonteCarloOptions) -> None:
     """Labels and rollouts of fixed K and of sequential estimation, on solutions whose shares are known."""
+    from genprm.commands.writing import check_output
+
+    if options.plot is not None:
+        check_output(options.plot)
     if options.labels:
         _map_labels(options)
         return

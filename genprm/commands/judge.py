@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from genprm.data_sets.written_solutions import WrittenSolution
     from genprm.records import StepVerification, Verification
     from genprm.verification.voting import Result
+
+    _Judged = tuple[dict[str, Any], WrittenSolution, Result]
 
 NOT_JUDGED = 3
 """Exit status where a step of some solution was not judged."""
@@ -48,46 +50,75 @@ class JudgeOptions(JudgingOptions):
 def judge(options: JudgeOptions) -> None:
     """Judge every step of solutions: reward, verdict, and the reasons for it.
 
-    Exit status 3 says that a step was not judged: no verdict could be read, or the context had no room for it.
+    Each is printed as soon as it and all before it are judged. Exit status 3 says that a step was not judged: no
+    verdict could be read, or the context had no room for it.
     """
     from genprm.commands.models import warn_of_other_worlds
     from genprm.commands.progress import progress_bar
     from genprm.commands.reading import read_objects
+    from genprm.commands.writing import check_output
     from genprm.data_sets.written_solutions import read_solution
     from genprm.prm import check_votes
 
     check_votes(options.votes)
+    if options.html is not None:
+        check_output(options.html)
     chosen = options.known_mode()
     machine, how = options.machine(), splitter_named(options.split)
     rows = read_objects(options.file)
     solutions = [read_solution(row, where, how) for where, row in rows]
     prm = load_verifier(options, machine, chosen)
+    judged: list[_Judged] = []
     with prm, progress_bar("judged", len(rows)) as bar:
         warn_of_other_worlds(options.model_name(), [solution.problem for solution in solutions])
-        results = prm.score_many([(one.problem, one.steps) for one in solutions], options.votes, progress=bar)
-    judged = [(row, one, result) for (_, row), one, result in zip(rows, solutions, results, strict=True)]
+        finished = prm.score_each([(one.problem, one.steps) for one in solutions], options.votes)
+        for index, result in _in_order(finished, bar):
+            judged.append((rows[index][1], solutions[index], result))
+            with bar.away():
+                _print(judged[-1], options.as_json)
     if options.html is not None:
-        from genprm.commands.writing import write_output
-        from genprm.view.page import render
-        from genprm.view.transcripts import from_result
-
-        name = options.model_name()
-        cases = [
-            from_result({**row, "problem": one.problem, "steps": one.steps}, result, name)
-            for row, one, result in judged
-        ]
-        write_output(options.html, render(cases, f"Verifications of {name}"))
-    if options.as_json:
-        for row, solution, result in judged:
-            print(json.dumps(_json(row, solution, result)))
-    else:
-        from rich.console import Console
-
-        console = Console(highlight=False, soft_wrap=True)
-        for row, solution, result in judged:
-            _show(console, row, solution, result)
-    if any(result.unjudged for result in results):
+        _write_page(options.html, judged, options.model_name())
+    if any(result.unjudged for _, _, result in judged):
         raise typer.Exit(NOT_JUDGED)
+
+
+def _in_order(
+    finished: Iterable[tuple[int, Result]], progress: Callable[[int], None]
+) -> Iterator[tuple[int, Result]]:
+    """Each result as soon as all before it are there; before an error is raised, those that still wait."""
+    waiting: dict[int, Result] = {}
+    following = 0
+    try:
+        for index, result in finished:
+            progress(1)
+            waiting[index] = result
+            while following in waiting:
+                yield following, waiting.pop(following)
+                following += 1
+    except (Exception, KeyboardInterrupt):
+        yield from sorted(waiting.items())
+        raise
+
+
+def _print(judged: _Judged, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(_json(*judged)), flush=True)
+        return
+    from rich.console import Console
+
+    _show(Console(highlight=False, soft_wrap=True), *judged)
+
+
+def _write_page(page: Path, judged: Sequence[_Judged], model: str) -> None:
+    from genprm.commands.writing import write_output
+    from genprm.view.page import render
+    from genprm.view.transcripts import from_result
+
+    cases = [
+        from_result({**row, "problem": one.problem, "steps": one.steps}, result, model)
+        for row, one, result in judged
+    ]
+    write_output(page, render(cases, f"Verifications of {model}"))
 
 
 PASSED_ON = ("id", "subset", "label")
@@ -137,7 +168,7 @@ def _path(path: Verification) -> dict[str, Any]:
 def _show(console: Console, row: dict[str, Any], solution: WrittenSolution, result: Result) -> None:
     from rich.text import Text
 
-    name = f"{row['id']}: " if "id" in row else ""
+    name = "" if row.get("id") is None else f"{row['id']}: "
     console.print(Text(name + solution.problem.strip(), "bold"))
     votes = f", {len(result.paths)} paths" if len(result.paths) > 1 else ""
     console.print(f"{_headline(result)} [dim](mode {result.mode}{votes}, {result.tokens} tokens)[/]")

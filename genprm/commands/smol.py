@@ -80,14 +80,15 @@ def cases(
     import dataclasses
     import json
 
+    from genprm.commands.writing import check_output, write_output
     from genprm.data_sets.rows import InputError
     from genprm.data_sets.sources import data_directory
-    from genprm.files import write_text
     from genprm.smol.parts import benchmark_cases, held_out_part
     from genprm.smol.recipe import Recipe
 
     if count < 1:
         raise InputError(f"--count is {count}, allowed: a whole number from 1")
+    check_output(out)
     found = benchmark_cases(held_out_part(Recipe(seed=seed), data_directory(data), count))
-    write_text(out, "".join(json.dumps(dataclasses.asdict(case)) + "\n" for case in found))
+    write_output(out, "".join(json.dumps(dataclasses.asdict(case)) + "\n" for case in found))
     print(f"{len(found)} solutions: {out}")

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def check_output(out: Path) -> None:
+    """Refuse a file that cannot be written, before the work is done whose result goes there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from genprm.files import check_place
+
+    with _explained(out):
+        check_place(out)
 
 
 def write_output(out: Path, text: str) -> None:
@@ -13,11 +26,18 @@ def write_output(out: Path, text: str) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    from genprm.data_sets.rows import InputError
     from genprm.files import write_text
 
-    try:
+    with _explained(out):
         write_text(out, text)
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    from genprm.data_sets.rows import InputError
+
+    try:
+        yield
     except OSError as error:
         raise InputError(f"file {str(out)!r} cannot be written: {error.strerror or error}") from None
 
@@ -35,11 +55,9 @@ def write_parquet(out: Path, rows: Sequence[dict[str, Any]]) -> None:
     from genprm.files import replacing
 
     try:
-        with replacing(out) as part:
+        with _explained(out), replacing(out) as part:
             pq.write_table(pa.Table.from_pylist(list(rows)), part)
     except pa.ArrowException as error:
         raise InputError(
             f"file {str(out)!r}: not one kind for each column ({error}), allowed: JSON lines"
         ) from None
-    except OSError as error:
-        raise InputError(f"file {str(out)!r} cannot be written: {error.strerror or error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import genprm.verification.manifest
 from genprm import GenPRM
 from genprm.data_sets.rows import InputError
-from genprm.engines.base import EngineError
+from genprm.engines.base import Completion, EngineError
 from genprm.evaluation.calibrators import IsotonicCalibration
 from genprm.manifest import write_manifest
 from genprm.prm import check_solution, check_votes
@@ -23,7 +24,8 @@ from genprm.profiles import load_profile
 from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat, VerifierSettings
 from genprm.verification.manifest import model_manifest
-from tests.genprm.scripted_judge import EchoSandbox, judge_engine
+from tests.genprm.scripted_engine import ScriptedEngine
+from tests.genprm.scripted_judge import EchoSandbox, judge_engine, last_step, reply, verdict
 
 STEPS = ["1 + 1 = 2", "2 + 2 = 5, wrong", "done"]
 
@@ -85,6 +87,23 @@ def test_many_come_back_in_order_with_progress(prm: GenPRM) -> None:
 
     assert [result.first_error for result in results] == [1, -1]
     assert done == [1, 1]
+
+
+def test_each_result_comes_as_soon_as_it_is_there() -> None:
+    told = threading.Event()
+
+    class Waiting(ScriptedEngine):
+        async def complete(self, prompt: str, *arguments: Any, **named: Any) -> list[Completion]:
+            if "slow" in last_step(prompt):
+                await asyncio.to_thread(told.wait, 60)
+            return await super().complete(prompt, *arguments, **named)
+
+    with GenPRM(Waiting(reply, verdict), EchoSandbox(), VerifierSettings(), "full") as prm:
+        results = prm.score_each([("Add.", ["slow, wrong"]), ("Add.", ["1 + 1 = 2"])])
+        first, result = next(results)
+        told.set()
+        assert (first, result.first_error) == (1, -1)
+        assert [(index, one.first_error) for index, one in results] == [(0, 0)]
 
 
 async def test_inside_an_event_loop(prm: GenPRM) -> None:
