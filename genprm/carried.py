@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genprm.files import replacing
-from genprm.recorded_files import read_record
+from genprm.recorded_files import hashes_of
 from genprm.settings import SettingsError
 
 ADDRESS = "GENPRM_STORE"
@@ -49,6 +49,10 @@ class Place:
         except FileNotFoundError:
             return None
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove what lies under a name."""
+        self._do(lambda files, root: files.rm_file(f"{root}/{name}"))
 
     def get(self, name: str, path: Path) -> None:
         """Bring a file.
@@ -86,11 +90,12 @@ class Place:
         carried again."""
         content, name = record.read_bytes(), record.relative_to(root).as_posix()
         there = self.read(name)
-        old, new = ({} if there is None else _hashes(there)), _hashes(content)
-        for inside, sha256 in new.items():
-            if old.get(inside) != sha256:
-                file = path / inside
-                self.put(file, file.relative_to(root).as_posix())
+        old = {} if there is None else hashes_of(there)
+        changed = [path / inside for inside, sha256 in hashes_of(content).items() if old.get(inside) != sha256]
+        if changed and there is not None:
+            self.remove(name)  # it would name files that are being replaced, if this ended in between
+        for file in changed:
+            self.put(file, file.relative_to(root).as_posix())
         self.write(name, content)
 
     def get_recorded(self, root: Path, path: Path, record: Path) -> None:
@@ -103,14 +108,10 @@ class Place:
         content = self.read(name)
         if content is None:
             raise FileNotFoundError(f"{self.address}/{name}")
-        for inside in _hashes(content):
+        for inside in hashes_of(content):
             file = path / inside
             self.get(file.relative_to(root).as_posix(), file)
         self.get(name, record)
-
-
-def _hashes(record: bytes) -> dict[str, str]:
-    return {name: file.sha256 for name, file in read_record(record).items()}
 
 
 def place_of(root: Path) -> Place | None:

@@ -38,13 +38,14 @@ def record_files(path: Path, record: Path) -> None:
     write_text(record, _RECORD.dump_json(files, indent=1).decode() + "\n")
 
 
-def read_record(content: bytes) -> dict[str, RecordedFile]:
-    """What a record says of each file, by its path in the directory; of a single file under an empty name.
+def hashes_of(record: bytes) -> dict[str, str]:
+    """The SHA-256 of each file that a record names, by its path in the directory; of a single file under an empty
+    name.
 
     Raises:
         ValidationError: it is no record.
     """
-    return _RECORD.validate_json(content)
+    return {name: file.sha256 for name, file in _RECORD.validate_json(record).items()}
 
 
 def damage(path: Path, record: Path, verify: bool = False) -> str:
@@ -63,7 +64,7 @@ def damage(path: Path, record: Path, verify: bool = False) -> str:
     if not record.is_file():
         return ""
     try:
-        files = read_record(record.read_bytes())
+        files = _RECORD.validate_json(record.read_bytes())
     except ValidationError:
         return f"{record} is no record of files"
     for name, recorded in files.items():

@@ -6,7 +6,7 @@ What was written is recorded beside it (`records/`), and nothing is read that is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ from genprm.carried import place_of
 from genprm.carried_journal import CarriedJournal
 from genprm.files import write_text
 from genprm.journal import Journal
-from genprm.recorded_files import damage, record_files
+from genprm.recorded_files import damage, hashes_of, record_files
 from genprm.settings import home
 from genprm.tables import TableError, read_rows, write_rows
 
@@ -45,15 +45,17 @@ class DamagedFile(TableError):  # noqa: N818  says what it is
 
 
 class VersionNote(BaseModel):
-    """Which content the files of one partition hold, and which files those are (paths inside the profile's folder).
+    """Which content the files of one partition hold, which files (or directories) those are, and the SHA-256 of
+    each file; paths inside the profile's folder.
 
-    Partitions that were made before files were recorded have none.
+    Partitions that were made before files were recorded have no files, those of before hashes were kept no hashes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     files: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = {}
 
 
 NO_NOTE = VersionNote(version="")
@@ -132,12 +134,36 @@ class TableStore:
         """Record which content the files of an artifact hold, and which these are, once they are complete. They are
         carried where there is a place for it, the note last."""
         inside = tuple(path.relative_to(self.root).as_posix() for path in files)
-        note, written = self._note(name, partition), VersionNote(version=version, files=inside)
+        written = VersionNote(version=version, files=inside, hashes=self._hashes(inside))
+        note = self._note(name, partition)
         write_text(note, written.model_dump_json() + "\n")
         if (place := place_of(self.root)) is not None:
             for path in files:
                 place.put_recorded(self.root, path, self._record(path))
             place.put(note, note.relative_to(self.root).as_posix())
+
+    def _hashes(self, files: Iterable[str]) -> dict[str, str]:
+        """The SHA-256 of each file by the records, under its path in this store."""
+        found: dict[str, str] = {}
+        for name in files:
+            record = self._record(self.root / name)
+            hashes = hashes_of(record.read_bytes()) if record.is_file() else {}
+            found |= {(Path(name) / inside).as_posix(): sha256 for inside, sha256 in hashes.items()}
+        return found
+
+    def unlike(self, note: VersionNote) -> str:
+        """Which file is recorded with another content than the note says, in a few words; empty where none is.
+
+        Files and their records are replaced before the note: one that was interrupted in between leaves the new
+        files under the old note.
+
+        Raises:
+            ValidationError: a record cannot be read, which `damage` says first.
+        """
+        recorded = self._hashes(note.files) if note.hashes else note.hashes
+        names = sorted(recorded.keys() | note.hashes.keys())
+        other = next((name for name in names if recorded.get(name) != note.hashes.get(name)), None)
+        return f"{self.root / other} was replaced by a run that did not finish" if other else ""
 
     def bring(self, name: str, partition: str | None, version: str) -> bool:
         """Bring the files of an artifact from where they were carried; whether they are there with this content."""
@@ -149,7 +175,7 @@ class TableStore:
         for file in VersionNote.model_validate_json(there).files:
             place.get_recorded(self.root, self.root / file, self._record(self.root / file))
         place.get(inside, note)
-        return True
+        return not self.unlike(self.note(name, partition))
 
     def note(self, name: str, partition: str | None = None) -> VersionNote:
         """What was recorded last; an empty note when there is none.

@@ -49,7 +49,8 @@ def _local_damage(node: Node, version: str | None, store: TableStore, verify: bo
         return "the files are not those that Dagster recorded"
     if not note.files:
         return _unrecorded_damage(node, note.version, store, verify)
-    return next((found for name in note.files if (found := store.damage(store.root / name, verify))), "")
+    damages = (store.damage(store.root / name, verify) for name in note.files)
+    return next(filter(None, damages), "") or store.unlike(note)
 
 
 def is_recorded(node: Node, store: TableStore) -> bool:

@@ -61,6 +61,48 @@ def test_what_did_not_change_is_not_carried_again(
     assert put[1:] == ["weights/tiny/deep/config.json", "versions/problems/0-of-2"]
 
 
+def test_of_a_partition_that_was_carried_by_halves_nothing_passes_for_the_earlier_one(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = TableStore(tmp_path / "one" / "miniature"), TableStore(tmp_path / "two" / "miniature")
+    finished(here, "abc")
+    config, put = here.root / "weights" / "tiny" / "deep" / "config.json", Place.put
+    config.write_text('{"other": 1}')
+    here.record(here.root / "weights" / "tiny")
+
+    def fail_before_the_note(self: Place, path: Path, name: str) -> None:
+        if name.startswith("versions/"):
+            raise CarryError("gone")
+        put(self, path, name)
+
+    monkeypatch.setattr(Place, "put", fail_before_the_note)
+    with pytest.raises(CarryError):
+        here.note_version("problems", "0-of-2", "abd", [here.root / "weights" / "tiny"])
+    assert not there.bring("problems", "0-of-2", "abc")
+
+
+def test_files_that_were_carried_without_their_record_are_carried_again(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = TableStore(tmp_path / "one" / "miniature"), TableStore(tmp_path / "two" / "miniature")
+    finished(here, "abc")
+    config = here.root / "weights" / "tiny" / "deep" / "config.json"
+    config.write_text('{"other": 1}')
+    here.record(here.root / "weights" / "tiny")
+
+    def fail(self: Place, name: str, content: bytes) -> None:
+        raise CarryError("gone")
+
+    monkeypatch.setattr(Place, "write", fail)
+    with pytest.raises(CarryError):
+        here.note_version("problems", "0-of-2", "abd", [here.root / "weights" / "tiny"])
+    monkeypatch.undo()
+    monkeypatch.setenv(carried.ADDRESS, address.removesuffix("/miniature"))
+    finished(here, "abc")
+    assert there.bring("problems", "0-of-2", "abc")
+    assert there.damage(there.root / "weights" / "tiny", verify=True) == ""
+
+
 def test_without_an_address_nothing_is_carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(carried.ADDRESS, raising=False)
     require_place()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -164,6 +165,60 @@ def test_a_version_note_that_is_garbage_is_one_line(whole: House, scores: Path, 
     path.write_bytes(note)
     assert standing(whole, SCORES) == f"{path} is no version note"
     path.write_bytes(before)
+
+
+def other_page(*_: object) -> str:
+    """A report that says something else."""
+    return "<p>other results</p>"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("node", "changed", "file"),
+    [
+        (Node("rpe_labels", "0-of-2|main"), {"labels": {"epsilon": 0.5}}, "tables/rpe_labels/0-of-2/main.parquet"),
+        (
+            Node("checkpoints", "tiny.main.full"),
+            {"training": {"epochs": 2}},
+            "checkpoints/tiny.main.full/checkpoint.json",
+        ),
+        (Node("report", None), {}, "report/index.html"),
+    ],
+    ids=["table", "card", "report"],
+)
+def test_what_an_interrupted_run_replaced_is_stale_under_the_earlier_settings(
+    whole: House, node: Node, changed: dict[str, dict[str, object]], file: str
+) -> None:
+    """The file and its record are new, the version note is not: the run ended in between."""
+    path = whole.home / "fake" / file
+    whole.use(fake_method.fake_profile())
+    assert whole.late() == []
+    before = path.read_bytes()
+    whole.use(fake_method.fake_profile(**changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableStore, "note_version", interrupted)
+        patch.setattr("assets.report.render", other_page)
+        assert execute(whole.defs, whole.instance, Order(node.asset, node.partition), {}).error
+    assert path.read_bytes() != before
+    whole.use(fake_method.fake_profile())
+    assert whole.late() == [str(node)]
+    assert standing(whole, node) == f"{path} was replaced by a run that did not finish"
+    assert whole.make() == [str(node)]
+    assert whole.late() == []
+
+
+def interrupted(*_: object) -> None:
+    """What Ctrl-C does to the process that is there."""
+    raise KeyboardInterrupt
+
+
+def test_notes_of_before_hashes_were_kept_are_accepted(whole: House, scores: Path) -> None:
+    note = whole.home / "fake" / "versions" / "mc_scores" / "0-of-2"
+    before, fields = note.read_text(), json.loads(note.read_text())
+    assert list(fields.pop("hashes")) == ["tables/mc_scores/0-of-2.parquet"]
+    note.write_text(json.dumps(fields))
+    assert standing(whole, SCORES) == standing(whole, SCORES, verify=True) == ""
+    note.write_text(before)
 
 
 def as_before_files_were_recorded(house: House) -> TableStore:
