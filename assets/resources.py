@@ -109,7 +109,7 @@ class TrackedRun(Protocol):
         ...
 
     def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before."""
+        """Log metrics to this run, or to another that ended before; where that is lost, a warning says so."""
         ...
 
     def series(self, name: str, values: Sequence[float]) -> None:
@@ -147,7 +147,7 @@ class Tracking(Protocol):
         ...
 
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
-        """Log metrics to a run that ended before."""
+        """Log metrics to a run that ended before; where that is lost, a warning says so."""
         ...
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:

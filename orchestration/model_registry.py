@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from genprm.evaluation.metrics import Judged
 from genprm.evaluation.promotion import Contender, successor
+from orchestration.past_runs import keep_text, known_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,7 +62,7 @@ class ModelRegistry:
         numbers = {one.model: self._version_of(one) for one in contenders}
         registered = [one for one in contenders if numbers[one.model]]
         for one in registered:
-            self._client.log_text(one.run_id, json.dumps([asdict(case) for case in one.judged]), JUDGED)
+            keep_text(self._client, one.run_id, json.dumps([asdict(case) for case in one.judged]), JUDGED)
             self._client.set_model_version_tag(self._name, numbers[one.model], F1, f"{one.f1:.2f}")
             self._client.set_registered_model_alias(self._name, alias_of(one.model), numbers[one.model])
         chosen = successor(registered, self._judged_by(before, registered), resamples)
@@ -110,7 +111,8 @@ class ModelRegistry:
         for one in contenders:
             if (one.version, one.model) == (champion.tags[FINGERPRINT], champion.tags[MODEL]):
                 return one.judged
-        if JUDGED not in {file.path for file in self._client.list_artifacts(champion.run_id)}:
+        there = known_run(self._client, champion.run_id) is not None
+        if not there or JUDGED not in {file.path for file in self._client.list_artifacts(champion.run_id)}:
             return []  # lost with a home that was moved: nobody can be compared, and the champion stays
         kept = Path(self._client.download_artifacts(champion.run_id, JUDGED))
         return _JUDGED.validate_json(kept.read_bytes())

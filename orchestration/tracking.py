@@ -24,6 +24,7 @@ from orchestration import postgres
 from orchestration.data_sets import make_data_set
 from orchestration.home import artifacts_folder, mlflow_database
 from orchestration.model_registry import ModelRegistry, logged_model
+from orchestration.past_runs import takes_more
 from orchestration.traces import TraceTarget, log_traces
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ class MlflowRun:
         return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_RUN_ID": self.id, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before."""
-        _log_metrics(self.client, run_id or self.id, values)
+        """Log metrics to this run, or to another that ended before; where that is lost, a warning says so."""
+        if run_id is None or takes_more(self.client, run_id):
+            _log_metrics(self.client, run_id or self.id, values)
 
     def series(self, name: str, values: Sequence[float]) -> None:
         """Log one metric over steps 1, 2, ... to this run."""
@@ -242,8 +244,9 @@ class MlflowTracking:
             client.set_terminated(run.id, status)
 
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
-        """Log metrics to a run that ended before."""
-        _log_metrics(self.client(), run_id, values)
+        """Log metrics to a run that ended before; where that is lost, a warning says so."""
+        if takes_more(self.client(), run_id):
+            _log_metrics(self.client(), run_id, values)
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
         """Register trained models that were measured; the champion's key, None where nothing is registered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,21 @@ class Trained:
     """A profile whose models are trained and measured."""
 
     def __init__(self, folder: Path, profile: str) -> None:
-        self.tracking = MlflowTracking(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"), profile)
-        self.client = self.tracking.client()
         self.profile = profile
         self._folder = folder
+        self.use("genprm")
+
+    def use(self, experiment: str) -> None:
+        """Track in an experiment."""
+        settings = TrackingSettings(uri=f"sqlite:///{self._folder / 'mlflow.db'}", experiment=experiment)
+        self.tracking = MlflowTracking(settings, self.profile)
+        self.client = self.tracking.client()
+        self._experiment = self.client.get_experiment_by_name(experiment).experiment_id
 
     def contender(self, model: str, weights: str, right: int) -> Contender:
         """A checkpoint as it is when it was trained and judged."""
-        (experiment,) = self.client.search_experiments(filter_string="name = 'genprm'")
-        info = self.client.create_run(experiment.experiment_id).info
-        run = MlflowRun(self.client, info.run_id, experiment.experiment_id, self.tracking.uri)
+        info = self.client.create_run(self._experiment).info
+        run = MlflowRun(self.client, info.run_id, self._experiment, self.tracking.uri)
         run.model(model, self._folder / weights, "recipe")
         return Contender(model, weights, run.id, judged(right))
 
@@ -85,6 +91,32 @@ def test_the_champion_stays_until_it_is_beaten_beyond_chance(trained: Trained) -
     assert trained.version("m_main_full").tags["genprm/fingerprint"] == "w2"
     trained.register(trained.contender("m.main.full", "w3", 40))
     assert trained.version("champion").tags["genprm/fingerprint"] == "w3"
+
+
+def test_checkpoints_whose_runs_are_lost_fail_nothing(trained: Trained, caplog: pytest.LogCaptureFixture) -> None:
+    models = [trained.contender("m.main.full", "w1", 30), trained.contender("m.main.cot", "w2", 20)]
+    assert trained.register(*models) == "m.main.full"
+    for one in models:
+        trained.client.delete_run(one.run_id)
+    assert trained.register(*models) == "m.main.full"
+    unknown = [replace(one, run_id=one.run_id[::-1], version=f"{one.version}b") for one in models]
+    assert trained.register(*unknown) == "m.main.full", "it has no logged model, and the champion stays"
+    assert f"MLflow run {models[0].run_id} was deleted in MLflow" in caplog.text
+
+
+def test_files_that_a_moved_home_left_behind_are_a_warning(
+    trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "moved").write_text("")
+    place = (tmp_path / "moved" / "mlartifacts").as_uri()
+    trained.client.create_experiment("of a moved home", artifact_location=place)
+    trained.use("of a moved home")
+    model = trained.contender("m.main.full", "w1", 30)
+    assert trained.register(model) == "m.main.full"
+    assert f"MLflow run {model.run_id} has its files out of reach, judged.json is not kept" in caplog.text
+    again = trained.contender("m.main.full", "w2", 40)
+    assert trained.register(again) == "m.main.full"
+    assert trained.version("champion").tags["genprm/fingerprint"] == "w1", "nobody can be compared with it"
 
 
 def test_nothing_is_registered_where_the_profile_says_so(trained: Trained) -> None:

@@ -1,5 +1,6 @@
 """Runs in MLflow, on a real SQLite database: links, endings, and what a child process needs."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,36 @@ def test_what_a_killed_process_left_open_is_closed(tracking: MlflowTracking) -> 
     assert tracking.close_orphans(["killed"]) == 1
     assert client.get_run(left).info.status == "KILLED"
     assert client.get_run(other).info.status == "RUNNING"
+
+
+LOST = {"unknown": "is not known to MLflow", "deleted": "was deleted in MLflow"}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_metrics_of_a_run_that_is_lost_are_a_warning(tracking: MlflowTracking, lost: str) -> None:
+    client = tracking.client()
+    (experiment,) = client.search_experiments(filter_string="name = 'genprm'")
+    earlier = "0" * 32
+    if lost == "deleted":
+        earlier = client.create_run(experiment.experiment_id).info.run_id
+        client.delete_run(earlier)
+
+    def body(run: Any) -> None:
+        run.metrics({"long/f1": 50.0}, earlier)
+        tracking.metrics(earlier, {"f1_pass1": 50.0})
+        run.metrics({"f1": 50.0})
+
+    result, instance = step(tracking, body)
+    assert result.success
+    warnings = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    assert warnings == [f"MLflow run {earlier} {LOST[lost]}: what belongs to it is not logged"] * 2
+    run_id = instance.get_run_by_id(result.run_id).tags["mlflow/run_id"]
+    assert client.get_run(run_id).data.metrics == {"f1": 50.0}
+
+
+def test_a_metric_that_mlflow_refuses_is_an_error_still(tracking: MlflowTracking) -> None:
+    result, _ = step(tracking, lambda run: run.metrics({"no such:: name?": 50.0}, run.id))
+    assert not result.success
 
 
 def test_parameters_are_flat_text_without_empty_ones() -> None:
