@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 
 from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
+from orchestration.executors import IN_PROCESS
 from orchestration.survey import Survey, survey
 
 IN_SYNC = "in_sync"
@@ -65,6 +66,6 @@ def checks_job(checks: Sequence[dg.AssetChecksDefinition]) -> UnresolvedAssetJob
     return dg.define_asset_job(
         SYNC_REPORT,
         selection=dg.AssetSelection.checks(*checks),
-        executor_def=dg.in_process_executor,
+        executor_def=IN_PROCESS,
         description="Which partitions are out of date and why, and whether evaluation problems are held out.",
     )

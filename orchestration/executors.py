@@ -15,10 +15,13 @@ from assets.artifact import Artifact
 from assets.partitions import Pipeline
 from genprm.settings import Profile
 from orchestration.home import handed_on
+from orchestration.hosts import tagging
 from orchestration.needs import needs_of
 
 RAY_TAG = "dagster-ray/config"
 """The tag of a step that says what dagster-ray asks of the cluster for it."""
+IN_PROCESS = tagging(dg.in_process_executor)
+"""All steps in the process of the run."""
 TRIES_AGAIN = 2
 """How often a step begins again on the cluster. Dagster does not know whether the node failed or the code did."""
 
@@ -30,12 +33,12 @@ def executor_of(profile: Profile) -> dg.ExecutorDefinition:
         ModuleNotFoundError: the profile is for Ray, and dagster-ray is not installed.
     """
     if profile.runner.backend == "local":
-        return dg.in_process_executor
+        return IN_PROCESS
     from dagster_ray import ray_executor
 
     # The nodes have the same environment of Python. A shell that did not activate it would not find `dagster`.
     path = f"PATH={Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-    configured: dg.ExecutorDefinition = ray_executor.configured(
+    configured: dg.ExecutorDefinition = tagging(ray_executor).configured(
         {"ray": {"env_vars": [path, *sorted(handed_on())]}}, name="ray"
     )
     return configured

@@ -14,6 +14,7 @@ from genprm.hardware.cluster import ClusterError
 from genprm.settings import Profile
 from orchestration.dagster_private import AssetGraph
 from orchestration.display import LogDisplay
+from orchestration.executors import IN_PROCESS
 from orchestration.lock import AnotherRun, run_lock
 from orchestration.materialize import Choice, MissingInput, materialize
 
@@ -86,7 +87,7 @@ def _runner_job(
 
     @dg.job(
         name=name,
-        executor_def=dg.in_process_executor,
+        executor_def=IN_PROCESS,
         description=f"Make what is missing or stale of {', '.join(f'`{artifact}`' for artifact in artifacts)}; "
         "each partition is a run of its own.",
     )

@@ -15,6 +15,7 @@ import psutil
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
 from genprm.settings import Profile
+from orchestration.hosts import is_here
 from orchestration.staleness import Node
 from orchestration.tracking import MlflowTracking
 from orchestration.worker import ARTIFACT_TAG, SESSION_TAG
@@ -55,13 +56,15 @@ def close_runs(
 def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[DagsterRun]:
     """Close the runs that the web pages or the daemon launched on this machine and whose process is gone.
 
-    A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. With a launcher
-    other than Dagster's default one (Docker, Kubernetes) nothing is: that launcher watches its runs by itself.
+    A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. Nor is that of
+    another machine, whose processes are not seen from here. With a launcher other than Dagster's default one
+    (Docker, Kubernetes) nothing is: that launcher watches its runs by itself.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     left = instance.get_runs(RunsFilter(statuses=OPEN))
-    return _close(instance, profile, [run for run in left if not _is_of_runner(run) and _is_dead(instance, run)])
+    ours = [run for run in left if not _is_of_runner(run) and is_here(run)]
+    return _close(instance, profile, [run for run in ours if _is_dead(instance, run)])
 
 
 def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:

@@ -14,6 +14,7 @@ from assets.artifact import OWNERS
 from genprm.settings import Profile
 from orchestration.dagster_private import AssetGraph, UnresolvedAssetJobDefinition
 from orchestration.display import LogDisplay
+from orchestration.executors import IN_PROCESS
 from orchestration.jobs import make_in_step
 from orchestration.materialize import Choice
 from orchestration.runner import REFRESH
@@ -67,6 +68,6 @@ def refresh_job() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         f"{REFRESH}_job",
         selection=dg.AssetSelection.assets(REFRESH),
-        executor_def=dg.in_process_executor,
+        executor_def=IN_PROCESS,
         description="Make again what is stale, and nothing else.",
     )

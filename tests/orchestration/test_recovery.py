@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +16,11 @@ import pytest
 from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.events import EngineEventData
 
+from orchestration import postgres
 from orchestration.commands import recover
+from orchestration.executors import IN_PROCESS
 from orchestration.home import prepare
+from orchestration.hosts import HOST_TAG
 from orchestration.lock import run_lock
 from orchestration.recovery import close_dead_runs, close_runs, close_tracked
 from orchestration.tracking import DAGSTER_RUN, MlflowTracking
@@ -47,6 +51,16 @@ def opened(
 @dg.job
 def make_problems() -> None:
     """Nothing."""
+
+
+@dg.op
+def nothing() -> None: ...
+
+
+@dg.job(executor_def=IN_PROCESS)
+def make_nothing() -> None:
+    """Nothing, as jobs of the web pages do it."""
+    nothing()
 
 
 def ended_process() -> int:
@@ -82,6 +96,25 @@ def test_a_process_that_got_the_number_later_is_another_one(instance: dg.Dagster
     finally:
         later.kill()
         later.wait()
+
+
+def test_a_run_of_another_machine_is_left_alone(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, here = ended_process(), socket.gethostname()
+    theirs = opened(instance, DagsterRunStatus.STARTED, gone, **{HOST_TAG: "another"})
+    ours = opened(instance, DagsterRunStatus.STARTED, gone, **{HOST_TAG: here})
+    unsaid = opened(instance, DagsterRunStatus.STARTED, gone)
+    monkeypatch.setattr(postgres, "chosen", lambda: True)
+    assert [run.run_id for run in close_dead_runs(instance, PROFILE)] == [ours.run_id]
+    assert statuses(instance, theirs, ours, unsaid) == ["STARTED", "CANCELED", "STARTED"]
+
+
+def test_a_run_that_dagster_launches_says_on_which_machine_it_is(instance: dg.DagsterInstance) -> None:
+    result = dg.execute_job(dg.reconstructable(make_nothing), instance)
+    assert result.success
+    run = instance.get_run_by_id(result.run_id)
+    assert run.tags[HOST_TAG] == socket.gethostname()
 
 
 def test_runs_of_the_runner_are_closed_by_their_session(instance: dg.DagsterInstance) -> None:
