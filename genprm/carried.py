@@ -90,28 +90,34 @@ class Place:
         carried again."""
         content, name = record.read_bytes(), record.relative_to(root).as_posix()
         there = self.read(name)
-        old = {} if there is None else hashes_of(there)
-        changed = [path / inside for inside, sha256 in hashes_of(content).items() if old.get(inside) != sha256]
+        old, new = ({} if there is None else hashes_of(there)), hashes_of(content)
+        changed = [
+            path / inside
+            for inside, sha256 in new.items()
+            if old.get(inside) != sha256 or not self._has(root, path / inside)
+        ]
         if changed and there is not None:
             self.remove(name)  # it would name files that are being replaced, if this ended in between
         for file in changed:
             self.put(file, file.relative_to(root).as_posix())
         self.write(name, content)
 
-    def get_recorded(self, root: Path, path: Path, record: Path) -> None:
-        """Bring a file or a directory with its record.
-
-        Raises:
-            FileNotFoundError: they are not there.
-        """
+    def get_recorded(self, root: Path, path: Path, record: Path) -> bool:
+        """Bring a file or a directory with its record; whether all of it is there."""
         name = record.relative_to(root).as_posix()
         content = self.read(name)
         if content is None:
-            raise FileNotFoundError(f"{self.address}/{name}")
-        for inside in hashes_of(content):
-            file = path / inside
+            return False
+        files = [path / inside for inside in hashes_of(content)]
+        if not all(self._has(root, file) for file in files):
+            return False
+        for file in files:
             self.get(file.relative_to(root).as_posix(), file)
         self.get(name, record)
+        return True
+
+    def _has(self, root: Path, file: Path) -> bool:
+        return bool(self._do(lambda files, place: files.exists(f"{place}/{file.relative_to(root).as_posix()}")))
 
 
 def place_of(root: Path) -> Place | None:
@@ -132,8 +138,9 @@ def require_place() -> None:
     if "://" not in address:
         raise SettingsError(f"{ADDRESS} is {address!r}, allowed: an address such as s3://bucket/folder")
     try:
-        Place(address).write(".genprm", b"")
+        Place(address).write(".genprm/probe", b"")
     except CarryError as error:
         raise SettingsError(str(error)) from None
-    except FileNotFoundError as error:  # the bucket
-        raise SettingsError(f"{ADDRESS} {address!r}: {error}") from None
+    except FileNotFoundError as error:
+        allowed = "allowed: a bucket that is there; a folder on disk is shared as GENPRM_HOME"
+        raise SettingsError(f"{ADDRESS} {address!r}: {error}; {allowed}") from None

@@ -173,7 +173,8 @@ class TableStore:
         if place is None or there is None or VersionNote.model_validate_json(there).version != version:
             return False
         for file in VersionNote.model_validate_json(there).files:
-            place.get_recorded(self.root, self.root / file, self._record(self.root / file))
+            if not place.get_recorded(self.root, self.root / file, self._record(self.root / file)):
+                return False
         place.get(inside, note)
         return not self.unlike(self.note(name, partition))
 

@@ -18,9 +18,11 @@ ROWS = [Problem("p1", "2 + 2?", "4", "own")]
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of an object store in this process."""
+    """The address of a profile's folder in an object store in this process."""
     monkeypatch.setenv(carried.ADDRESS, f"memory://{uuid.uuid4().hex}/runs/")
-    return str(place_of(Path("miniature")))
+    place = place_of(Path("miniature"))
+    assert place is not None
+    return place.address
 
 
 def finished(store: TableStore, version: str) -> None:
@@ -93,14 +95,28 @@ def test_files_that_were_carried_without_their_record_are_carried_again(
     def fail(self: Place, name: str, content: bytes) -> None:
         raise CarryError("gone")
 
-    monkeypatch.setattr(Place, "write", fail)
-    with pytest.raises(CarryError):
-        here.note_version("problems", "0-of-2", "abd", [here.root / "weights" / "tiny"])
-    monkeypatch.undo()
-    monkeypatch.setenv(carried.ADDRESS, address.removesuffix("/miniature"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "write", fail)
+        with pytest.raises(CarryError):
+            here.note_version("problems", "0-of-2", "abd", [here.root / "weights" / "tiny"])
     finished(here, "abc")
     assert there.bring("problems", "0-of-2", "abc")
     assert there.damage(there.root / "weights" / "tiny", verify=True) == ""
+
+
+@pytest.mark.parametrize("lost", ["weights/tiny/deep/config.json", "records/weights/tiny.json"])
+def test_what_was_removed_from_the_place_is_not_there_and_is_carried_again(
+    address: str, tmp_path: Path, lost: str
+) -> None:
+    here, there = TableStore(tmp_path / "one" / "miniature"), TableStore(tmp_path / "two" / "miniature")
+    finished(here, "abc")
+    Place(address).remove(lost)
+    assert not there.bring("problems", "0-of-2", "abc")
+    assert there.note("problems", "0-of-2").version == ""
+    finished(there, "abc")
+    third = TableStore(tmp_path / "three" / "miniature")
+    assert third.bring("problems", "0-of-2", "abc")
+    assert third.damage(third.root / "weights" / "tiny", verify=True) == ""
 
 
 def test_without_an_address_nothing_is_carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +131,10 @@ def test_without_an_address_nothing_is_carried(tmp_path: Path, monkeypatch: pyte
     [
         ("bucket/folder", "is 'bucket/folder', allowed: an address such as s3://bucket/folder"),
         ("nowhere://bucket", "'nowhere://bucket': ValueError: Protocol not known: nowhere"),
+        (
+            "file:///nowhere/at/all",
+            "No such file.*; allowed: a bucket that is there; a folder on disk is shared as",
+        ),
     ],
 )
 def test_an_address_that_cannot_be_used_is_one_line(
@@ -124,6 +144,13 @@ def test_an_address_that_cannot_be_used_is_one_line(
     with pytest.raises(SettingsError, match=f"^{carried.ADDRESS} .*{words}") as error:
         require_place()
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_on_disk_is_refused_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file system makes no folders, so that nothing could be put into one."""
+    monkeypatch.setenv(carried.ADDRESS, tmp_path.as_uri())
+    with pytest.raises(SettingsError, match="a folder on disk is shared as GENPRM_HOME"):
+        require_place()
 
 
 def test_a_place_that_fails_says_so_and_why() -> None:
