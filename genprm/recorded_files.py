@@ -1,13 +1,16 @@
 """What files held when they were written, so that damage is seen before anything is made from them.
 
 Size and time of change are compared first. Where they differ, or where somebody wants to be sure, the content
-decides: a home that was copied is whole although every time in it is new.
+decides: a home that was copied is whole although every time in it is new. A file that proves to be whole gets its
+recorded time back, so that it is read once and not at every look.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -82,7 +85,13 @@ def _is_as_recorded(file: Path, recorded: RecordedFile, verify: bool) -> bool:
         return False
     if state.st_mtime_ns == recorded.modified and not verify:
         return True
-    return _sha256(file) == recorded.sha256
+    with file.open("rb") as stream:
+        same = hashlib.file_digest(stream, "sha256").hexdigest() == recorded.sha256
+        if same and state.st_mtime_ns != recorded.modified:
+            with suppress(OSError):  # somebody else's, or on a read-only disk: it is read again at the next look
+                # By its descriptor: another file may have taken its place meanwhile.
+                os.utime(stream.fileno(), ns=(state.st_atime_ns, recorded.modified))
+    return same
 
 
 def _files(path: Path) -> Mapping[str, Path]:
