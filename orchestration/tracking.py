@@ -42,9 +42,11 @@ DAGSTER_RUN = "dagster/run_id"
 MLFLOW_RUN = "mlflow/run_id"
 
 
-def mlflow_address() -> str:
-    """Where people look at MLflow: `GENPRM_MLFLOW_URL`, or the address of `make ui`."""
-    return os.environ.get("GENPRM_MLFLOW_URL", MLFLOW_ADDRESS).rstrip("/")
+def mlflow_address(uri: str) -> str:
+    """Where people look at what is recorded at `uri`: `GENPRM_MLFLOW_URL`, or the server that records it, or the
+    address of `make ui`."""
+    server = uri if uri.startswith("http") else MLFLOW_ADDRESS
+    return os.environ.get("GENPRM_MLFLOW_URL", server).rstrip("/")
 
 
 def dagster_address() -> str:
@@ -82,7 +84,7 @@ class MlflowRun:
     @property
     def url(self) -> str:
         """The run's page."""
-        return f"{mlflow_address()}/#/experiments/{self.experiment}/runs/{self.id}"
+        return f"{mlflow_address(self.uri)}/#/experiments/{self.experiment}/runs/{self.id}"
 
     def environment(self) -> dict[str, str]:
         """What a child process needs to log to this run."""
@@ -186,7 +188,7 @@ class MlflowTracking:
         if found is None:
             return None
         order = urlencode({"orderByKey": "metrics.`f1_pass1`", "orderByAsc": "false"})
-        return f"{mlflow_address()}/#/experiments/{found.experiment_id}/runs?{order}"
+        return f"{mlflow_address(self.uri)}/#/experiments/{found.experiment_id}/runs?{order}"
 
     def _open(self) -> MlflowClient:
         import logging

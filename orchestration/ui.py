@@ -54,7 +54,7 @@ def ui(
     from genprm.extras import require
     from genprm.settings import home
     from orchestration.home import artifacts_folder, prepare
-    from orchestration.tracking import MlflowTracking
+    from orchestration.tracking import MlflowTracking, mlflow_address
 
     require("dagster_webserver")
     chosen = read_profile(profile, None)
@@ -63,18 +63,20 @@ def ui(
     if profile is not None:  # the servers, and the runs that they launch, read it from the environment
         file = Path(profile)
         os.environ["GENPRM_PROFILE"] = str(file.absolute()) if file.is_file() else profile
-    elsewhere = chosen.tracking.uri if (chosen.tracking.uri or "").startswith("http") else None
+    elsewhere = (chosen.tracking.uri or "").startswith("http")
     _require_free({"--dagster-port": dagster_port} | ({} if elsewhere else {"--mlflow-port": mlflow_port}))
     prepare()
     dagster, mlflow = f"http://127.0.0.1:{dagster_port}", f"http://127.0.0.1:{mlflow_port}"
-    os.environ["GENPRM_DAGSTER_URL"], os.environ["GENPRM_MLFLOW_URL"] = dagster, mlflow
+    os.environ["GENPRM_DAGSTER_URL"] = dagster
+    if not elsewhere:
+        os.environ["GENPRM_MLFLOW_URL"] = mlflow
     tracking = MlflowTracking(chosen.tracking, chosen.name)
     servers = commands(dagster_port, mlflow_port, tracking.uri, artifacts_folder().as_uri())
     ports = {f"Dagster {dagster}": dagster_port, f"MLflow  {mlflow}": mlflow_port}
     if elsewhere:
         del servers["mlflow"]
         ports = {f"Dagster {dagster}": dagster_port}
-        print(f"MLflow  {elsewhere}")
+        print(f"MLflow  {mlflow_address(tracking.uri)}")
     elif runs := tracking.runs_page():
         ports[f"runs    {runs}"] = mlflow_port
     print(f"home    {home()}  (logs in {home() / 'logs'}; Ctrl-C stops all)", flush=True)

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from genprm.settings import TrackingSettings
-from orchestration.tracking import MlflowTracking, flattened
+from orchestration.tracking import MlflowTracking, flattened, mlflow_address
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,23 @@ def test_the_page_of_the_runs_is_known_once_there_is_an_experiment(
     assert MlflowTracking(TrackingSettings(uri=tracking.uri, experiment="another"), "fake").runs_page() is None
     assert MlflowTracking(TrackingSettings(), "fake").runs_page() is None
     assert not (home / "mlflow.db").exists(), "to ask makes no database"
+
+
+@pytest.mark.parametrize(
+    ("variable", "uri", "address"),
+    [
+        ("https://seen.example/", "http://mlflow:5000", "https://seen.example"),
+        (None, "http://mlflow:5000/", "http://mlflow:5000"),
+        (None, "sqlite:////data/mlflow.db", "http://127.0.0.1:5000"),
+    ],
+)
+def test_links_lead_to_where_the_environment_says_else_to_the_server(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, uri: str, address: str
+) -> None:
+    monkeypatch.delenv("GENPRM_MLFLOW_URL", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("GENPRM_MLFLOW_URL", variable)
+    assert mlflow_address(uri) == address
 
 
 def test_runs_link_both_ways_and_hold_what_was_logged(tracking: MlflowTracking, tmp_path: Path) -> None:

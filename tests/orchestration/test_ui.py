@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from orchestration.tracking import MlflowTracking, mlflow_address
 from orchestration.ui import serve, ui
 
 
@@ -26,6 +27,38 @@ def test_a_port_that_is_taken_is_named(option: str, home: Path, capsys: pytest.C
     assert done.value.exit_code == 2
     assert f"genprm: {option} is {taken}, which cannot be had: Address already in use" in capsys.readouterr().err
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("server", "given", "address"),
+    [
+        ("", None, "http://127.0.0.1:1702"),
+        ("http://mlflow:5000", None, "http://mlflow:5000"),
+        ("http://mlflow:5000", "https://seen.example", "https://seen.example"),
+    ],
+)
+def test_the_servers_link_to_the_mlflow_that_is_there(
+    server: str, given: str | None, address: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GENPRM_MLFLOW_URL", "GENPRM_DAGSTER_URL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    if given is not None:
+        monkeypatch.setenv("GENPRM_MLFLOW_URL", given)
+    if server:
+        monkeypatch.setenv("GENPRM_SET", f"tracking.uri={server}")
+    monkeypatch.setattr(MlflowTracking, "runs_page", lambda self: None)
+    seen: list[str] = []
+
+    def look(*_: object) -> int:
+        seen.append(mlflow_address(server or "sqlite:///any"))
+        return 0
+
+    monkeypatch.setattr("orchestration.ui.serve", look)
+    monkeypatch.setattr("orchestration.ui._require_free", lambda ports: None)
+    with pytest.raises(typer.Exit):
+        ui(dagster_port=1701, mlflow_port=1702)
+    assert seen == [address]
 
 
 def test_an_address_is_printed_once_something_listens_there(
