@@ -68,10 +68,16 @@ def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[Dags
 
 
 def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:
-    """End the tracked runs that are open although their Dagster run has ended; how many there were."""
+    """End the tracked runs that are open although their Dagster run has ended; how many there were.
+
+    One whose Dagster run is not known has ended too, unless `tracking.uri` names a place that other homes share.
+    """
     tracking = MlflowTracking(profile.tracking, profile.name)
     found = {name: instance.get_run_by_id(name) for name in tracking.open_for()}
-    return tracking.close_orphans(name for name, run in found.items() if run is None or run.is_finished)
+    unknown_ended = profile.tracking.uri is None
+    return tracking.close_orphans(
+        name for name, run in found.items() if (unknown_ended if run is None else run.is_finished)
+    )
 
 
 def made_by(run: DagsterRun) -> str:

@@ -133,7 +133,10 @@ def test_tracked_runs_end_with_their_dagster_runs(instance: dg.DagsterInstance) 
         client.create_run(experiment, tags={DAGSTER_RUN: name}).info.run_id
         for name in (alive.run_id, done.run_id, "of an instance that is no more")
     ]
-    assert close_tracked(instance, PROFILE) == 2
+    shared = fake_method.fake_profile(tracking={"uri": tracking.uri})
+    assert close_tracked(instance, shared) == 1
+    assert [client.get_run(one).info.status for one in tracked] == ["RUNNING", "KILLED", "RUNNING"]
+    assert close_tracked(instance, PROFILE) == 1
     assert [client.get_run(one).info.status for one in tracked] == ["RUNNING", "KILLED", "KILLED"]
     assert close_tracked(instance, PROFILE) == 0
 
