@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from genprm.parents import dying_with_us
 from orchestration.commands import ProfileOption, read_profile, refuse
 
 STOP_SECONDS = 15.0
@@ -95,18 +96,21 @@ def _require_free(ports: Mapping[str, int]) -> None:
 
 
 def serve(servers: dict[str, list[str]], logs: Path, addresses: Mapping[str, int]) -> int:
-    """Run until interrupted (0) or until one of the servers ends (1); no server is left behind.
+    """Run until interrupted (0), by SIGTERM or a closed terminal too, or until one of the servers ends (1); no
+    server is left behind.
 
     Args:
         addresses: the lines to print, each with the port that it is printed for once something listens there.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _listen_to_the_end()
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in servers.items():
             with (logs / f"{name}.log").open("ab") as log:
-                running[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+                running[name] = subprocess.Popen(
+                    dying_with_us(command), stdout=log, stderr=log, start_new_session=True
+                )
         awaited = dict(addresses)
         while True:
             time.sleep(LOOK_SECONDS)
@@ -123,21 +127,37 @@ def serve(servers: dict[str, list[str]], logs: Path, addresses: Mapping[str, int
         stop(list(running.values()))
 
 
+def _listen_to_the_end() -> None:
+    """SIGTERM and SIGHUP, which a terminal sends that is closed, interrupt this process as Ctrl-C does."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        # The kernel and the shell may both tell of a closed terminal: the second one must not disturb the end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it, to outlive the terminal
+        signal.signal(signal.SIGHUP, interrupt)
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask each process group to end, and kill what does not."""
+    """Ask each process group to end, and kill what does not; at once when an interrupt comes."""
     for process in processes:
         _signal(process, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    for process in processes:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
-        _signal(process, signal.SIGKILL)
-        process.wait()
+    try:
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            _signal(process, signal.SIGKILL)
+            process.wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

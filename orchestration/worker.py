@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import multiprocessing
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
 
 from genprm.full_disk import full_disk
+from genprm.parents import die_with
 from genprm.settings import Profile
 from orchestration.needs import Needs
 from orchestration.staleness import Node
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from orchestration.dagster_private import SerializableErrorInfo, StepFailureData
 
-_PR_SET_PDEATHSIG = 1
 LOCATION = "genprm"
 """The code location, as the pages call it."""
 SESSION_TAG = ".dagster/genprm_session"
@@ -125,9 +124,7 @@ class Worker:
 def serve(connection: Connection, profile: Profile, definitions: str, session: str, parent: int) -> None:
     """What the process does: orders in, outcomes out, until the parent closes the connection or dies."""
     os.setpgrp()  # a Ctrl-C in the terminal is for the parent, which passes it on once
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
+    die_with(parent)
     warnings.simplefilter("ignore")
     logging.captureWarnings(True)
     import dagster as dg

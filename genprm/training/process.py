@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from genprm.engines.base import EngineError
+from genprm.parents import die_with
 from genprm.training.job import TrainingJob, read_job
 
 WRONG_MODEL = os.EX_DATAERR
 """Exit status of a training whose base model cannot be used; the last line of its output says why."""
 INTERRUPTED = 130
 """Exit status of a training that was asked to stop: its state is saved, and the next start goes on from there."""
-_PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when the one that started it ends, however it ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = os.environ.get("GENPRM_PARENT")
-    if parent is not None and os.getppid() != int(parent):
-        sys.exit("the process that asked for this training has already ended")
+    die_with(int(os.environ.get("GENPRM_PARENT", os.getppid())))
 
 
 Job = TypeVar("Job", bound=TrainingJob)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import typer
 
@@ -71,3 +77,64 @@ def test_an_address_is_printed_once_something_listens_there(
     lines = {"it listens": port, "nothing does": 1}
     assert serve({"server": [sys.executable, "-c", script]}, tmp_path, lines) == 1, "it ended by itself"
     assert capsys.readouterr().out == "it listens\n"
+
+
+SERVES = """
+import signal, sys
+from pathlib import Path
+from orchestration.ui import serve
+signal.signal(signal.SIGHUP, signal.{handler})
+code = "import subprocess; child = subprocess.Popen(['sleep', '600']); print(child.pid, flush=True); child.wait()"
+sys.exit(serve({{"server": [sys.executable, "-c", code]}}, Path({logs!r}), {{}}))
+"""
+
+
+@contextmanager
+def serving(logs: Path, handler: str = "SIG_DFL") -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A process that keeps a server, and the id of a process that the server started."""
+    log = logs / "server.log"
+    with subprocess.Popen([sys.executable, "-c", SERVES.format(handler=handler, logs=str(logs))]) as keeper:
+        try:
+            while not log.exists() or not log.read_text().endswith("\n"):
+                assert keeper.poll() is None
+                time.sleep(0.05)
+            yield keeper, int(log.read_text())
+        finally:
+            keeper.kill()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process has not ended; init may take its time to bury one."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def ends(pid: int) -> bool:
+    """Whether a process has ended or does so within seconds."""
+    deadline = time.monotonic() + 20
+    while runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not runs(pid)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_server_outlives_a_closed_terminal(end: signal.Signals, tmp_path: Path) -> None:
+    with serving(tmp_path) as (keeper, server):
+        keeper.send_signal(end)
+        assert keeper.wait(60) == 0
+        assert ends(server)
+
+
+def test_no_server_outlives_one_that_was_killed(tmp_path: Path) -> None:
+    with serving(tmp_path) as (keeper, server):
+        keeper.kill()
+        assert ends(server)
+
+
+def test_nohup_keeps_the_servers_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    with serving(tmp_path, handler="SIG_IGN") as (keeper, server):
+        keeper.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            keeper.wait(1)
+        assert runs(server)
