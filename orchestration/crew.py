@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing.connection
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 from genprm.hardware.cluster import ClusterError
 from genprm.settings import Profile
-from orchestration.needs import Needs, needs_of
+from orchestration.needs import Needs, needs_of, trains
 from orchestration.staleness import Node
 from orchestration.worker import Advance, Order, Outcome, Ready, Refused, Worker
 
@@ -110,15 +111,34 @@ class Crew:
         while not any(member is worker and isinstance(said, Outcome) for member, said in self.messages()):
             pass
 
-    def interrupt(self) -> None:
-        """Ask everybody to stop and close what they opened."""
-        for member in self._members:
-            member.interrupt()
+    def stop(self, awaits: Callable[[Node], None]) -> None:
+        """Ask everybody to stop and close what they opened; who is in a training may take the time to save its
+        state, and `awaits` is told what is waited for. An interrupt meanwhile is passed on and ends the wait.
+        """
+        self._interrupt()
+        try:
+            for member in list(self._members):
+                if member.node is not None and trains(member.node.asset):
+                    awaits(member.node)
+                else:
+                    self._dismiss(member)
+            while any(member.node is not None for member in self._members):
+                for member, said in self.messages():
+                    if isinstance(said, Outcome):
+                        member.node = None
+        except BaseException:
+            self._interrupt()
+            raise
 
     def close(self) -> None:
-        """End all workers."""
-        for member in list(self._members):
-            self._dismiss(member)
+        """End all workers. An interrupt meanwhile kills the one that is waited for; the others are still ended."""
+        with ExitStack() as left:
+            for member in list(self._members):
+                left.callback(self._dismiss, member)
+
+    def _interrupt(self) -> None:
+        for member in self._members:
+            member.interrupt()
 
     def _dismiss(self, member: Member) -> None:
         self._members.remove(member)

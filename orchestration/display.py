@@ -49,6 +49,10 @@ class LineDisplay:
         self._settled += 1
         self._line(f"[{self._settled}/{self._total}] {node}  failed: {error}")
 
+    def awaits_state(self, node: Node) -> None:
+        """Say that an interrupted training is waited for."""
+        self._line(f"{node} saves the state of its training, which is waited for; another interrupt does not wait")
+
     def end(self) -> None:
         """Nothing is left to close."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assets.artifact import Stage, load_artifacts
+from assets.artifact import Artifact, Stage, load_artifacts
 from genprm.settings import Profile
 
 
@@ -23,14 +23,20 @@ class Needs:
         return f"{self.gpus} GPUs and {self.cpus} CPUs on one node"
 
 
+def trains(artifact: str) -> bool:
+    """Whether `artifact` is made by a training, which saves its state when it is asked to stop."""
+    known = _on_an_engine(artifact)
+    return known is not None and known.declared.stage is Stage.TRAINING
+
+
 def needs_of(artifact: str | None, profile: Profile) -> Needs:
     """What the worker needs that makes `artifact`; that of what is no artifact one processor.
 
     Each process of a training and each shard of each copy of a model has a GPU; a processor where
     `runner.gpus` is false. Models on servers need none.
     """
-    known = None if artifact is None else load_artifacts().get(artifact)
-    if known is None or not known.declared.uses_engine:
+    known = None if artifact is None else _on_an_engine(artifact)
+    if known is None:
         return Needs()
     engine = profile.engine
     if known.declared.stage is Stage.TRAINING:
@@ -40,3 +46,9 @@ def needs_of(artifact: str | None, profile: Profile) -> Needs:
     else:
         processes = engine.replicas * engine.tensor_parallel
     return Needs(gpus=processes) if profile.runner.gpus else Needs(cpus=max(1, processes))
+
+
+def _on_an_engine(artifact: str) -> Artifact | None:
+    """The artifact of that name that opens a model or trains one."""
+    known = load_artifacts().get(artifact)
+    return known if known is not None and known.declared.uses_engine else None

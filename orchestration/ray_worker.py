@@ -118,14 +118,17 @@ class RayWorker:
             self._actor.interrupt.options(concurrency_group=BESIDE).remote()
 
     def close(self) -> None:
-        """End the worker: it finishes closing its engine, and is killed when that takes too long."""
+        """End the worker: it finishes closing its engine, and is killed when that takes too long or an interrupt
+        comes."""
         self.connection.close()
-        if self.ready:
-            with suppress(GetTimeoutError, RayActorError):
-                ray.get(self._actor.close.remote(), timeout=STOP_SECONDS)
-        ray.kill(self._actor)
-        self._thread.join(LOOK_SECONDS)
-        self._fence.unlink(missing_ok=True)
+        try:
+            if self.ready:
+                with suppress(GetTimeoutError, RayActorError):
+                    ray.get(self._actor.close.remote(), timeout=STOP_SECONDS)
+        finally:
+            ray.kill(self._actor)
+            self._thread.join(LOOK_SECONDS)
+            self._fence.unlink(missing_ok=True)
 
     def _pass_on(self, far: Connection) -> None:
         """Between the runner, at the other end of `far`, and the actor, until one of them is gone."""

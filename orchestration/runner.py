@@ -44,8 +44,9 @@ class Display(Protocol):
     def finished(self, node: Node, seconds: float) -> None: ...
     def fresh(self, node: Node) -> None: ...
     def failed(self, node: Node, error: str, run_id: str) -> None: ...
-    def end(self) -> None: ...
+    def awaits_state(self, node: Node) -> None: ...
 
+    def end(self) -> None: ...
 
 @dataclass
 class Summary:
@@ -92,7 +93,8 @@ class Runner:
         self._begun: Counter[Node] = Counter()
 
     def run(self, nodes: Sequence[Node], everything: bool = False) -> Summary:
-        """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on.
+        """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on; a
+        training saves its state first, unless a second interrupt comes.
 
         Args:
             everything: nothing stale is left out, so that all is in sync when nothing fails.
@@ -110,12 +112,14 @@ class Runner:
             if everything and not self._summary.failed:
                 self._record_in_sync()
         except BaseException:
-            self._crew.interrupt()
+            self._crew.stop(self._display.awaits_state)
             raise
         finally:
-            self._crew.close()
-            close_runs(self._instance, self._profile, self._session)
-            self._display.end()
+            try:
+                self._crew.close()
+            finally:
+                close_runs(self._instance, self._profile, self._session)
+                self._display.end()
         self._summary.skipped = [node for node in nodes if node in schedule.skipped]
         return self._summary
 

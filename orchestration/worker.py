@@ -113,12 +113,15 @@ class Worker:
             os.kill(self._process.pid, signal.SIGINT)
 
     def close(self) -> None:
-        """End the process: it finishes closing its engine, and is killed when that takes too long."""
+        """End the process: it finishes closing its engine, and is killed when that takes too long or an interrupt
+        comes."""
         self.connection.close()
-        self._process.join(STOP_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        try:
+            self._process.join(STOP_SECONDS)
+        finally:
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
 
 
 def serve(connection: Connection, profile: Profile, definitions: str, session: str, parent: int) -> None:

@@ -24,13 +24,18 @@ class FakeMember:
 
     def __init__(self, needs: Needs) -> None:
         self.needs, self.node, self.ready, self.closed = needs, None, False, False
+        self.interrupts = 0
+        self.last_words: list[Advance | Outcome] = []
         self.connection, self.far = multiprocessing.Pipe()
 
     def send(self, node: Node | None, order: Order) -> None:
         self.node = node
         self.connection.send(order)
 
-    def interrupt(self) -> None: ...
+    def interrupt(self) -> None:
+        self.interrupts += 1
+        for word in self.last_words:
+            self.far.send(word)
 
     def close(self) -> None:
         self.closed = True
@@ -53,6 +58,13 @@ class FakeCluster:
 
     def give(self, artifact: str) -> Any:
         return self.crew.give(Node(artifact, "0"), Order(artifact, "0"))
+
+    def work(self, *artifacts: str) -> list[FakeMember]:
+        """A worker for each, which begins."""
+        self.crew.summon(artifacts)
+        for member in self.started:
+            self.place(member)
+        return [self.give(artifact) for artifact in artifacts]
 
 
 def test_an_order_waits_for_a_place_while_nobody_holds_it() -> None:
@@ -126,3 +138,47 @@ def test_what_goes_for_all_ends_the_run() -> None:
     cluster.started[0].far.send(Refused("no node has it"))
     with pytest.raises(ClusterError, match="no node has it"):
         list(cluster.crew.messages())
+
+
+def test_a_training_saves_its_state_before_its_worker_ends_and_nothing_else_is_waited_for() -> None:
+    cluster = FakeCluster(3)
+    sampling, training, lost = cluster.work("solutions", "checkpoints", "checkpoints")
+    training.last_words = [Advance(2, 3), Outcome("run", 1.0, "interrupted")]
+    lost.last_words = [Advance(1, 3)]
+    lost.interrupt()
+    lost.far.close()
+    lost.last_words = []
+    awaited: list[Node] = []
+    cluster.crew.stop(awaited.append)
+    assert awaited == [Node("checkpoints", "0")] * 2
+    assert (sampling.closed, lost.closed, training.closed) == (True, True, False)
+    assert not training.connection.poll(), "all that it said was heard"
+    cluster.crew.close()
+    assert training.closed
+
+
+def test_a_second_interrupt_is_passed_on_and_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster(1)
+    (training,) = cluster.work("checkpoints")
+
+    def interrupted(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(multiprocessing.connection, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.crew.stop(lambda _: None)
+    assert training.interrupts == 2
+
+
+def test_all_are_ended_when_an_interrupt_comes_while_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster(3)
+    first, second, third = cluster.work("solutions", "labels", "checkpoints")
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(second, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.crew.close()
+    assert first.closed
+    assert third.closed

@@ -12,7 +12,7 @@ import fake_method
 import pytest
 
 from orchestration.assembly import build_definitions
-from orchestration.needs import Needs, needs_of
+from orchestration.needs import Needs, needs_of, trains
 
 VLLM = {"backend": "vllm", "replicas": 2, "tensor_parallel": 2}
 FOUR = {"processes": 4, "batch_size": 4, "device_batch_size": 1}
@@ -36,6 +36,11 @@ FOUR = {"processes": 4, "batch_size": 4, "device_batch_size": 1}
 )
 def test_what_artifacts_need(artifact: str | None, sections: dict[str, Any], needs: Needs) -> None:
     assert needs_of(artifact, fake_method.fake_profile(**sections)) == needs
+
+
+def test_only_checkpoints_are_trained() -> None:
+    assert trains("checkpoints")
+    assert not any(trains(one) for one in ("training_set", "processbench", "rpe_labels", "refresh"))
 
 
 def test_more_covers_less() -> None:

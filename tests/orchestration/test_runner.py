@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +18,7 @@ import typer
 from rich.console import Console
 
 from genprm.store import profile_store
+from orchestration import runner
 from orchestration.assembly import build_definitions
 from orchestration.commands import refresh
 from orchestration.display import LineDisplay
@@ -26,7 +29,7 @@ from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
 from orchestration.schedule import missing_inputs, parents_within, pipeline_nodes
 from orchestration.staleness import Node, Staleness
-from orchestration.worker import SESSION_TAG
+from orchestration.worker import SESSION_TAG, Order
 
 SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
 
@@ -41,8 +44,8 @@ def run_small(assets: list[str]) -> tuple[Summary, list[str]]:
     console = Console(file=open(os.devnull, "w"), record=True, width=200)  # noqa: SIM115  closed with the process
     with dg.DagsterInstance.get() as instance:
         report_parameters(instance, Pipeline(profile))
-        runner = Runner(profile, graph, instance, profile_store("fake"), LineDisplay(console), "fake_method:build")
-        summary = runner.run(pipeline_nodes(graph, assets))
+        made = Runner(profile, graph, instance, profile_store("fake"), LineDisplay(console), "fake_method:build")
+        summary = made.run(pipeline_nodes(graph, assets))
         assert [run.status.value for run in instance.get_runs() if not run.is_finished] == []
     return summary, console.export_text().splitlines()
 
@@ -145,6 +148,47 @@ def test_nothing_stays_running_after_an_interrupt_or_the_next_start(
             assert len(close_runs(instance, fake_method.fake_profile())) == 2
         assert [run for run in instance.get_runs() if not run.is_finished] == []
         assert all(SESSION_TAG in run.tags for run in instance.get_runs())
+
+class ImpatientCrew:
+    """A crew that is interrupted twice: when work is handed out, and when its training is waited for."""
+
+    room = 1
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def give(self, node: Node | None, order: Order) -> None:
+        raise KeyboardInterrupt
+
+    def stop(self, awaits: Callable[[Node], None]) -> None:
+        self.told.append("stop")
+        awaits(Node("checkpoints", "tiny.full"))
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self.told.append("close")
+        raise KeyboardInterrupt
+
+
+def test_runs_are_closed_and_what_is_waited_for_is_said_however_often_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crew, closed = ImpatientCrew(), []
+    monkeypatch.setattr(runner, "crew_of", lambda *_: crew)
+    monkeypatch.setattr(runner, "close_runs", lambda *told: closed.append(told))
+    profile = fake_method.fake_profile()
+    graph = build_definitions(profile).resolve_asset_graph()
+    console = Console(file=io.StringIO(), record=True, width=200)
+    with dg.DagsterInstance.ephemeral() as instance:
+        started = Runner(profile, graph, instance, None, LineDisplay(console))
+        with pytest.raises(KeyboardInterrupt):
+            started.run(pipeline_nodes(graph, ["problems"]))
+    assert crew.told == ["stop", "close"]
+    assert len(closed) == 1
+    assert console.export_text().startswith(
+        "checkpoints tiny.full saves the state of its training, which is waited"
+    )
+
 
 
 def test_a_refresh_where_nothing_was_made_makes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
