@@ -15,6 +15,9 @@ from orchestration.needs import Needs, needs_of, trains
 from orchestration.staleness import Node
 from orchestration.worker import Advance, Order, Outcome, Ready, Refused, Worker
 
+STARTS = 3
+"""How often in a row a crew as a whole may be started without anybody who gets ready."""
+
 
 class Member(Protocol):
     """The near end of a worker. `ready` is false until it has a place; orders are for those that have one, so that
@@ -40,6 +43,7 @@ class Crew:
         self._start = start
         self._needs = needs
         self._members: list[Member] = []
+        self._never_ready = 0
 
     @property
     def room(self) -> int:
@@ -84,7 +88,7 @@ class Crew:
         """What workers say next, which is waited for. Of one that has ended it is the outcome, and it is gone.
 
         Raises:
-            ClusterError: a worker cannot work where it was placed, or will find no place.
+            ClusterError: a worker cannot work where it was placed, or will find no place; or none gets ready.
         """
         by = {member.connection: member for member in self._members}
         for connection in multiprocessing.connection.wait(list(by)):
@@ -94,12 +98,15 @@ class Crew:
             except (EOFError, ConnectionResetError):
                 outcome = member.outcome
                 self._dismiss(member)
+                if not member.ready:
+                    self._count_never_ready(outcome)
                 yield member, outcome
                 continue
             if isinstance(message, Refused):
                 raise ClusterError(message.why)
             if isinstance(message, Ready):
                 member.ready = True
+                self._never_ready = 0
             else:
                 yield member, message
 
@@ -135,6 +142,13 @@ class Crew:
         with ExitStack() as left:
             for member in list(self._members):
                 left.callback(self._dismiss, member)
+
+    def _count_never_ready(self, outcome: Outcome) -> None:
+        self._never_ready += 1
+        if self._never_ready == STARTS * self._limit:
+            raise ClusterError(
+                f"a worker cannot start on the cluster: {outcome.error} ({self._never_ready} in a row ended so)"
+            )
 
     def _interrupt(self) -> None:
         for member in self._members:

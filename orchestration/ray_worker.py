@@ -140,8 +140,8 @@ class RayWorker:
                 far.send(Ready())
                 while self._goes_on(far.recv(), far):
                     pass
-            except RayActorError:
-                self.outcome = self._lost()
+            except RayActorError as error:
+                self.outcome = self._lost(error)
 
     def _refusal(self) -> str:
         """Why there is no place for it, which is waited for; empty once it has one."""
@@ -166,9 +166,12 @@ class RayWorker:
             far.send(said)
         return True
 
-    def _lost(self) -> Outcome:
-        """What became of the order in hand: it may begin again once nobody works on it any more."""
+    def _lost(self, error: RayActorError) -> Outcome:
+        """What became of the order in hand: it may begin again once nobody works on it any more. One that was never
+        ready has none, but a cause, which is Ray's last line."""
         ray.kill(self._actor)
+        if not self.ready:
+            return Outcome("", 0.0, str(error).strip().rpartition("\n")[2])
         lost = f"its worker on {self._address} was lost"
         if is_free(self._fence, FENCE_SECONDS):
             return Outcome("", 0.0, lost, died=True)

@@ -182,3 +182,37 @@ def test_all_are_ended_when_an_interrupt_comes_while_one_is(monkeypatch: pytest.
         cluster.crew.close()
     assert first.closed
     assert third.closed
+
+
+def never_ready(cluster: FakeCluster, times: int) -> None:
+    """As often as given, a worker ends before it has a place, and another one is asked for."""
+    for _ in range(times):
+        assert not cluster.crew.summon(["solutions"])
+        cluster.started[-1].far.close()
+        list(cluster.crew.messages())
+
+
+def test_workers_that_never_get_ready_end_the_run_with_their_cause() -> None:
+    cluster = FakeCluster(1)
+    never_ready(cluster, 2)
+    with pytest.raises(ClusterError, match=r"^a worker cannot start on the cluster: it was lost \(3 in a row"):
+        never_ready(cluster, 1)
+    assert all(member.closed for member in cluster.started)
+
+
+def test_a_worker_that_gets_ready_lets_others_try_again() -> None:
+    cluster = FakeCluster(1)
+    never_ready(cluster, 2)
+    cluster.crew.summon(["solutions"])
+    cluster.place(cluster.started[-1])
+    cluster.crew.summon(["checkpoints"])
+    cluster.started[-1].far.close()
+    list(cluster.crew.messages())
+    never_ready(cluster, 1)
+
+
+def test_every_worker_of_a_larger_crew_may_try_as_often() -> None:
+    cluster = FakeCluster(2)
+    never_ready(cluster, 5)
+    with pytest.raises(ClusterError, match="cannot start"):
+        never_ready(cluster, 1)
