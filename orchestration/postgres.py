@@ -123,9 +123,9 @@ def _connect() -> connection:
 
 
 @contextmanager
-def to_ourselves() -> Iterator[bool]:
-    """Hold the records for one run, from whatever machine; whether nobody else does. Records in files are held with
-    their home.
+def to_ourselves(shared: bool) -> Iterator[bool]:
+    """Hold the records for one run, from whatever machine, or `shared` with others who only look; whether nobody
+    else holds them. Records in files are held with their home.
 
     Postgres gives the lock back when the connection ends, however it does.
     """
@@ -136,7 +136,8 @@ def to_ourselves() -> Iterator[bool]:
     try:
         held.autocommit = True
         with held.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
+            take = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
+            cursor.execute(f"SELECT {take}(%s)", (_LOCK,))
             (alone,) = cursor.fetchone() or (False,)
         yield bool(alone)
     finally:

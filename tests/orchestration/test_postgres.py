@@ -16,9 +16,9 @@ import yaml
 
 from genprm.settings import SettingsError, TrackingSettings
 from genprm.store import profile_store
-from orchestration import postgres
+from orchestration import lock, postgres
 from orchestration.home import artifacts_folder, prepare
-from orchestration.lock import AnotherRun, run_lock
+from orchestration.lock import AnotherRun, run_in_progress, run_lock
 from orchestration.tracking import MlflowTracking
 from tests.orchestration.postgres_server import Server, postgres_server
 
@@ -112,6 +112,24 @@ def first_rows(run: subprocess.Popen[str], journals: Path) -> tuple[Path, bytes]
                 return path, found
         time.sleep(0.02)
     pytest.fail(f"the run ended: {run.communicate()[0]}")
+
+
+@pytest.mark.slow
+def test_who_looks_shares_the_records_with_others_who_do(
+    server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.0)
+    prepare()
+    with postgres.to_ourselves(shared=True) as looks:
+        assert looks
+        assert not run_in_progress()
+        with pytest.raises(AnotherRun, match="on the records in"), run_lock():
+            pass
+    with postgres.to_ourselves(shared=False) as runs:
+        assert runs
+        assert run_in_progress()
 
 
 @pytest.mark.slow

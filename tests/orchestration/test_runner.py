@@ -23,7 +23,6 @@ from orchestration.assembly import build_definitions
 from orchestration.commands import refresh
 from orchestration.display import LineDisplay
 from orchestration.home import prepare
-from orchestration.lock import AnotherRun, run_in_progress, run_lock
 from orchestration.recovery import close_runs
 from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
@@ -149,6 +148,7 @@ def test_nothing_stays_running_after_an_interrupt_or_the_next_start(
         assert [run for run in instance.get_runs() if not run.is_finished] == []
         assert all(SESSION_TAG in run.tags for run in instance.get_runs())
 
+
 class ImpatientCrew:
     """A crew that is interrupted twice: when work is handed out, and when its training is waited for."""
 
@@ -190,21 +190,11 @@ def test_runs_are_closed_and_what_is_waited_for_is_said_however_often_it_is_inte
     )
 
 
-
 def test_a_refresh_where_nothing_was_made_makes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as done:
         refresh()
     assert done.value.exit_code == 0
     assert capsys.readouterr().out == "0 made, 0 fresh, 0 failed, 0 waiting for them\n"
-
-
-def test_a_home_is_for_one_run_at_a_time(home: Path) -> None:
-    assert not run_in_progress()
-    with run_lock():
-        assert run_in_progress()
-        with pytest.raises(AnotherRun, match="in progress"), run_lock():
-            pass
-    assert not run_in_progress()
 
 
 @pytest.mark.parametrize(
