@@ -26,6 +26,6 @@ def automation_sensor(artifacts: Iterable[Artifact]) -> dg.AutomationConditionSe
         "automation",
         target=dg.AssetSelection.assets(*cheap),
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Makes labels, filtered and training sets, the leaderboard and the report by itself when what "
-        "they are made from changed. It generates nothing and trains nothing.",
+        description=f"Makes {', '.join(cheap)} by itself when what they are made from changed. It generates "
+        "nothing and trains nothing.",
     )

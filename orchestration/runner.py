@@ -25,7 +25,8 @@ from orchestration.staleness import Node, Staleness
 from orchestration.worker import Advance, Order, Outcome
 
 TRIES = 3
-"""How often a partition is begun when a process dies under it: the worker, a copy of the engine, the sandbox."""
+"""How often a partition is begun, the first time included, when a process dies under it: the worker, a copy of the
+engine, the sandbox."""
 
 REFRESH = "refresh"
 """The asset that stands for everything being in sync."""
@@ -45,8 +46,8 @@ class Display(Protocol):
     def fresh(self, node: Node) -> None: ...
     def failed(self, node: Node, error: str, run_id: str) -> None: ...
     def awaits_state(self, node: Node) -> None: ...
-
     def end(self) -> None: ...
+
 
 @dataclass
 class Summary:
