@@ -84,7 +84,8 @@ _CHOICE = re.compile(
     r"|(?:(?:[Oo]ption|[Cc]hoice) )?([A-J])[).:] ?(.*)|(?:[Oo]ption|[Cc]hoice) ([A-J])()",
     re.DOTALL,
 )
-_LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]+)"
+# Possessive: where letters repeat, a command that could end early splits in as many ways as it has letters.
+_LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]++)"
 _SIMPLE = rf"{_LETTER}'*(?:_(?:\w|\{{[^{{}}]*\}}))?'*(?:\^\{{?(?:-1|\*)\}}?)?"
 _NAME = re.compile(
     r"(?:\d+\. )?(?:"

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from genprm.answers.forms import split
-from genprm.answers.numbers import plain_number
+from genprm.answers.numbers import Number, plain_number
 from genprm.answers.text import normalised
 
 LONGEST = 2000
-"""Characters behind an announcement, and at the end of a text without one, that are looked at."""
+"""Characters that are looked at behind an announcement, at the end of a text without one, and of a boxed number."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -28,7 +28,7 @@ _CASE = re.compile(r"\b(?:[Ii]f|[Ww]hen|[Ff]or|third|second|other|another)\b")
 _OTHER_WAY = re.compile(
     r"\bOR\b|[Aa]lternat|[Aa]nother (?:way|solution|method)|[Ss]olution\s*#?\s*2|we (?:can|could|may|might) also"
 )
-_REMARK = re.compile(r"\b(?:note|notice|remark|check|accept(?:ed|able))\b[^.]*$", re.IGNORECASE)
+_REMARK = re.compile(r"\b(?:note|notice|remark|check|accept(?:ed|able))\b", re.IGNORECASE)
 _ACCEPTED = re.compile(r"\s*\$?\s*(?:is|are|would be)\s+(?:also\s+)?(?:an?\s+)?accept", re.IGNORECASE)
 
 _TERM = re.compile(r"-?[^-+]+")
@@ -55,7 +55,7 @@ _STEP_COMMAND = re.compile(
     r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)"
 )
 _VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
-_SUBJECT = re.compile(r"[A-Z][a-z]* (?:[^$\\.]|\\\(.*?\\\)|\$[^$]*\$)*?\b(?:is|are)\s+")
+_SUBJECT = re.compile(r"[A-Z][a-z]* (?:[^$\\.]|\\\((?:[^\\]|\\(?!\)))*+\\\)|\$[^$]*\$)*?\b(?:is|are)\s+")
 """What a sentence says its value of: `The values of $x$ for which $f(x) = 0$ are `."""
 _NAME = re.compile(r"\s*(\S+?)\s*(?:=|\\in\b)")
 _STATING = re.compile(r"\b(?:is|are|be|equals?|either)\s*[:=]?\s*$|[=:]\s*$")
@@ -125,16 +125,20 @@ def _joined(boxes: list[_Box]) -> str:
     contents = list({_terms(box.content): box.content for box in boxes}.values())
     if len(contents) == 1:
         return contents[0]
-    contents = [one.replace(",", "") if plain_number(normalised(one)) else one for one in contents]
+    contents = [one.replace(",", "") if _number(one) else one for one in contents]
     lengths = {len(split(content, ",")) for content in contents}
     if len(lengths) == 1 and lengths != {1}:
         contents = [f"({content})" for content in contents]
     return ",".join(contents)
 
 
+def _number(content: str) -> Number | None:
+    return plain_number(normalised(content)) if len(content) <= LONGEST else None
+
+
 def _terms(content: str) -> object:
     """What is the same for two ways to write one value: a number's value, the terms of a sum in any order."""
-    number = plain_number(normalised(content))
+    number = _number(content)
     if number is not None:
         return number.value
     bare = content.replace(" ", "")
@@ -184,7 +188,7 @@ def boxed_answer(text: str) -> str | None:
 def _is_remark(text: str, before: _Box, box: _Box) -> bool:
     between = text[before.end : box.start]
     return _ACCEPTED.match(text, box.end) is not None or (
-        _REMARK.search(between) is not None and box.content != before.content
+        _REMARK.search(between.rpartition(".")[2]) is not None and box.content != before.content
     )
 
 

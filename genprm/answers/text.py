@@ -68,7 +68,8 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (rf"(\\frac ?|\\frac ?\{{[^{{}}]*\}} ?)\\pi{_WORD_END} ?", r"\1{\\pi}"),
         (r"(?<![\d.])(\d{1,3})((?: \d{3})+)(?![\d])", lambda m: m[0].replace(" ", "")),
         # 0.333... and 0.1818...
-        (r"(\d*\.\d*?)(?:(\d)\2{2,}|(\d{2,}?)\3+) ?(?:\\[lc]?dots|\.\.\.)",
+        (r"(?<!\d)(?=\d*\.\d+ ?(?:\\[lc]?dots|\.\.\.))"
+         r"(\d*\.\d*?)(?:(\d)\2{2,}|(\d{2,40}?)\3+) ?(?:\\[lc]?dots|\.\.\.)",
          lambda m: f"{m[1]}\\overline{{{m[2] or m[3]}}}"),
         # what says over which integers or numbers a family runs
         (r"(?:, ?|(?=\\text))(?:\\text ?\{ ?(?:where|for|with|for all|for any|for some) ?\} ?)?[a-z] ?\\in ?"

@@ -47,7 +47,8 @@ _ABBREVIATION = re.compile(
     r"|(?:^|[.!?:]\s|\n)\(?\d{1,2}|(?:Mr|Mrs|Ms|Dr|Prof|\b[A-Z])\.\s[A-Z])\.$"
 )
 
-_MARKS = r"[ \t]{0,3}(?:[-*+•][ \t]+)?(?:#{1,6}[ \t]*)?(?:\*\*|__)?[ \t]*"
+# Possessive: blanks that two repeats could share would be shared out in every way.
+_MARKS = r"[ \t]{0,3}+(?:[-*+•][ \t]++)?(?:#{1,6}[ \t]*+)?(?:\*\*|__)?[ \t]*+"
 _BEGINS_LINE = rf"^{_MARKS}"
 _BEGINS_SENTENCE = r"(?:^[ \t]*|(?<=[.:;!?)] ))(?:\*\*|__)?"
 _NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]

@@ -230,3 +230,9 @@ def test_every_response_of_a_chat_model_has_steps_and_none_is_a_lone_formula(dat
     assert all(len(split.steps) > 1 for split in splits)
     lone = [step for split in splits for step in split.steps if step.startswith("\\[") and step.endswith("\\]")]
     assert len(lone) <= 0.001 * sum(len(split.steps) for split in splits)
+
+
+@pytest.mark.timeout(120)
+def test_a_line_of_blanks_behind_a_bullet_takes_no_longer_than_it_is_long() -> None:
+    text = "- " + " " * 300_000 + "x"
+    assert split_solution(text, "headings").steps == [text]
