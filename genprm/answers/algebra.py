@@ -35,7 +35,7 @@ def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
             return _equation_and_value(reference, given)
         return expressions_equal(first, second)
     except UnreadableError:
-        if is_relation(first) != is_relation(second):
+        if is_relation(first) != is_relation(second) or _ratio_inside(first) or _ratio_inside(second):
             return None
         return MATH_VERIFY if _math_verify_agrees(first, second) else None
 
@@ -50,6 +50,11 @@ def _equation_and_value(reference: Leaf, given: Leaf) -> str | None:
         return None
     same = compact(stated.text) == compact(value.text) or expressions_equal(stated.text, value.text)
     return HOLDS if same else None
+
+
+def _ratio_inside(text: str) -> bool:
+    """Whether there are colons that math-verify would take for quotients: `1:2:3` for 1/2/3."""
+    return text.count(":") > 1 if is_relation(text) else ":" in text
 
 
 def _expressions(text: str) -> list[object]:

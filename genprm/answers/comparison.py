@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 from genprm.answers.forms import Approximated, Choice, Form, Group, Matrix, Named, Union, form_key
 from genprm.answers.numbers import numbers_equal, plain_number
+from genprm.answers.ratios import SAME_TIME, LeafEqual, Ratio, Time, quotient, ratios_equal, read_time, times_equal
 from genprm.answers.text import Leaf, compact, text_key
 
 SAME_TEXT = "the same text"
@@ -22,8 +23,6 @@ IN_ORDER = "the same values in this order"
 BY_NAME = "the same values for the same names"
 BY_LETTER = "the same letter of a choice"
 
-LeafEqual = Callable[[Leaf, Leaf], str | None]
-"""Algebra: the rule by which two values are equal, or None."""
 MANY = 64
 """Values of a list that are compared each with each; beyond, algebra has to be allowed."""
 
@@ -55,6 +54,10 @@ def compare(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
         return _compare_named(reference, given, algebra)
     if isinstance(reference, Leaf) and isinstance(given, Leaf):
         return compare_leaves(reference, given, algebra)
+    if isinstance(reference, Time) or isinstance(given, Time):
+        return _compare_times(reference, given)
+    if isinstance(reference, Ratio) or isinstance(given, Ratio):
+        return _compare_ratios(reference, given, algebra)
     if isinstance(reference, Union) and isinstance(given, Union):
         return _in_any_order(reference.items, given.items, algebra)
     if isinstance(reference, Matrix) and isinstance(given, Matrix):
@@ -82,6 +85,25 @@ def compare_leaves(reference: Leaf, given: Leaf, algebra: LeafEqual) -> str | No
             return None
         return SAME_NUMBER if first.value == second.value else ROUNDED_NUMBER
     return algebra(reference, given)
+
+
+def _compare_times(reference: Form, given: Form) -> str | None:
+    """The time on one side says whether there are seconds on the other."""
+    times = []
+    for form in (reference, given):
+        written = form.text if isinstance(form, Leaf) else str(form) if isinstance(form, Ratio) else ""
+        times.append(form if isinstance(form, Time) else read_time(written, seconds=True))
+    return SAME_TIME if times[0] and times[1] and times_equal(times[0], times[1]) else None
+
+
+def _compare_ratios(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
+    """Term by term; a ratio of two terms is a value too."""
+    if isinstance(reference, Ratio) and isinstance(given, Ratio):
+        return ratios_equal(reference, given, lambda a, b: compare_leaves(a, b, algebra))
+    values = [quotient(form) if isinstance(form, Ratio) else form for form in (reference, given)]
+    if not isinstance(values[0], Leaf) or not isinstance(values[1], Leaf):
+        return None
+    return compare_leaves(values[0], values[1], algebra)
 
 
 def _compare_choices(reference: Form, given: Form, algebra: LeafEqual) -> str | None:

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from genprm.answers.numbers import plain_number
+from genprm.answers.ratios import Ratio, Time, read_ratio, read_time
 from genprm.answers.text import Leaf, compact, normalised, read_leaf, text_key
 
 REMEMBERED = 8192
@@ -67,7 +68,7 @@ class Approximated:
     items: tuple[Form, ...]
 
 
-Form = Leaf | Group | Matrix | Union | Named | Choice | Approximated
+Form = Leaf | Group | Matrix | Union | Named | Choice | Approximated | Time | Ratio
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _OPENING = frozenset(("(", "[", "{", "\\{", "\\begin"))
@@ -87,6 +88,7 @@ _CHOICE = re.compile(
 # Possessive: where letters repeat, a command that could end early splits in as many ways as it has letters.
 _LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]++)"
 _SIMPLE = rf"{_LETTER}'*(?:_(?:\w|\{{[^{{}}]*\}}))?'*(?:\^\{{?(?:-1|\*)\}}?)?"
+_SEGMENT = r"[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+"
 _NAME = re.compile(
     r"(?:\d+\. )?(?:"
     # a variable, or a function of anything: x, a_1, f(x), E(3, 2), f^{-1}(5), P(A \cap B)
@@ -96,10 +98,12 @@ _NAME = re.compile(
     rf"(?:\(? ?\d* ?(?:\\angle ?)?{_LETTER}+ ?\)?)"
     # what geometry calls by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
     r"|(?:m ?)?\\(?:angle|triangle|overline|widehat|overrightarrow|vec|mathcal|hat|bar) ?\{?[ a-zA-Z_'\d]+\}?"
-    r"|[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
+    rf"|{_SEGMENT}|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
     r"|\\frac ?\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}"
     # several at once: (u, v)
     rf"|\( ?{_SIMPLE}(?: ?\([a-z]\))?(?: ?, ?{_SIMPLE}(?: ?\([a-z]\))?)+ ?\)"
+    # a ratio: x:y, AB:BC
+    rf"|(?:{_SEGMENT}|{_SIMPLE})(?: ?: ?(?:{_SEGMENT}|{_SIMPLE}))+"
     # words
     r"|\\text ?\{[^{}]*\}|[A-Za-z][a-z]+(?: [a-z]+){0,5}"
     r") ?"
@@ -172,6 +176,8 @@ def _parse(text: str, depth: int) -> Form:
     text = text.strip()
     if _NUMERAL.fullmatch(text):
         return Leaf(text)
+    if time := read_time(text):
+        return time
     if depth and (nested := _environment(text, depth)):
         return nested
     bare = read_leaf(text)
@@ -205,7 +211,7 @@ def _parse(text: str, depth: int) -> Form:
         items = tuple(_parse(part, depth - 1) for part in inner)
         systems = all(isinstance(item, Named) for item in items)
         return Group("", "", items) if systems else Group(opening, closing, items)
-    return bare
+    return bare if read_time(bare.text) else read_ratio(split(text, ":")) or bare
 
 
 def _items(parts: list[str], depth: int) -> tuple[Form, ...]:
@@ -317,6 +323,8 @@ def form_key(form: Form) -> str:
         return text_key(form.text + form.unit)
     if isinstance(form, Matrix):
         return "".join(form_key(cell) for row in form.rows for cell in row)
+    if isinstance(form, Time | Ratio):
+        return text_key(str(form))
     if isinstance(form, Named):
         return text_key(form.written.text)
     if isinstance(form, Choice):
@@ -340,6 +348,8 @@ def described(form: Form) -> str:
         return f"choice {form.letter}" + (f": {described(form.value)}" if form.value != Leaf("") else "")
     if isinstance(form, Matrix):
         return "matrix " + "; ".join(", ".join(described(cell) for cell in row) for row in form.rows)
+    if isinstance(form, Time | Ratio):
+        return f"{'time' if isinstance(form, Time) else 'ratio'} {form}"
     inner = [described(item) for item in form.items]
     if isinstance(form, Union):
         return "union of " + " and ".join(inner)

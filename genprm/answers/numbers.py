@@ -1,4 +1,4 @@
-"""Numerals in answers: integers, decimals, fractions, mixed numbers, scientific notation, ratios; read exactly."""
+"""Numerals in answers: integers, decimals, fractions, mixed numbers, scientific notation; read exactly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMERAL = re.compile(
     r"|10\^\{(?P<power>-?\d{1,4})\}"
     rf"|(?:(?P<whole>\d+)\s*(?=\\frac|\s\d))?"
     rf"(?:\\frac\{{(?P<topa>{_INTEGER})\}}\{{(?P<bottoma>{_INTEGER})\}}"
-    rf"|\s*(?P<topb>{_INTEGER})\.?\s*[/:]\s*(?P<bottomb>{_INTEGER})))"
+    rf"|\s*(?P<topb>{_INTEGER})\.?\s*/\s*(?P<bottomb>{_INTEGER})))"
 )
 _PRODUCT_SIGN = re.compile(r"\s*(\\times|\\cdot)\s*")
 

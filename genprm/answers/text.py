@@ -63,7 +63,7 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (r" ?\\text ?\{ ?(?:and|or) ", r", \\text{ "),
         (r"; ?", ", "),
         (r", ?,", ","),
-        (r"\\text ?\{([-+\d.,/ ]*)\}", r" \1 "),
+        (r"\\text ?\{([-+\d.,:/ ]*)\}", r" \1 "),
         (rf"\\sqrt ?(\d|[a-zA-Z]{_WORD_END})", r"\\sqrt{\1}"),
         (rf"(\\frac ?|\\frac ?\{{[^{{}}]*\}} ?)\\pi{_WORD_END} ?", r"\1{\\pi}"),
         (r"(?<![\d.])(\d{1,3})((?: \d{3})+)(?![\d])", lambda m: m[0].replace(" ", "")),

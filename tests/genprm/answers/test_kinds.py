@@ -162,6 +162,48 @@ UNITS: list[Row] = [
     (r"\$7", "7 dollars", True, "currency"),
     (r"2\text{ hours}", "2 h", True, "names of one unit"),
 ]
+TIMES_AND_RATIOS: list[Row] = [
+    ("3:15 p.m.", "4:20 p.m.", False, "3/15 is not meant"),
+    ("2:20", "1:10", False, "times"),
+    ("0:45", "0:30", False, "times"),
+    ("1:05", "0.2", False, "a time is no quotient"),
+    ("2:30 h", "1:15 h", False, "spans of time"),
+    ("2:30 h", "2:30", True, "a unit on one side"),
+    ("03:15", "3:15", True, "a zero before the hour"),
+    ("13:30", "1:30 PM", True, "a clock of 24 hours"),
+    ("13:30", "1:30 AM", False, "the other half of the day"),
+    ("12:00 AM", "0:00", True, "midnight"),
+    ("12:00 PM", "0:00", False, "noon"),
+    ("1:30 PM", "1:30", True, "the half of the day stands on one side"),
+    ("1:30 PM", "1:30 AM", False, "the other half of the day"),
+    (r"8\!:\!34 \text{ p.m.}", "8:34 PM", True, "spaced as in MATH"),
+    (r"4\!:\!51\!:\!06 \text{ p.m.}", "4:51:06", True, "seconds"),
+    ("4:51:06 p.m.", "4:51:07", False, "seconds"),
+    (r"10\text{:}00", "10:00", True, "the colon set as text"),
+    ("3:1", "6:2", True, "a ratio"),
+    ("3:2", "2:3", False, "in its order"),
+    ("27:20", "54:40", True, "no hour 27"),
+    ("3:2", "1.5", True, "a ratio of two is a value"),
+    (r"\sqrt2:1", r"\sqrt{2}", True, "a ratio of two is a value"),
+    ("1:3", "0.3333", True, "which a decimal may round"),
+    ("1:0.5", "2:1", True, "decimals"),
+    ("-1:3", "1:-3", True, "a common factor of -1"),
+    ("1:2:3", "1:3:2", False, "term by term"),
+    ("2:4:6", "1:2:3", True, "a common factor of 2"),
+    ("5:12:13", "10:24:26", True, "no time: nothing says the half of the day"),
+    ("5:12:13", "10:24:25", False, "another last term"),
+    ("1:2:3", "1/6", False, "three terms are no value"),
+    ("1:2:3", "1:2", False, "fewer terms"),
+    ("0:1:2", "0:2:4", True, "a term that is zero"),
+    ("0:1:2", "1:0:0", False, "another term is zero"),
+    (r"1:\sqrt{3}:2", r"\frac12:\frac{\sqrt3}{2}:1", True, "halved"),
+    (r"1:\sqrt{3}:2", r"\sqrt{3}:1:2", False, "in its order"),
+    ("x:y:z=1:2:3", "2:4:6", True, "of names"),
+    ("x:y:z=1:2:3", "x:y:z=1:3:2", False, "of names"),
+    ("AB:BC = 2:3", "4:6", True, "of segments"),
+    ("2 cm:3 cm", "4:6", True, "with units"),
+    ("1:2, 3:4", "6:8, 2:4", True, "a list of ratios"),
+]
 CASE_AND_PRIMES: list[Row] = [
     ("2B", "2b", False, "two variables"),
     (r"\frac{N}{2}", r"\frac{n}{2}", False, "two variables"),
@@ -224,7 +266,8 @@ ALGEBRA: list[Row] = [
 ]
 KINDS = {
     "rounded": ROUNDED, "choices": CHOICES, "left sides": LEFT_SIDES, "ranges": RANGES, "lists": LISTS,
-    "units": UNITS, "case and primes": CASE_AND_PRIMES, "notation": NOTATION, "algebra": ALGEBRA,
+    "units": UNITS, "times and ratios": TIMES_AND_RATIOS, "case and primes": CASE_AND_PRIMES, "notation": NOTATION,
+    "algebra": ALGEBRA,
 }  # fmt: skip
 
 
