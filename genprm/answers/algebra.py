@@ -9,6 +9,7 @@ from sympy import Basic, Expr, N
 from genprm.answers.expressions import UnreadableError
 from genprm.answers.identity import HOLDS, expressions_equal, is_relation, relations_equal, value_of_identity
 from genprm.answers.text import Leaf, compact, read_leaf
+from genprm.answers.units import units_agree
 
 RELATIVE = 1e-6
 """Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
@@ -46,7 +47,7 @@ def _equation_and_value(reference: Leaf, given: Leaf) -> str | None:
     if last_side is None:
         return None
     stated = read_leaf(last_side)
-    if stated.unit and value.unit and stated.unit != value.unit:
+    if not units_agree(stated.unit, value.unit):
         return None
     same = compact(stated.text) == compact(value.text) or expressions_equal(stated.text, value.text)
     return HOLDS if same else None

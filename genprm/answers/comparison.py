@@ -13,6 +13,7 @@ from genprm.answers.forms import Approximated, Choice, Form, Group, Matrix, Name
 from genprm.answers.numbers import numbers_equal, plain_number
 from genprm.answers.ratios import SAME_TIME, LeafEqual, Ratio, Time, quotient, ratios_equal, read_time, times_equal
 from genprm.answers.text import Leaf, compact, text_key
+from genprm.answers.units import units_agree
 
 SAME_TEXT = "the same text"
 SAME_WORDS = "the same words"
@@ -75,7 +76,7 @@ def compare_leaves(reference: Leaf, given: Leaf, algebra: LeafEqual) -> str | No
     if reference.words or given.words:
         same = text_key(reference.text) == text_key(given.text) and reference.unit == given.unit
         return SAME_WORDS if same else None
-    if reference.unit and given.unit and reference.unit != given.unit:
+    if not units_agree(reference.unit, given.unit):
         return None
     if compact(reference.text) == compact(given.text):
         return SAME_TEXT

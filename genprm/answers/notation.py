@@ -10,7 +10,7 @@ _SIGNS = str.maketrans({
     "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "±": r"\pm ", "°": r"^{\circ}", "∅": r"\emptyset ",
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ", "∈": r"\in ", "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "∠": r"\angle ", "⟨": r"\langle ", "⟩": r"\rangle ", "√": r"\sqrt ",
-    "′": "'", "’": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+    "℃": r"^{\circ}C", "℉": r"^{\circ}F", "′": "'", "’": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
 })  # fmt: skip
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")

@@ -91,11 +91,19 @@ _UNIT_OVER = re.compile(r"(?<=[\d)}]) ?\\text ?\{([^{}]*)\} ?/ ?\\text ?\{([^{}]
 _NUMBER_WORD = re.compile(rf"^(.*\d.*?) ?(?:\\text ?\{{ ?)?({'|'.join(NUMBER_WORDS)})s?(?: ?\}}| (.*))?$")
 _POWER_WORD = re.compile(rf"^(.*\S) ?(?:\\text ?\{{ ?)?\b({'|'.join(POWER_WORDS)})(?: ?\}})?$")
 _NUMERAL_BASE = re.compile(r"(-?[0-9A-Z.]+) ?_ ?\{? ?(?:\\text ?\{ ?)?(\d+)(?: ?\})? ?\}?")
-_CURRENCY = re.compile(rf"^([-+]?) ?(?:\\\$|\$|\\pounds?{_WORD_END}|\\euro{_WORD_END}|£|€) ?")
+_CURRENCIES = {
+    "\\$": "dollar", "$": "dollar", "€": "euro", "\\euro": "euro", "£": "sterling", "\\pound": "sterling",
+    "\\pounds": "sterling", "¥": "yen", "\\yen": "yen",
+}  # fmt: skip
+_CURRENCY = re.compile(rf"^([-+]?) ?(\\?\$|[€£¥]|\\(?:pounds?|euro|yen){_WORD_END}) ?")
 _SYMBOL_UNITS = (
-    ("\\%", "percent"), ("%", "percent"), ("^{\\circ}", "degree"), ("\\$", "currency"), ("$", "currency"),
-    ("€", "currency"), ("£", "currency"), ("''", "in"), ("'", "prime"),
+    ("\\%", "percent"), ("%", "percent"), ("^{\\circ}", "degree"), *_CURRENCIES.items(),
+    ("''", "in"), ("'", "prime"),
 )  # fmt: skip
+_TEMPERATURE = re.compile(
+    r"(?<=[\d)}]) ?(?:\\text ?\{)? ?\^\{\\circ\} ?(?:\\text ?\{ ?)?(C|F|celsius|fahrenheit)(?: ?\})?",
+    re.IGNORECASE,
+)
 _VALUE_END = re.compile(r"[\d)}] ?$")
 _ANGLE_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _NUMERAL = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
@@ -149,12 +157,14 @@ def _split_unit(text: str) -> tuple[str, str]:
     """A value and its unit ("" for none)."""
     unit = ""
     if currency := _CURRENCY.match(text):
-        text, unit = currency[1] + text[currency.end() :], "currency"
+        text, unit = currency[1] + text[currency.end() :], _CURRENCIES[currency[2]]
     for symbol, symbol_unit in _SYMBOL_UNITS:
         if symbol_unit == "degree" and _ANGLE_FUNCTION.search(text):
             continue
         if text.endswith(symbol) and _VALUE_END.search(text.removesuffix(symbol)):
             text, unit = text.removesuffix(symbol).strip(), symbol_unit
+    if (found := _TEMPERATURE.search(text)) and found.end() == len(text):
+        return text[: found.start()], unit_name(f"degree {found[1]}") or ""
     if found := _UNIT_OVER.search(text):
         name = unit_name(f"{found[1]}/{found[2]}" + (f"^{found[3]}" if found[3] else ""))
     elif found := _UNIT.search(text):

@@ -11,7 +11,8 @@ _NAMES = {
     "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "", "year": "yr",
     "mph": "", "kph": "", "Hz": "hertz", "N": "newton", "J": "joule", "kJ": "", "W": "watt", "kW": "", "V": "volt",
     "A": "ampere amp", "K": "kelvin", "Pa": "", "eV": "", "mol": "", "degree": "deg", "rad": "radian",
-    "percent": "pct", "currency": "dollar euro usd", "cent": "", "unit": "",
+    "percent": "pct", "dollar": "usd buck", "euro": "eur", "sterling": "gbp", "yen": "jpy", "cent": "", "unit": "",
+    "celsius": "centigrade", "fahrenheit": "",
     "AU": "", "nm": "", "Angstrom": "", "hectare": "", "acre": "", "ordinal": "st nd rd th",
 }  # fmt: skip
 UNITS = {name: unit for unit, names in _NAMES.items() for name in [unit, *names.split()]}
@@ -26,6 +27,11 @@ NUMBER_WORDS = {
 POWER_WORDS = {"squared": "2", "cubed": "3"}
 """Words that raise the number before them."""
 
+_SCALES = {"c": "celsius", "f": "fahrenheit"}
+# "5 pounds" is a weight or a price, and "25 degrees" an angle or a temperature of the question's scale.
+_AMBIGUOUS = frozenset(
+    frozenset(pair) for pair in (("lb", "sterling"), ("degree", "celsius"), ("degree", "fahrenheit"))
+)
 _SHAPES = {"square": "2", "sq": "2", "cubic": "3", "cu": "3"}
 _STATEMENTS = (
     "is are was were be not no wrong right false true correct incorrect if when where since because so "
@@ -46,6 +52,15 @@ _LETTERS = frozenset("msghLlNJWVKA")
 def is_unit(text: str) -> bool:
     """Whether the text is a unit that is known."""
     return text in UNITS or text.lower() in UNITS or (len(text) > 3 and text.lower().removesuffix("s") in UNITS)
+
+
+def units_agree(first: str, second: str) -> bool:
+    """Whether two values may have these units and be equal: the same, or none on one side.
+
+    >>> units_agree("euro", "sterling"), units_agree("euro", ""), units_agree("degree", "celsius")
+    (False, True, True)
+    """
+    return not first or not second or first == second or frozenset((first, second)) in _AMBIGUOUS
 
 
 def unit_name(text: str) -> str | None:
@@ -71,6 +86,8 @@ def _plain_unit(text: str) -> str:
     words = text.split()
     if len(words) > 1 and words[0].lower() in _SHAPES:
         power, words = _SHAPES[words[0].lower()], words[1:]
+    if len(words) == 2 and _singular(words[0]) == "degree":
+        words = [_SCALES.get(words[1].lower(), words[1])]
     raised = re.fullmatch(r"([a-zA-Z]+)\^\{?(-?\d)\}?", words[-1])
     if raised:
         words[-1], power = raised[1], raised[2]
