@@ -26,6 +26,7 @@ from genprm.answers.forms import described, parse_form
 # Found here by those who read an answer and compare it.
 from genprm.answers.reading import boxed_answer as boxed_answer
 from genprm.answers.reading import extract_answer as extract_answer
+from genprm.answers.reading import hashed_answer as hashed_answer
 
 LONGEST = 2000
 """Answers longer than this (characters) are equal only when their texts are."""

@@ -33,8 +33,12 @@ _ACCEPTED = re.compile(r"\s*\$?\s*(?:is|are|would be)\s+(?:also\s+)?(?:an?\s+)?a
 
 _TERM = re.compile(r"-?[^-+]+")
 
+_HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*+")
 _ANNOUNCED = re.compile(
-    r"####[ \t]*"
+    rf"{_HASHES.pattern}"
+    # on the last line whatever stands there, before it a value alone: the rest are headings
+    rf"(?=[^\n]{{0,{LONGEST}}}+\s*\Z|"
+    r"[$-]?[\d.,/]+%?[ \t]*(?:\n|\Z)|\$[^$\n]+\$[ \t]*(?:\n|\Z))"
     r"|\b(?:answers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?|(?:correct|right)\s+(?:option|choice))"
     r"\*{0,2}(?:\s*:|\s+(?:is|are|would be|must be|equals)\b)"
     r"[\s:=*]*",
@@ -183,6 +187,17 @@ def boxed_answer(text: str) -> str | None:
             break
         answer.insert(0, box)
     return _joined(answer)
+
+
+def hashed_answer(text: str) -> str | None:
+    """What stands behind `####` on the last line that is not blank; None if nothing does.
+
+    >>> hashed_answer("4 + 5 = 9\\n#### 9\\n"), hashed_answer("#### Sum\\nIt is 9.")
+    ('9', None)
+    """
+    line = text.rstrip().rpartition("\n")[2]
+    signs = list(_HASHES.finditer(line))
+    return line[signs[-1].end() :].strip() or None if signs else None
 
 
 def _is_remark(text: str, before: _Box, box: _Box) -> bool:

@@ -33,6 +33,8 @@ for repeated, length in cases:
         boxed_answer(case)
 for case in ("12" * 480 + "." + "12" * 480 + "x", "12" * 480 + "." + "12" * 470 + "3..."):
     quick_decision("1", case)
+for case in ("#### " * 20_000 + "\n.", "####" + " " * 100_000 + "\n."):
+    extract_answer(case)
 for boxed in ("1}" + "note " * 50_000, "1" * 50_000 + "." + "1" * 50_000 + "}"):
     case = r"\boxed{" + boxed + r".\boxed{2}"
     boxed_answer(case)
