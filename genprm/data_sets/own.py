@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genprm.answers.checker import boxed_answer
+from genprm.answers.checker import boxed_answer, hashed_answer
 from genprm.data_sets.files import file_rows, names_file
 from genprm.data_sets.problems import ProblemSet, after_hashes, read_problems, stated_answer
 from genprm.data_sets.rows import InputError, Row, bool_field, first_given, required, text_field, unique, whole_field
@@ -63,10 +63,12 @@ def _answer(row: Mapping[str, Any], where: str, column: str | None) -> str:
     value = required(row, name, where, "a string or a number")
     if value is None:
         return ""
-    if isinstance(value, str) and "####" in value:
-        return after_hashes(name)(row, where)
-    boxed = boxed_answer(value) if isinstance(value, str) else None
-    return boxed or stated_answer(name)(row, where)
+    if isinstance(value, str):
+        if boxed := boxed_answer(value):
+            return boxed
+        if hashed_answer(value) is not None:
+            return after_hashes(name)(row, where)
+    return stated_answer(name)(row, where)
 
 
 def labelled_cases(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genprm.answers.checker import boxed_answer
+from genprm.answers.checker import boxed_answer, hashed_answer
 from genprm.data_sets.rows import InputError, Row, bad_field, required, text_field
 from genprm.data_sets.sources import DataSource, source_rows
 from genprm.fingerprints import fingerprint
@@ -24,6 +25,9 @@ MATH_TRAIN = DataSource(
 )
 
 GSM8K_TRAIN = DataSource("openai/gsm8k", "train", "gsm8k-train/train.jsonl", "main")
+
+_THOUSANDS = re.compile(r"(?<![\d,(\[])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
+"""Numbers with commas; behind a bracket they would be a point's coordinates as well."""
 
 AnswerReader = Callable[[Mapping[str, Any], str], str]
 """From a row and where it is from to its reference answer; "" if the set has none for it."""
@@ -99,14 +103,17 @@ def boxed_in(name: str) -> AnswerReader:
 
 
 def after_hashes(name: str) -> AnswerReader:
-    """The answer is the number behind `####`, at the end of the solution in this field."""
+    """The answer is what stands behind `####`, on the last line of the solution in this field.
+
+    Commas are left out of numbers (`1,250`); those of lists and of points (`(3, 4)`) stay.
+    """
 
     def read(row: Mapping[str, Any], where: str) -> str:
         text = text_field(row, name, where)
-        _, hashes, answer = text.rpartition("####")
-        if not hashes or not answer.strip():
+        answer = hashed_answer(text)
+        if answer is None:
             raise bad_field(where, name, text, "a solution that ends in '#### <number>'")
-        return answer.strip().replace(",", "")
+        return _THOUSANDS.sub(lambda number: number[0].replace(",", ""), answer)
 
     return read
 

@@ -45,6 +45,27 @@ def write(path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("#### Step 1\nAdd.\n#### Step 2\nSo $\\boxed{5}$.", "5"),
+        ("Add: $\\boxed{5}$\n#### 5 apples", "5"),
+        ("Add.\n#### 1,250\n\n", "1250"),
+        ("Add.\n#### $1,234,567.50", "$1234567.50"),
+        ("Add.\n#### (3, 4)", "(3, 4)"),
+        ("Add.\n#### (3,456)", "(3,456)"),
+        ("Add.\n#### 1, 2", "1, 2"),
+        ("(3, 4)", "(3, 4)"),
+    ],
+)
+def test_the_answer_of_a_solution_is_in_its_box_or_behind_hashes_on_its_last_line(
+    tmp_path: Path, solution: str, answer: str
+) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps({"question": "a", "answer": solution}) + "\n")
+    assert problems(data=str(file)) == [("a", answer)]
+
+
 @pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.json", "p.csv", "p.parquet"])
 def test_problems_of_a_file(tmp_path: Path, name: str) -> None:
     expected = [("2 + 3?", "5"), ("10 / 4?", "2.5"), ("1000 + 1?", "1001")]
