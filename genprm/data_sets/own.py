@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from genprm.answers.checker import boxed_answer, hashed_answer
 from genprm.data_sets.files import file_rows, names_file
 from genprm.data_sets.problems import ProblemSet, after_hashes, read_problems, stated_answer
-from genprm.data_sets.rows import InputError, Row, bool_field, first_given, required, text_field, unique, whole_field
+from genprm.data_sets.rows import (
+    InputError,
+    Row,
+    bool_field,
+    first_given,
+    required,
+    text_field,
+    unique,
+    whole_field,
+)
 from genprm.data_sets.rows import id_field as read_id
 from genprm.data_sets.sources import DataSource, hub_rows
 from genprm.data_sets.written_solutions import problem_column, read_solution

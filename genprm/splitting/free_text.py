@@ -2,8 +2,9 @@ r"""Free text cut into steps: by its headings, its paragraphs, its sentences, or
 
 Solutions that a policy was made to write in steps are cut by `genprm.steps`. This is for text as models and people
 write it: `Step 1.`, `**Step 1:**`, `### Step 1`, lists `1.` or `1)`, "First, ... Second, ...", paragraphs, or one
-sentence after the other. Nothing is cut inside a code fence or a displayed formula, and no text is lost but for
-the white space and the rules (`---`) between steps, and for a thought (`<think>...</think>`).
+sentence after the other. Nothing but an expression of one's own cuts inside a code fence or a displayed formula,
+and no text is lost but for the white space and the rules (`---`) between steps, and for a thought
+(`<think>...</think>`).
 """
 
 from __future__ import annotations

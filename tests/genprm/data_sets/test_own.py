@@ -85,7 +85,8 @@ def test_a_bracket_begins_a_text_in_columns_of_texts(tmp_path: Path) -> None:
 
 def test_a_field_that_is_null_counts_as_absent(tmp_path: Path) -> None:
     file = tmp_path / "p.jsonl"
-    file.write_text(json.dumps({"problem": None, "question": "2 + 3?", "answer": None, "solution": "So \\boxed{5}."}))
+    row = {"problem": None, "question": "2 + 3?", "answer": None, "solution": "So \\boxed{5}."}
+    file.write_text(json.dumps(row))
     assert problems(data=str(file)) == [("2 + 3?", "5")]
 
 
