@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from genprm.answers.forms import split
 from genprm.answers.numbers import Number, plain_number
+from genprm.answers.plain_values import PLAIN_VALUE
 from genprm.answers.text import normalised
 
 LONGEST = 2000
@@ -47,14 +48,22 @@ _ANNOUNCED = re.compile(
 _IS_OUR_ANSWER = re.compile(r"(\S+)\s+is\s+(?:our|the)\s+(?:final\s+)?answer\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"\n|[.!](?=[\s*]|$)")
 _REASON = re.compile(
-    r"(?<=\S),?\s+(?:since|because|as|where|which|so|for|when|if|by|after)\b.*|\s\([a-z]{2}[^()]*\)\s*$", re.DOTALL
+    r"(?<=\S),?\s+(?:since|because|as|where|which|so|for|when|if|by|after)\b.*|\s\([a-z]{2}[^()]*\)\s*$"
+    # what it is not
+    r"|(?:(?<=\S),|(?<=[\d)}%$]))\s+(?:(?:and|but)\s+)?(?:not|rather\s+than|instead\s+of)\b.*",
+    re.DOTALL,
 )
+_HEDGE = re.compile(
+    r"(?:(?:approximately|about|around|roughly|nearly|almost|exactly|simply|just|only|therefore|thus)\s+)+(?=\S)",
+    re.IGNORECASE,
+)
+"""Before a value, whose digits say how exact it is."""
 _MATH = re.compile(
     r"\$\$(?P<a>.+?)\$\$|\\\[(?P<b>.+?)\\\]|(?<!\\)\$(?P<c>(?:\\.|[^$\\])+)\$|\\\((?P<d>.+?)\\\)", re.DOTALL
 )
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-z]{2,} (?:[a-z]{2,}|$)")
+_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}")
 _BETWEEN = re.compile(r"\s*(?:,|;|and|or|,\s*(?:and|or))?\s*")
-_NUMBER = re.compile(r"(?:(?<![\w)}.\]])[-−])?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?")
 _STEP_COMMAND = re.compile(
     r"=\s*((?:(?!\\[)\]])[^=$])*\\(?:frac|dfrac|tfrac|sqrt|pi)(?![a-zA-Z])(?:(?!\\[)\]])[^=$\n])*)"
 )
@@ -64,8 +73,13 @@ _SUBJECT = re.compile(r"[A-Z][a-z]* (?:[^$\\.]|\\\((?:[^\\]|\\(?!\)))*+\\\)|\$[^
 _NAME = re.compile(r"\s*(\S+?)\s*(?:=|\\in\b)")
 _STATING = re.compile(r"\b(?:is|are|be|equals?|either)\s*[:=]?\s*$|[=:]\s*$")
 _ASIDE = re.compile(r"(?<=[a-zA-Z$] )\((?:\\[()]|[^(),\n])+\)")
-_CIRCUMSTANCE = re.compile(r"\b(?:in|for|after|within|during|over|than)\s(?:[a-z]+\s){0,3}\$?$")
-"""Before a number that says when or for how long, not how many: `34 hours in 4 weeks`."""
+_CIRCUMSTANCE = re.compile(
+    r"\b(?:in|for|after|within|during|over|than)\s(?:[a-z]+\s){0,3}(?<!\band\s)(?<!\bor\s)\$?$"
+    r"|\b(?:at|when|where|if|for)\s[a-z]\s?=\s?$"
+)
+"""Before a number that says when, where or for how long, not how many: `34 hours in 4 weeks`, `-4 at x = 2`."""
+_PLACE = re.compile(r",?\s+(?:(?:attained|achieved|reached|and occurs|occurring)\s+)?(?:at|when|where|if|for)\s+")
+"""Between a formula that is stated and one that says where it holds."""
 _LABEL = re.compile(
     r"\b(?:example|problem|question|exercise|theorem|lemma|step|equation|figure|chapter|section|lesson)s?\s\(?$",
     re.IGNORECASE,
@@ -258,11 +272,12 @@ def _stated(phrase: str) -> str:
     if subject := _SUBJECT.match(phrase):
         phrase = phrase[subject.end() :]
     phrase = _REASON.sub("", phrase.replace("**", "")).strip().rstrip("*,")
+    phrase = _HEDGE.sub("", phrase, count=1) if _HEDGE.match(phrase) else phrase
     formulas = [match for match in _MATH.finditer(phrase) if not _PROSE.search(_content(match))]
     if formulas:
         return ", ".join(_content(match).strip() for match in _run(phrase, formulas))
-    numbers = _NUMBER.findall(phrase)
-    prose = phrase[:1].isalpha() and len(phrase.split()) > 3
+    numbers = PLAIN_VALUE.findall(phrase)
+    prose = phrase[:1].isalpha() and len(phrase.split()) > 3 and _WORD.search(phrase)
     return numbers[0] if prose and len(numbers) == 1 else phrase
 
 
@@ -295,7 +310,7 @@ def _concluded(text: str) -> str | None:
     if _is_ahead(text, last.start()):
         return None
     if last is formula:
-        return ", ".join(_content(match).strip().rstrip(".,") for match in _listed(text, formulas))
+        return ", ".join(_content(match).strip().rstrip(".,") for match in _listed(text, _placed(text, formulas)))
     bare = list(_STEP_COMMAND.finditer(text))
     if bare and number is not None and bare[-1].end(1) >= number.end() and bare[-1].start() <= number.start():
         end = _SENTENCE_END.search(bare[-1][1])
@@ -315,7 +330,7 @@ def _without_asides(text: str) -> str:
     """The text without what it says in parentheses, unless that is all there is."""
     inside = [range(match.start(), match.end()) for match in _MATH.finditer(text)]
     bare = _ASIDE.sub(lambda m: m[0] if any(m.start() in formula for formula in inside) else "", text)
-    return bare if _NUMBER.search(bare) or _MATH.search(bare) else text
+    return bare if PLAIN_VALUE.search(bare) or _MATH.search(bare) else text
 
 
 def _last_number(text: str) -> re.Match[str] | None:
@@ -323,7 +338,7 @@ def _last_number(text: str) -> re.Match[str] | None:
 
     A number that is a name (`Theorem 2`) is read only where there is no other.
     """
-    found = list(_NUMBER.finditer(text))
+    found = list(PLAIN_VALUE.finditer(text))
     numbers = [match for match in found if not _LABEL.search(text, 0, match.start())] or found
     if not numbers:
         return None
@@ -332,6 +347,16 @@ def _last_number(text: str) -> re.Match[str] | None:
     here = [match for match in numbers if match.start() >= start]
     said = [match for match in here if reason < 0 or match.end() <= reason] or here
     return said[-2] if len(said) > 1 and _CIRCUMSTANCE.search(text, 0, said[-1].start()) else said[-1]
+
+
+def _placed(text: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]:
+    """The formulas without the last where it says where the one before it is stated: `is $-4$ at $x = 2$`."""
+    if len(formulas) < 2:
+        return formulas
+    stated, place = formulas[-2:]
+    between = _PLACE.fullmatch(text, stated.end(), place.start())
+    named = _NAME.match(_content(place)) is not None
+    return formulas[:-1] if between and named and _STATING.search(text, 0, stated.start()) else formulas
 
 
 def _listed(text: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]:
