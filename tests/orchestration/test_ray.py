@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ from genprm.hardware.cluster import ClusterError
 from genprm.settings import Profile
 from genprm.store import profile_store
 from orchestration.assembly import build_definitions
+from orchestration.crew import Crew
 from orchestration.display import LineDisplay
-from orchestration.home import prepare
+from orchestration.home import handed_on, prepare
+from orchestration.needs import Needs
 from orchestration.reporting import report_parameters
 from orchestration.runner import Runner, Summary
 from orchestration.schedule import pipeline_nodes
+from orchestration.staleness import Node
+from orchestration.worker import Advance, Order
 
 SMALL = ["problems", "solutions", "mc_scores", "rpe_labels"]
 HERE = Path(__file__).parent
@@ -113,6 +118,45 @@ def test_a_node_with_another_home_is_named(cluster: Any, home: Path, monkeypatch
     monkeypatch.setattr(ray_worker, "new_fence", lambda: home / "nowhere")
     with pytest.raises(ClusterError, match=f"GENPRM_HOME is {home}, which node .* does not see, allowed: "):
         make(fake_method.fake_profile(runner={"backend": "ray", "workers": 1}), ["problems"])
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_workers_that_cannot_start_end_the_run_with_their_reason(
+    cluster: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration import ray_worker
+
+    monkeypatch.setattr(ray_worker, "handed_on", lambda: {"GENPRM_NUMBER": 1})
+    with pytest.raises(ClusterError, match="cannot start on the cluster: TypeError: str expected, not int"):
+        make(fake_method.fake_profile(runner={"backend": "ray", "workers": 1}), ["problems"])
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_interrupted_training_on_a_node_saves_its_state_however_long_that_takes(
+    cluster: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration import ray_worker
+
+    prepare()
+    told = {**handed_on(), "FAKE_SAVING": "5", "FAKE_CALLS": os.environ["FAKE_CALLS"]}
+    monkeypatch.setattr(ray_worker, "handed_on", lambda: told)
+    monkeypatch.setattr(ray_worker, "STOP_SECONDS", 1.0)
+    profile, training = fake_method.fake_profile(), Node("checkpoints", None)
+    start = partial(ray_worker.RayWorker, profile, "fake_training:build", "session")
+    crew = Crew(1, start, lambda _: Needs())
+    crew.summon(["checkpoints"])
+    assert list(crew.messages()) == [], "it is ready"
+    member = crew.give(training, Order("checkpoints", None))
+    assert [(one, said) for one, said in crew.messages()] == [(member, Advance(0, 2))]
+    awaited: list[Node] = []
+    crew.stop(awaited.append)
+    crew.close()
+    assert awaited == [training]
+    assert fake_method.calls() == ["saved"]
 
 
 @needs_ray

@@ -83,6 +83,7 @@ SERVES = """
 import signal, sys
 from pathlib import Path
 from orchestration.ui import serve
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background of a shell ignores it
 signal.signal(signal.SIGHUP, signal.{handler})
 code = "import subprocess; child = subprocess.Popen(['sleep', '600']); print(child.pid, flush=True); child.wait()"
 sys.exit(serve({{"server": [sys.executable, "-c", code]}}, Path({logs!r}), {{}}))
