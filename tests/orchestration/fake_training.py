@@ -13,12 +13,13 @@ from orchestration.progress import StepProgress
 @dg.asset
 def checkpoints(context: dg.AssetExecutionContext) -> None:
     """Asked to stop, it ends once its state is saved, which takes `FAKE_SAVING` seconds, and it has said so."""
-    advance = StepProgress().of(context, 2)
+    progress = StepProgress()
     try:
+        progress.of(context, 2)  # who is told of it may interrupt from here on
         time.sleep(600)
     except BaseException:  # KeyboardInterrupt, or what Dagster makes of it
         time.sleep(float(os.environ["FAKE_SAVING"]))
-        advance(1)
+        progress.of(context, 2)(1)
         note("saved")
         raise
 
