@@ -137,6 +137,7 @@ def test_who_looks_shares_the_records_with_others_who_do(
 def test_a_killed_run_is_continued_from_another_directory(
     server: Server, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.0)  # the run goes on while another one tries
     killed = started(server, home, tmp_path / "one")
     journal, rows = first_rows(killed, home / "miniature" / "journal" / "processbench")
     for name, value in server.environment.items():
