@@ -84,9 +84,7 @@ class Staleness:
         key = dg.AssetKey.from_user_string(node.asset)
         checks = self._graph.get_check_keys_for_assets({key})
         read = {asset for check in checks for asset in self._graph.get(check).parent_entity_keys}
-        return self.parents(node) + self._partitions_behind(
-            node, key, read - {key} - self._graph.get(key).parent_keys
-        )
+        return self._partitions_behind(node, key, self._graph.get(key).parent_keys | read - {key})
 
     def _partitions_behind(self, node: Node, key: dg.AssetKey, parents: Iterable[dg.AssetKey]) -> list[Node]:
         found: list[Node] = []

@@ -85,7 +85,8 @@ class Dyve(GenerativeRewardModel):
             tokens += reply.tokens
             counted = _counted(reply)
             self.count(counted)
-            unjudged += [index] * counted.missing
+            if counted.missing:
+                unjudged.append(index)
             right = approves(reply.text, self._settings.approval)
             rewards.append(float(right))
             if not right:
