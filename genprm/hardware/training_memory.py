@@ -12,12 +12,21 @@ from genprm.hardware.memory import FLOAT, HALF, Memory
 from genprm.hardware.shapes import ModelShape
 from genprm.settings import TrainingSettings
 
-RECOMPUTED_FROM = 100_000_000
-"""Parameters from which on activations are recomputed to save memory; below, that only costs time."""
+RECOMPUTED_FROM = 5e11
+"""Parameters times tokens in a batch of a device from which on activations are recomputed; see `recomputes`."""
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
 """TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
 _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
 """Tiles in float32 beside its own that it holds where there is no Triton, as on a CPU."""
+
+
+def recomputes(parameters: int, settings: TrainingSettings) -> bool:
+    """Whether activations are worked out again on the way back, by the longest batch that the settings allow.
+
+    It saves memory and costs a third more computing. Below the limit to keep them takes a few GiB: those of
+    SmolLM2-135M take 1 MB a token (bf16, on a GPU).
+    """
+    return parameters * settings.device_batch_size * settings.max_length >= RECOMPUTED_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,7 @@ class _Training:
 
     @property
     def _recomputed(self) -> bool:
-        return self._shape.parameters >= RECOMPUTED_FROM
+        return recomputes(self._shape.parameters, self._settings)
 
     def _kept(self) -> float:
         """What the forward pass leaves behind: what came into each block, or all that each block computed."""

@@ -105,7 +105,7 @@ def training_placements(
     for shards in shard_counts(settings, hardware.devices):
         memory = training_memory(shape, settings, Place(shards))
         fits = memory.gib <= hardware.usable_gib
-        rate = train_rate(shape, hardware, shards, settings.lora is not None, assumed)
+        rate = train_rate(shape, settings, hardware, shards, assumed)
         way = f"{_times(shards, 'shard', 'shards')}, {kind}"
         hours = tokens / rate / 3600 if fits else None
         found.append(Placement(way, shards, 1, memory, hardware.usable_gib, hours))

@@ -11,9 +11,10 @@ from __future__ import annotations
 from genprm.hardware.devices import Hardware
 from genprm.hardware.inference_memory import Serving, kv_bytes
 from genprm.hardware.shapes import ModelShape
-from genprm.hardware.training_memory import RECOMPUTED_FROM
+from genprm.hardware.training_memory import recomputes
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.planned import Work
+from genprm.settings import TrainingSettings
 
 
 def decode_rate(
@@ -43,9 +44,11 @@ def _together(serving: Serving, assumed: Assumptions) -> float:
     return float(assumed.tensor_share**doublings)
 
 
-def train_rate(shape: ModelShape, hardware: Hardware, shards: int, adapter: bool, assumed: Assumptions) -> float:
+def train_rate(
+    shape: ModelShape, settings: TrainingSettings, hardware: Hardware, shards: int, assumed: Assumptions
+) -> float:
     """Tokens a second that `shards` devices train on together."""
-    operations = (4 if adapter else 6) + (2 if shape.parameters >= RECOMPUTED_FROM else 0)
+    operations = (6 if settings.lora is None else 4) + (2 if recomputes(shape.parameters, settings) else 0)
     among = 1.0 if shards == 1 else assumed.shard_share
     flops = shards * hardware.speed.flops * assumed.train_share * among
     return flops / (operations * shape.parameters)

@@ -42,10 +42,10 @@ def check_training(
     devices = devices_here()
     shards, index = (int(os.environ.get(name, value)) for name, value in (("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
     shape, place = shape_of(config, generative), Place(shards, bool(devices))
-    settings = job.settings.model_copy(update={"max_length": longest})
-    needed = training_memory(shape, settings, place, generative) + beside
+    needed = training_memory(shape, job.settings, place, generative, longest) + beside
     device = devices[index] if devices else this_machine()
     usable = device.free if devices else device.total / shards
+    settings = job.settings.model_copy(update={"max_length": longest})
     advice = training_settings(shape, settings, [place], (usable - beside.bytes) / GIB, adaptable)
     line = shortage(f"training {job.base!r}", needed, device, usable, advice)
     if line is None:

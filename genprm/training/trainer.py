@@ -16,7 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState
 from transformers.training_args import ParallelMode
 
 from genprm.engines.loading import load_tokenizer
-from genprm.hardware.training_memory import RECOMPUTED_FROM
+from genprm.hardware.training_memory import recomputes
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
 from genprm.training.job import TRAINER_STATE, TrainingJob
@@ -86,6 +86,7 @@ def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
 def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
     """The settings of a job by the names of transformers' `TrainingArguments`."""
     settings: TrainingSettings = job.settings
+    parameters = sum(weight.numel() for weight in model.parameters())
     tracked = os.environ.get("MLFLOW_TRACKING_URI") and os.environ.get("MLFLOW_RUN_ID")
     return {
         "output_dir": str(job.work_dir / TRAINER_STATE),
@@ -99,7 +100,7 @@ def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
         "weight_decay": settings.weight_decay,
         "bf16": settings.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
-        "gradient_checkpointing": sum(weight.numel() for weight in model.parameters()) >= RECOMPUTED_FROM,
+        "gradient_checkpointing": recomputes(parameters, settings),
         "seed": settings.seed,
         "data_seed": settings.seed,
         "dataloader_num_workers": 0,

@@ -8,7 +8,7 @@ import pytest
 
 from genprm.hardware.published import published_config
 from genprm.hardware.shapes import ModelShape, shape_of
-from genprm.hardware.training_memory import Place, training_memory
+from genprm.hardware.training_memory import Place, recomputes, training_memory
 from genprm.settings import LoraSettings, TrainingSettings
 from tests.genprm.hardware.training_peak import training_peak
 from tests.genprm.training.conftest import small_tokenizer
@@ -55,6 +55,25 @@ def test_longer_rows_take_more_memory_and_logits_come_in_tiles(qwen: ModelShape)
     lengths = [training_memory(qwen, PAPER, Place(), tokens=length).parts for length in (2048, 4096, 8192)]
     assert lengths[0]["activations"] < lengths[1]["activations"] < lengths[2]["activations"]
     assert lengths[1]["logits"] == lengths[2]["logits"] == 4096 * 32768 * 2
+
+
+def test_activations_are_recomputed_where_they_are_many() -> None:
+    """SmolLM2-135M on rows of its recipe, on batches of a GPU, and the smallest of the paper with an adapter."""
+    smollm2, smallest = 134_515_008, 1_543_714_304
+    rows = PAPER.model_copy(update={"device_batch_size": 1, "max_length": 1536})
+    assert not recomputes(smollm2, rows)
+    assert recomputes(smollm2, rows.model_copy(update={"device_batch_size": 16}))
+    assert recomputes(smallest, PAPER.model_copy(update={"device_batch_size": 1, "lora": LORA}))
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+def test_what_is_recomputed_takes_less_memory(rows: int) -> None:
+    """Of a model of 135 million parameters: 1 MB a token where its blocks keep all, a ninth of it else."""
+    shape = shape_of(published_config("HuggingFaceTB/SmolLM2-135M-Instruct"))
+    settings = PAPER.model_copy(update={"device_batch_size": rows, "max_length": 1536})
+    activations = training_memory(shape, settings, Place()).parts["activations"]
+    per_token = activations / (rows * 1536)
+    assert 0.8e6 < per_token < 1.1e6 if rows == 1 else per_token < 1.2e5
 
 
 @pytest.fixture(scope="module")
