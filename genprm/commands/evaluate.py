@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +15,6 @@ from genprm.commands.options import takes
 from genprm.splitting.free_text import AUTO
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from genprm.records import BenchmarkCase, Prediction
     from genprm.reward_models.base import RewardModel, VerdictCounts
 
@@ -46,6 +45,13 @@ class EvaluateOptions(JudgingOptions):
         ),
     ] = None
 
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep a verifier's paths in this file; after a kill, the same command goes on from there."
+        ),
+    ] = None
+
     def check(self) -> None:
         """Refuse what cannot be asked before anything is read.
 
@@ -61,6 +67,8 @@ class EvaluateOptions(JudgingOptions):
             check_mode(str(self.mode), [JUDGE])
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit is {self.limit}, allowed: a whole number from 1")
+        if self.mode == JUDGE and self.journal is not None:
+            raise InputError(f"--journal keeps the paths of verifiers, allowed with --mode {JUDGE}: none")
 
     def folder(self, mode: str, benchmark: str, *subsets: str) -> Path:
         """Where the predictions of a model that judged in `mode` are kept."""
@@ -127,6 +135,7 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
     from genprm.data_sets.sources import data_directory
     from genprm.modes import Mode
     from genprm.reward_models.judge import JUDGE
+    from genprm.reward_models.kept_paths import keeping_paths
     from genprm.settings import usable_home
     from genprm.verification.rewards import THRESHOLD
 
@@ -134,11 +143,13 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
     as_judge = options.mode == JUDGE
     mode = None if as_judge or options.mode is None else Mode(options.mode)
     name, machine = options.model_name(), options.machine()
-    opened = open_model(name, machine, options.asking(mode, until=THRESHOLD), as_judge=as_judge)
-    warn_of_other_worlds(name, [case.problem for case in cases])
-    tuning = [] if opened.threshold is not None else _cases([TUNED_ON], data_directory(options.data), options.limit)
-    with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
-        predictions, threshold = opened.evaluate(cases, tuning, bar)
+    with keeping_paths(options.journal, name, options.asking(mode, until=THRESHOLD)) as asking:
+        opened = open_model(name, machine, asking, as_judge=as_judge)
+        warn_of_other_worlds(name, [case.problem for case in cases])
+        tuned = opened.threshold is None
+        tuning = _cases([TUNED_ON], data_directory(options.data), options.limit) if tuned else []
+        with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
+            predictions, threshold = opened.evaluate(cases, tuning, bar)
     report = _report(predictions, opened.model)
     saved = _save(predictions, options.folder(opened.label, benchmark, *subsets), report)
     if options.as_json:

@@ -15,6 +15,7 @@ from genprm.engines.versions import weights_version
 from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.modes import Mode
+from genprm.named_journal import open_journal
 from genprm.prm import GenPRM, check_votes, engine_settings
 from genprm.profiles import load_profile
 from genprm.registry import DOMAINS
@@ -29,7 +30,6 @@ POLICY = "miniature/policy"
 DOMAIN = "mathematics"
 STEPS_VERSION = "1"
 """Of what is kept in a journal; raise it when steps are sampled or judged in another way."""
-_ROW = b'{"key": "'
 
 
 def policy_settings(policy: str) -> SolutionSettings:
@@ -102,23 +102,6 @@ def solve(
         results = prm.run(work)
     _check_that_steps_end(results, str(policy))
     return results
-
-
-def open_journal(path: Path) -> Journal:
-    """The journal in a file, begun where there is none. A file of another kind is left as it is.
-
-    Raises:
-        InputError: the file is no journal, or cannot be opened.
-        JournalError: it is in use by another process, or damaged.
-    """
-    try:
-        if path.exists():
-            with path.open("rb") as file:
-                if not _ROW.startswith(file.read(len(_ROW))):
-                    raise InputError(f"journal {str(path)!r} is another file, allowed: a new one, or a journal")
-        return Journal(path)
-    except OSError as error:
-        raise InputError(f"journal {str(path)!r} cannot be opened: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import genprm.reward_models.machine
 from genprm.cli import app
 from genprm.commands.models import warn_of_other_worlds
 from genprm.commands.smol import next_command
-from genprm.engines.base import Engine
+from genprm.engines.base import Engine, EngineError
 from genprm.miniature.world.generation import draw_problem
 from genprm.records import Prediction
 from genprm.settings import EngineSettings, SandboxSettings
@@ -475,6 +475,41 @@ def test_evaluate_for_people(model: str, benchmark: Path) -> None:
     assert "predictions:" in output
 
 
+def test_an_evaluation_that_broke_off_goes_on_with_its_journal(
+    model: str, benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine dies at the last of many steps of case math-2; the other two cases are not judged again."""
+    asked: list[str] = []
+
+    def scripted(breaks: bool) -> Callable[[str, EngineSettings], Engine]:
+        def answer(prompt: str) -> str:
+            asked.append(prompt)
+            if breaks and "at last" in prompt:
+                raise EngineError("the engine died")
+            return reply(prompt)
+
+        return lambda model, settings: ScriptedEngine(answer, scripted_judge.verdict)
+
+    cases = json.loads((benchmark / "processbench" / "math.json").read_text())
+    cases[1].update(problem="Once.", steps=["1 + 1 = 2", "2 + 2 = 4", "4 + 4 = 8", "8 + 8 = 16 at last"])
+    (benchmark / "processbench" / "math.json").write_text(json.dumps(cases))
+    common = ("evaluate", "processbench", "--model", model, "--subset", "math", "--data", str(benchmark), "--json")
+    quiet = json.loads(call(*common))
+
+    journal = ("--journal", str(tmp_path / "paths.jsonl"))
+    monkeypatch.setattr(genprm.reward_models.machine, "open_engine", scripted(breaks=True))
+    assert CliRunner().invoke(app, [*common, *journal]).exit_code == 2
+    asked.clear()
+    monkeypatch.setattr(genprm.reward_models.machine, "open_engine", scripted(breaks=False))
+    assert json.loads(call(*common, *journal)) == quiet
+    assert all("Once." in prompt for prompt in asked)
+
+    asked.clear()
+    (Path(model) / "model.safetensors").write_text("{ }")
+    call(*common, *journal)
+    assert not all("Once." in prompt for prompt in asked)  # other weights
+
+
 def test_evaluate_says_how_many_verdicts_the_model_did_not_give_by_itself(mute: str, tmp_path: Path) -> None:
     folder = tmp_path / "odd" / "processbench"
     folder.mkdir(parents=True)
@@ -493,6 +528,10 @@ def test_evaluate_says_how_many_verdicts_the_model_did_not_give_by_itself(mute: 
         (["--subset", "aime", "--data", "/tmp"], "ProcessBench subset 'aime' is unknown, allowed: gsm8k, math"),
         (["--limit", "0"], "--limit is 0, allowed: a whole number from 1"),
         (["--votes", "-1"], "votes is -1, allowed: a whole number from 1"),
+        (
+            ["--mode", "judge", "--journal", "a"],
+            "--journal keeps the paths of verifiers, allowed with --mode judge: none",
+        ),
     ],
 )
 def test_evaluate_refuses_and_writes_nothing(home: Path, arguments: list[str], message: str) -> None:

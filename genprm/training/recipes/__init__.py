@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
+from genprm.training.recipes.base import PathKeys, Recipe
 from genprm.training.recipes.discriminative import DiscriminativeRecipe
 from genprm.training.recipes.genprm import GenPRMRecipe
 from genprm.training.recipes.outcome import OutcomeRecipe
 from genprm.training.recipes.reinforced import ReinforcedRecipe
 from genprm.training.recipes.think import ThinkRecipe
 
-__all__ = ["RECIPES", "JournaledPaths", "PathKeys", "Recipe"]
+__all__ = ["RECIPES", "PathKeys", "Recipe"]
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.kind: recipe

@@ -32,23 +32,6 @@ class PathKeys:
     further: tuple[Any, ...] = ()
 
 
-class JournaledPaths:
-    """Paths in a journal. How many are wanted is no part of a key: raising votes finds those there are."""
-
-    def __init__(self, journal: Journal, key: Callable[[StepwiseSolution, int], str]) -> None:
-        self._journal = journal
-        self._key = key
-
-    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
-        """A path that is in the journal; None where it is not."""
-        key = self._key(solution, number)
-        return self._journal.get(key) if key in self._journal else None
-
-    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
-        """Write a path down, in place of a shorter one."""
-        self._journal.put(self._key(solution, number), path)
-
-
 class Recipe(ABC):
     """A kind of model.
 

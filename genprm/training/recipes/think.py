@@ -9,11 +9,12 @@ from genprm.journal import Journal, row_key
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution, TrainingExample
 from genprm.reward_models.base import Paths
+from genprm.reward_models.kept_paths import JournaledPaths
 from genprm.reward_models.think_prm import THINKPRM
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
 from genprm.training.launch import run_training
-from genprm.training.recipes.base import JournaledPaths, PathKeys, Recipe
+from genprm.training.recipes.base import PathKeys, Recipe
 from genprm.training.report import TrainingReport
 
 CHAINS = "think"

@@ -15,34 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from genprm.cli import app
-from genprm.data_sets.rows import InputError
-from genprm.journal import JournalError
 from genprm.miniature.world.generation import generate_problems
 from genprm.prm import GenPRM
-from genprm.search.solving import SearchPlan, open_journal, solve
+from genprm.search.solving import SearchPlan, solve
 from genprm.settings import SearchSettings
 
 PROBLEMS = [problem.text for problem in generate_problems("evaluation", 2, 0)]
 SETTINGS = SearchSettings(width=2, children=2)
-
-
-def test_what_is_no_journal_is_left_as_it_is(tmp_path: Path) -> None:
-    problems = tmp_path / "problems.jsonl"
-    problems.write_text('{"problem": "1 + 1?"}\n')
-    with pytest.raises(InputError, match=r"problems\.jsonl' is another file, allowed: a new one, or a journal$"):
-        open_journal(problems)
-    assert problems.read_text() == '{"problem": "1 + 1?"}\n'
-    with pytest.raises(InputError, match=r"cannot be opened: Is a directory$"):
-        open_journal(tmp_path)
-
-
-def test_two_searches_do_not_share_a_journal(tmp_path: Path) -> None:
-    path = tmp_path / "steps.jsonl"
-    with open_journal(path), pytest.raises(JournalError, match="in use by another process"):
-        open_journal(path)
-    path.write_bytes(b'{"key": "a", "val')  # torn by a kill
-    with open_journal(path) as journal:
-        assert len(journal) == 0
 
 
 def keys(journal: Path) -> list[str]:

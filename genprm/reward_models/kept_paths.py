@@ -1,0 +1,68 @@
+"""Sampled paths in a journal, so that a model which was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from genprm.data_sets.rows import InputError
+from genprm.engines.versions import weights_version
+from genprm.journal import Journal, row_key
+from genprm.manifest import read_manifest
+from genprm.named_journal import open_journal
+from genprm.records import StepwiseSolution
+from genprm.reward_models.base import Asking
+from genprm.reward_models.registry import VERIFIER, find_adapter
+
+KEPT_VERSION = "1"
+"""Of paths in a journal that a user names; raise it when a verifier judges in another way."""
+
+
+class JournaledPaths:
+    """Paths in a journal. How many are wanted is no part of a key: raising votes finds those there are."""
+
+    def __init__(self, journal: Journal, key: Callable[[StepwiseSolution, int], str]) -> None:
+        self._journal = journal
+        self._key = key
+
+    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
+        """A path that is in the journal; None where it is not."""
+        key = self._key(solution, number)
+        return self._journal.get(key) if key in self._journal else None
+
+    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
+        """Write a path down, in place of a shorter one."""
+        self._journal.put(self._key(solution, number), path)
+
+
+@contextmanager
+def keeping_paths(path: Path | None, model: str, asking: Asking) -> Iterator[Asking]:
+    """How a verifier is asked that keeps its paths in a file, and finds there those of an earlier try; with None,
+    as it is asked anyway. Weights, manifest, the way it is asked and the solution decide which paths are the same.
+
+    Raises:
+        InputError: the model is no verifier, or the file is no journal.
+        JournalError: the journal is in use, or damaged.
+    """
+    if path is None:
+        yield asking
+        return
+    if find_adapter(model).adapter.name != VERIFIER:
+        raise InputError(f"--journal keeps the paths of verifiers, and model {model!r} is none; allowed without it")
+    asked = dataclasses.replace(asking, votes=1)
+    decided = [KEPT_VERSION, weights_version(model), repr(read_manifest(Path(model))), _told(asked)]
+
+    def key(solution: StepwiseSolution, number: int) -> str:
+        return row_key(*decided, solution.problem, solution.steps, number)
+
+    with open_journal(path) as journal:
+        yield dataclasses.replace(asking, paths=JournaledPaths(journal, key))
+
+
+def _told(asking: Asking) -> str:
+    """All that the model is told but where paths are kept."""
+    values = {field.name: getattr(asking, field.name) for field in dataclasses.fields(asking)}
+    return repr({name: value for name, value in values.items() if name != "paths"})
