@@ -166,7 +166,7 @@ def grpo_arguments(job: ReinforcementJob, model: Any) -> GRPOConfig:
     rl, size = job.rl, job.settings.device_batch_size
     return GRPOConfig(
         **{
-            **trainer_arguments(job, model),
+            **trainer_arguments(replace(job, settings=job.further), model),
             "max_steps": rl.updates,
             "learning_rate": rl.learning_rate,
             "lr_scheduler_type": "constant_with_warmup",
