@@ -156,7 +156,7 @@ def test_smol_asks_as_its_rationale_model_was_trained() -> None:
     assert models == {BASE}
     assert profile.rationales.verifier == profile.evaluation.verifier == VERIFIER
     assert (profile.problems.source, profile.evaluation.subsets, profile.evaluation.limit) == (
-        "gsm8k",
+        "grade-school",
         ("gsm8k",),
         None,
     )
