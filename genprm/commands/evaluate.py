@@ -44,7 +44,6 @@ class EvaluateOptions(JudgingOptions):
             show_default=AS_TRAINED,
         ),
     ] = None
-
     journal: Annotated[
         Path | None,
         typer.Option(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from pathlib import Path
 
+from genprm.data_sets.own import with_problem
 from genprm.data_sets.problems import ProblemSet, gsm8k, read_problems, stated_answer
-from genprm.data_sets.rows import text_field
 from genprm.data_sets.sources import DataSource, source_rows
 from genprm.settings import ProblemSettings
 
@@ -23,8 +22,7 @@ def svamp(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet
         InputError: the data cannot be had, or a row is wrong.
     """
     rows = (
-        (where, {**row, "problem": " ".join(text_field(row, part, where).strip() for part in ("Body", "Question"))})
-        for where, row in source_rows(SVAMP_TRAIN, data_dir)
+        (where, with_problem(row, ("Body", "Question"), where)) for where, row in source_rows(SVAMP_TRAIN, data_dir)
     )
     return read_problems(rows, "svamp", ("problem",), stated_answer("Answer"))
 
@@ -38,9 +36,8 @@ def grade_school(settings: ProblemSettings, data_dir: Path | None = None) -> Pro
     """
     easy, hard = svamp(settings, data_dir), gsm8k(settings, data_dir)
     in_turn = itertools.chain.from_iterable(zip(easy.problems, hard.problems, strict=False))
-    return dataclasses.replace(
-        easy,
-        problems=list({problem.id: problem for problem in in_turn}.values()),
-        without_answer=easy.without_answer + hard.without_answer,
-        repeated=easy.repeated + hard.repeated,
+    return ProblemSet(
+        list({problem.id: problem for problem in in_turn}.values()),
+        easy.without_answer + hard.without_answer,
+        easy.repeated + hard.repeated,
     )

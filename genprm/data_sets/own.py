@@ -51,7 +51,7 @@ def hub_problems(settings: ProblemSettings, data_dir: Path | None = None) -> Pro
 
 def _problems(settings: ProblemSettings, placed: Iterable[Row]) -> ProblemSet:
     columns = settings.rows
-    rows = [(where, _with_problem(row, columns.problem, where)) for where, row in placed]
+    rows = [(where, with_problem(row, columns.problem, where)) for where, row in placed]
     read = read_problems(
         rows, settings.source, ("problem",), lambda row, where: _answer(row, where, columns.answer)
     )
@@ -60,7 +60,7 @@ def _problems(settings: ProblemSettings, placed: Iterable[Row]) -> ProblemSet:
     return read
 
 
-def _with_problem(row: dict[str, Any], columns: Sequence[str], where: str) -> dict[str, Any]:
+def with_problem(row: dict[str, Any], columns: Sequence[str], where: str) -> dict[str, Any]:
     """The row with its problem's text under `problem`: that of `columns`, joined by a blank."""
     chosen = columns or (problem_column(row),)
     return {**row, "problem": " ".join(text_field(row, name, where).strip() for name in chosen)}

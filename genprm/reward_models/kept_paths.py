@@ -52,8 +52,7 @@ def keeping_paths(path: Path | None, model: str, asking: Asking) -> Iterator[Ask
         return
     if find_adapter(model).adapter.name != VERIFIER:
         raise InputError(f"--journal keeps the paths of verifiers, and model {model!r} is none; allowed without it")
-    asked = dataclasses.replace(asking, votes=1)
-    decided = [KEPT_VERSION, weights_version(model), repr(read_manifest(Path(model))), _told(asked)]
+    decided = [KEPT_VERSION, weights_version(model), repr(read_manifest(Path(model))), _told(asking)]
 
     def key(solution: StepwiseSolution, number: int) -> str:
         return row_key(*decided, solution.problem, solution.steps, number)
@@ -63,6 +62,6 @@ def keeping_paths(path: Path | None, model: str, asking: Asking) -> Iterator[Ask
 
 
 def _told(asking: Asking) -> str:
-    """All that the model is told but where paths are kept."""
+    """All that the model is told but how many paths are wanted and where they are kept."""
     values = {field.name: getattr(asking, field.name) for field in dataclasses.fields(asking)}
-    return repr({name: value for name, value in values.items() if name != "paths"})
+    return repr({name: value for name, value in values.items() if name not in ("votes", "paths")})
