@@ -98,7 +98,7 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
     if reused:
         report = read_report(directory)
     else:
-        with context.machines.devices(profile.training.processes):
+        with context.machines.devices(profile.training.processes_here):
             job = _job(context, model, directory)
             report = model.recipe.train(examples, job, run.environment(), _log(context))
     store.record(directory)

@@ -23,6 +23,7 @@ from genprm.commands import (
     doctor,
     evaluate,
     formats,
+    join,
     judge,
     label,
     miniature,
@@ -178,6 +179,7 @@ app.command("label")(label.label)
 app.command("answers", context_settings={"ignore_unknown_options": True})(answers.answers)  # -5 is an answer
 app.command("solve")(solve.solve)
 app.command("plan")(plan.plan)
+app.command("join")(join.join)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(miniature.app, name="miniature")
 app.add_typer(smol.app, name="smol")

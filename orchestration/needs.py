@@ -40,7 +40,7 @@ def needs_of(artifact: str | None, profile: Profile) -> Needs:
         return Needs()
     engine = profile.engine
     if known.declared.stage is Stage.TRAINING:
-        processes = profile.training.processes
+        processes = profile.training.processes_here
     elif engine.backend == "openai":
         processes = 0
     else:

@@ -33,8 +33,8 @@ def training_settings(
     usable_gib: float,
     adaptable: bool = True,
 ) -> list[str]:
-    """Each alone lets a training fit in one of the places: an adapter (where it is `adaptable`), and single rows or
-    the longest rows; empty where nothing does."""
+    """Each alone lets a training fit in one of the places: an adapter (where it is `adaptable`), moments in 8 bits,
+    and single rows or the longest rows; empty where nothing does."""
 
     def fits(**changes: object) -> bool:
         changed = settings.model_copy(update=changes)
@@ -43,6 +43,8 @@ def training_settings(
     found = []
     if adaptable and settings.lora is None and fits(lora=ADAPTER):
         found.append(f"--set training.lora.rank={ADAPTER.rank}")
+    if settings.optimizer == "adamw" and fits(optimizer="adamw-8bit"):
+        found.append("--set training.optimizer=adamw-8bit")
     if settings.device_batch_size > 1 and fits(device_batch_size=1):
         return [*found, "--set training.device_batch_size=1"]
     longest = next((length for length in halved(settings.max_length) if fits(max_length=length)), None)

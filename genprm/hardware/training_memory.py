@@ -14,6 +14,8 @@ from genprm.settings import TrainingSettings
 
 RECOMPUTED_FROM = 5e11
 """Parameters times tokens in a batch of a device from which on activations are recomputed; see `recomputes`."""
+_MOMENT = {"adamw": FLOAT, "adamw-8bit": 1 + FLOAT / 256}
+"""Bytes of one of the two moments, for each parameter; those in 8 bits with a scale for each block."""
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
 """TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
 _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
@@ -71,7 +73,7 @@ class _Training:
     def peak(self) -> Memory:
         static = {
             "weights": (self._frozen * self._held + FLOAT * self._trained) / self._place.shards + self._gathered(),
-            "optimizer": 2 * FLOAT * self._trained / self._place.shards,
+            "optimizer": 2 * _MOMENT[self._settings.optimizer] * self._trained / self._place.shards,
         }
         moments = (self._forward_end(), self._loss(), self._first_block(), self._embedding())
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)

@@ -11,7 +11,9 @@ from genprm.hardware.training_memory import Place, training_memory
 from genprm.settings import EngineSettings, TrainingSettings
 
 _NODE = 8
-"""Devices of a node at most: one model does not go beyond a node."""
+"""Devices of a node at most: an engine does not go beyond a node."""
+_NODES = (1, 2, 4)
+"""Nodes that a training is advised to take."""
 
 
 def powers(most: int) -> list[int]:
@@ -34,15 +36,23 @@ def devices_for_engine(shape: ModelShape, settings: EngineSettings, hardware: Ha
 
 
 def devices_for_training(shape: ModelShape, settings: TrainingSettings, hardware: Hardware) -> str | None:
-    """The smallest node that holds a training in shards: of these devices, otherwise of larger ones; None where
-    none does."""
-    for one in (hardware, *larger(hardware)):
-        for shards in shard_counts(settings, _NODE):
-            if training_memory(shape, settings, Place(shards)).gib <= one.usable_gib:
-                return str(replace(one, nodes=1, devices=shards))
+    """The fewest of these devices that hold a training in shards, on several nodes where one does not; otherwise of
+    larger ones; None where none does."""
+    for kind in (hardware, *larger(hardware)):
+        for nodes in _NODES:
+            most = replace(kind, nodes=nodes, devices=_NODE)
+            for shards in shard_counts(settings, most):
+                if training_memory(shape, settings, Place(shards)).gib <= kind.usable_gib:
+                    return str(replace(most, devices=shards // nodes))
     return None
 
 
-def shard_counts(settings: TrainingSettings, most: int) -> list[int]:
-    """Numbers of processes that can share a training: each has rows of its own in a batch."""
-    return [count for count in powers(most) if settings.batch_size % (count * settings.device_batch_size) == 0]
+def shard_counts(settings: TrainingSettings, hardware: Hardware) -> list[int]:
+    """Numbers of processes that can share a training: each has rows of its own in a batch, and beyond a node they
+    fill whole ones."""
+    return [
+        count
+        for count in powers(hardware.count)
+        if settings.batch_size % (count * settings.device_batch_size) == 0
+        and (count <= hardware.devices or count % hardware.devices == 0)
+    ]

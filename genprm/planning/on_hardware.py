@@ -77,7 +77,7 @@ def _engine_advice(shape: ModelShape, settings: EngineSettings, hardware: Hardwa
 
 
 def _training_advice(shape: ModelShape, settings: TrainingSettings, hardware: Hardware) -> list[str]:
-    places = [Place(shards) for shards in shard_counts(settings, hardware.devices)]
+    places = [Place(shards) for shards in shard_counts(settings, hardware)]
     found = training_settings(shape, settings, places, hardware.usable_gib)
     adapter = f"--set training.lora.rank={ADAPTER.rank}"
     if settings.lora is None and adapter not in found:

@@ -99,14 +99,16 @@ def _served(
 def training_placements(
     shape: ModelShape, settings: TrainingSettings, hardware: Hardware, tokens: float, assumed: Assumptions
 ) -> list[Placement]:
-    """On one device, and in shards over two, four and so on of a node, as long as each has rows of its own."""
+    """On one device, and in shards over two, four and so on, as long as each has rows of its own; beyond a node on
+    whole ones."""
     found = []
     kind = "all weights" if settings.lora is None else f"LoRA of rank {settings.lora.rank}"
-    for shards in shard_counts(settings, hardware.devices):
+    for shards in shard_counts(settings, hardware):
         memory = training_memory(shape, settings, Place(shards))
         fits = memory.gib <= hardware.usable_gib
         rate = train_rate(shape, settings, hardware, shards, assumed)
-        way = f"{_times(shards, 'shard', 'shards')}, {kind}"
+        nodes = f" on {shards // hardware.devices} nodes" if shards > hardware.devices else ""
+        way = f"{_times(shards, 'shard', 'shards')}{nodes}, {kind}"
         hours = tokens / rate / 3600 if fits else None
         found.append(Placement(way, shards, 1, memory, hardware.usable_gib, hours))
     return found

@@ -47,9 +47,9 @@ def _together(serving: Serving, assumed: Assumptions) -> float:
 def train_rate(
     shape: ModelShape, settings: TrainingSettings, hardware: Hardware, shards: int, assumed: Assumptions
 ) -> float:
-    """Tokens a second that `shards` devices train on together."""
+    """Tokens a second that `shards` devices train on together; those of several nodes lose as much once more."""
     operations = (6 if settings.lora is None else 4) + (2 if recomputes(shape.parameters, settings) else 0)
-    among = 1.0 if shards == 1 else assumed.shard_share
+    among = assumed.shard_share ** ((shards > 1) + (shards > hardware.devices))
     flops = shards * hardware.speed.flops * assumed.train_share * among
     return flops / (operations * shape.parameters)
 

@@ -49,6 +49,9 @@ class TrainingSettings(Section):
     warmup_ratio: Share = 0.0
     scheduler: Literal["linear", "cosine", "constant"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    optimizer: Annotated[Literal["adamw", "adamw-8bit"], Age.ADDED] = "adamw"
+    """`adamw-8bit` keeps both moments of AdamW in 8 bits, scaled by blocks of 256 (Dettmers et al. 2022): a quarter
+    of their memory. It needs the package torchao."""
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: int = 0
     lora: Annotated[LoraSettings | None, Age.ADDED] = None
@@ -60,6 +63,8 @@ class TrainingSettings(Section):
     """Train on a set that others made, in place of rationales made here: nothing is sampled."""
     processes: Annotated[int, Age.ADDED, Field(ge=1)] = 1
     """Processes that train one model together, a device each; what is learned does not depend on it."""
+    nodes: Annotated[int, Age.ADDED, Field(ge=1)] = 1
+    """Machines that the processes are spread over, as many on each; on all but the first `genprm join` runs."""
 
     @model_validator(mode="after")
     def _imported_once(self) -> TrainingSettings:
@@ -80,6 +85,8 @@ class TrainingSettings(Section):
                 f"batch_size {self.batch_size} must be a multiple of device_batch_size {self.device_batch_size} x "
                 f"processes {self.processes}"
             )
+        if self.processes % self.nodes:
+            raise ValueError(f"processes is {self.processes}, allowed: a multiple of nodes, {self.nodes}")
         return self
 
     @model_validator(mode="after")
@@ -98,6 +105,11 @@ class TrainingSettings(Section):
                 f"{rl.updates_per_batch * size}"
             )
         return self
+
+    @property
+    def processes_here(self) -> int:
+        """Processes on each machine."""
+        return self.processes // self.nodes
 
     @property
     def chained(self) -> list[str]:

@@ -154,7 +154,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -
     model, processes = build_model(job), job.settings.processes
     kind = StepTrainer if processes == 1 else ShardedStepTrainer
     # The fused kernel rounds otherwise: weights would not be those of heads trained before.
-    arguments = TrainingArguments(**trainer_arguments(job, model), optim="adamw_torch")
+    arguments = TrainingArguments(**{"optim": "adamw_torch", **trainer_arguments(job, model)})
     trainer = kind(
         model=model if processes == 1 else sharded(model, job.settings),
         args=arguments,

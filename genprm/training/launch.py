@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from genprm.engines.base import EngineError
+from genprm.extras import require
 from genprm.records import TrainingExample
 from genprm.training.job import (
     EXAMPLES_FILE,
@@ -34,6 +35,8 @@ _CHILD_ENV = {
     # glibc returns and re-faults large blocks on every training step otherwise; up to 5 times slower on CPU.
     "MALLOC_MMAP_THRESHOLD_": "8589934592",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    # What is compiled for a moment in 8 bits is looked up without its shape, which differs from process to process.
+    "TORCHINDUCTOR_AUTOGRAD_CACHE": "0",
     # transformers would log some 200 of its own arguments as parameters of the run; the profile says what counts.
     "MLFLOW_MAX_LOG_PARAMS": "0",
 }
@@ -81,14 +84,22 @@ def run_job(
 
     Raises:
         ValueError: no examples.
+        ModuleNotFoundError: moments in 8 bits are asked for, and torchao is not installed.
         EngineError: the base model cannot be used; the working directory stays.
         TrainingError: the process failed; the working directory stays.
     """
     if not examples:
         raise ValueError("no training examples: the training set is empty")
     _prepare(job, examples, log)
-    processes = job.settings.processes
-    follow([sys.executable, "-m", *_modules(module, processes), str(job.write())], env, log, processes)
+    settings = job.settings
+    if settings.optimizer == "adamw-8bit":
+        require("torchao")
+    follow(
+        [sys.executable, "-m", *_modules(module, settings.processes), str(job.write())],
+        env,
+        log,
+        settings.processes_here,
+    )
     shutil.rmtree(job.work_dir)
     return read_report(job.out_dir)
 

@@ -1,7 +1,8 @@
 """Start a training as several processes: `python -m genprm.training.processes MODULE JOB.json`.
 
 torch's elastic agent starts them and ends all when one dies. The first speaks for all; the others write to files of
-their own, of which the last lines are shown when one of them is the first to fail.
+their own, of which the last lines are shown when one of them is the first to fail. Each of several machines has an
+agent; that of the first invites the others (`genprm.training.nodes`).
 """
 
 from __future__ import annotations
@@ -14,27 +15,31 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, ProcessFailure, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from genprm.training.job import read_job
+from genprm.training.job import TrainingJob, read_job
+from genprm.training.nodes import Invitation, address, free_endpoint, inviting
 from genprm.training.process import INTERRUPTED, WRONG_MODEL, die_with_parent
 
 _LAST_LINES = 8
 _STOP_SECONDS = 600
 """Time that processes may take to save a state when they are asked to stop."""
+_WAIT_SECONDS = 24 * 3600
+"""How long a machine waits for the others."""
 
 
 def to_blame(failures: Iterable[ProcessFailure]) -> list[ProcessFailure]:
     """Of the processes that were seen to end together those that the others failed over.
 
-    The others lose their connection within milliseconds. One that was killed is to blame; where none was, nothing
-    tells them apart.
+    The others lose their connection within milliseconds, or are told to end (SIGTERM). One that was killed is to
+    blame; where none was, nothing tells them apart.
     """
     failed = sorted(failures, key=lambda failure: failure.local_rank)
-    return [failure for failure in failed if failure.exitcode < 0] or failed
+    return [failure for failure in failed if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM] or failed
 
 
 def explain(failure: ProcessFailure, processes: int, logs: Path) -> list[str]:
@@ -69,24 +74,43 @@ def report(blamed: Sequence[ProcessFailure], processes: int, logs: Path) -> int:
 
 
 def main(module: str, job_file: Path) -> None:
-    """Run the training module on a job in as many processes as its settings say."""
+    """Run the training module on a job in as many processes as its settings say, on as many machines."""
+    job = read_job(job_file)
+    settings = job.settings
+    shutil.rmtree(_logs(job), ignore_errors=True)
+    if settings.nodes == 1:
+        start(module, job_file, "localhost:0", None)
+        return
+    endpoint = free_endpoint()
+    print(
+        f"waiting at {endpoint} for {settings.nodes - 1} more of {settings.nodes} machines (genprm join)",
+        flush=True,
+    )
+    with inviting(Invitation(module, str(job_file), endpoint, settings.nodes, settings.processes_here)):
+        start(module, job_file, endpoint, 0)
+
+
+def start(module: str, job_file: Path, endpoint: str, number: int | None) -> None:
+    """Run the processes of this machine, which has a `number` where there are several.
+
+    Raises:
+        SystemExit: a process failed, or was asked to stop.
+    """
     die_with_parent()
     os.environ["GENPRM_PARENT"] = str(os.getpid())
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     logging.disable(logging.ERROR)  # the agent's own account of a failure comes before ours, and is longer
     job = read_job(job_file)
-    processes, logs = job.settings.processes, job.work_dir / "processes"
-    shutil.rmtree(logs, ignore_errors=True)
+    processes, logs = job.settings.processes_here, _logs(job) / str(number or 0)
     config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
+        min_nodes=job.settings.nodes,
+        max_nodes=job.settings.nodes,
         nproc_per_node=processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        local_addr="localhost",
+        run_id=endpoint,
+        rdzv_endpoint=endpoint,
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(str(logs), redirects=dict.fromkeys(range(1, processes), Std.ALL)),
         shutdown_timeout=_STOP_SECONDS,
+        **_meeting(number),
     )
     try:
         elastic_launch(config, sys.executable)("-m", module, str(job_file))
@@ -96,5 +120,24 @@ def main(module: str, job_file: Path) -> None:
         sys.exit(report(to_blame(error.failures.values()), processes, logs))
 
 
+def _meeting(number: int | None) -> dict[str, Any]:
+    """How agents find each other; an agent alone keeps to this machine."""
+    if number is None:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        return {"rdzv_backend": "c10d", "local_addr": "localhost"}
+    return {
+        "rdzv_backend": "static",
+        "local_addr": address(),
+        "rdzv_configs": {"rank": number, "timeout": _WAIT_SECONDS},
+    }
+
+
+def _logs(job: TrainingJob) -> Path:
+    return job.work_dir / "processes"
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    if len(sys.argv) == 3:
+        main(sys.argv[1], Path(sys.argv[2]))
+    else:
+        start(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -37,9 +37,12 @@ def join(processes: int) -> None:
     if processes == 1:
         return
     if torch.cuda.is_available():
-        devices = torch.cuda.device_count()
-        if devices < processes:
-            raise RuntimeError(f"training.processes is {processes}, allowed: at most the {devices} GPUs to be seen")
+        devices, here = torch.cuda.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
+        if devices < here:
+            raise RuntimeError(
+                f"training.processes is {processes}, of which {here} are here, allowed: at most the {devices} GPUs "
+                "to be seen"
+            )
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)

@@ -98,6 +98,7 @@ def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
         # Below 1 this is a share of all steps.
         "warmup_steps": min(settings.warmup_ratio, 0.9999),
         "weight_decay": settings.weight_decay,
+        **({"optim": "adamw_torch_8bit"} if settings.optimizer == "adamw-8bit" else {}),
         "bf16": settings.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
         "gradient_checkpointing": recomputes(parameters, settings),

@@ -7,6 +7,7 @@ import pytest
 from genprm.hardware.devices import parse_hardware
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.models import model_shape
+from genprm.planning.more_devices import shard_counts
 from genprm.planning.on_hardware import Placed, place, refusals
 from genprm.planning.planned import Planned, Work
 from genprm.profiles import load_profile
@@ -107,8 +108,18 @@ def test_estimators_that_are_not_chosen_are_left_out_and_work_is_told_by_model()
     assert [one.model for one in found] == [QWEN, QWQ]
 
 
-def test_a_training_stays_on_one_node() -> None:
-    assert placed(training(), "2x8xH100-80GB").placement.split == 8
+def test_a_training_takes_whole_nodes() -> None:
+    found = placed(training(), "2x8xH100-80GB").placement
+    assert (found.split, found.way) == (16, "16 shards on 2 nodes, all weights")
+    assert shard_counts(PAPER.training, parse_hardware("4x6x80GB")) == [1, 2, 4]
+
+
+def test_what_one_node_cannot_hold_several_can() -> None:
+    largest = load_profile("paper-32b")
+    found = placed(training("Qwen/QwQ-32B"), "8xH100-80GB", largest)
+    assert not found.placement.fits
+    assert "2x8xH100-80GB" in found.advice
+    assert placed(training("Qwen/QwQ-32B"), "2x8xH100-80GB", largest).placement.fits
 
 
 def test_larger_devices_are_advised_where_no_node_of_these_holds_a_model() -> None:

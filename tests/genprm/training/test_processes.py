@@ -29,6 +29,10 @@ def test_one_that_was_killed_is_to_blame_for_those_that_lost_their_connection() 
     assert [one.local_rank for one in to_blame([ended(2, 1), ended(0, 1)])] == [0, 2]
 
 
+def test_one_that_was_told_to_end_is_not_alone_to_blame() -> None:
+    assert [one.local_rank for one in to_blame([ended(0, -15), ended(1, 1)])] == [0, 1]
+
+
 def test_the_process_is_named_and_its_last_lines_follow(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report([ended(1, -9)], 2, logs) == 1
     first, *rest = capsys.readouterr().out.splitlines()

@@ -39,7 +39,7 @@ def interrupt(line: str) -> None:
         raise InterruptedError(line)
 
 
-@pytest.fixture(params=["generative", "discriminative", "lora"])
+@pytest.fixture(params=["generative", "discriminative", "lora", "8 bits, two processes"])
 def training(request: Any, base_model: Path, body: Path, examples: list[TrainingExample]) -> Training:
     def generative(out: Path, log: Callable[[str], None]) -> TrainingReport:
         return run_training(examples, TrainingJob(str(base_model), SETTINGS, True, out), {}, log)
@@ -51,7 +51,18 @@ def training(request: Any, base_model: Path, body: Path, examples: list[Training
         settings = SETTINGS.model_copy(update={"lora": LoraSettings(rank=4, alpha=8, dropout=0.1)})
         return run_training(examples, TrainingJob(str(base_model), settings, True, out), {}, log)
 
-    return {"generative": generative, "discriminative": discriminative, "lora": lora}[request.param]
+    def eight_bits(out: Path, log: Callable[[str], None]) -> TrainingReport:
+        pytest.importorskip("torchao", reason="torchao is not installed")
+        settings = SETTINGS.model_copy(update={"optimizer": "adamw-8bit", "processes": 2})
+        return run_training(examples, TrainingJob(str(base_model), settings, True, out), {}, log)
+
+    kinds = {
+        "generative": generative,
+        "discriminative": discriminative,
+        "lora": lora,
+        "8 bits, two processes": eight_bits,
+    }
+    return kinds[request.param]
 
 
 @pytest.mark.slow

@@ -1,0 +1,124 @@
+"""Trainings that several machines share: the first invites, and on each of the others `genprm join` answers.
+
+An invitation is a file in the home, which all machines see under one path. A machine takes part under a number of
+its own, for which it makes a file beside the invitation. Both are gone once the training has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from genprm.files import write_text
+from genprm.settings import home
+from genprm.training.launch import child_environment
+
+ADDRESS = "GENPRM_ADDRESS"
+"""Environment variable with the name under which other machines reach this one; its host name unless set."""
+_LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A training that waits for machines: what is run, on which job, and where they meet (`HOST:PORT`).
+
+    `processes` are those on each of the `nodes` machines.
+    """
+
+    module: str
+    job: str
+    endpoint: str
+    nodes: int
+    processes: int
+
+
+def address() -> str:
+    """The name under which other machines reach this one."""
+    return os.environ.get(ADDRESS) or socket.getfqdn()
+
+
+def free_endpoint() -> str:
+    """A port of this machine that nobody listens to, as `HOST:PORT`."""
+    with socket.socket() as listening:
+        listening.bind(("", 0))
+        return f"{address()}:{listening.getsockname()[1]}"
+
+
+def invitations() -> Path:
+    """Where invitations lie."""
+    return home() / "trainings"
+
+
+@contextmanager
+def inviting(invitation: Invitation) -> Iterator[Path]:
+    """Have an invitation lie there as long as the block runs; its path."""
+    path = invitations() / f"{uuid.uuid4().hex}.json"
+    write_text(path, json.dumps(asdict(invitation)))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        for taken in path.parent.glob(f"{path.stem}.*"):
+            taken.unlink(missing_ok=True)
+
+
+def answer(log: Callable[[str], None], look_seconds: float = _LOOK_SECONDS) -> int:
+    """Wait for a training that has room for this machine, and take part in it; the exit status of its processes."""
+    while True:
+        for path in sorted(invitations().glob("*.json")):
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                invitation = Invitation(**json.loads(path.read_text()))
+                if not is_listening(invitation.endpoint):  # not yet, or it was killed
+                    continue
+                number = take_number(path, invitation.nodes)
+                if number is not None:
+                    log(f"joining the training {invitation.job} at {invitation.endpoint}, machine {number + 1}")
+                    return _take_part(invitation, number)
+        time.sleep(look_seconds)
+
+
+def is_listening(endpoint: str) -> bool:
+    """Whether a machine can be reached at `HOST:PORT`."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def take_number(path: Path, nodes: int) -> int | None:
+    """Take the first number from 1 that no machine has; None where each has one.
+
+    Raises:
+        FileNotFoundError: the invitation `path` is gone.
+    """
+    for number in range(1, nodes):
+        taken = path.with_suffix(f".{number}")
+        try:
+            taken.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        if not path.exists():
+            taken.unlink()
+            raise FileNotFoundError(path)
+        return number
+    return None
+
+
+def _take_part(invitation: Invitation, number: int) -> int:
+    starts = [sys.executable, "-m", "genprm.training.processes", invitation.module, invitation.job]
+    return subprocess.run(
+        [*starts, invitation.endpoint, str(number)],
+        env=child_environment(os.environ, invitation.processes),
+        check=False,
+    ).returncode
