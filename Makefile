@@ -28,7 +28,8 @@ test-slow: install
 test-cluster: $(CLUSTER_VENV)/.installed
 	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py \
 		tests/orchestration/test_ray_steps.py tests/infra/test_cluster.py \
-		"tests/genprm/training/test_resume.py::test_same_data_same_weights_also_after_an_interruption[8 bits, two processes]"
+		"tests/genprm/training/test_resume.py::test_same_data_same_weights_also_after_an_interruption[8 bits, two processes]" \
+		"tests/genprm/hardware/test_training_memory.py::test_the_peak_of_each_of_two_processes_is_foretold[bf16 adamw-8bit]"
 
 lint: install
 	$(VENV)/bin/ruff check .

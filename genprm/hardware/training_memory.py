@@ -34,7 +34,7 @@ def recomputes(parameters: int, settings: TrainingSettings) -> bool:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a model is trained. `shards` processes share weights, gradients and optimizer states (FSDP2), and
-    each has its own rows. On a CPU attention keeps its scores."""
+    each has its own rows. On a CPU attention keeps its scores, and gloo, which shards talk over there, copies."""
 
     shards: int = 1
     is_gpu: bool = True
@@ -85,8 +85,10 @@ class _Training:
             return 0.0
         shape = self._shape
         ends = shape.embedding * (1 if shape.tied or not self._generative else 2)
+        # gloo's thread may keep the buffer of a gather until it has another.
+        copies = 1 if self._place.is_gpu else 2
         gradient = (FLOAT + self._number) * shape.block if self._settings.lora is None else 0
-        return 2 * self._number * shape.block + FLOAT * ends + gradient
+        return 2 * self._number * shape.block + copies * FLOAT * ends + gradient
 
     def _gradients(self, when_alone: float) -> float:
         """Gradients from before: of all batches of an update but the last, all; of a batch alone, `when_alone`."""
@@ -119,7 +121,8 @@ class _Training:
         waiting = self._table if self._table_waits and self._generative else 0
         everything = FLOAT * self._trained / self._place.shards
         held = self._gradients(everything - waiting / self._place.shards)
-        return Memory({"gradients": held + waiting + self._table, "activations": self._backward()})
+        summed = self._table if self._place.shards > 1 and not self._place.is_gpu else 0  # gloo's copy
+        return Memory({"gradients": held + waiting + self._table + summed, "activations": self._backward()})
 
     @property
     def _table_waits(self) -> bool:

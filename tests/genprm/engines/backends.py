@@ -28,14 +28,14 @@ _VLLM_SETTINGS = {"backend": "vllm", "kv_cache_mb": 512}
 IN_PROCESS_VLLM = EMBEDDED.model_copy(update=_VLLM_SETTINGS)
 Dtype = Literal["float32", "bfloat16"]
 
-_VLLM = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a minute on an idle machine
+VLLM_MARKS = (pytest.mark.slow, pytest.mark.timeout(1800))  # vLLM starts in half a minute on an idle machine
 
 BACKENDS = [
     "transformers",
     pytest.param("transformers copied", marks=pytest.mark.slow),  # each copy loads its own libraries
     "openai",
-    pytest.param("vllm", marks=_VLLM),
-    pytest.param("openai to vllm", marks=_VLLM),
+    pytest.param("vllm", marks=VLLM_MARKS),
+    pytest.param("openai to vllm", marks=VLLM_MARKS),
 ]
 """`transformers copied` is two copies in processes; `openai` talks to a server in this process, `openai to vllm` to
 a `vllm serve`."""
@@ -92,13 +92,11 @@ def opened(backend: str, model: str, dtype: Dtype = "float32") -> Iterator[Engin
         elif backend == "openai to vllm":
             url = stack.enter_context(vllm_serve(model, dtype))
             settings = embedded.model_copy(update={"backend": "openai", "url": url + "/v1"})
-        elif backend == "transformers copied":
-            settings = embedded.model_copy(update={"replicas": 2})
-        elif backend == "vllm":
-            need_vllm()
-            settings = embedded.model_copy(update=_VLLM_SETTINGS)
         else:
-            settings = embedded
+            settings = embedded.model_copy(update={"replicas": 1 + backend.endswith(" copied")})
+            if backend.startswith("vllm"):
+                need_vllm()
+                settings = settings.model_copy(update=_VLLM_SETTINGS)
         engine = open_engine(model, settings)
         stack.callback(lambda: asyncio.run(engine.close()))
         yield engine

@@ -19,19 +19,27 @@ def training_peak(base: Path, settings: TrainingSettings, work: Path, length: in
 
     from genprm.engines.loading import load_config, load_tokenizer
     from genprm.training.sft import build_trainer
+    from genprm.training.sharding import join
 
     job = TrainingJob(str(base), settings, False, work / "checkpoint")
-    job.work_dir.mkdir(parents=True)
+    job.work_dir.mkdir(parents=True, exist_ok=True)
+    join(settings.processes)
     chance, vocabulary = random.Random(0), load_config(str(base)).vocab_size
     rows = [[chance.randrange(vocabulary) for _ in range(length)] for _ in range(2 * settings.batch_size)]
     encoded = EncodedSet([EncodedConversation(str(number), ids, ids) for number, ids in enumerate(rows)], [])
     trainer = build_trainer(job, encoded, load_tokenizer(str(base)))
     torch.set_num_threads(1)
     gc.collect()  # what an earlier training left must not be freed while this one is watched
-    before = sum(weight.numel() * weight.element_size() for weight in trainer.model.parameters())
+    before = sum(_held(weight) for weight in trainer.model.parameters())
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         trainer.train()
     return before + _peak(profiled)
+
+
+def _held(weight: Any) -> int:
+    """Bytes of a parameter that are here; of one that is shared, the part of this process."""
+    here = getattr(weight, "to_local", lambda: weight)()
+    return int(here.numel() * here.element_size())
 
 
 def _peak(profiled: Any) -> int:

@@ -17,6 +17,7 @@ from genprm.training import TrainingError, TrainingJob, TrainingReport, run_trai
 from genprm.training.discriminative import train_discriminative
 from genprm.training.job import EXAMPLES_FILE, write_examples
 from tests.genprm.training.test_resume import LABELLED, SETTINGS, ignore
+from tests.genprm.training.two_processes import in_two_processes
 
 ONE = SETTINGS.model_copy(update={"epochs": 20.0, "learning_rate": 1e-3})
 TWO = ONE.model_copy(update={"processes": 2})
@@ -193,18 +194,7 @@ def tiny_llama() -> Any:
 
 @pytest.mark.slow
 def test_each_process_holds_half_of_everything() -> None:
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=2,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        local_addr="localhost",
-        max_restarts=0,
-    )
-    found = elastic_launch(config, update)()
+    found = in_two_processes(update)
     whole = sum(one.numel() for one in tiny_llama().parameters())
     for rank, process in found.items():
         assert process["held"] == [whole // 2] * 3, "parameters, gradients, moments"

@@ -20,7 +20,7 @@ from genprm.engines import open_engine
 from genprm.engines.base import Completion, Engine, EngineError, Sampling
 from genprm.engines.copies.devices import Devices
 from genprm.engines.copies.processes import ReplicaDied
-from tests.genprm.engines.backends import EMBEDDED, opened
+from tests.genprm.engines.backends import EMBEDDED, VLLM_MARKS, opened
 
 PROMPTS = [f"Step {number}: Sam has {number} keys." for number in range(24)]
 
@@ -29,9 +29,15 @@ def copies(engine: Engine) -> list[psutil.Process]:
     return [psutil.Process(replica._process.pid) for replica in engine._copies]  # type: ignore[attr-defined]
 
 
+@pytest.fixture(params=["transformers", pytest.param("vllm", marks=VLLM_MARKS)])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What each copy runs."""
+    return str(request.param)
+
+
 @pytest.fixture
-def engine(model: str) -> Iterator[Engine]:
-    with opened("transformers copied", model) as engine:
+def engine(backend: str, model: str) -> Iterator[Engine]:
+    with opened(f"{backend} copied", model) as engine:
         yield engine
 
 
@@ -43,8 +49,8 @@ async def drawn(engine: Engine) -> list[Completion]:
 
 
 @pytest.mark.slow
-def test_two_copies_say_what_one_says(engine: Engine, model: str) -> None:
-    with opened("transformers", model) as alone:
+def test_two_copies_say_what_one_says(engine: Engine, backend: str, model: str) -> None:
+    with opened(backend, model) as alone:
         expected = asyncio.run(drawn(alone))
     for one, other in zip(expected, asyncio.run(drawn(engine)), strict=True):
         assert (one.text, one.tokens, one.prompt_tokens) == (other.text, other.tokens, other.prompt_tokens)
