@@ -1,19 +1,34 @@
-"""`genprm smol`: the small real rationale model."""
+"""`genprm smol`: the small real models, a rationale model and a policy."""
 
 from __future__ import annotations
 
+import operator
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="The small real rationale model.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from genprm.smol.train import SmolJob
+    from genprm.training import TrainingReport
+
+app = typer.Typer(help="The small real models.", no_args_is_help=True)
+
+Base = Annotated[
+    str | None,
+    typer.Option(help="The model to start from.", show_default="HuggingFaceTB/SmolLM2-135M-Instruct"),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
+]
 
 
 @app.callback()
 def smol() -> None:
-    """The small real rationale model."""
+    """The small real models."""
 
 
 @app.command()
@@ -21,58 +36,81 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Where the checkpoint goes.", show_default="smol-rationale in GENPRM_HOME")
     ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(help="The model to start from.", show_default="HuggingFaceTB/SmolLM2-135M-Instruct"),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
-    ] = None,
+    base: Base = None,
+    data: Data = None,
     conversations: Annotated[
         int | None, typer.Option(help="Conversations to train on.", show_default="the recipe's")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides problems, mistakes and order.")] = 0,
 ) -> None:
     """Teach SmolLM2 to check steps in English; an interrupted run of the same command continues."""
+    from genprm.settings import home
+    from genprm.smol.recipe import Recipe
+    from genprm.smol.train import train_rationale_model
+
+    count = Recipe().conversations if conversations is None else conversations
+    job = _job(out or home() / "smol-rationale", base, data, count, seed)
+    _train(train_rationale_model, job)
+    print(f"Go on with: {next_command(job.out_dir, ['rationales.model'])}")
+
+
+@app.command()
+def policy(
+    out: Annotated[
+        Path | None, typer.Option(help="Where the checkpoint goes.", show_default="smol-policy in GENPRM_HOME")
+    ] = None,
+    base: Base = None,
+    data: Data = None,
+    conversations: Annotated[int, typer.Option(help="Human solutions to train on.")] = 1200,
+    seed: Annotated[int, typer.Option(help="Decides solutions and order.")] = 0,
+) -> None:
+    """Teach SmolLM2 to solve problems in numbered steps; an interrupted run of the same command continues."""
+    from genprm.settings import home
+    from genprm.smol.train import train_policy
+
+    job = _job(out or home() / "smol-policy", base, data, conversations, seed)
+    _train(train_policy, job)
+    print(f"Go on with: {next_command(job.out_dir, ['solutions.model', 'monte_carlo.model'])}")
+
+
+def _job(out: Path, base: str | None, data: str | None, conversations: int, seed: int) -> SmolJob:
     from genprm.data_sets.rows import InputError
     from genprm.data_sets.sources import data_directory
-    from genprm.settings import home
     from genprm.smol.recipe import BASE, Recipe
-    from genprm.smol.train import SmolJob, train_smol
-    from genprm.training import TrainingError
+    from genprm.smol.train import SmolJob
 
-    if conversations is not None and conversations < 1:
+    if conversations < 1:
         raise InputError(f"--conversations is {conversations}, allowed: a whole number from 1")
-    folder = (out or home() / "smol-rationale").resolve()
+    folder = out.resolve()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out is {str(folder)!r}, which is a file, allowed: a directory")
-    recipe = Recipe(seed=seed) if conversations is None else Recipe(seed=seed, conversations=conversations)
+    return SmolJob(folder, base or BASE, data_directory(data), Recipe(seed=seed, conversations=conversations))
+
+
+def _train(training: Callable[[SmolJob], TrainingReport], job: SmolJob) -> None:
+    from genprm.training import TrainingError
+
     try:
-        report = train_smol(SmolJob(folder, base or BASE, data_directory(data), recipe))
+        report = training(job)
     except TrainingError as error:
         print(f"genprm: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    print(f"{report.steps} updates on {report.examples} conversations, {report.tokens} tokens: {folder}")
-    print(f"Go on with: {next_command(folder)}")
+    print(f"{report.steps} updates on {report.examples} conversations, {report.tokens} tokens: {job.out_dir}")
 
 
-def next_command(folder: Path) -> str:
-    """What runs the profile `smol` with a rationale model in `folder`; it names the one in the default home."""
+def next_command(folder: Path, settings: Sequence[str]) -> str:
+    """What runs the profile `smol` with the model in `folder`, which it names where that is in the default home."""
     from genprm.profiles import load_profile
 
-    named = load_profile("smol").rationales.model
-    told = "" if Path(named).resolve() == folder else f" --set rationales.model={folder}"
-    return f"genprm run --profile smol{told}"
+    profile = load_profile("smol")
+    other = [one for one in settings if Path(operator.attrgetter(one)(profile)).resolve() != folder]
+    return " ".join(["genprm run --profile smol", *(f"--set {setting}={folder}" for setting in other)])
 
 
 @app.command()
 def cases(
     out: Annotated[Path, typer.Option(help="File to write, JSON lines for `genprm evaluate file`.")],
-    data: Annotated[
-        str | None,
-        typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
-    ] = None,
+    data: Data = None,
     count: Annotated[int, typer.Option(help="Solutions to write.")] = 200,
     seed: Annotated[int, typer.Option(help="The seed that was trained with.")] = 0,
 ) -> None:

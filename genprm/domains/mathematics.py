@@ -1,13 +1,13 @@
-"""Mathematics: numbered steps, answers compared by meaning, problems of MATH, of grade school, or of one's own."""
+"""Mathematics: numbered steps, answers compared by meaning, problems of MATH, GSM8K and SVAMP, or of one's own."""
 
 from __future__ import annotations
 
 from types import TracebackType
 
 from genprm.answers.checker import AnswerChecker
-from genprm.data_sets.grade_school import grade_school, svamp
 from genprm.data_sets.own import file_problems, hub_problems
 from genprm.data_sets.problems import gsm8k, math_train, miniature
+from genprm.data_sets.svamp import svamp
 from genprm.domains.base import Domain
 from genprm.steps import final_answer
 
@@ -43,7 +43,6 @@ MATHEMATICS = Domain(
         "math-train": math_train,
         "gsm8k": gsm8k,
         "svamp": svamp,
-        "grade-school": grade_school,
         "file": file_problems,
         "hub": hub_problems,
     },

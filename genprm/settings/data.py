@@ -58,7 +58,7 @@ class ProblemSettings(Section):
 
     source: Annotated[str, AfterValidator(_known_source)] = "math-train"
     """A source of a domain (`genprm.domains`): miniature, math-train, gsm8k (its training problems), svamp,
-    grade-school (svamp and gsm8k in turn), file or hub (`rows`), or another package's."""
+    file or hub (`rows`), or another package's."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use the first `limit` problems; all when empty."""
     seed: int = 0

@@ -1,4 +1,5 @@
-"""A small real rationale model: SmolLM2-135M-Instruct, taught to check the steps of solutions in plain English.
+"""Two small real models of SmolLM2-135M-Instruct: one taught to check steps of solutions in plain English, and one
+taught to solve problems in such steps.
 
 The miniature stands on the lowest floor, with a world, a tokenizer and a trainer of its own. This one is made of
 the method itself: real problems, the verifier's turn format, the sandbox and the trainer of `genprm.training`. So
@@ -15,7 +16,9 @@ it stands above them.
 | `conversations` | training conversations, with the real output of their code |
 | `parts` | the problems that are trained on, and those that are held out to measure with |
 | `recipe` | every number of the recipe |
-| `train` | `train_smol(...)`: everything, from problems to a checkpoint |
+| `formulas` | ASDiv's problems of one calculation, with their formulas |
+| `policy` | training conversations of the policy |
+| `train` | everything, from problems to a checkpoint |
 
 The labels follow from how a step was made, and the code of a conversation has to come to the same verdict.
 """

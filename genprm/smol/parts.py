@@ -9,6 +9,7 @@ from genprm.data_sets.problems import GSM8K_TRAIN
 from genprm.data_sets.sources import source_rows
 from genprm.records import BenchmarkCase
 from genprm.smol.conversations import JudgedSteps, draw_judged, suitable
+from genprm.smol.formulas import ASDIV, formula_solutions
 from genprm.smol.recipe import HELD_OUT_SHARE, Recipe
 from genprm.smol.worked import WorkedSolution, worked_solutions
 
@@ -18,14 +19,31 @@ def is_held_out(solution: WorkedSolution) -> bool:
     return int(solution.id[:8], 16) < HELD_OUT_SHARE * 16**8
 
 
-def training_part(recipe: Recipe, data_dir: Path | None) -> list[JudgedSteps]:
-    """The solutions that are trained on, with their mistakes; `data_dir` None means the hub.
+def training_solutions(recipe: Recipe, data_dir: Path | None) -> list[WorkedSolution]:
+    """The human solutions that may be trained on; `data_dir` None means the hub.
 
     Raises:
         InputError: the problems cannot be had.
     """
-    solutions = [one for one in _solutions(recipe, data_dir) if not is_held_out(one)]
-    return list(draw_judged(solutions, recipe.conversations, recipe))
+    return [one for one in _solutions(recipe, data_dir) if not is_held_out(one)]
+
+
+def policy_solutions(recipe: Recipe, data_dir: Path | None) -> list[WorkedSolution]:
+    """What a policy may learn from: the same, and ASDiv's problems of one calculation.
+
+    Raises:
+        InputError: the problems cannot be had.
+    """
+    return training_solutions(recipe, data_dir) + formula_solutions(source_rows(ASDIV, data_dir))
+
+
+def training_part(recipe: Recipe, data_dir: Path | None) -> list[JudgedSteps]:
+    """The solutions that a rationale model is trained on, with their mistakes; `data_dir` None means the hub.
+
+    Raises:
+        InputError: the problems cannot be had.
+    """
+    return list(draw_judged(training_solutions(recipe, data_dir), recipe.conversations, recipe))
 
 
 def held_out_part(recipe: Recipe, data_dir: Path | None, count: int) -> list[JudgedSteps]:

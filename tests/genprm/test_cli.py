@@ -840,16 +840,22 @@ def test_miniature_train_refuses_no_time(minutes: str) -> None:
 # smol
 
 
-@pytest.mark.parametrize("command", [("train", "--conversations"), ("cases", "--out", "cases.jsonl", "--count")])
+@pytest.mark.parametrize(
+    "command",
+    [("train", "--conversations"), ("policy", "--conversations"), ("cases", "--out", "cases.jsonl", "--count")],
+)
 def test_smol_refuses_nothing_to_make(command: tuple[str, ...]) -> None:
     assert f"{command[-1]} is 0, allowed: a whole number from 1" in refusal("smol", *command, "0")
 
 
 def test_a_run_is_told_where_the_smol_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert next_command(tmp_path / ".genprm" / "smol-rationale") == "genprm run --profile smol"
-    elsewhere = next_command(tmp_path / "elsewhere")
-    assert elsewhere == f"genprm run --profile smol --set rationales.model={tmp_path / 'elsewhere'}"
+    assert (
+        next_command(tmp_path / ".genprm" / "smol-rationale", ["rationales.model"]) == "genprm run --profile smol"
+    )
+    there = tmp_path / "there"
+    policy = next_command(there, ["solutions.model", "monte_carlo.model"])
+    assert policy == f"genprm run --profile smol --set solutions.model={there} --set monte_carlo.model={there}"
 
 
 def test_smol_train_does_not_write_over_a_file(tmp_path: Path) -> None:

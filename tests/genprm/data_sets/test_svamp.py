@@ -1,4 +1,4 @@
-"""SVAMP and its mixture with GSM8K, as they are found in the data and as a small file has them."""
+"""SVAMP as it is found in the data, and as a small file has it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from genprm.settings import ProblemSettings
 
 
 def written(directory: Path) -> Path:
-    """Data of three easy problems, of which two ask the same, and one of GSM8K."""
-    easy = [
+    """Data of three problems, of which two ask the same."""
+    rows = [
         {"Body": "Ann had 5 pens. She lost 2", "Question": "How many has she?", "Answer": 3.0},
         {"Body": "Ann had 5 pens.  She lost 2 ", "Question": "How many has she?", "Answer": "3"},
         {"Body": "There are 3 bags with 4 kiwis each.", "Question": "How many kiwis?", "Answer": "12"},
     ]
-    hard = [{"question": "What is 2 * 3 + 1?", "answer": "2 * 3 = <<2*3=6>>6, and 7.\n#### 7"}]
-    for name, rows in (("easy-word-problems/svamp-test", easy), ("gsm8k-train/train", hard)):
-        path = directory / f"{name}.jsonl"
-        path.parent.mkdir()
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = directory / "easy-word-problems" / "svamp-test.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return directory
 
 
@@ -28,11 +26,6 @@ def test_a_problem_is_its_body_and_its_question(tmp_path: Path) -> None:
     first, second = load_problems(ProblemSettings(source="svamp"), written(tmp_path))
     assert (first.problem, first.answer) == ("Ann had 5 pens. She lost 2 How many has she?", "3")
     assert second.answer == "12"
-
-
-def test_easy_and_hard_problems_take_turns_as_long_as_there_are_both(tmp_path: Path) -> None:
-    problems = load_problems(ProblemSettings(source="grade-school"), written(tmp_path))
-    assert [(problem.answer, problem.source) for problem in problems] == [("3", "svamp"), ("7", "gsm8k")]
 
 
 def test_svamp_has_a_thousand_rows_with_whole_or_decimal_answers(data_dir: Path) -> None:
