@@ -60,15 +60,26 @@ def invitations() -> Path:
 
 @contextmanager
 def inviting(invitation: Invitation) -> Iterator[Path]:
-    """Have an invitation lie there as long as the block runs; its path."""
+    """Have an invitation lie there as long as the block runs, in place of an earlier one to the same job; its path."""
+    for path in invitations().glob("*.json"):
+        if _read(path).job == invitation.job:  # of a try that was killed
+            _remove(path)
     path = invitations() / f"{uuid.uuid4().hex}.json"
     write_text(path, json.dumps(asdict(invitation)))
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
-        for taken in path.parent.glob(f"{path.stem}.*"):
-            taken.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _read(path: Path) -> Invitation:
+    return Invitation(**json.loads(path.read_text()))
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    for taken in path.parent.glob(f"{path.stem}.*"):
+        taken.unlink(missing_ok=True)
 
 
 def answer(log: Callable[[str], None], look_seconds: float = _LOOK_SECONDS) -> int:
@@ -76,7 +87,7 @@ def answer(log: Callable[[str], None], look_seconds: float = _LOOK_SECONDS) -> i
     while True:
         for path in sorted(invitations().glob("*.json")):
             with suppress(FileNotFoundError):  # it has ended meanwhile
-                invitation = Invitation(**json.loads(path.read_text()))
+                invitation = _read(path)
                 if not is_listening(invitation.endpoint):  # not yet, or it was killed
                     continue
                 number = take_number(path, invitation.nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,15 @@ def test_each_machine_has_a_number_of_its_own() -> None:
         assert [take_number(invitation, THREE.nodes) for _ in range(3)] == [1, 2, None]
 
     assert list(invitations().iterdir()) == []
+
+
+def test_a_new_try_takes_the_place_of_one_that_was_killed() -> None:
+    invitations().mkdir(parents=True)
+    (invitations() / "killed.json").write_text(json.dumps(asdict(THREE)))
+    (invitations() / "killed.1").touch()
+
+    with inviting(THREE) as invitation:
+        assert list(invitations().iterdir()) == [invitation]
 
 
 def test_nobody_joins_what_has_ended() -> None:
