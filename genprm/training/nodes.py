@@ -60,7 +60,7 @@ def invitations() -> Path:
 
 @contextmanager
 def inviting(invitation: Invitation) -> Iterator[Path]:
-    """Have an invitation lie there as long as the block runs, in place of an earlier one to the same job; its path."""
+    """Have an invitation lie there as long as the block runs, in place of an earlier one to the job; its path."""
     for path in invitations().glob("*.json"):
         if _read(path).job == invitation.job:  # of a try that was killed
             _remove(path)
