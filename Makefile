@@ -56,7 +56,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt Makefile
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON3) is another (set PYTHON3=...)" >&2; exit 2; }
 	$(PYTHON3) -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet uv
-	$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable ".[pipeline,postgres,docker,serve,docs,dev]"
+	$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable ".[pipeline,postgres,s3,docker,serve,docs,dev]"
 	@# The sandbox sees these read-only: what it had to compile it would compile at every start.
 	@cd $(VENV)/lib/python3*/site-packages && $(CURDIR)/$(PYTHON) -m compileall -q -j 0 mpmath numpy scipy sympy
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_method
 
+from genprm import carried
 from genprm.settings import Profile
 from orchestration.spending import Spending
 
@@ -168,3 +170,24 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         with fake_house(tmp_path_factory.mktemp("home")) as house:
             house.make()
             yield house
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a bucket of an S3 in this process, spoken to over HTTP."""
+    reason = 'moto or s3fs is not installed (pip install "genprm[s3,dev]")'
+    s3fs = pytest.importorskip("s3fs", reason=reason)
+    server = pytest.importorskip("moto.server", reason=reason).ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    surroundings = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    surroundings |= {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
+    for variable, value in surroundings.items():
+        monkeypatch.setenv(variable, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = f"runs-{uuid.uuid4().hex}"  # what moto keeps outlives its server
+    s3fs.S3FileSystem().mkdir(name)
+    monkeypatch.setenv(carried.ADDRESS, f"s3://{name}/ours")
+    yield f"s3://{name}/ours"
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import fake_method
 import pytest
 from conftest import House
-
-from genprm import carried
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a bucket of an S3 in this process, spoken to over HTTP."""
-    reason = 'moto or s3fs is not installed (pip install "genprm[s3,dev]")'
-    s3fs = pytest.importorskip("s3fs", reason=reason)
-    server = pytest.importorskip("moto.server", reason=reason).ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    surroundings = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
-    surroundings |= {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
-    for variable, value in surroundings.items():
-        monkeypatch.setenv(variable, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    name = f"runs-{uuid.uuid4().hex}"  # what moto keeps outlives its server
-    s3fs.S3FileSystem().mkdir(name)
-    monkeypatch.setenv(carried.ADDRESS, f"s3://{name}/ours")
-    yield f"s3://{name}/ours"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def work_in(house: House, home: Path) -> None:

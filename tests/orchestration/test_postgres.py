@@ -172,3 +172,22 @@ def test_a_killed_run_is_continued_from_another_directory(
     assert [*(tmp_path / "one").iterdir(), *(tmp_path / "two").iterdir()] == []
     predictions = profile_store("miniature").path("processbench", "rationale|short")
     assert predictions.is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_killed_run_is_continued_by_a_machine_with_the_same_records_and_bucket_and_no_files(
+    bucket: str, tmp_path: Path
+) -> None:
+    with postgres_server("dagster", "mlflow") as server:
+        killed = started(server, tmp_path / "home-one", tmp_path / "one")
+        first_rows(killed, tmp_path / "home-one" / "miniature" / "journal" / "processbench")
+        killed.kill()
+        killed.wait()
+
+        again = started(server, tmp_path / "home-two", tmp_path / "two")
+        said, _ = again.communicate()
+    assert again.returncode == 0, said
+    assert "2 made, 4 fresh, 0 failed" in said, said
+    made = tmp_path / "home-two" / "miniature" / "tables"
+    assert len(list((made / "processbench").rglob("*.parquet"))) == 2
