@@ -7,9 +7,11 @@ GPUs want several. Each process has an engine of its own (`genprm.engines.copies
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -118,6 +120,7 @@ class Replica:
 
     async def _death(self) -> ReplicaDied:
         status = await self._process.wait()
+        self._end_what_is_left()
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return ReplicaDied(f"model {self._name}: the process of a copy (engine.replicas) ended {how}")
 
@@ -130,8 +133,14 @@ class Replica:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+        self._end_what_is_left()
         if self._reading is not None:
             await self._reading
+
+    def _end_what_is_left(self) -> None:
+        """vLLM's engine is a process of its own, which outlives a copy that was killed, and keeps its memory."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 async def _start(
@@ -149,6 +158,7 @@ async def _start(
             env=_environment(group),
             limit=LONGEST,
             pass_fds=locks,
+            start_new_session=True,
         )
         replicas.append(Replica(model, process))
     try:

@@ -92,7 +92,8 @@ async def test_the_death_of_the_last_copy_fails_its_requests_by_name(engine: Eng
         asyncio.ensure_future(engine.complete(prompt, Sampling(max_tokens=450), n=8)) for prompt in PROMPTS[:6]
     ]
     await asyncio.sleep(0.05)
-    for process in copies(engine):
+    killed = copies(engine)
+    for process in killed:
         process.kill()
     ended = await asyncio.gather(*running, return_exceptions=True)
     errors = [one for one in ended if isinstance(one, BaseException)]
@@ -100,6 +101,18 @@ async def test_the_death_of_the_last_copy_fails_its_requests_by_name(engine: Eng
     assert all(isinstance(error, ReplicaDied) for error in errors)
     with pytest.raises(ReplicaDied, match=r"copy \(engine.replicas\) ended by signal 9"):
         await engine.complete(PROMPTS[0], Sampling(max_tokens=1))
+    while left_of({process.pid for process in killed}):  # they are killed too, and take a moment to go
+        await asyncio.sleep(0.1)
+
+
+def left_of(sessions: set[int]) -> list[str]:
+    """What lives of sessions of processes: the engines of vLLM are processes of their own."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.name())
+    return found
 
 
 @pytest.mark.slow
