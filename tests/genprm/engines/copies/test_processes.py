@@ -101,8 +101,13 @@ async def test_the_death_of_the_last_copy_fails_its_requests_by_name(engine: Eng
     assert all(isinstance(error, ReplicaDied) for error in errors)
     with pytest.raises(ReplicaDied, match=r"copy \(engine.replicas\) ended by signal 9"):
         await engine.complete(PROMPTS[0], Sampling(max_tokens=1))
-    while left_of({process.pid for process in killed}):  # they are killed too, and take a moment to go
-        await asyncio.sleep(0.1)
+    await_end_of({process.pid for process in killed})
+
+
+def await_end_of(sessions: set[int]) -> None:
+    """Returns once nothing of these sessions is left: what is killed takes a moment to go."""
+    while left_of(sessions):
+        time.sleep(0.1)
 
 
 def left_of(sessions: set[int]) -> list[str]:
