@@ -18,7 +18,7 @@ def join(
     require("trl")
     print(f"waiting for trainings in {usable_home()}", flush=True)
     while True:
-        status = answer(lambda line: print(line, flush=True))
+        status = answer()
         print(f"the training ended here with status {status}", flush=True)
         if once:
             raise typer.Exit(status)

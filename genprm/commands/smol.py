@@ -24,6 +24,7 @@ Data = Annotated[
     str | None,
     typer.Option(help="Directory with the data sets, or hub.", show_default="GENPRM_DATA_DIR, else the hub"),
 ]
+Conversations = Annotated[int | None, typer.Option(help="Conversations to train on.", show_default="the recipe's")]
 
 
 @app.callback()
@@ -38,9 +39,7 @@ def train(
     ] = None,
     base: Base = None,
     data: Data = None,
-    conversations: Annotated[
-        int | None, typer.Option(help="Conversations to train on.", show_default="the recipe's")
-    ] = None,
+    conversations: Conversations = None,
     seed: Annotated[int, typer.Option(help="Decides problems, mistakes and order.")] = 0,
 ) -> None:
     """Teach SmolLM2 to check steps in English; an interrupted run of the same command continues."""
@@ -61,14 +60,16 @@ def policy(
     ] = None,
     base: Base = None,
     data: Data = None,
-    conversations: Annotated[int, typer.Option(help="Human solutions to train on.")] = 1200,
+    conversations: Conversations = None,
     seed: Annotated[int, typer.Option(help="Decides solutions and order.")] = 0,
 ) -> None:
     """Teach SmolLM2 to solve problems in numbered steps; an interrupted run of the same command continues."""
     from genprm.settings import home
+    from genprm.smol.recipe import POLICY_CONVERSATIONS
     from genprm.smol.train import train_policy
 
-    job = _job(out or home() / "smol-policy", base, data, conversations, seed)
+    count = POLICY_CONVERSATIONS if conversations is None else conversations
+    job = _job(out or home() / "smol-policy", base, data, count, seed)
     _train(train_policy, job)
     print(f"Go on with: {next_command(job.out_dir, ['solutions.model', 'monte_carlo.model'])}")
 

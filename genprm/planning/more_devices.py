@@ -12,8 +12,8 @@ from genprm.settings import EngineSettings, TrainingSettings
 
 _NODE = 8
 """Devices of a node at most: an engine does not go beyond a node."""
-_NODES = (1, 2, 4)
-"""Nodes that a training is advised to take."""
+_NODES = 4
+"""Nodes that a training is advised to take at most."""
 
 
 def powers(most: int) -> list[int]:
@@ -39,11 +39,10 @@ def devices_for_training(shape: ModelShape, settings: TrainingSettings, hardware
     """The fewest of these devices that hold a training in shards, on several nodes where one does not; otherwise of
     larger ones; None where none does."""
     for kind in (hardware, *larger(hardware)):
-        for nodes in _NODES:
-            most = replace(kind, nodes=nodes, devices=_NODE)
-            for shards in shard_counts(settings, most):
-                if training_memory(shape, settings, Place(shards)).gib <= kind.usable_gib:
-                    return str(replace(most, devices=shards // nodes))
+        for shards in shard_counts(settings, replace(kind, nodes=_NODES, devices=_NODE)):
+            if training_memory(shape, settings, Place(shards)).gib <= kind.usable_gib:
+                nodes = max(1, shards // _NODE)
+                return str(replace(kind, nodes=nodes, devices=shards // nodes))
     return None
 
 

@@ -10,6 +10,9 @@ BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HELD_OUT_SHARE = 0.1
 """Share of the problems, by their ids, that nothing is trained on."""
 
+POLICY_CONVERSATIONS = 1200
+"""Human solutions that a policy learns from."""
+
 VERIFIER = VerifierSettings(
     sampling=SamplingSettings(temperature=0.6, top_p=0.95, top_k=20, max_tokens=300),
     format=TurnFormat(analyze_lead="", verify_lead=""),

@@ -90,10 +90,10 @@ def run_job(
     """
     if not examples:
         raise ValueError("no training examples: the training set is empty")
-    _prepare(job, examples, log)
     settings = job.settings
     if settings.optimizer == "adamw-8bit":
         require("torchao")
+    _prepare(job, examples, log)
     follow(
         [sys.executable, "-m", *_modules(module, settings.processes), str(job.write())],
         env,

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from genprm.files import write_text
 from genprm.settings import home
+from genprm.training.job import read_job
 from genprm.training.launch import child_environment
 
 ADDRESS = "GENPRM_ADDRESS"
@@ -29,16 +30,11 @@ _LOOK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A training that waits for machines: what is run, on which job, and where they meet (`HOST:PORT`).
-
-    `processes` are those on each of the `nodes` machines.
-    """
+    """A training that waits for machines: what is run, on which job, and where they meet (`HOST:PORT`)."""
 
     module: str
     job: str
     endpoint: str
-    nodes: int
-    processes: int
 
 
 def address() -> str:
@@ -82,7 +78,7 @@ def _remove(path: Path) -> None:
         taken.unlink(missing_ok=True)
 
 
-def answer(log: Callable[[str], None], look_seconds: float = _LOOK_SECONDS) -> int:
+def answer() -> int:
     """Wait for a training that has room for this machine, and take part in it; the exit status of its processes."""
     while True:
         for path in sorted(invitations().glob("*.json")):
@@ -90,11 +86,11 @@ def answer(log: Callable[[str], None], look_seconds: float = _LOOK_SECONDS) -> i
                 invitation = _read(path)
                 if not is_listening(invitation.endpoint):  # not yet, or it was killed
                     continue
-                number = take_number(path, invitation.nodes)
+                settings = read_job(Path(invitation.job)).settings
+                number = take_number(path, settings.nodes)
                 if number is not None:
-                    log(f"joining the training {invitation.job} at {invitation.endpoint}, machine {number + 1}")
-                    return _take_part(invitation, number)
-        time.sleep(look_seconds)
+                    return _take_part(invitation, number, settings.processes_here)
+        time.sleep(_LOOK_SECONDS)
 
 
 def is_listening(endpoint: str) -> bool:
@@ -126,10 +122,11 @@ def take_number(path: Path, nodes: int) -> int | None:
     return None
 
 
-def _take_part(invitation: Invitation, number: int) -> int:
+def _take_part(invitation: Invitation, number: int, processes: int) -> int:
+    print(f"joining the training {invitation.job} at {invitation.endpoint}, machine {number + 1}", flush=True)
     starts = [sys.executable, "-m", "genprm.training.processes", invitation.module, invitation.job]
     return subprocess.run(
         [*starts, invitation.endpoint, str(number)],
-        env=child_environment(os.environ, invitation.processes),
+        env=child_environment(os.environ, processes),
         check=False,
     ).returncode

@@ -86,7 +86,7 @@ def main(module: str, job_file: Path) -> None:
         f"waiting at {endpoint} for {settings.nodes - 1} more of {settings.nodes} machines (genprm join)",
         flush=True,
     )
-    with inviting(Invitation(module, str(job_file), endpoint, settings.nodes, settings.processes_here)):
+    with inviting(Invitation(module, str(job_file), endpoint)):
         start(module, job_file, endpoint, 0)
 
 

@@ -848,13 +848,16 @@ def test_smol_refuses_nothing_to_make(command: tuple[str, ...]) -> None:
     assert f"{command[-1]} is 0, allowed: a whole number from 1" in refusal("smol", *command, "0")
 
 
+POLICY_SETTINGS = ["solutions.model", "monte_carlo.model"]
+
+
 def test_a_run_is_told_where_the_smol_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert (
-        next_command(tmp_path / ".genprm" / "smol-rationale", ["rationales.model"]) == "genprm run --profile smol"
-    )
+    home = tmp_path / ".genprm"
+    for folder, keys in (("smol-rationale", ["rationales.model"]), ("smol-policy", POLICY_SETTINGS)):
+        assert next_command(home / folder, keys) == "genprm run --profile smol"
     there = tmp_path / "there"
-    policy = next_command(there, ["solutions.model", "monte_carlo.model"])
+    policy = next_command(there, POLICY_SETTINGS)
     assert policy == f"genprm run --profile smol --set solutions.model={there} --set monte_carlo.model={there}"
 
 

@@ -114,13 +114,13 @@ class Replica:
             else:
                 future.set_result([completion_of(fields) for fields in answer["completions"]])
         death = await self._death()
+        self._end_what_is_left()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(death)
 
     async def _death(self) -> ReplicaDied:
         status = await self._process.wait()
-        self._end_what_is_left()
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return ReplicaDied(f"model {self._name}: the process of a copy (engine.replicas) ended {how}")
 
@@ -133,12 +133,14 @@ class Replica:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
-        self._end_what_is_left()
-        if self._reading is not None:
+        if self._reading is None:
+            self._end_what_is_left()
+        else:
             await self._reading
 
     def _end_what_is_left(self) -> None:
-        """vLLM's engine is a process of its own, which outlives a copy that was killed, and keeps its memory."""
+        """vLLM's engine is a process of its own, which outlives a copy that was killed, and keeps its memory. To be
+        called once, when the copy has just ended: later its id may be another's."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

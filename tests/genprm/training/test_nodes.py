@@ -24,7 +24,7 @@ from tests.genprm.training.test_resume import SETTINGS, ignore
 
 ONE_MACHINE = SETTINGS.model_copy(update={"learning_rate": 1e-3, "processes": 2})
 TWO_MACHINES = ONE_MACHINE.model_copy(update={"nodes": 2})
-THREE = Invitation("genprm.training.sft", "job.json", "head:29400", nodes=3, processes=8)
+WAITING = Invitation("genprm.training.sft", "job.json", "head:29400")
 
 
 @pytest.fixture(autouse=True)
@@ -36,27 +36,27 @@ def one_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_machine_has_a_number_of_its_own() -> None:
-    with inviting(THREE) as invitation:
-        assert [take_number(invitation, THREE.nodes) for _ in range(3)] == [1, 2, None]
+    with inviting(WAITING) as invitation:
+        assert [take_number(invitation, 3) for _ in range(3)] == [1, 2, None]
 
     assert list(invitations().iterdir()) == []
 
 
 def test_a_new_try_takes_the_place_of_one_that_was_killed() -> None:
     invitations().mkdir(parents=True)
-    (invitations() / "killed.json").write_text(json.dumps(asdict(THREE)))
+    (invitations() / "killed.json").write_text(json.dumps(asdict(WAITING)))
     (invitations() / "killed.1").touch()
 
-    with inviting(THREE) as invitation:
+    with inviting(WAITING) as invitation:
         assert list(invitations().iterdir()) == [invitation]
 
 
 def test_nobody_joins_what_has_ended() -> None:
-    with inviting(THREE) as invitation:
+    with inviting(WAITING) as invitation:
         pass
 
     with pytest.raises(FileNotFoundError):
-        take_number(invitation, THREE.nodes)
+        take_number(invitation, 3)
     assert list(invitations().iterdir()) == []
 
 

@@ -144,7 +144,7 @@ def test_closing_leaves_no_process(model: str) -> None:
 
 OWNER = """
 import sys, time
-from genprm.engines import open_engine, resolve_model
+from genprm.engines import open_engine
 from genprm.settings import EngineSettings
 engine = open_engine(sys.argv[1], EngineSettings(backend="transformers", replicas=2))
 print([replica._process.pid for replica in engine._copies], flush=True)
