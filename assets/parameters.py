@@ -44,7 +44,7 @@ WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "outcome
 """Values of the training section that say which models there are and where their training set is from, and decide
 nothing else about a model."""
 
-OPERATIONAL = ("kept_paths", "processes", "nodes")
+OPERATIONAL = ("kept_paths", "processes", "nodes", "padding_free")
 """Values of the evaluation and training sections that decide no result."""
 
 _DESCRIPTIONS = {

@@ -60,8 +60,8 @@ class _Training:
         self._settings = settings
         self._place = place
         self._generative = generative
-        self._length = length
         self._tokens = settings.device_batch_size * length
+        self._row = self._tokens if settings.padding_free else length
         self._number = HALF if settings.precision == "bf16" else FLOAT
         self._trained = shape.parameters if settings.lora is None else shape.adapter(settings.lora)
         self._frozen = 0 if settings.lora is None else shape.parameters
@@ -158,12 +158,12 @@ class _Training:
         if self._place.is_gpu:
             return 0.0
         size = FLOAT + (HALF if self._number == HALF else 0)
-        return float(self._tokens * self._length * self._shape.heads * size)
+        return float(self._tokens * self._row * self._shape.heads * size)
 
     def _backward(self) -> float:
         """Gradients within one block: three of the width of the MLP, or two of its scores."""
         mlp = 3 * self._number * self._tokens * self._shape.intermediate
-        scores = 0 if self._place.is_gpu else 2 * FLOAT * self._tokens * self._length * self._shape.heads
+        scores = 0 if self._place.is_gpu else 2 * FLOAT * self._tokens * self._row * self._shape.heads
         return float(max(mlp, scores))
 
     def _tile(self, beside: float) -> float:

@@ -52,6 +52,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> Conv
         **trainer_arguments(job, model),
         max_length=None,
         packing=False,
+        padding_free=job.settings.padding_free,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     kind = ConversationTrainer if processes == 1 else ShardedConversationTrainer

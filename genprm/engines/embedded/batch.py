@@ -17,6 +17,7 @@ import torch
 
 from genprm.engines.base import Completion, Sampling
 from genprm.engines.embedded.alone import AloneReader
+from genprm.engines.embedded.fine_logits import FineLogits
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
@@ -64,6 +65,7 @@ class Batch:
         self._device = next(model.parameters()).device
         self._vocabulary = vocabulary
         self._size = size
+        self._fine = FineLogits(model)
         self._slots = Slots()
         self.prefixes = PrefixCache(kept - kept // _ALONE)
         self.alone = AloneReader(model, kept // _ALONE)
@@ -181,6 +183,7 @@ class Batch:
         lengths = self._lengths[:count]
         self._fit()
         extension = Extension(self._slots, 0, self._tensor(lengths), tokens=1)
+        self._fine.ask(np.flatnonzero(self._logprobs[:count]).tolist(), int(self._logprobs[:count].max()))
         logits = (
             self._model(
                 input_ids=self._tensor(self._tokens[:count, None]),

@@ -19,7 +19,7 @@ from typing import Any
 
 from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.fit import check_engine
-from genprm.engines.loading import check_weights
+from genprm.engines.loading import check_weights, load_config
 from genprm.engines.remote.batching import RemoteBatchingEngine
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
@@ -129,8 +129,11 @@ async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     options: dict[str, Any] = {}
+    if settings.quantization is None and getattr(load_config(model), "quantization_config", None) is None:
+        # Logits in bfloat16 have three digits, too few for a reward.
+        options |= {"hf_overrides": {"head_dtype": "float32"}}
     if settings.gpu_memory_utilization is not None:
-        options = {"gpu_memory_utilization": settings.gpu_memory_utilization}
+        options |= {"gpu_memory_utilization": settings.gpu_memory_utilization}
     kv_cache_mb = settings.kv_cache_mb
     if current_platform.is_cpu():
         kv_cache_mb = kv_cache_mb or CPU_KV_CACHE_MB

