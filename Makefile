@@ -29,7 +29,9 @@ test-cluster: $(CLUSTER_VENV)/.installed
 	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py \
 		tests/orchestration/test_ray_steps.py tests/infra/test_cluster.py tests/infra/test_kubernetes.py \
 		"tests/genprm/training/test_resume.py::test_same_data_same_weights_also_after_an_interruption[8 bits, two processes]" \
-		"tests/genprm/hardware/test_training_memory.py::test_the_peak_of_each_of_two_processes_is_foretold[bf16 adamw-8bit]"
+		"tests/genprm/hardware/test_training_memory.py::test_the_peak_of_each_of_two_processes_is_foretold[bf16 adamw-8bit]" \
+		"tests/genprm/hardware/test_training_memory.py::test_the_peak_of_real_training_is_foretold[bf16 adamw 4 bits]" \
+		tests/genprm/training/test_lora.py::test_weights_in_4_bits_are_trained_on_and_the_model_as_it_came_is_merged_into
 
 lint: install
 	$(VENV)/bin/ruff check .
@@ -48,7 +50,7 @@ install: $(VENV)/.installed
 $(CLUSTER_VENV)/.installed: pyproject.toml constraints.txt Makefile
 	$(PYTHON3) -m venv $(CLUSTER_VENV)
 	$(CLUSTER_VENV)/bin/python -m pip install --quiet uv
-	$(CLUSTER_VENV)/bin/python -m uv pip install --quiet --python $(CLUSTER_VENV)/bin/python --constraint constraints.txt --editable ".[ray,k8s,adamw-8bit,dev]"
+	$(CLUSTER_VENV)/bin/python -m uv pip install --quiet --python $(CLUSTER_VENV)/bin/python --constraint constraints.txt --editable ".[ray,k8s,adamw-8bit,qlora,dev]"
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt Makefile

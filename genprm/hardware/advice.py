@@ -33,16 +33,23 @@ def training_settings(
     usable_gib: float,
     adaptable: bool = True,
 ) -> list[str]:
-    """Each alone lets a training fit in one of the places: an adapter (where it is `adaptable`), moments in 8 bits,
-    and single rows or the longest rows; empty where nothing does."""
+    """Each alone lets a training fit in one of the places, and where nothing does there are none: an adapter (where
+    it is `adaptable`; on weights in 4 bits if need be), moments in 8 bits, single rows, or the longest rows.
+    """
 
     def fits(**changes: object) -> bool:
         changed = settings.model_copy(update=changes)
-        return any(training_memory(shape, changed, place).gib <= usable_gib for place in places)
+        alone = changed.lora is not None and changed.lora.quantized
+        allowed = [place for place in places if place.shards == 1 or not alone]
+        return any(training_memory(shape, changed, place).gib <= usable_gib for place in allowed)
 
     found = []
-    if adaptable and settings.lora is None and fits(lora=ADAPTER):
-        found.append(f"--set training.lora.rank={ADAPTER.rank}")
+    adapter = settings.lora or ADAPTER
+    rank = [] if settings.lora is not None else [f"--set training.lora.rank={adapter.rank}"]
+    if adaptable and rank and fits(lora=adapter):
+        found += rank
+    elif adaptable and not adapter.quantized and fits(lora=adapter.model_copy(update={"quantized": True})):
+        found.append(" ".join([*rank, "--set training.lora.quantized=true"]))
     if settings.optimizer == "adamw" and fits(optimizer="adamw-8bit"):
         found.append("--set training.optimizer=adamw-8bit")
     if settings.device_batch_size > 1 and fits(device_batch_size=1):

@@ -16,6 +16,8 @@ RECOMPUTED_FROM = 5e11
 """Parameters times tokens in a batch of a device from which on activations are recomputed; see `recomputes`."""
 _MOMENT = {"adamw": FLOAT, "adamw-8bit": 1 + FLOAT / 256}
 """Bytes of one of the two moments, for each parameter; those in 8 bits with a scale for each block."""
+_NF4 = 0.5 + 1 / 64 + FLOAT / (64 * 256)
+"""Bytes of a weight in 4 bits: a scale in 8 bits for each block of 64, and one in float32 for 256 of these."""
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
 """TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
 _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
@@ -72,11 +74,20 @@ class _Training:
 
     def peak(self) -> Memory:
         static = {
-            "weights": (self._frozen * self._held + FLOAT * self._trained) / self._place.shards + self._gathered(),
+            "weights": (self._frozen_weights() + FLOAT * self._trained) / self._place.shards + self._gathered(),
             "optimizer": 2 * _MOMENT[self._settings.optimizer] * self._trained / self._place.shards,
         }
         moments = (self._forward_end(), self._loss(), self._first_block(), self._embedding())
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)
+
+    def _frozen_weights(self) -> float:
+        """What is not trained; of layers in 4 bits one matrix at a time is there as it is computed with."""
+        lora = self._settings.lora
+        if lora is None or not lora.quantized:
+            return float(self._frozen * self._held)
+        sizes = [inputs * outputs for _, inputs, outputs in self._shape.linear]
+        rest = self._frozen - sum(sizes)
+        return _NF4 * sum(sizes) + (rest + max(sizes)) * self._number
 
     def _gathered(self) -> float:
         """Of shards: what a process holds whole for a while. Two blocks in the format that is computed in, and the

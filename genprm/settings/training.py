@@ -22,6 +22,9 @@ class LoraSettings(Section):
     modules: tuple[str, ...] = ("all-linear",)
     """Names of the matrices, such as q_proj; `all-linear` are all but the head."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    quantized: Annotated[bool, Age.ADDED] = False
+    """Hold the matrices of the layers, which are not trained, in 4 bits (QLoRA, Dettmers et al. 2023). The adapter
+    is merged into the model as it came. It needs the package bitsandbytes."""
 
 
 class TrainingSettings(Section):
@@ -96,6 +99,12 @@ class TrainingSettings(Section):
     def _reinforced_in_one_process(self) -> TrainingSettings:
         if self.rl is not None and self.processes > 1:
             raise ValueError(f"processes is {self.processes}, allowed with rl: 1")
+        return self
+
+    @model_validator(mode="after")
+    def _quantized_in_one_process(self) -> TrainingSettings:
+        if self.lora is not None and self.lora.quantized and (self.processes > 1 or self.rl is not None):
+            raise ValueError("lora.quantized is true, allowed with processes 1 and without rl")
         return self
 
     @model_validator(mode="after")

@@ -26,12 +26,11 @@ from genprm.training.tokens import IGNORED
 from genprm.training.trainer import (
     OrderedTrainer,
     as_dataset,
-    attention,
     finish,
     follow_training,
+    loading,
     to_train,
     trainer_arguments,
-    weights_dtype,
 )
 
 CLASSES = ("wrong", "right")
@@ -114,8 +113,8 @@ class ShardedStepTrainer(ShardedTraining, StepTrainer):
     """The same on one process of several."""
 
 
-def new_network(base: str, dtype: torch.dtype) -> Any:
-    """The base model with a head of two classes.
+def new_network(base: str, **options: Any) -> Any:
+    """The base model with a head of two classes, read with `options`.
 
     Raises:
         EngineError: a file of the base model is missing or wrong, or its weights are not those of its architecture.
@@ -130,8 +129,7 @@ def new_network(base: str, dtype: torch.dtype) -> Any:
         heads=["lm_head."],
         new=["score."],
         config=config,
-        dtype=dtype,
-        attn_implementation=attention(),
+        **options,
     )
 
 
@@ -143,15 +141,18 @@ def collator(tokenizer: Any) -> DataCollatorForTokenClassification:
     return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
 
-def build_model(job: TrainingJob) -> Any:
-    """What a job trains, whole; its new head is drawn with the seed of the settings."""
+def build_model(job: TrainingJob, whole: bool = True) -> Any:
+    """What a job trains, not yet in shards; `whole`, with no weight in 4 bits.
+
+    Its new head is drawn with the seed of the settings.
+    """
     torch.manual_seed(job.settings.seed)
-    return to_train(job, new_network(job.base, weights_dtype(job.settings)), heads=["score"])
+    return to_train(job, new_network(job.base, **loading(job.settings, whole)), heads=["score"])
 
 
 def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
     """Model with a new head, data and trainer, ready to train."""
-    model, processes = build_model(job), job.settings.processes
+    model, processes = build_model(job, whole=False), job.settings.processes
     kind = StepTrainer if processes == 1 else ShardedStepTrainer
     # The fused kernel rounds otherwise: weights would not be those of heads trained before.
     arguments = TrainingArguments(**{"optim": "adamw_torch", **trainer_arguments(job, model)})

@@ -84,7 +84,7 @@ def run_job(
 
     Raises:
         ValueError: no examples.
-        ModuleNotFoundError: moments in 8 bits are asked for, and torchao is not installed.
+        ModuleNotFoundError: the settings ask for a package that is not installed (torchao, bitsandbytes).
         EngineError: the base model cannot be used; the working directory stays.
         TrainingError: the process failed; the working directory stays.
     """
@@ -93,6 +93,8 @@ def run_job(
     settings = job.settings
     if settings.optimizer == "adamw-8bit":
         require("torchao")
+    if settings.lora is not None and settings.lora.quantized:
+        require("bitsandbytes")
     _prepare(job, examples, log)
     follow(
         [sys.executable, "-m", *_modules(module, settings.processes), str(job.write())],

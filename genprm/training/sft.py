@@ -21,12 +21,11 @@ from genprm.training.tokens import EncodedSet, encode_conversations
 from genprm.training.trainer import (
     OrderedTrainer,
     as_dataset,
-    attention,
     finish,
     follow_training,
+    loading,
     to_train,
     trainer_arguments,
-    weights_dtype,
 )
 
 
@@ -38,16 +37,15 @@ class ShardedConversationTrainer(ShardedTraining, ConversationTrainer):
     """The same on one process of several."""
 
 
-def build_model(job: TrainingJob) -> Any:
-    """What a job trains, whole."""
-    dtype = weights_dtype(job.settings)
-    network = load_network(AutoModelForCausalLM, job.base, dtype=dtype, attn_implementation=attention())
+def build_model(job: TrainingJob, whole: bool = True) -> Any:
+    """What a job trains, not yet in shards; `whole`, with no weight in 4 bits."""
+    network = load_network(AutoModelForCausalLM, job.base, **loading(job.settings, whole))
     return to_train(job, network)
 
 
 def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> ConversationTrainer:
     """Model, data and trainer, ready to train. The data is prepared: nothing is tokenised, cut or packed again."""
-    model, processes = build_model(job), job.settings.processes
+    model, processes = build_model(job, whole=False), job.settings.processes
     arguments = SFTConfig(
         **trainer_arguments(job, model),
         max_length=None,

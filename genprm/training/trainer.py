@@ -20,7 +20,7 @@ from genprm.hardware.training_memory import recomputes
 from genprm.manifest import library_versions, write_manifest
 from genprm.settings import TrainingSettings
 from genprm.training.job import TRAINER_STATE, TrainingJob
-from genprm.training.lora import merged, with_adapter
+from genprm.training.lora import merged, quantization, with_adapter
 from genprm.training.order import EpochOrder
 from genprm.training.process import INTERRUPTED
 from genprm.training.report import LossPoint, write_losses
@@ -64,6 +64,12 @@ def weights_dtype(settings: TrainingSettings) -> torch.dtype:
     """
     frozen = settings.lora is not None and settings.processes == 1
     return torch.bfloat16 if frozen and settings.precision == "bf16" else torch.float32
+
+
+def loading(settings: TrainingSettings, whole: bool) -> dict[str, Any]:
+    """How the network to train is read; `whole`, with no weight in 4 bits."""
+    quantized = {} if whole else quantization(settings.lora, settings.precision)
+    return {"dtype": weights_dtype(settings), "attn_implementation": attention(), **quantized}
 
 
 def attention() -> str:
@@ -171,7 +177,8 @@ def the_device(arguments: TrainingArguments) -> str:
 def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callable[[], Any]) -> None:
     """Train, from the last state if there is one, and save the checkpoint.
 
-    `build` makes the model that is trained anew, whole: what several processes hold of it is put together there.
+    `build` makes the model that is trained anew, whole: there the shards of several processes are put together, and
+    an adapter that was trained on weights in 4 bits finds those that came.
     """
     run_trainer(job, trainer)
     model = trainer.model
@@ -181,7 +188,22 @@ def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callabl
             return
         model = build()
         model.load_state_dict(weights)
+    elif job.settings.lora is not None and job.settings.lora.quantized:
+        adapter = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        model = build()
+        take_up(model, adapter)
     save_checkpoint(job, model, trainer.state, seen_in(data))
+
+
+def take_up(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give parameters of a model other values.
+
+    Raises:
+        RuntimeError: it has no parameters of these names.
+    """
+    unknown = model.load_state_dict(weights, strict=False).unexpected_keys
+    if unknown:
+        raise RuntimeError(f"the model has no parameters {unknown[:3]}")
 
 
 def run_trainer(job: TrainingJob, trainer: Trainer) -> None:

@@ -1,8 +1,7 @@
 """Logits with more digits than a network in bfloat16 gives, for rows that are asked for log-probabilities.
 
-Such a network computes its last state with three digits, which is the noise of a whole pass, and rounds each logit to
-three digits again: at 40 the next number is 40.25, and a reward of 0.62 may have been 0.60 or 0.66. The
-largest logits are worked out again from the last state, in float32.
+Such a network rounds each logit to three digits: at 40 the next number is 40.25, and a reward of 0.62 may have been
+0.60 or 0.66. The largest logits are worked out again from its last state, in float32.
 """
 
 from __future__ import annotations

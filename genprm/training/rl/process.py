@@ -40,7 +40,7 @@ from genprm.training.rl.order import GroupOrder
 from genprm.training.rl.points import EpisodePoint, episode_points, measures_of, write_points
 from genprm.training.rl.rewards import total_reward
 from genprm.training.rl.rollouts import Rollout, RolloutSampler, exploring
-from genprm.training.trainer import attention, run_trainer, save_checkpoint, trainer_arguments, weights_dtype
+from genprm.training.trainer import loading, run_trainer, save_checkpoint, trainer_arguments
 
 Judge = Callable[[Sequence[tuple[LabelledCase, int]], Mapping[str, torch.Tensor]], Sequence[Rollout]]
 """Verifications of cases by the policy with these weights; a number tells those of one case apart."""
@@ -194,9 +194,7 @@ def build_trainer(job: ReinforcementJob, cases: Sequence[LabelledCase], judge: J
     """Model and trainer, ready to train on what `judge` gives."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     torch.manual_seed(job.settings.seed)
-    network = load_network(
-        AutoModelForCausalLM, job.base, dtype=weights_dtype(job.further), attn_implementation=attention()
-    )
+    network = load_network(AutoModelForCausalLM, job.base, **loading(job.further, whole=True))
     trainer = VerifierTrainer(
         job,
         cases,

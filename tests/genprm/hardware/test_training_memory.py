@@ -15,6 +15,7 @@ from tests.genprm.training.conftest import small_tokenizer
 from tests.genprm.training.two_processes import in_two_processes
 
 LORA = LoraSettings(rank=16, alpha=32)
+QUANTIZED = LORA.model_copy(update={"quantized": True})
 PAPER = TrainingSettings()
 
 
@@ -58,6 +59,14 @@ def test_an_adapter_leaves_two_bytes_a_parameter(qwen: ModelShape) -> None:
     assert parts["optimizer"] == 2 * parts["gradients"] == 8 * adapter
 
 
+def test_layers_in_4_bits_take_half_a_byte_a_parameter(qwen: ModelShape) -> None:
+    """QLoRA's 4.127 bits (Dettmers et al. 2023, section 3); embeddings and head stay in bfloat16."""
+    parts = training_memory(qwen, PAPER.model_copy(update={"lora": QUANTIZED}), Place()).parts
+    matrices = qwen.parameters - 2 * qwen.embedding
+    whole, one = 2 * 2 * qwen.embedding + 4 * qwen.adapter(LORA), 2 * qwen.hidden * qwen.intermediate
+    assert parts["weights"] == pytest.approx(4.127 / 8 * matrices + whole + one, rel=1e-3)
+
+
 def test_longer_rows_take_more_memory_and_logits_come_in_tiles(qwen: ModelShape) -> None:
     lengths = [training_memory(qwen, PAPER, Place(), tokens=length).parts for length in (2048, 4096, 8192)]
     assert lengths[0]["activations"] < lengths[1]["activations"] < lengths[2]["activations"]
@@ -99,7 +108,9 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def measurable(settings: TrainingSettings) -> None:
-    """Skip the test where the optimizer is not installed."""
+    """Skip the test where what it trains with is not installed."""
+    if settings.lora is not None and settings.lora.quantized:
+        pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (make test-cluster installs it)")
     if settings.optimizer == "adamw-8bit":
         pytest.importorskip("torchao", reason="torchao is not installed (make test-cluster installs it)")
 
@@ -110,13 +121,21 @@ TRAININGS = [
     TrainingSettings(precision="bf16", batch_size=4, max_length=96, optimizer="adamw-8bit"),
     TrainingSettings(precision="fp32", batch_size=4, max_length=96, lora=LORA),
     TrainingSettings(precision="bf16", batch_size=2, device_batch_size=2, max_length=512, lora=LORA),
+    TrainingSettings(precision="bf16", batch_size=2, max_length=96, lora=QUANTIZED),
+    TrainingSettings(precision="fp32", batch_size=4, device_batch_size=4, max_length=128, padding_free=True),
 ]
 
-SHARED = [one for one in TRAININGS if one.precision == "bf16"]
+SHARED = [one for one in TRAININGS if one.precision == "bf16" and one.lora is not QUANTIZED]
+
+
+def named(settings: TrainingSettings) -> str:
+    """What a case is called."""
+    quantized = settings.lora is not None and settings.lora.quantized
+    return " ".join([settings.precision, settings.optimizer, *["4 bits"] * quantized])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", TRAININGS, ids=lambda settings: f"{settings.precision} {settings.optimizer}")
+@pytest.mark.parametrize("settings", TRAININGS, ids=named)
 def test_the_peak_of_real_training_is_foretold(llama: Path, tmp_path: Path, settings: TrainingSettings) -> None:
     """On a CPU, where torch tells how much is allocated at any time."""
     from genprm.engines.loading import load_config
@@ -128,7 +147,7 @@ def test_the_peak_of_real_training_is_foretold(llama: Path, tmp_path: Path, sett
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", SHARED, ids=lambda settings: f"{settings.precision} {settings.optimizer}")
+@pytest.mark.parametrize("settings", SHARED, ids=named)
 def test_the_peak_of_each_of_two_processes_is_foretold(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings
 ) -> None:

@@ -101,7 +101,7 @@ def test_the_loss_is_the_mean_binary_cross_entropy_at_the_ends_of_the_steps_of_a
     trainer.train()
 
     torch.manual_seed(settings.seed)
-    untrained = new_network(str(body), torch.float32).eval()
+    untrained = new_network(str(body), dtype=torch.float32).eval()
     (point,) = losses(trainer.state)
     assert point.loss == pytest.approx(binary_cross_entropy(untrained, skywork.tokenizer, update), rel=1e-4)
 

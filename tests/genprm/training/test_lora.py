@@ -63,6 +63,34 @@ def test_what_is_merged_is_the_product_of_the_adapter_and_nothing_else(checkpoin
         torch.testing.assert_close(after[name].double(), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_weights_in_4_bits_are_trained_on_and_the_model_as_it_came_is_merged_into(
+    base_model: Path, examples: list[TrainingExample], tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (make test-cluster installs it)")
+    from bitsandbytes.nn import Linear4bit
+
+    from genprm.training import sft
+
+    made = job(base_model, tmp_path / "checkpoint", lora=LORA.model_copy(update={"quantized": True}))
+    held = sft.build_model(made, whole=False).base_model.model.model.layers[0].mlp.down_proj
+    assert isinstance(held.base_layer, Linear4bit)
+    write_examples(examples, made.work_dir / EXAMPLES_FILE)
+    sft.train(made)
+    before, after = tensors(base_model / "model.safetensors"), tensors(made.out_dir / "model.safetensors")
+    adapter = tensors(made.out_dir / "adapter" / "adapter_model.safetensors")
+    changed = 0
+    for name, weight in before.items():
+        stem = "base_model.model." + name.removesuffix("weight")
+        product = 0.0
+        if f"{stem}lora_A.weight" in adapter:
+            a, b = adapter[f"{stem}lora_A.weight"].double(), adapter[f"{stem}lora_B.weight"].double()
+            product = LORA.alpha / LORA.rank * b @ a
+            changed += bool(b.abs().max() > 0)
+        assert (after[name].double() - weight.double() - product).abs().max() < 1e-6, name
+    assert changed == len(adapter) // 2
+
+
 async def test_adapter_and_merged_model_give_the_same_rewards(checkpoint: Path) -> None:
     settings = EngineSettings(backend="transformers", dtype="float32")
     asked = Sampling(max_tokens=1, logprobs=20)
