@@ -6,10 +6,8 @@ Read are the variables of Dagster's own examples. `DAGSTER_POSTGRES_HOST` decide
 from __future__ import annotations
 
 import os
-import socket
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +39,6 @@ storage:
 """The lines of `dagster.yaml`."""
 
 _CONNECT_SECONDS = 10
-_LOOK_SECONDS = 0.5
 _LOCK = 0x67656E70726D
 """Number of the advisory lock: the letters of genprm."""
 
@@ -54,19 +51,6 @@ def chosen() -> bool:
 def address() -> str:
     """Where the records are, for people."""
     return f"{os.environ[USER]}@{os.environ[HOST]}:{os.environ[PORT]}/{os.environ[DATABASE]}"
-
-
-def await_server(seconds: float) -> None:
-    """Wait until something listens where the environment names a server, if it does: a new one makes its databases
-    first. Nothing is said when nothing ever does; `settle` says it better."""
-    deadline = time.monotonic() + seconds
-    while chosen() and time.monotonic() < deadline:
-        with (
-            suppress(OSError),
-            socket.create_connection((os.environ[HOST], os.environ.get(PORT, DEFAULTS[PORT])), 5),
-        ):
-            return
-        time.sleep(_LOOK_SECONDS)
 
 
 def settle(settings: Path) -> None:

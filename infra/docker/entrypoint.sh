@@ -3,8 +3,8 @@
 exec python -c '
 import os, sys
 from orchestration.home import prepare
-from orchestration.postgres import await_server
-await_server(120)
+from orchestration.services import await_services
+await_services(120)
 prepare()
 os.execvp(sys.argv[1], sys.argv[1:])
 ' "$@"

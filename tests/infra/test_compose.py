@@ -88,11 +88,16 @@ def test_everything_that_is_kept_lies_in_the_volume(monkeypatch: pytest.MonkeyPa
 
 def test_the_profile_of_several_machines_has_the_server_that_it_names() -> None:
     profile, host = CLUSTER["COMPOSE_PROFILES"], CLUSTER[postgres.HOST]
-    assert [name for name, service in ALL_SERVICES.items() if service.get("profiles") == [profile]] == [host]
+    store, port = CLUSTER["AWS_ENDPOINT_URL"].removeprefix("http://").split(":")
+    assert [name for name, service in ALL_SERVICES.items() if service.get("profiles") == [profile]] == [host, store]
+    assert ALL_SERVICES[store]["entrypoint"][-1].endswith(f"--address=:{port}")
+    bucket = CLUSTER["GENPRM_STORE"].removeprefix("s3://")
+    assert f"mkdir -p /data/{bucket} " in ALL_SERVICES[store]["entrypoint"][-1]
     assert {name for name in CLUSTER if f"${{{name}:-" not in COMPOSE} == {"COMPOSE_PROFILES"}
     server = ALL_SERVICES[host]
     for service in SERVICES.values():
         assert not service["environment"][postgres.HOST]
+        assert not service["environment"]["GENPRM_STORE"]
     made = server["environment"]["POSTGRES_USER"], server["environment"]["POSTGRES_DB"]
     assert made == tuple(postgres.DEFAULTS[name] for name in (postgres.USER, postgres.DATABASE))
     assert server["user"] == "postgres"

@@ -97,7 +97,7 @@ def test_what_is_advised_fits(advised: str) -> None:
 
 
 def test_layers_in_4_bits_are_advised_where_an_adapter_alone_does_not_fit() -> None:
-    """A 32B in 4 bits trains on one card of 48 GB (Dettmers et al. 2023 name that size for 65B and shorter rows)."""
+    """A 32B in 4 bits trains on one card of 48 GB (Dettmers et al. 2023: a 65B, with shorter rows)."""
     advice = placed(training("Qwen/QwQ-32B"), "1xL40S-48GB", load_profile("paper-32b")).advice
     changes = advice[0].removeprefix("--set ").split(" --set ")
     assert changes == ["training.lora.rank=32", "training.lora.quantized=true"]

@@ -222,7 +222,10 @@ def test_how_many_processes_is_no_part_of_what_a_checkpoint_is_made_from() -> No
     [
         ({"processes": 3}, r"batch_size 64 must be a multiple of device_batch_size 1 x processes 3"),
         ({"processes": 2, "rl": ReinforcementSettings()}, "processes is 2, allowed with rl: 1"),
-        ({"processes": 2, "lora": LoraSettings(quantized=True)}, "lora.quantized is true, allowed with processes 1"),
+        (
+            {"processes": 2, "lora": LoraSettings(quantized=True)},
+            "lora.quantized is true, allowed with processes 1",
+        ),
     ],
 )
 def test_what_cannot_be_spread_is_refused(changes: dict[str, Any], message: str) -> None:
