@@ -110,6 +110,10 @@ def test_the_home_of_the_image_is_the_volume_of_every_pod(monkeypatch: pytest.Mo
     for pod in (CODE, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
         assert pod["volumes"][0] == {"name": "home", "persistentVolumeClaim": {"claimName": claim}}
         assert pod["volumeMounts"][0] == {"name": "home", "mountPath": place}
+        assert {"name": "dagster-home", "mountPath": VALUES["global"]["dagsterHome"]} in pod["volumeMounts"]
+        assert {"name": "dagster-home", "emptyDir": {}} in pod["volumes"]
+    logs = VALUES["computeLogManager"]["config"]["customComputeLogManager"]["config"]["base_dir"]
+    assert Path(logs).parent == Path(place)
     assert HOME[0]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
@@ -130,7 +134,7 @@ def test_runs_are_tracked_where_mlflow_is_served() -> None:
 
 def test_what_runs_start_finds_the_records_of_dagster() -> None:
     """The chart calls its dagster.yaml after itself, and names no driver of Postgres."""
-    (instance,) = CODE["volumes"][1:]
+    (instance,) = (volume for volume in CODE["volumes"] if "configMap" in volume)
     assert instance["configMap"]["name"] == f"{VALUES['fullnameOverride']}-instance"
     assert VALUES["postgresql"]["postgresqlScheme"] == postgres.DRIVER
 
