@@ -37,18 +37,18 @@ def training_settings(
     it is `adaptable`; on weights in 4 bits if need be), moments in 8 bits, single rows, or the longest rows.
     """
 
-    def fits(**changes: object) -> bool:
+    def fits(allowed: Sequence[Place] = places, **changes: object) -> bool:
         changed = settings.model_copy(update=changes)
-        alone = changed.lora is not None and changed.lora.quantized
-        allowed = [place for place in places if place.shards == 1 or not alone]
         return any(training_memory(shape, changed, place).gib <= usable_gib for place in allowed)
 
     found = []
     adapter = settings.lora or ADAPTER
     rank = [] if settings.lora is not None else [f"--set training.lora.rank={adapter.rank}"]
+    in_4_bits = adapter.model_copy(update={"quantized": True})
+    alone = [place for place in places if place.shards == settings.processes == 1 and settings.rl is None]
     if adaptable and rank and fits(lora=adapter):
         found += rank
-    elif adaptable and not adapter.quantized and fits(lora=adapter.model_copy(update={"quantized": True})):
+    elif adaptable and not adapter.quantized and fits(alone, lora=in_4_bits):
         found.append(" ".join([*rank, "--set training.lora.quantized=true"]))
     if settings.optimizer == "adamw" and fits(optimizer="adamw-8bit"):
         found.append("--set training.optimizer=adamw-8bit")

@@ -63,7 +63,8 @@ class _Training:
         self._place = place
         self._generative = generative
         self._tokens = settings.device_batch_size * length
-        self._row = self._tokens if settings.padding_free else length
+        self._one_row = settings.padding_free and generative
+        self._row = self._tokens if self._one_row else length
         self._number = HALF if settings.precision == "bf16" else FLOAT
         self._trained = shape.parameters if settings.lora is None else shape.adapter(settings.lora)
         self._frozen = 0 if settings.lora is None else shape.parameters
@@ -76,6 +77,7 @@ class _Training:
         static = {
             "weights": (self._frozen_weights() + FLOAT * self._trained) / self._place.shards + self._gathered(),
             "optimizer": 2 * _MOMENT[self._settings.optimizer] * self._trained / self._place.shards,
+            "mask": self._mask(),
         }
         moments = (self._forward_end(), self._loss(), self._first_block(), self._embedding())
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)
@@ -88,6 +90,11 @@ class _Training:
         sizes = [inputs * outputs for _, inputs, outputs in self._shape.linear]
         rest = self._frozen - sum(sizes)
         return _NF4 * sum(sizes) + (rest + max(sizes)) * self._number
+
+    def _mask(self) -> float:
+        """Which token of a row that several conversations share sees which: once as bits, and as the fused kernel
+        reads it, padded."""
+        return float((1 + 2 * HALF) * self._tokens * self._row) if self._one_row and self._place.is_gpu else 0.0
 
     def _gathered(self) -> float:
         """Of shards: what a process holds whole for a while. Two blocks in the format that is computed in, and the

@@ -50,7 +50,7 @@ class TrainingSettings(Section):
     device_batch_size: Annotated[int, Field(ge=1)] = 1
     padding_free: Annotated[bool, Age.ADDED] = False
     """Conversations of a device's batch lie behind each other in one row, without padding; each attends to itself
-    alone. What is learned does not depend on it."""
+    alone. What is learned does not depend on it. For the supervised training of generative models."""
     max_length: Annotated[int, Field(ge=16)] = 8192
     warmup_ratio: Share = 0.0
     scheduler: Literal["linear", "cosine", "constant"] = "cosine"

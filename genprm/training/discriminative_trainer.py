@@ -19,6 +19,7 @@ from genprm.reward_models.layouts import newline_rows
 from genprm.training.discriminative_data import LabelledSolution, read_solutions
 from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob
+from genprm.training.lora import in_float32
 from genprm.training.process import run
 from genprm.training.sharded_trainer import ShardedTraining
 from genprm.training.sharding import join, sharded
@@ -33,6 +34,8 @@ from genprm.training.trainer import (
     trainer_arguments,
 )
 
+_HEADS = ("score",)
+"""What a network gets that classifies steps, by name."""
 CLASSES = ("wrong", "right")
 
 
@@ -147,7 +150,7 @@ def build_model(job: TrainingJob, whole: bool = True) -> Any:
     Its new head is drawn with the seed of the settings.
     """
     torch.manual_seed(job.settings.seed)
-    return to_train(job, new_network(job.base, **loading(job.settings, whole)), heads=["score"])
+    return to_train(job, new_network(job.base, **loading(job.settings, whole, _HEADS)), heads=_HEADS)
 
 
 def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
@@ -162,6 +165,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -
         train_dataset=as_dataset(encoded, processes),
         data_collator=collator(tokenizer),
     )
+    in_float32(trainer.model)
     follow_training(trainer, "step")
     return trainer
 

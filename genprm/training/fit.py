@@ -37,7 +37,10 @@ def check_training(
         EngineError: it needs more memory than is free; the line says what would fit.
     """
     config = load_config(job.base)
+    lora = job.settings.lora
     if getattr(config, "quantization_config", None) is not None:
+        if lora is not None and lora.quantized:
+            raise EngineError(f"training {job.base!r}: its weights are quantised; allowed without lora.quantized")
         return
     devices = devices_here()
     shards, index = (int(os.environ.get(name, value)) for name, value in (("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))

@@ -48,11 +48,11 @@ def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequenc
     return adapted
 
 
-def quantization(settings: LoraSettings | None, precision: str) -> dict[str, Any]:
+def quantization(settings: LoraSettings | None, precision: str, heads: Sequence[str] = ()) -> dict[str, Any]:
     """How transformers is asked for a network whose layers are held in 4 bits; nothing where they are not.
 
     They are NF4 in blocks of 64, whose scales are quantised once more; what is computed with is as precise as the
-    rest (QLoRA, Dettmers et al. 2023).
+    rest (QLoRA, Dettmers et al. 2023). New `heads` stay as they are.
     """
     if settings is None or not settings.quantized:
         return {}
@@ -63,8 +63,17 @@ def quantization(settings: LoraSettings | None, precision: str) -> dict[str, Any
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+        llm_int8_skip_modules=list(heads) or None,
     )
     return {"quantization_config": config}
+
+
+def in_float32(model: Any) -> None:
+    """Hold what is trained in float32: in bfloat16 small updates vanish. A new head has the format of the frozen
+    network, and TRL makes an adapter on weights in 4 bits bfloat16."""
+    for weight in model.parameters():
+        if weight.requires_grad and weight.dtype != torch.float32:
+            weight.data = weight.data.float()
 
 
 def merged(model: Any, directory: Path) -> Any:
@@ -73,7 +82,7 @@ def merged(model: Any, directory: Path) -> Any:
 
     if not isinstance(model, PeftModel):
         return model
-    # Merged in float32: the sum rounds once, when it is saved.
-    whole = model.to(torch.float32)
+    # Merged in float32: the sum rounds once, when it is saved. A GPU need not have room for that.
+    whole = model.to("cpu", torch.float32)
     whole.save_pretrained(directory / ADAPTER)
     return whole.merge_and_unload()

@@ -14,6 +14,7 @@ from trl import SFTConfig, SFTTrainer
 from genprm.engines.loading import load_network, load_tokenizer
 from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
+from genprm.training.lora import in_float32
 from genprm.training.process import run
 from genprm.training.sharded_trainer import ShardedTraining
 from genprm.training.sharding import join, sharded
@@ -60,6 +61,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> Conv
         train_dataset=as_dataset(encoded, processes),
         processing_class=tokenizer,
     )
+    in_float32(trainer.model)
     follow_training(trainer, "token")
     return trainer
 

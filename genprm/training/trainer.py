@@ -66,9 +66,9 @@ def weights_dtype(settings: TrainingSettings) -> torch.dtype:
     return torch.bfloat16 if frozen and settings.precision == "bf16" else torch.float32
 
 
-def loading(settings: TrainingSettings, whole: bool) -> dict[str, Any]:
-    """How the network to train is read; `whole`, with no weight in 4 bits."""
-    quantized = {} if whole else quantization(settings.lora, settings.precision)
+def loading(settings: TrainingSettings, whole: bool, heads: Sequence[str] = ()) -> dict[str, Any]:
+    """How the network to train is read, which gets new `heads`; `whole`, with no weight in 4 bits."""
+    quantized = {} if whole else quantization(settings.lora, settings.precision, heads)
     return {"dtype": weights_dtype(settings), "attn_implementation": attention(), **quantized}
 
 
@@ -92,7 +92,7 @@ def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
 def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
     """The settings of a job by the names of transformers' `TrainingArguments`."""
     settings: TrainingSettings = job.settings
-    parameters = sum(weight.numel() for weight in model.parameters())
+    parameters = model.num_parameters()  # of weights in 4 bits there are two in a number
     tracked = os.environ.get("MLFLOW_TRACKING_URI") and os.environ.get("MLFLOW_RUN_ID")
     return {
         "output_dir": str(job.work_dir / TRAINER_STATE),

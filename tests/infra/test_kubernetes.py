@@ -17,6 +17,7 @@ from orchestration import postgres
 ROOT = Path(__file__).parents[2]
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "infra/k8s/values.yaml").read_text())
 HOME: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "infra/k8s/home.yaml").read_text()))
+PAGE = (ROOT / "docs/deployment.md").read_text()
 DOCKERFILE = (ROOT / "infra/docker/Dockerfile").read_text()
 (CODE,) = VALUES["dagster-user-deployments"]["deployments"]
 LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
@@ -26,10 +27,9 @@ IMAGE = {"repository": ANY, "tag": ANY, "pullPolicy": ANY}
 FIELDS = ("podSecurityContext", "volumes", "volumeMounts", "env", "startupProbe")
 POD: dict[str, Any] = {"image": IMAGE, **dict.fromkeys(FIELDS, ANY)}
 CHART: dict[str, Any] = {
-    "fullnameOverride": ANY,
     "global": {"postgresqlSecretName": ANY, "dagsterHome": ANY, "serviceAccountName": ANY},
     "generatePostgresqlPasswordSecret": ANY,
-    "postgresql": {"postgresqlScheme": ANY},
+    "postgresql": {"existingSecret": ANY, "postgresqlScheme": ANY},
     "dagster-user-deployments": {
         "enabled": ANY,
         "deployments": {
@@ -107,7 +107,9 @@ def test_the_home_of_the_image_is_the_volume_of_every_pod(monkeypatch: pytest.Mo
     claim = HOME[0]["metadata"]["name"]
     monkeypatch.setenv("GENPRM_HOME", place)
     assert VALUES["global"]["dagsterHome"] == str(house.dagster_home())
-    for pod in (CODE, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
+    mlflow = HOME[2]["spec"]["template"]["spec"]
+    served = {"volumes": mlflow["volumes"], "volumeMounts": mlflow["containers"][0]["volumeMounts"]}
+    for pod in (CODE, VALUES["dagsterWebserver"], VALUES["dagsterDaemon"], served):
         assert pod["volumes"][0] == {"name": "home", "persistentVolumeClaim": {"claimName": claim}}
         assert pod["volumeMounts"][0] == {"name": "home", "mountPath": place}
         assert {"name": "dagster-home", "mountPath": VALUES["global"]["dagsterHome"]} in pod["volumeMounts"]
@@ -135,8 +137,16 @@ def test_runs_are_tracked_where_mlflow_is_served() -> None:
 def test_what_runs_start_finds_the_records_of_dagster() -> None:
     """The chart calls its dagster.yaml after itself, and names no driver of Postgres."""
     (instance,) = (volume for volume in CODE["volumes"] if "configMap" in volume)
-    assert instance["configMap"]["name"] == f"{VALUES['fullnameOverride']}-instance"
+    (release,) = re.findall(r"^helm install (\S+) dagster/dagster ", PAGE, re.MULTILINE)
+    assert "dagster" in release, "of another one the chart makes two words"
+    assert instance["configMap"]["name"] == f"{release}-instance"
     assert VALUES["postgresql"]["postgresqlScheme"] == postgres.DRIVER
+
+
+def test_the_server_of_the_records_and_who_asks_it_have_one_password() -> None:
+    secret = VALUES["global"]["postgresqlSecretName"]
+    assert VALUES["postgresql"]["existingSecret"] == secret
+    assert f"kubectl create secret generic {secret} --from-literal=postgresql-password=" in PAGE
 
 
 def test_limits_are_those_of_the_instance_elsewhere() -> None:
@@ -166,7 +176,7 @@ def pod() -> Any:
         "job_namespace": "default",
         "service_account_name": "genprm-dagster",
         "dagster_home": VALUES["global"]["dagsterHome"],
-        "instance_config_map": f"{VALUES['fullnameOverride']}-instance",
+        "instance_config_map": "dagster-instance",
         "postgres_password_secret": VALUES["global"]["postgresqlSecretName"],
     }
     assert set(config) <= set(K8sRunLauncher.config_type())

@@ -132,4 +132,5 @@ def test_the_profile_of_several_machines_keeps_records_and_objects_elsewhere(sta
     assert counted.returncode == 0, counted.stderr
     listed = stack.compose("exec", "-T", "code", "python", "-c", LIST_STORE)
     assert listed.stdout.split() == ["genprm/.genprm/probe"], listed.stderr
-    assert not stack.compose("exec", "-T", "code", "sh", "-c", "find /data -name '*.db'").stdout
+    databases = stack.compose("exec", "-T", "code", "find", "/data", "-name", "*.db")
+    assert (databases.returncode, databases.stdout) == (0, ""), databases.stderr

@@ -67,6 +67,13 @@ def test_layers_in_4_bits_take_half_a_byte_a_parameter(qwen: ModelShape) -> None
     assert parts["weights"] == pytest.approx(4.127 / 8 * matrices + whole + one, rel=1e-3)
 
 
+def test_a_row_that_conversations_share_wants_a_mask_of_its_length_squared(qwen: ModelShape) -> None:
+    settings = PAPER.model_copy(update={"device_batch_size": 4, "padding_free": True})
+    parts = training_memory(qwen, settings, Place(), tokens=2048).parts
+    assert parts["mask"] == (1 + 2 + 2) * (4 * 2048) ** 2
+    assert training_memory(qwen, settings, Place(), generative=False, tokens=2048).parts["mask"] == 0
+
+
 def test_longer_rows_take_more_memory_and_logits_come_in_tiles(qwen: ModelShape) -> None:
     lengths = [training_memory(qwen, PAPER, Place(), tokens=length).parts for length in (2048, 4096, 8192)]
     assert lengths[0]["activations"] < lengths[1]["activations"] < lengths[2]["activations"]

@@ -56,3 +56,12 @@ def test_a_machine_without_a_gpu_is_warned_of_what_it_cannot_hold(
     assert capsys.readouterr().out == ""
     fit.check_training(job(), 256)
     assert capsys.readouterr().out.startswith("warning: training 'seven' needs 1")
+
+
+def test_weights_that_are_quantised_already_are_not_quantised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = published_config("Qwen/QwQ-32B")
+    config.quantization_config = {"quant_method": "awq"}
+    monkeypatch.setattr(fit, "load_config", lambda model: config)
+    fit.check_training(job(lora=LoraSettings()), 256)
+    with pytest.raises(EngineError, match=r"its weights are quantised; allowed without lora\.quantized"):
+        fit.check_training(job(lora=LoraSettings(quantized=True)), 256)

@@ -63,18 +63,28 @@ def test_what_is_merged_is_the_product_of_the_adapter_and_nothing_else(checkpoin
         torch.testing.assert_close(after[name].double(), expected, rtol=0, atol=1e-6)
 
 
+def need_bitsandbytes() -> None:
+    """Skip the test where it is not installed."""
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (make test-cluster installs it)")
+
+
 @pytest.mark.slow
 def test_weights_in_4_bits_are_trained_on_and_the_model_as_it_came_is_merged_into(
-    base_model: Path, examples: list[TrainingExample], tmp_path: Path
+    base_model: Path, tokenizer: Any, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
-    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (make test-cluster installs it)")
+    need_bitsandbytes()
+    import torch
     from bitsandbytes.nn import Linear4bit
 
     from genprm.training import sft
+    from genprm.training.tokens import encode_conversations
 
     made = job(base_model, tmp_path / "checkpoint", lora=LORA.model_copy(update={"quantized": True}))
-    held = sft.build_model(made, whole=False).base_model.model.model.layers[0].mlp.down_proj
-    assert isinstance(held.base_layer, Linear4bit)
+    encoded = encode_conversations(tokenizer, examples, max_length=512, mask_code_output=True)
+    trained = sft.build_trainer(made, encoded, tokenizer).model
+    assert isinstance(trained.base_model.model.model.layers[0].mlp.down_proj.base_layer, Linear4bit)
+    assert {weight.dtype for weight in trained.parameters() if weight.requires_grad} == {torch.float32}
+
     write_examples(examples, made.work_dir / EXAMPLES_FILE)
     sft.train(made)
     before, after = tensors(base_model / "model.safetensors"), tensors(made.out_dir / "model.safetensors")
@@ -89,6 +99,21 @@ def test_weights_in_4_bits_are_trained_on_and_the_model_as_it_came_is_merged_int
             changed += bool(b.abs().max() > 0)
         assert (after[name].double() - weight.double() - product).abs().max() < 1e-6, name
     assert changed == len(adapter) // 2
+
+
+@pytest.mark.slow
+def test_a_new_head_on_weights_in_4_bits_is_whole(body: Path, tmp_path: Path) -> None:
+    need_bitsandbytes()
+    from genprm.training.discriminative_data import LabelledSolution
+    from genprm.training.discriminative_trainer import train
+
+    rows = [LabelledSolution(str(n), "Sam has 3 keys.", ["Sam has keys.", "No."], [1, 0]) for n in range(8)]
+    made = job(body, tmp_path / "head", lora=LORA.model_copy(update={"quantized": True}))
+    write_examples(rows, made.work_dir / EXAMPLES_FILE)
+    train(made)
+    before, after = tensors(body / "model.safetensors"), tensors(made.out_dir / "model.safetensors")
+    assert {name for name in after if name.startswith("score.")} == set(after) - set(before)
+    assert after["score.weight"].shape[0] == 2
 
 
 async def test_adapter_and_merged_model_give_the_same_rewards(checkpoint: Path) -> None:
@@ -117,6 +142,22 @@ def test_a_head_is_trained_whole_beside_the_adapter(body: Path, tmp_path: Path) 
     changed = {name for name, weight in before.items() if name in after and not weight.equal(after[name])}
     assert changed == {name for name in before if name.endswith(("q_proj.weight", "down_proj.weight"))}
     assert {name for name in after if name.startswith("score.")}
+
+
+@pytest.mark.slow
+def test_a_new_head_beside_an_adapter_is_trained_in_float32_also_under_bf16(body: Path, tmp_path: Path) -> None:
+    import torch
+
+    from genprm.engines.loading import load_tokenizer
+    from genprm.training.discriminative_data import LabelledSolution
+    from genprm.training.discriminative_trainer import build_trainer, encode_solutions
+
+    tokenizer = load_tokenizer(str(body))
+    encoded = encode_solutions(tokenizer, [LabelledSolution("1", "Sam has 3 keys.", ["No."], [0])] * 4, 512)
+    model = build_trainer(job(body, tmp_path / "head", precision="bf16"), encoded, tokenizer).model
+    trained = {name: weight.dtype for name, weight in model.named_parameters() if weight.requires_grad}
+    assert any("score" in name for name in trained)
+    assert set(trained.values()) == {torch.float32}
 
 
 def test_modules_that_are_not_there_are_named(base_model: Path, tmp_path: Path) -> None:
