@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from genprm.engines.base import EngineError
-from genprm.engines.loading import is_gguf, load_config
+from genprm.engines.loading import is_gguf, load_config, quantised
 from genprm.hardware.advice import engine_settings
 from genprm.hardware.devices import devices_here, this_machine
 from genprm.hardware.inference_memory import Serving, inference_memory, number_size, vllm_share
@@ -25,7 +25,7 @@ def check_engine(model: str, settings: EngineSettings) -> None:
         EngineError: it needs more memory than is free; the line says what would fit.
     """
     config = None if is_gguf(model) else load_config(model)
-    if config is None or settings.quantization or getattr(config, "quantization_config", None) is not None:
+    if config is None or settings.quantization or quantised(config):
         return
     devices = devices_here()
     number = number_size(settings, is_gpu=bool(devices))

@@ -87,6 +87,11 @@ def load_tokenizer(model: str) -> Any:
     return tokenizer
 
 
+def quantised(config: Any) -> bool:
+    """Whether a configuration is one of quantised weights."""
+    return getattr(config, "quantization_config", None) is not None
+
+
 def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = (), **options: Any) -> Any:
     """The network of a checkpoint, with all of its weights from the files; a LoRA adapter is merged into its base.
 
@@ -118,7 +123,7 @@ def check_weights(kind: Any, model: str, heads: Sequence[str] = (), new: Sequenc
     """
     config = load_config(model)
     _check_direction(kind, model, config)
-    if getattr(config, "quantization_config", None) is None and not is_gguf(model):
+    if not quantised(config) and not is_gguf(model):
         # On the meta device nothing is read but the headers, and transformers applies the renames that it knows.
         with _without_bar():
             network, info = _read(kind, model, device_map="meta", ignore_mismatched_sizes=True)
@@ -151,7 +156,7 @@ def _compare(model: str, network: Any, info: Mapping[str, Any], heads: Sequence[
     missing = [name for name in info["missing_keys"] if not name.startswith(tuple(new))]
     unexpected = [name for name in info["unexpected_keys"] if not name.startswith(tuple(heads))]
     unexpected = [name for name in unexpected if not name.endswith(_COMPUTED)]
-    if getattr(network.config, "quantization_config", None) is not None:
+    if quantised(network.config):
         unexpected = []
     misshapen = [f"{name} {tuple(found)}" for name, found, *_ in info["mismatched_keys"]]
     faults = [

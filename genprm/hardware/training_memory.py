@@ -84,8 +84,7 @@ class _Training:
 
     def _frozen_weights(self) -> float:
         """What is not trained; of layers in 4 bits one matrix at a time is there as it is computed with."""
-        lora = self._settings.lora
-        if lora is None or not lora.quantized:
+        if not self._settings.in_4_bits:
             return float(self._frozen * self._held)
         sizes = [inputs * outputs for _, inputs, outputs in self._shape.linear]
         rest = self._frozen - sum(sizes)

@@ -49,10 +49,9 @@ def devices_for_training(shape: ModelShape, settings: TrainingSettings, hardware
 def shard_counts(settings: TrainingSettings, hardware: Hardware) -> list[int]:
     """Numbers of processes that can share a training: each has rows of its own in a batch, and beyond a node they
     fill whole ones; one alone where its weights are in 4 bits."""
-    alone = settings.lora is not None and settings.lora.quantized
     return [
         count
-        for count in powers(1 if alone else hardware.count)
+        for count in powers(1 if settings.in_4_bits else hardware.count)
         if settings.batch_size % (count * settings.device_batch_size) == 0
         and (count <= hardware.devices or count % hardware.devices == 0)
     ]

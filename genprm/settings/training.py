@@ -103,7 +103,7 @@ class TrainingSettings(Section):
 
     @model_validator(mode="after")
     def _quantized_in_one_process(self) -> TrainingSettings:
-        if self.lora is not None and self.lora.quantized and (self.processes > 1 or self.rl is not None):
+        if self.in_4_bits and (self.processes > 1 or self.rl is not None):
             raise ValueError("lora.quantized is true, allowed with processes 1 and without rl")
         return self
 
@@ -117,6 +117,11 @@ class TrainingSettings(Section):
                 f"{rl.updates_per_batch * size}"
             )
         return self
+
+    @property
+    def in_4_bits(self) -> bool:
+        """Whether an adapter is trained on weights in 4 bits."""
+        return self.lora is not None and self.lora.quantized
 
     @property
     def processes_here(self) -> int:

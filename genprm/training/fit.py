@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from genprm.engines.base import EngineError
-from genprm.engines.loading import load_config
+from genprm.engines.loading import load_config, quantised
 from genprm.hardware.advice import training_settings
 from genprm.hardware.devices import devices_here, this_machine
 from genprm.hardware.memory import GIB, Memory
@@ -37,9 +37,8 @@ def check_training(
         EngineError: it needs more memory than is free; the line says what would fit.
     """
     config = load_config(job.base)
-    lora = job.settings.lora
-    if getattr(config, "quantization_config", None) is not None:
-        if lora is not None and lora.quantized:
+    if quantised(config):
+        if job.settings.in_4_bits:
             raise EngineError(f"training {job.base!r}: its weights are quantised; allowed without lora.quantized")
         return
     devices = devices_here()

@@ -93,7 +93,7 @@ def run_job(
     settings = job.settings
     if settings.optimizer == "adamw-8bit":
         require("torchao")
-    if settings.lora is not None and settings.lora.quantized:
+    if settings.in_4_bits:
         require("bitsandbytes")
     _prepare(job, examples, log)
     follow(

@@ -188,7 +188,7 @@ def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callabl
             return
         model = build()
         model.load_state_dict(weights)
-    elif job.settings.lora is not None and job.settings.lora.quantized:
+    elif job.settings.in_4_bits:
         adapter = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         model = build()
         take_up(model, adapter)

@@ -183,7 +183,9 @@ class Batch:
         lengths = self._lengths[:count]
         self._fit()
         extension = Extension(self._slots, 0, self._tensor(lengths), tokens=1)
-        self._fine.ask(np.flatnonzero(self._logprobs[:count]).tolist(), int(self._logprobs[:count].max()))
+        asked = np.flatnonzero(self._logprobs[:count])
+        most = int(self._logprobs[:count].max())
+        self._fine.ask(asked.tolist(), most)
         logits = (
             self._model(
                 input_ids=self._tensor(self._tokens[:count, None]),
@@ -199,11 +201,11 @@ class Batch:
         uniforms = self._uniform(count)
         choice = self._chooser(logits, self._tensor(uniforms))
         chosen = choice.tokens.cpu().numpy()
-        for row in self._in_doubt(choice, logits):
+        for row in self._in_doubt(choice, asked, logits):
             sequence = self.sequences[row]
             logits[row] = self.alone.logits((*sequence.prompt, *sequence.ids))[: self._size]
             chosen[row] = self._chosen_alone(row, logits, uniforms)
-        self._note_logprobs(count, logits)
+        self._note_logprobs(asked, most, logits)
         self._tokens[:count] = chosen
         lengths += 1
         self._left[:count] -= 1
@@ -215,12 +217,11 @@ class Batch:
     def _chooser_of(self, rows: slice) -> Chooser:
         return Chooser(self._temperature[rows], self._top_p[rows], self._top_k[rows], self._device)
 
-    def _in_doubt(self, choice: Choice, logits: torch.Tensor) -> list[int]:
+    def _in_doubt(self, choice: Choice, asked: np.ndarray, logits: torch.Tensor) -> list[int]:
         """Rows in which the company might decide: on the token, or on the digits of log-probabilities asked for."""
         if self._model.dtype != torch.float32:
             return []
         doubt: np.ndarray = choice.close.cpu().numpy()
-        asked = np.flatnonzero(self._logprobs[: len(doubt)])
         if len(asked):
             best = logits[torch.from_numpy(asked).to(logits.device)].softmax(-1).amax(-1)
             doubt[asked] |= (best < _SURE).cpu().numpy()
@@ -240,11 +241,9 @@ class Batch:
         self._drawn[:count] += 1
         return drawn
 
-    def _note_logprobs(self, count: int, logits: torch.Tensor) -> None:
-        rows = np.flatnonzero(self._logprobs[:count])
+    def _note_logprobs(self, rows: np.ndarray, most: int, logits: torch.Tensor) -> None:
         if not len(rows):
             return
-        most = int(self._logprobs[rows].max())
         values, tokens = logits[torch.from_numpy(rows).to(logits.device)].log_softmax(-1).topk(most, dim=-1)
         for row, row_tokens, row_values in zip(rows.tolist(), tokens.tolist(), values.tolist(), strict=True):
             asked = int(self._logprobs[row])

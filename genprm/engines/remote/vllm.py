@@ -19,7 +19,7 @@ from typing import Any
 
 from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.fit import check_engine
-from genprm.engines.loading import check_weights, is_gguf, load_config
+from genprm.engines.loading import check_weights, is_gguf, load_config, quantised
 from genprm.engines.remote.batching import RemoteBatchingEngine
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
@@ -120,12 +120,6 @@ def _installed() -> str:
     )
 
 
-def _quantised(model: str, settings: EngineSettings) -> bool:
-    """Whether the head may be in another format than the numbers that are computed with."""
-    in_files = is_gguf(model) or getattr(load_config(model), "quantization_config", None) is not None
-    return settings.quantization is not None or in_files
-
-
 async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     """vLLM's engine, on the running event loop."""
     for name, value in _ENVIRONMENT.items():
@@ -135,7 +129,7 @@ async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     options: dict[str, Any] = {}
-    if not _quantised(model, settings):
+    if settings.quantization is None and not is_gguf(model) and not quantised(load_config(model)):
         # Logits in bfloat16 have three digits, too few for a reward.
         options |= {"hf_overrides": {"head_dtype": "float32"}}
     if settings.gpu_memory_utilization is not None:

@@ -116,7 +116,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def measurable(settings: TrainingSettings) -> None:
     """Skip the test where what it trains with is not installed."""
-    if settings.lora is not None and settings.lora.quantized:
+    if settings.in_4_bits:
         pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (make test-cluster installs it)")
     if settings.optimizer == "adamw-8bit":
         pytest.importorskip("torchao", reason="torchao is not installed (make test-cluster installs it)")
@@ -137,8 +137,7 @@ SHARED = [one for one in TRAININGS if one.precision == "bf16" and one.lora is no
 
 def named(settings: TrainingSettings) -> str:
     """What a case is called."""
-    quantized = settings.lora is not None and settings.lora.quantized
-    return " ".join([settings.precision, settings.optimizer, *["4 bits"] * quantized])
+    return " ".join([settings.precision, settings.optimizer, *["4 bits"] * settings.in_4_bits])
 
 
 @pytest.mark.slow
