@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genprm.hardware.devices import Hardware
 from genprm.hardware.memory import FLOAT, HALF, Memory
@@ -11,8 +11,21 @@ from genprm.settings import EngineSettings
 
 _VLLM_SHARE = 0.9
 """Part of a device's memory that vLLM takes unless told; CUDA graphs and its libraries want the rest."""
-_READ_AT_ONCE = 8192
-"""Tokens of prompts that vLLM reads in one pass."""
+PREFILL_TOKENS = 16384
+"""Tokens of prompts that backend transformers reads in one pass at most, unless a single one is longer."""
+_VLLM_PREFILL_TOKENS = 8192
+"""Those of vLLM, which reads longer prompts in parts, and tries the largest pass before it does anything."""
+_SLOT_COLUMNS = 16
+"""Attention of backend transformers reads this many tokens of each row, or a multiple."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine has in hand at a time: rows that begin with `prompt` tokens each and end with `context`."""
+
+    rows: int
+    prompt: int
+    context: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +60,88 @@ def kv_bytes(shape: ModelShape, serving: Serving) -> float:
     return shape.kv_numbers * serving.number / min(serving.tensor_parallel, shape.kv_heads)
 
 
+def padded(columns: int) -> int:
+    """The multiple of 16 that backend transformers reads of a row with so many tokens.
+
+    >>> padded(199), padded(208)
+    (208, 208)
+    """
+    return -(-columns // _SLOT_COLUMNS) * _SLOT_COLUMNS
+
+
+def slot_width(columns: int, context: int) -> int:
+    """Tokens of a row that backend transformers makes room for where it needs `columns`: half as many more, so that
+    rows that grow are seldom copied, within the `context`.
+
+    >>> slot_width(200, 1024), slot_width(900, 1024)
+    (312, 1024)
+    """
+    needed = padded(columns)
+    return max(needed, min(needed + needed // 2, padded(context)))
+
+
+def room(settings: EngineSettings, load: Load) -> int:
+    """Tokens whose keys and values an engine has room for when rows that began together are at their end.
+
+    >>> room(EngineSettings(backend="transformers", max_context=1024), Load(rows=8, prompt=200, context=320))
+    3840
+    """
+    if settings.backend != "transformers":
+        return load.rows * load.context
+    width = slot_width(load.prompt, settings.max_context)
+    while width < load.context:
+        width = slot_width(width + 1, settings.max_context)
+    return load.rows * width
+
+
 def inference_memory(
-    shape: ModelShape, settings: EngineSettings, serving: Serving, kv_tokens: int | None = None
+    shape: ModelShape, settings: EngineSettings, serving: Serving, load: Load | None = None
 ) -> Memory:
-    """What has to lie on each device: weights, keys and values, and what one pass works with.
+    """What lies on each device at the worse of two moments, as prompts are read and as the last tokens are chosen:
+    weights, keys and values, and what a pass works with.
 
     Args:
-        kv_tokens: tokens whose keys and values lie there; those of one whole context unless given.
+        load: one whole context unless given.
     """
-    tokens = settings.max_context if kv_tokens is None else kv_tokens
-    read = min(_READ_AT_ONCE, settings.max_context) if settings.backend == "transformers" else _READ_AT_ONCE
-    wide = read * (2 * shape.intermediate / serving.tensor_parallel + 4 * shape.hidden) * serving.number
-    rows = min(settings.max_batch, settings.max_in_flight)
-    logits = 2 * rows * shape.vocabulary * FLOAT
-    return Memory(
-        {
-            "weights": shape.parameters * serving.number / serving.tensor_parallel,
-            "keys and values": tokens * kv_bytes(shape, serving),
-            "work": wide + logits,
-        }
+    load = load or Load(1, settings.max_context, settings.max_context)
+    kept = settings.prefix_cache_mb * 2**20 if settings.backend == "transformers" else 0
+    weights = shape.parameters * serving.number / serving.tensor_parallel
+    moments = (
+        (replace(load, context=load.prompt), _reading(shape, serving, _read_together(settings, load))),
+        (load, _choosing(shape, _chosen_together(settings, load))),
     )
+    return max(
+        (
+            Memory(
+                {
+                    "weights": weights,
+                    "keys and values": room(settings, until) * kv_bytes(shape, serving) + kept,
+                    "work": work,
+                }
+            )
+            for until, work in moments
+        ),
+        key=lambda memory: memory.bytes,
+    )
+
+
+def _read_together(settings: EngineSettings, load: Load) -> int:
+    if settings.backend != "transformers":
+        return _VLLM_PREFILL_TOKENS
+    return max(load.prompt, min(PREFILL_TOKENS, load.rows * load.prompt))
+
+
+def _chosen_together(settings: EngineSettings, load: Load) -> int:
+    return load.rows if settings.backend == "transformers" else min(settings.max_batch, settings.max_in_flight)
+
+
+def _reading(shape: ModelShape, serving: Serving, tokens: int) -> float:
+    """A pass over prompts, in the MLP of a block: three of its width, four of the model's (embeddings, what came
+    into the block and into the MLP, once more normalised), and the angles of positions."""
+    wide = 3 * shape.intermediate / serving.tensor_parallel + 4 * shape.hidden + 2 * shape.head_size
+    return tokens * wide * serving.number
+
+
+def _choosing(shape: ModelShape, rows: int) -> float:
+    """A token for each row: logits in float32, by temperature, as probabilities, and added up."""
+    return float(4 * rows * shape.vocabulary * FLOAT)

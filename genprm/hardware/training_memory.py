@@ -114,16 +114,24 @@ class _Training:
 
     def _forward_end(self) -> Memory:
         """The loss, while autocast still holds its copies of the weights."""
-        alone = self._settings.lora is None and self._place.shards == 1
-        copies = self._number * self._trained if alone and self._number < FLOAT else 0
-        parts = {"gradients": self._gradients(0), "weights": copies, "activations": self._kept()}
+        parts = {"gradients": self._gradients(0), "weights": self._copies(), "activations": self._kept()}
         return Memory({**parts, "logits": self._tile(_FORWARD_TILES)})
+
+    def _copies(self) -> float:
+        """Autocast's copies of the weights in bfloat16."""
+        alone = self._settings.lora is None and self._place.shards == 1
+        return float(self._number * self._trained) if alone and self._number < FLOAT else 0.0
+
+    def _waiting_copies(self) -> float:
+        """Those that matrices wait for on their way back; where blocks are recomputed, they make new ones."""
+        return 0.0 if self._recomputed else self._copies()
 
     def _loss(self) -> Memory:
         """The gradient of the loss, of the head and of what came into it, in float32."""
         head = self._table if self._generative else 0
         into = FLOAT * self._tokens * self._shape.hidden
         parts = {"gradients": self._gradients(0) + head, "activations": self._kept() + into}
+        parts["weights"] = self._waiting_copies()
         return Memory({**parts, "logits": self._tile(_BACKWARD_TILES)})
 
     def _first_block(self) -> Memory:
@@ -131,7 +139,8 @@ class _Training:
         held = self._table if self._generative else 0
         gradients = self._gradients(held) + (held if self._table_waits else 0)
         block = self._block() if self._recomputed else 0
-        return Memory({"gradients": gradients, "activations": self._kept() + block + self._backward()})
+        activations = self._kept() + block + self._backward()
+        return Memory({"gradients": gradients, "activations": activations, "weights": self._waiting_copies()})
 
     def _embedding(self) -> Memory:
         """The last step back, with all gradients there; beside that of the table may wait that of the head."""

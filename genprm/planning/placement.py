@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genprm.hardware.devices import Hardware
-from genprm.hardware.inference_memory import Serving, engine_gib, inference_memory, kv_bytes, number_size
+from genprm.hardware.inference_memory import (
+    Load,
+    Serving,
+    engine_gib,
+    inference_memory,
+    kv_bytes,
+    number_size,
+    room,
+)
 from genprm.hardware.memory import GIB, Memory
 from genprm.hardware.shapes import ModelShape
 from genprm.hardware.training_memory import Place, training_memory
@@ -84,11 +92,13 @@ def _served(
     way = f"{_times(copies, 'copy', 'copies')}, {_times(split, 'device', 'devices')} each"
     if memory.gib > usable:
         return Placement(way, split, copies, memory, usable, None)
-    room = usable * GIB - inference_memory(shape, settings, serving, kv_tokens=0).bytes
+    of_token = kv_bytes(shape, serving)
+    whole = Load(1, settings.max_context, settings.max_context)
+    left = usable * GIB - memory.bytes + room(settings, whole) * of_token
     seconds, fewest = 0.0, settings.max_batch
     for work in works:
         context = mean_context(work)
-        fitting = int(room / (context * kv_bytes(shape, serving)))
+        fitting = int(left / (room(settings, Load(1, round(context), round(context))) * of_token))
         rows = max(1, min(fitting, settings.max_batch, round(work.requests / copies)))
         fewest = min(fewest, rows)
         written = work.tokens / decode_rate(shape, serving, hardware, (rows, context), assumed)

@@ -21,12 +21,13 @@ BLOCK = 64
 
 
 class AloneReader:
-    """Reads one conversation at a time with a network; `limit` bytes of full blocks are kept."""
+    """Reads one conversation of at most `context` tokens at a time with a network; `limit` bytes of full blocks are
+    kept."""
 
-    def __init__(self, network: Any, limit: int) -> None:
+    def __init__(self, network: Any, context: int, limit: int) -> None:
         self._network = network
         self._device = next(network.parameters()).device
-        self._slots = Slots()
+        self._slots = Slots(1, context)
         self.blocks = PrefixCache(limit)
         self.tokens_read = 0
         """Tokens that were computed so far."""

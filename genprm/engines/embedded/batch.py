@@ -7,7 +7,7 @@ input of decoding. So prefill never needs logits, and the samples of one prompt 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,10 +21,9 @@ from genprm.engines.embedded.fine_logits import FineLogits
 from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
-from genprm.engines.vocabulary import Vocabulary, first_stop
-
-PREFILL_TOKENS = 16384
-"""Padded prompt tokens that one forward pass may take: bounds its memory."""
+from genprm.engines.tokenizer import ModelTokenizer
+from genprm.engines.vocabulary import first_stop
+from genprm.hardware.inference_memory import PREFILL_TOKENS
 
 _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
 """Padding that costs about as much as a forward pass of its own."""
@@ -58,24 +57,22 @@ class Batch:
     """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order. At most `kept` bytes of keys
     and values are kept of what was computed."""
 
-    def __init__(
-        self, model: Any, vocabulary: Vocabulary, ends: Iterable[int], size: int, rows: int, kept: int
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: ModelTokenizer, rows: int, kept: int) -> None:
         self._model = model
         self._device = next(model.parameters()).device
-        self._vocabulary = vocabulary
-        self._size = size
+        self._vocabulary = tokenizer.vocabulary
+        self._size = size = tokenizer.size
         self._fine = FineLogits(model)
-        self._slots = Slots()
+        self._slots = Slots(rows, tokenizer.context)
         self.prefixes = PrefixCache(kept - kept // _ALONE)
-        self.alone = AloneReader(model, kept // _ALONE)
+        self.alone = AloneReader(model, tokenizer.context, kept // _ALONE)
         """Computes rows in doubt once more."""
         self.tokens_seen = 0
         """Prompt tokens of all sequences that joined."""
         self.tokens_reused = 0
         """Those of them that did not have to be computed."""
         self._ends = np.zeros(size, dtype=bool)
-        self._ends[[token for token in ends if token < size]] = True
+        self._ends[[token for token in tokenizer.ends if token < size]] = True
         self._checks = [self._ends]
         self._check_of: dict[tuple[str, ...], int] = {(): 0}
         self._checked = np.stack(self._checks)

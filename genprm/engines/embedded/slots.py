@@ -16,25 +16,26 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from genprm.engines.base import EngineError
+from genprm.hardware.inference_memory import padded, slot_width
 
 ATTENTION = "genprm_slots"
 """Name under which the attention function is registered."""
-
-_COLUMNS = 16
-"""Attention reads this many columns, or a multiple."""
 
 
 class Slots:
     """Key and value buffers, per layer of shape (slots, key-value heads, width, head size).
 
     `columns` of the width are in use: as many as the longest sequence has, since that many are read of every slot.
-    Buffers grow by half, so that sequences which grow a token a step seldom have them copied.
+    Buffers grow by half, so that sequences which grow a token a step seldom have them copied, and hold `most`
+    sequences of `context` tokens at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, context: int) -> None:
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
         self.columns = 0
+        self._most = most
+        self._context = context
         self._width = 0
         self._slots = 0
 
@@ -44,15 +45,15 @@ class Slots:
         if slots <= self._slots and self.columns <= self._width <= 4 * self.columns:
             return
         if slots > self._slots:
-            self._slots = max(slots, 2 * self._slots)
-        self._width = self.columns + self.columns // 2
+            self._slots = max(slots, min(2 * self._slots, self._most))
+        self._width = slot_width(columns, self._context)
         for buffers in (self.keys, self.values):
             for layer, buffer in buffers.items():
                 buffers[layer] = self._resize(buffer)
 
     def look_at(self, columns: int) -> None:
         """Attention reads the first `columns` tokens of each slot, for which there is room."""
-        self.columns = -(-columns // _COLUMNS) * _COLUMNS
+        self.columns = padded(columns)
 
     def _resize(self, buffer: torch.Tensor) -> torch.Tensor:
         slots, heads, width, size = buffer.shape

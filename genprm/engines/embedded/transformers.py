@@ -86,14 +86,8 @@ class TransformersEngine:
         self._settings = settings
         self._tokenizer = ModelTokenizer(model, settings.max_context)
         self._model = _load(model, settings)
-        self._batch: Batch | None = Batch(
-            self._model,
-            self._tokenizer.vocabulary,
-            self._tokenizer.ends,
-            self._tokenizer.size,
-            settings.max_batch,
-            settings.prefix_cache_mb * 2**20,
-        )
+        kept = settings.prefix_cache_mb * 2**20
+        self._batch: Batch | None = Batch(self._model, self._tokenizer, settings.max_batch, kept)
         self._waiting: deque[Decoding] = deque()
         self._waited = 0
         self._requests: set[_Request] = set()

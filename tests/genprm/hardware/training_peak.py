@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import random
 from pathlib import Path
-from typing import Any
 
 from genprm.settings import TrainingSettings
 from genprm.training.job import TrainingJob
 from genprm.training.tokens import EncodedConversation, EncodedSet
+from tests.genprm.hardware.live_tensors import held, most_allocated
 
 
 def training_peak(base: Path, settings: TrainingSettings, work: Path, length: int) -> int:
@@ -30,23 +30,7 @@ def training_peak(base: Path, settings: TrainingSettings, work: Path, length: in
     trainer = build_trainer(job, encoded, load_tokenizer(str(base)))
     torch.set_num_threads(1)
     gc.collect()  # what an earlier training left must not be freed while this one is watched
-    before = sum(_held(weight) for weight in trainer.model.parameters())
+    before = sum(held(weight) for weight in trainer.model.parameters())
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         trainer.train()
-    return before + _peak(profiled)
-
-
-def _held(weight: Any) -> int:
-    """Bytes of a parameter that are here; of one that is shared, the part of this process."""
-    here = getattr(weight, "to_local", lambda: weight)()
-    return int(here.numel() * here.element_size())
-
-
-def _peak(profiled: Any) -> int:
-    """The largest sum of what was allocated and not yet freed."""
-    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
-    live = peak = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-    return peak
+    return before + most_allocated(profiled)

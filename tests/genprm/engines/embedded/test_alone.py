@@ -14,6 +14,7 @@ from genprm.engines.embedded.alone import BLOCK, AloneReader
 from genprm.engines.embedded.slots import ATTENTION
 from genprm.engines.loading import load_network
 
+CONTEXT = 1024
 ROOM = 2**26
 
 
@@ -28,7 +29,7 @@ def network() -> torch.nn.Module:
 
 def read(network: torch.nn.Module, conversations: Sequence[Sequence[int]], limit: int) -> list[torch.Tensor]:
     """The logits after each of the conversations, by one reader."""
-    reader = AloneReader(network, limit)
+    reader = AloneReader(network, CONTEXT, limit)
     with torch.inference_mode():
         return [reader.logits(tokens) for tokens in conversations]
 
@@ -61,7 +62,7 @@ def test_logits_are_those_of_the_plain_network(network: torch.nn.Module) -> None
 
 def test_full_blocks_are_read_once(network: torch.nn.Module) -> None:
     tokens = conversations()[-1]
-    reader = AloneReader(network, ROOM)
+    reader = AloneReader(network, CONTEXT, ROOM)
     with torch.inference_mode():
         reader.logits(tokens[: 2 * BLOCK + 1])
         assert reader.tokens_read == 2 * BLOCK + 1
