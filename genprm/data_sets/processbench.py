@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,3 @@ def load_subset(subset: str, data_dir: Path | None = None) -> list[BenchmarkCase
     placed = [(where, read_case(row, subset, where)) for where, row in source_rows(source, data_dir)]
     unique((where, case.id) for where, case in placed)
     return [case for _, case in placed]
-
-
-def load_processbench(subsets: Sequence[str] = SUBSETS, data_dir: Path | None = None) -> list[BenchmarkCase]:
-    """The cases of several subsets, one subset after the other."""
-    return [case for subset in subsets for case in load_subset(subset, data_dir)]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from genprm.data_sets.rows import Row, counts_field, id_field, json_rows, share_field, shares_field
+from genprm.data_sets.rows import Row, counts_field, id_field, share_field, shares_field
 from genprm.records import NO_ERROR, StepLabels, StepScores
 from genprm.registry import ESTIMATORS
 from genprm.settings import LabelVariant
@@ -78,19 +78,14 @@ def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
     return Found(hits, alarms, wrong)
 
 
-def label_lines(lines: Iterable[str], variant: LabelVariant, source: str = "input") -> list[StepLabels]:
-    """Labels for JSON lines `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`).
+def label_rows(placed: Iterable[Row], variant: LabelVariant) -> list[StepLabels]:
+    """Labels for objects `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`).
 
     Estimators that read rollouts need `"rollouts": [per step]` too: how many are behind each score.
 
     Raises:
-        InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
+        InputError: a field is missing, or a score is outside [0, 1]; one line says which.
     """
-    return label_rows(json_rows(lines, source), variant)
-
-
-def label_rows(placed: Iterable[Row], variant: LabelVariant) -> list[StepLabels]:
-    """`label_lines` for rows that were read already."""
     return [label_steps(_scores(row, where, variant), variant) for where, row in placed]
 
 

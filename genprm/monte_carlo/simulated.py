@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genprm.data_sets.rows import Row, json_rows, share_field, shares_field
+from genprm.data_sets.rows import Row, share_field, shares_field
 from genprm.monte_carlo.estimation import StepEstimation
 from genprm.records import NO_ERROR, StepScores
 from genprm.settings import MonteCarloSettings
@@ -82,17 +82,12 @@ class StepProcess:
         return rng.beta(1.5, 1.5) if rng.random() < 2 * self.recovery else 0.0
 
 
-def from_scores(lines: Iterable[str], source: str = "input") -> list[KnownSolution]:
-    """Solutions whose true shares are the scores of JSON lines `{"pass_at_1", "mc": [per step]}`.
+def known_solutions(placed: Iterable[Row]) -> list[KnownSolution]:
+    """Solutions whose true shares are the scores of objects `{"pass_at_1", "mc": [per step]}`.
 
     Raises:
-        InputError: a line is not such an object, or a score is outside [0, 1]; one line says which.
+        InputError: a field is missing, or a score is outside [0, 1]; one line says which.
     """
-    return known_solutions(json_rows(lines, source))
-
-
-def known_solutions(placed: Iterable[Row]) -> list[KnownSolution]:
-    """`from_scores` for rows that were read already."""
     return [
         KnownSolution(share_field(row, "pass_at_1", where), _graded(shares_field(row, "mc", where)), None)
         for where, row in placed

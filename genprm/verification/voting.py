@@ -77,11 +77,6 @@ def executions(paths: Sequence[Verification]) -> int:
     return sum(len(step.executions) for path in paths for step in path.steps)
 
 
-def majority_first_error(paths: Sequence[Sequence[float]], threshold: float = 0.5) -> int:
-    """Maj@N's prediction: 0-based index of the first step whose mean reward is below `threshold`, else -1."""
-    return first_error(majority_rewards(paths), threshold)
-
-
 class Vote:
     """The rewards of N paths over one solution as they come, and how far each path still has to go.
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from genprm.commands.reading import read_objects
 from genprm.data_sets.rows import InputError, json_rows, text_field, texts_field
 from genprm.evaluation.predictions import parse_predictions, read_predictions
-from genprm.labels.progress import label_lines
+from genprm.labels.progress import label_rows
 from genprm.settings import LabelVariant
 
 ROWS = [
@@ -109,7 +109,7 @@ def _judged(lines: list[str]) -> None:
 
 def _labelled(lines: list[str]) -> None:
     for estimator in ("ratio", "changepoint"):
-        for labels in label_lines(lines, LabelVariant.model_validate({"estimator": estimator})):
+        for labels in label_rows(json_rows(lines, "input"), LabelVariant.model_validate({"estimator": estimator})):
             assert all(progress == progress for progress in labels.progress)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from genprm.data_sets.answer_sets import ANSWER_SETS, load_answer_problems, load_answer_set
 from genprm.data_sets.problems import load_problems, problem_id
-from genprm.data_sets.processbench import load_processbench
+from genprm.data_sets.processbench import SUBSETS, load_subset
 from genprm.data_sets.rows import InputError
 from genprm.settings import ProblemSettings
 
@@ -41,7 +41,8 @@ def test_training_and_evaluation_problems_hardly_overlap(data_dir: Path) -> None
     train = {problem.id for problem in load_problems(ProblemSettings(source="math-train"), data_dir)}
     shared = {name: len(train & {p.id for p in load_answer_problems(name, data_dir)}) for name in ANSWER_SETS}
     assert shared == dict.fromkeys(ANSWER_SETS, 0) | {"math-test": 2}
-    assert len(train & {problem_id(case.problem) for case in load_processbench(data_dir=data_dir)}) == 2
+    judged = {problem_id(case.problem) for subset in SUBSETS for case in load_subset(subset, data_dir)}
+    assert len(train & judged) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from genprm.data_sets.processbench import SUBSETS, load_processbench, load_subset
+from genprm.data_sets.processbench import SUBSETS, load_subset
 from genprm.data_sets.rows import InputError
 from genprm.records import BenchmarkCase
 from genprm.settings import TurnFormat
@@ -21,7 +21,7 @@ GROUPS = {"gsm8k": (207, 193), "math": (594, 406), "olympiadbench": (661, 339), 
 
 @pytest.fixture(scope="module")
 def cases(data_dir: Path) -> list[BenchmarkCase]:
-    return load_processbench(data_dir=data_dir)
+    return [case for subset in SUBSETS for case in load_subset(subset, data_dir)]
 
 
 @pytest.mark.parametrize("subset", SUBSETS)

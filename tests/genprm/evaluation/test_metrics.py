@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.data_sets.processbench import load_processbench
+from genprm.data_sets.processbench import SUBSETS, load_subset
 from genprm.evaluation.metrics import (
     Judged,
     f1,
@@ -108,7 +108,7 @@ def brute_force(rows: Sequence[PredictionRow]) -> dict[str, tuple[float, float, 
 
 def test_metrics_equal_a_brute_force_count_on_all_real_cases(data_dir: Path) -> None:
     generator = random.Random(0)
-    cases = load_processbench(data_dir=data_dir)
+    cases = [case for subset in SUBSETS for case in load_subset(subset, data_dir)]
     assert len(cases) == 3400
     rows = [
         PredictionRow(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.data_sets.rows import InputError
-from genprm.labels.progress import label_json, label_lines, label_steps, zero_from_first_zero
+from genprm.data_sets.rows import InputError, json_rows
+from genprm.labels.progress import label_json, label_rows, label_steps, zero_from_first_zero
 from genprm.records import StepLabels, StepScores
 from genprm.settings import LabelVariant
 
@@ -160,7 +160,7 @@ def test_zero_propagation_keeps_what_comes_before(mc: list[float]) -> None:
 
 def test_lines_of_the_command_line() -> None:
     line = json.dumps({"id": "a", "pass_at_1": 0.5, "mc": [0.5, 0.1], "more": "ignored"})
-    (result,) = label_lines([line, ""], LabelVariant())
+    (result,) = label_rows(json_rows([line, ""], "input"), LabelVariant())
     assert label_json(result) == {"id": "a", "progress": [1.0, 0.2], "labels": [1, 0]}
 
 
@@ -182,6 +182,6 @@ def test_lines_of_the_command_line() -> None:
 )
 def test_a_wrong_line_is_refused_in_one_line(line: str, message: str) -> None:
     with pytest.raises(InputError) as error:
-        label_lines([line], LabelVariant())
+        label_rows(json_rows([line], "input"), LabelVariant())
     assert message in str(error.value)
     assert "\n" not in str(error.value)

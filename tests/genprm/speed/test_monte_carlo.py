@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genprm.data_sets.rows import InputError
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate, from_scores
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, StepProcess, estimate, known_solutions
 from genprm.records import NO_ERROR
 from genprm.settings import LabelVariant, MonteCarloSettings
 from genprm.speed.monte_carlo import (
@@ -54,10 +54,10 @@ def test_recovery_is_the_mean_part_of_the_share_that_an_error_leaves(recovery: f
 
 
 def test_scores_of_a_file_are_taken_for_the_truth() -> None:
-    (solution,) = from_scores([json.dumps({"pass_at_1": 0.4, "mc": [0.5, 0.25, 0.9]})])
+    (solution,) = known_solutions([("row 1", {"pass_at_1": 0.4, "mc": [0.5, 0.25, 0.9]})])
     assert solution == KnownSolution(0.4, [0.5, 0.25, 1.0], None)
-    with pytest.raises(InputError, match="line 1: field 'mc' is missing"):
-        from_scores(['{"pass_at_1": 0.4}'])
+    with pytest.raises(InputError, match="row 1: field 'mc' is missing"):
+        known_solutions([("row 1", {"pass_at_1": 0.4})])
 
 
 def test_everyone_sees_the_same_rollouts() -> None:
@@ -118,18 +118,18 @@ def test_the_stated_error_probability_holds_over_ten_thousand_steps(error: float
 def test_labels_of_published_scores_cost_a_third(data_dir: Path) -> None:
     # 200 solutions of MATH training problems; without Pass@1, which is drawn around the first score
     generator = rng()
-    lines = []
+    rows = []
     for name in ("base", "pro"):
         for line in (data_dir / "scan-prm" / f"scan-{name}-train-100.jsonl").read_text().splitlines():
             scores = json.loads(line)["scores"]
             first = scores[0] * generator.beta(4, 1.2) if scores[0] else generator.beta(1.2, 1.2)
             # scores are cut after the first zero: a solution that ends in one has at least one step more
             mc = [*scores, 0.0] if scores[-1] == 0 else [*scores[:-1], 1.0]
-            lines.append(json.dumps({"pass_at_1": min(max(first, 0.02), 0.98), "mc": mc}))
+            rows.append((name, {"pass_at_1": min(max(first, 0.02), 0.98), "mc": mc}))
     ways = {PAPER: MonteCarloSettings(), "ours": MonteCarloSettings(estimator="sequential")}
-    rows = {row["estimator"]: row for row in table(compare(from_scores(lines * 5), ways))}
-    assert rows["ours"]["of the paper's (%)"] < 100 / 3
-    assert rows["ours"]["points"] >= -0.5
+    compared = {row["estimator"]: row for row in table(compare(known_solutions(rows * 5), ways))}
+    assert compared["ours"]["of the paper's (%)"] < 100 / 3
+    assert compared["ours"]["points"] >= -0.5
 
 
 def test_the_curve_is_a_picture(tmp_path: Path) -> None:

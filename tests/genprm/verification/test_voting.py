@@ -21,7 +21,6 @@ from genprm.verification.voting import (
     Voting,
     executions,
     joined_reading,
-    majority_first_error,
     majority_rewards,
     verify_votes,
     vote_reading,
@@ -44,11 +43,11 @@ def test_the_reward_of_a_step_is_the_mean_over_paths(
     paths: list[list[float]], rewards: list[float], prediction: int
 ) -> None:
     assert majority_rewards(paths) == pytest.approx(rewards)
-    assert majority_first_error(paths) == prediction
+    assert first_error(majority_rewards(paths)) == prediction
 
 
 def test_the_threshold_applies_to_the_mean() -> None:
-    assert majority_first_error([[0.5, 0.9], [0.7, 0.9]], threshold=0.65) == 0
+    assert first_error(majority_rewards([[0.5, 0.9], [0.7, 0.9]]), threshold=0.65) == 0
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=4), min_size=1, max_size=5))
@@ -123,9 +122,9 @@ async def test_stopping_early_changes_no_prediction_and_judges_no_step_too_many(
 
     paths = await verify_votes(verifier, StepwiseSolution("p", tuple(steps), "c"), Voting(Mode.COT, votes))
 
-    voted = majority_first_error(table)
+    voted = first_error(majority_rewards(table))
     known = [rewards(path) for path in paths]
-    assert majority_first_error([path[: min(map(len, known))] for path in known]) == voted
+    assert first_error(majority_rewards([path[: min(map(len, known))] for path in known])) == voted
     for path, row in zip(known, table, strict=True):
         own = first_error(row)
         assert first_error(path) == own
