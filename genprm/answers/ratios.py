@@ -1,4 +1,4 @@
-"""Values with colons: a time of day, which is no quotient, or a ratio, whose terms may share a common factor."""
+"""Values with colons: a time of day, which is no quotient; a ratio, which gives its terms up to a common factor."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from genprm.answers.plain_values import PLAIN_VALUE
 from genprm.answers.text import normalised
 
 LONGEST = 2000
-"""Most characters that are read behind an announcement, at the end of a text without one, and of a boxed number."""
+"""Limit of characters read behind an announcement, at the end of a text without one, or of a boxed number."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)

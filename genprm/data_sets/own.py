@@ -124,7 +124,7 @@ def _case(row: Mapping[str, Any], where: str, how: str, number: str, subset: str
 def own_cases(settings: EvaluationSettings) -> list[BenchmarkCase]:
     """The labelled solutions that `settings.rows` names, from a file or from the hub as `settings.source` says.
 
-    Rows that name no subset belong to the one in `settings.subsets`, or to `all` where that does not name just one.
+    Rows that name no subset belong to the one in `settings.subsets`, or to `all` if there is not exactly one.
 
     Raises:
         InputError: as `labelled_cases`, or the data cannot be loaded.
@@ -140,7 +140,7 @@ def own_cases(settings: EvaluationSettings) -> list[BenchmarkCase]:
 
 
 def imported_rows(source: ImportedSet) -> Iterable[Row]:
-    """The rows of a third-party set: from a file where its name has the ending of one, else from the hub.
+    """The rows of a third-party set: from a file if its name has a file's ending, else from the hub.
 
     Raises:
         InputError: none is named, or it cannot be loaded.

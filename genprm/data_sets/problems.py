@@ -58,7 +58,7 @@ def problem_id(text: str) -> str:
 
 
 def shard_keys(shards: int) -> list[str]:
-    """The names of the shards. They contain the number of shards, as another number divides the problems otherwise.
+    """The names of the shards. They contain the number of shards: another number divides the problems differently.
 
     >>> shard_keys(2)
     ['0-of-2', '1-of-2']

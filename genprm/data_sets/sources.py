@@ -85,7 +85,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def first_row(source: DataSource, directory: Path | None) -> Row | None:
-    """The first row of a data set, None where it has none; the hub's files are not downloaded as a whole for it.
+    """The first row of a data set, None where it has none; from the hub without downloading the rest.
 
     Raises:
         InputError: as `source_rows`.

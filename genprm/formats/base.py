@@ -305,7 +305,7 @@ def rating(label: int) -> int:
 
 
 def ratings(labels: Sequence[int], kept: Any) -> list[int]:
-    """The ratings of labels: for each the rating `kept` from the row where it stands for the same label.
+    """The ratings of labels: each as `kept` from the row where that stands for the same label, else 1 or -1.
 
     >>> ratings([1, 1], [0, -1])
     [0, 1]
@@ -325,7 +325,7 @@ def cut_before_first_step(text: str) -> tuple[str, str] | None:
 
 
 def with_first_step(steps: Sequence[str]) -> list[str]:
-    """The steps; all are numbered if the first is not, since `Step 1:` is where it is cut from the problem.
+    """The steps, all numbered unless the first begins with `Step 1:`, where it can be cut from the problem.
 
     >>> with_first_step(["Add.", "Divide."]), with_first_step(["Step 1: Add.", "Divide."])
     (['Step 1: Add.', 'Step 2: Divide.'], ['Step 1: Add.', 'Divide.'])

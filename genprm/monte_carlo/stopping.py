@@ -31,7 +31,7 @@ StopReason = Literal["kept", "lost", "dead", "settled", "all_drawn", "after_dead
 drawn, or none are needed (after a step with MC = 0, and for the last step)."""
 
 _PRIOR_SHAPES = (1.0, 0.1)
-"""The a of two Beta(a, a) priors that are averaged: for middle shares and for those near 0 and 1, as most are."""
+"""The a of the two Beta(a, a) priors averaged: for shares in the middle, and near 0 and 1, where most are."""
 _SAME_SHARE = 0.7
 """Prior weight of a step that changes nothing (p = p'), where p is not below epsilon p'."""
 _TIE = 1e-9
