@@ -19,7 +19,7 @@ from genprm.labels.estimators import LabelEstimator
 from genprm.records import StepScores
 
 ERROR = 0.5
-"""Prior probability that a solution has a wrong step; any step is as likely to be the first."""
+"""Prior probability that a solution has a wrong step; all steps are equally likely to be the first wrong one."""
 START_ABOVE, START_SPREAD = 0.5, 1.2
 """The completion model's share before the first step, in log-odds above Pass@1: mean and standard deviation."""
 DRIFT, SPREAD = 0.25, 0.4

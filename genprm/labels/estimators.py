@@ -21,7 +21,7 @@ class LabelEstimator(ABC):
     name: str
     """Its name in settings, tables and entry points."""
     default_epsilon: float | None = None
-    """The threshold where none is given; None where there is none that fits."""
+    """The default threshold; None where no default fits."""
     has_threshold: bool = True
     """Whether labels depend on epsilon."""
     reads_rollouts: bool = False
@@ -32,7 +32,7 @@ class LabelEstimator(ABC):
         """Progress P_t of every step. In `scores.mc` everything after the first 0 is 0."""
 
     def threshold(self, epsilon: float) -> float:
-        """The progress that decides, when the settings say `epsilon`."""
+        """The threshold on progress where the settings say `epsilon`."""
         return epsilon if self.has_threshold else 0.0
 
     def label(self, progress: float, epsilon: float) -> int:

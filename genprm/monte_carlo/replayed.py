@@ -36,8 +36,8 @@ the label has settled."""
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is spent on a solution whose steps have K recorded rollouts: a share of K, at least one rollout; or
-    sequential estimation up to K at an error probability (and one of a flip)."""
+    """How many rollouts are spent on steps that have K recorded ones: a share of K, at least one rollout; or as
+    many as sequential estimation asks for, up to K, at an error probability (and one of a flip)."""
 
     kind: RuleKind
     share: float = 1.0

@@ -19,7 +19,7 @@ from genprm.settings import MonteCarloSettings
 from genprm.steps import step_prefill
 
 FIRST_BATCH = 8
-"""Rollouts of the first batch; the smallest K of common use, and the fewest that can decide a step."""
+"""Rollouts of the first batch; the smallest K in common use, and the fewest that can decide a step."""
 
 
 def rollouts_for(pass_at_1: float, settings: MonteCarloSettings) -> int:

@@ -1,7 +1,7 @@
 """What the small models can do, against program truth, on problems that none of them was trained on.
 
-`python -m genprm.miniature.foundry.measure FOLDER [--problems N] [--trials N]` prints the table for the models in
-FOLDER.
+`python -m genprm.miniature.foundry.measure FOLDER [--problems N] [--each N] [--votes N]` prints the table for the
+models in FOLDER.
 """
 
 from __future__ import annotations
