@@ -1,4 +1,4 @@
-"""Two values that text and numerals cannot decide: by their values at points, or else by math-verify."""
+"""Compare two expressions that text and numerals do not decide: by values at points, or else by math-verify."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from genprm.answers.text import Leaf, compact, read_leaf
 from genprm.answers.units import units_agree
 
 RELATIVE = 1e-6
-"""Two values that math-verify calls equal must agree to this: it compares floats to a fixed number of decimals."""
+"""Values that math-verify calls equal must agree to this relative error: it rounds floats to fixed decimals."""
 MATH_VERIFY = "math-verify"
 
-# Units are split off before; here letters are variables.
+# Units have been split off already; all letters are variables here.
 _WHOLE = [
     LatexExtractionConfig(
         normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
@@ -26,7 +26,7 @@ _WHOLE = [
 def algebra_equal(reference: Leaf, given: Leaf) -> str | None:
     """The rule by which two expressions or equations are equal; None if they are not.
 
-    An equation is never the same as a value, unless it holds whatever its variables are.
+    An equation that holds whatever its variables are equals its last side (`2+3=5`); no other equals a value.
     """
     first, second = reference.text, given.text
     try:
@@ -54,7 +54,7 @@ def _equation_and_value(reference: Leaf, given: Leaf) -> str | None:
 
 
 def _ratio_inside(text: str) -> bool:
-    """Whether there are colons that math-verify would take for quotients: `1:2:3` for 1/2/3."""
+    """Whether the text has colons that math-verify would read as division: `1:2:3` as 1/2/3."""
     return text.count(":") > 1 if is_relation(text) else ":" in text
 
 
@@ -80,5 +80,5 @@ def _math_verify_agrees(reference: str, given: str) -> bool:
     first, second = _expressions(reference), _expressions(given)
     if not first or not second or not verify(first, second, strict=True, timeout_seconds=None):
         return False
-    # Names of several letters are compared there without their case.
+    # math-verify ignores the case of names with several letters.
     return _close(first[0], second[0]) and _names(first[0]) == _names(second[0])

@@ -1,7 +1,7 @@
 """Whether two final answers mean the same.
 
-What the normal form decides (the same text, plain numbers) is decided here. The rest goes to a worker process with
-a limit on CPU time, so that no input can hang the caller and no load changes a result.
+Pairs that the normal form decides (the same text, plain numbers) are decided in this process. The rest go to a
+worker process with a limit on CPU time, so that no input can hang the caller and no load changes a result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import TracebackType
 from genprm.answers.comparison import SAME_NUMBER, SAME_TEXT, UndecidedError, compare, undecided
 from genprm.answers.forms import described, parse_form
 
-# Found here by those who read an answer and compare it.
+# Re-exported for callers that both read and compare answers.
 from genprm.answers.reading import boxed_answer as boxed_answer
 from genprm.answers.reading import extract_answer as extract_answer
 from genprm.answers.reading import hashed_answer as hashed_answer
@@ -31,10 +31,10 @@ from genprm.answers.reading import hashed_answer as hashed_answer
 LONGEST = 2000
 """Answers longer than this (characters) are equal only when their texts are."""
 REMEMBERED = 65536
-"""Decisions kept: rollouts give the same few answers again and again."""
+"""Decisions kept in the cache: rollouts give the same few answers again and again."""
 STARTUP_SECONDS = 120.0
 WALL_FACTOR = 12.0
-"""Wall time after which a worker that uses no CPU time is given up, in units of its CPU limit."""
+"""Wall time, as a multiple of the CPU limit, after which a worker that has not replied is killed."""
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,40}", re.ASCII)
 
@@ -50,7 +50,7 @@ class Comparison:
 
 
 def quick_decision(reference: str, given: str) -> bool | None:
-    """Equality where no algebra is needed; None where it is."""
+    """Whether two answers are equal; None where algebra is needed to tell."""
     try:
         return _quick_rule(reference, given) is not None
     except UndecidedError:
@@ -92,9 +92,9 @@ class AnswerChecker:
         """Whether `given` means the same as the reference answer. No answer (None) never does.
 
         Units, degrees, a percent sign, a currency or the base of a numeral count only where both sides have them:
-        one side without takes them from the question. x and 100x are different. Lists and sets are compared in any
-        order, tuples and intervals in theirs, with their brackets. A decimal stands for an exact value, rational
-        or not, only when it is that value rounded to its digits, at least four of them significant: 0.3333 for
+        an answer without them takes them from the question. x and 100x are different. Lists and sets are compared
+        in any order, tuples and intervals in order and with their brackets. A decimal equals an exact value,
+        rational or not, only when it is that value rounded, with at least four significant digits: 0.3333 for
         1/3 and 3.1416 for pi. An equation is not the value of its right side unless the left side is a name.
 
         Raises:
@@ -203,9 +203,9 @@ class AnswerChecker:
 
 
 def _read_line(worker: subprocess.Popen[str], seconds: float) -> str | None:
-    """The worker's next line; None when it died or said nothing for so long. It writes one line per request."""
+    """The worker's next line; None when it died or wrote nothing for `seconds`. It writes one line per request."""
     assert worker.stdout is not None
-    poll = select.poll()  # unlike select, for descriptors of any number
+    poll = select.poll()  # unlike select, poll takes descriptors of any number
     poll.register(worker.stdout, select.POLLIN)
     ready = poll.poll(1000 * seconds)
     return (worker.stdout.readline().strip() or None) if ready else None

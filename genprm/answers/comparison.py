@@ -1,6 +1,6 @@
-"""Two answers compared part by part, with the rule by which they are equal.
+"""Compare two answers part by part and name the rule by which they are equal.
 
-A value is compared as text, as a plain number, or by algebra that the caller supplies.
+Single values are compared as text, as plain numbers, or by algebra that the caller supplies.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BY_NAME = "the same values for the same names"
 BY_LETTER = "the same letter of a choice"
 
 MANY = 64
-"""Values of a list that are compared each with each; beyond, algebra has to be allowed."""
+"""Unmatched values of a list beyond which pairwise comparison is left to a caller with algebra (the worker)."""
 
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in)(?![a-zA-Z])")
 _FUNCTION = re.compile(r"([a-zA-Z]\w*'*)\(([a-zA-Z])\)")
@@ -37,7 +37,7 @@ class UndecidedError(Exception):
 
 
 def undecided(reference: Leaf, given: Leaf) -> str | None:
-    """The algebra of those who have none.
+    """Stand-in for callers that have no algebra.
 
     Raises:
         UndecidedError: always.
@@ -89,7 +89,7 @@ def compare_leaves(reference: Leaf, given: Leaf, algebra: LeafEqual) -> str | No
 
 
 def _compare_times(reference: Form, given: Form) -> str | None:
-    """The time on one side says whether there are seconds on the other."""
+    """Compare where at least one side is a time: then `5:12:13` on the other side is a time too, not a ratio."""
     times = []
     for form in (reference, given):
         written = form.text if isinstance(form, Leaf) else str(form) if isinstance(form, Ratio) else ""
@@ -98,7 +98,7 @@ def _compare_times(reference: Form, given: Form) -> str | None:
 
 
 def _compare_ratios(reference: Form, given: Form, algebra: LeafEqual) -> str | None:
-    """Term by term; a ratio of two terms is a value too."""
+    """Compare ratios term by term; a ratio of two terms may also equal a single value, its quotient."""
     if isinstance(reference, Ratio) and isinstance(given, Ratio):
         return ratios_equal(reference, given, lambda a, b: compare_leaves(a, b, algebra))
     values = [quotient(form) if isinstance(form, Ratio) else form for form in (reference, given)]
@@ -148,12 +148,12 @@ def _compare_named(reference: Form, given: Form, algebra: LeafEqual) -> str | No
 
 
 def _spoken(form: Named) -> bool:
-    """Whether its name is words, which say nothing that has to agree."""
+    """Whether the name is in words; such names need not agree."""
     return "\\text" in form.name or re.fullmatch(r"[A-Za-z][a-z]{2,}[a-z ]*", form.name) is not None
 
 
 def _compare_functions(reference: Named, given: Named, name: str, other: str, algebra: LeafEqual) -> str | None:
-    """One function with its argument called `name` here and `other` there."""
+    """Compare one function whose argument is called `name` in `reference` and `other` in `given`."""
     value = given.value
     if isinstance(value, Leaf):
         if re.search(rf"(?<![a-zA-Z\\]){name}(?![a-zA-Z])", value.text):
@@ -193,7 +193,7 @@ def _compare_list_and_tuple(listed: Group, tupled: Group, algebra: LeafEqual) ->
 
 
 def _by_name(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:
-    """Equality of `x=1, y=2` by what each name is given; None where not all have one name each, or not the same."""
+    """`BY_NAME` if all values are named (`x=1, y=2`), each name once, and each has equal values on both sides."""
     ours, theirs = ({form.name: form for form in forms if isinstance(form, Named)} for forms in (first, second))
     if len(ours) != len(first) or len(theirs) != len(second) or set(ours) != set(theirs):
         return None
@@ -201,7 +201,7 @@ def _by_name(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) 
 
 
 def _key(form: Form) -> Hashable:
-    """What is the same for two values only if they are equal without algebra."""
+    """A key that two values share only if they are equal without algebra."""
     if isinstance(form, Leaf) and not form.words:
         number = plain_number(form.text)
         return (number.value if number else compact(form.text), form.unit)
@@ -209,7 +209,7 @@ def _key(form: Form) -> Hashable:
 
 
 def _in_any_order(first: Sequence[Form], second: Sequence[Form], algebra: LeafEqual) -> str | None:
-    """Equality as sets where one side repeats nothing, else with the same number of each value."""
+    """Compare as sets if one side has no repeated value; else each value must occur equally often on both sides."""
     ours, theirs = Counter(map(_key, first)), Counter(map(_key, second))
     if ours == theirs:
         return ANY_ORDER
@@ -229,7 +229,7 @@ def _in_any_order(first: Sequence[Form], second: Sequence[Form], algebra: LeafEq
 
 
 def _rest(forms: Sequence[Form], wanted: Counter[Hashable]) -> list[Form]:
-    """The forms that are left when those of the same key on the other side are taken away."""
+    """The forms that have no partner of the same key on the other side; `wanted` counts them by key."""
     left, found = Counter(wanted), []
     for form in forms:
         if left[key := _key(form)] > 0:

@@ -2,7 +2,7 @@
 
 Two expressions with the same value at several points drawn at random are the same function (Schwartz, 1980; Zippel,
 1979, for polynomials); with 80 digits a chance agreement is out of the question. This decides more pairs than
-symbolic simplification does, and each operation takes a bounded time. What is not read here is left to math-verify.
+symbolic simplification does, and each operation takes a bounded time. Unreadable expressions go to math-verify.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Tree = tuple[Any, ...]
 
 
 class UnreadableError(Exception):
-    """The text is no expression that is read here, or it has no value that is computed here."""
+    """The text is not an expression that this module can read, or its value cannot be computed."""
 
 
 _TOKEN = re.compile(
@@ -257,7 +257,7 @@ def read_expression(text: str) -> Tree:
     """The tree of an expression in normalised LaTeX.
 
     Raises:
-        UnreadableError: it is no expression, or uses what is not read here.
+        UnreadableError: it is no expression, or uses notation that this module does not know.
 
     >>> read_expression(r"2\\sqrt{x}")
     ('*', ('number', '2'), ('root', ('symbol', 'x'), ('number', '2')))
@@ -270,14 +270,14 @@ def read_expression(text: str) -> Tree:
 
 
 def symbols(tree: Tree) -> frozenset[str]:
-    """The variables of an expression; pi, e, i and infinity are none."""
+    """The variables of an expression, without the constants pi, e, i and infinity."""
     if tree[0] == "symbol":
         return frozenset() if tree[1] in _CONSTANTS else frozenset([tree[1]])
     return frozenset().union(*(symbols(part) for part in tree[1:] if isinstance(part, tuple)))
 
 
 def has_decimal(tree: Tree) -> bool:
-    """Whether a numeral with a point stands in it."""
+    """Whether the expression contains a numeral with a decimal point."""
     if tree[0] == "number":
         return "." in tree[1]
     return any(has_decimal(part) for part in tree[1:] if isinstance(part, tuple))
@@ -325,7 +325,7 @@ def _choose(top: Any, bottom: Any) -> Any:
 
 
 def _applied(name: str, value: Any) -> Any:
-    """Some function that nobody has an equation for, another for each name."""
+    """The value of an undefined function such as f(x): an arbitrary but fixed function for each name."""
     seed = zlib.crc32(name.encode()) / 2**32
     return mpmath.cos((1 + seed) * value + 7 * seed) + seed * value
 
@@ -352,7 +352,7 @@ def value_of(tree: Tree, point: Mapping[str, Any]) -> Any:
     """The value of an expression where its variables have the given values (an mpf or mpc).
 
     Raises:
-        UnreadableError: it has no value there (a division by zero, a logarithm of zero), or one out of bounds.
+        UnreadableError: it has no value there (a division by zero), or one out of bounds.
     """
     try:
         return _value(tree, point)

@@ -1,6 +1,6 @@
 """The normal form of a final answer: a tree of lists, tuples, intervals, unions and matrices over single values.
 
-Nothing here takes longer than a low power of the length of the answer, and nothing imports sympy or mpmath.
+Its cost is bounded by a low power of the length of the answer, and neither sympy nor mpmath is imported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from genprm.answers.ratios import Ratio, Time, read_ratio, read_time
 from genprm.answers.text import Leaf, compact, normalised, read_leaf, text_key
 
 REMEMBERED = 8192
-"""Normal forms kept."""
+"""Normal forms kept in the cache."""
 DEEPEST = 20
 """Brackets nested deeper than this are left to algebra."""
 
@@ -55,7 +55,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice of a list by its letter, and what is said behind it: `(A) 12`."""
+    """An option of a multiple-choice question: its letter, and the value behind it (`(A) 12`)."""
 
     letter: str
     value: Form
@@ -63,7 +63,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Approximated:
-    """A value and decimals for it: `\\frac{1}{3} \\approx 0.33`."""
+    """A value and its decimal approximations: `\\frac{1}{3} \\approx 0.33`."""
 
     items: tuple[Form, ...]
 
@@ -85,7 +85,7 @@ _CHOICE = re.compile(
     r"|(?:(?:[Oo]ption|[Cc]hoice) )?([A-J])[).:] ?(.*)|(?:[Oo]ption|[Cc]hoice) ([A-J])()",
     re.DOTALL,
 )
-# Possessive: where letters repeat, a command that could end early splits in as many ways as it has letters.
+# Possessive: in a repeat of letters, a command that may end early could be split in as many ways as it has letters.
 _LETTER = r"(?:[a-zA-Z]|\\[a-zA-Z]++)"
 _SIMPLE = rf"{_LETTER}'*(?:_(?:\w|\{{[^{{}}]*\}}))?'*(?:\^\{{?(?:-1|\*)\}}?)?"
 _SEGMENT = r"[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+"
@@ -96,7 +96,7 @@ _NAME = re.compile(
     # a function of letters: \sin G, \cos 2\theta
     r"|\\(?:sin|cos|tan|cot|sec|csc|log|ln|deg|dim|det|gcd|max|min|arg) ?"
     rf"(?:\(? ?\d* ?(?:\\angle ?)?{_LETTER}+ ?\)?)"
-    # what geometry calls by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
+    # geometric objects named by capitals: AB, \angle ABC, \overline{AB}, |AB|, [ABC], AB/CD
     r"|(?:m ?)?\\(?:angle|triangle|overline|widehat|overrightarrow|vec|mathcal|hat|bar) ?\{?[ a-zA-Z_'\d]+\}?"
     rf"|{_SEGMENT}|[|\[] ?[A-Z](?: ?[A-Z]['_\d]*)+ ?[|\]]"
     r"|\\frac ?\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}\{ ?[A-Z]['_\d]*(?: ?[A-Z]['_\d]*)+ ?\}"
@@ -110,7 +110,7 @@ _NAME = re.compile(
 )  # fmt: skip
 _NAME_SIGNS = frozenset(("=", "\\in", "\\approx", "\\equiv"))
 _CONDITION = re.compile(r" ?([a-zA-Z]) ?(?:\\in ?\(-\\infty,\\infty\) ?)?(?::|\||\\mid(?![a-zA-Z])) ?(.+)")
-"""What a set is described by: `x : 0 < x < 1`."""
+"""The variable and condition that describe a set: `x : 0 < x < 1`."""
 _INFINITE = {"\\infty": math.inf, "+\\infty": math.inf, "-\\infty": -math.inf}
 _ORDER = {"<": "(", ">": "(", "\\le": "[", "\\ge": "["}
 _VARIABLE = re.compile(r" ?(?:[a-zA-Z]|\\(?!pi|infty|frac|sqrt)[a-zA-Z]+)(?:_(?:\w|\{\w+\}))?(?: ?\([a-z]\))? ?")
@@ -130,7 +130,7 @@ def split(text: str, *separators: str) -> list[str]:
 
 
 def _bracketed(text: str) -> tuple[str, str, str] | None:
-    """Opening bracket, content and closing bracket of a text that is one bracketed group; intervals mix kinds."""
+    """Opening bracket, content and closing bracket of a text that is one group; those of an interval may differ."""
     tokens = [match[0] for match in _TOKEN.finditer(text)]
     if len(tokens) < 2 or tokens[0] not in _BRACKETS or tokens[-1] not in _BRACKETS.values():
         return None
@@ -155,7 +155,7 @@ def parse_form(text: str) -> Form:
 
 
 def _without_braces(form: Form) -> Form:
-    """An answer that is a set of one value as the value; sets inside others stay."""
+    """Replace an answer that is a set of one value by the value; sets inside other forms stay."""
     if isinstance(form, Group) and form.open == "\\{" and len(form.items) == 1 and isinstance(form.items[0], Leaf):
         return form.items[0]
     return Named(form.name, _without_braces(form.value), form.written) if isinstance(form, Named) else form
@@ -219,7 +219,7 @@ def _items(parts: list[str], depth: int) -> tuple[Form, ...]:
 
 
 def _environment(text: str, depth: int) -> Form | None:
-    """A matrix, or a system of equations as their list."""
+    """Read a matrix, or a system of equations as the list of its equations."""
     matrix = _MATRIX.fullmatch(text)
     if matrix and "\\begin" not in matrix[1]:
         rows = [row for row in re.split(r"\\\\", matrix[1]) if row.strip()]
@@ -233,7 +233,7 @@ def _environment(text: str, depth: int) -> Form | None:
 
 
 def _named(text: str, depth: int) -> Form | None:
-    """A value behind its name; None where the left side is no name."""
+    """Read a value with its name or its approximations; None where the left side is no name."""
     approximated = split(text, "\\approx")
     if len(approximated) > 1 and not _NAME.fullmatch(approximated[0]):
         sides = approximated
@@ -282,7 +282,8 @@ def _interval(text: str, depth: int) -> Named | None:
 def _one_range(items: tuple[Form, ...], text: str) -> Named | None:
     """Inequalities of one variable as the range that they give it: `x<1, x>3` is a union, `0<x, x<1` an interval.
 
-    What overlaps holds together, what does not holds by turns: nobody writes the other.
+    Disjoint ranges are alternatives: their intersection would be empty. Two half-lines that overlap hold together:
+    their union would be the whole line.
     """
     names = {item.name for item in items if isinstance(item, Named)}
     ranges = [item.value for item in items if isinstance(item, Named) and _bounds(item.value) is not None]
@@ -318,7 +319,7 @@ def _letters(text: str) -> set[str]:
 
 
 def form_key(form: Form) -> str:
-    """The letters and digits of a form, for an answer in words with commas in it."""
+    """The letters and digits of a form, to compare an answer in words with one that was split at its commas."""
     if isinstance(form, Leaf):
         return text_key(form.text + form.unit)
     if isinstance(form, Matrix):

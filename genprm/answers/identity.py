@@ -54,13 +54,13 @@ def _same(first: Any, second: Any) -> bool:
     largest = max(abs(first), abs(second))
     if mpmath.isinf(first) or mpmath.isinf(second):
         return False
-    if not (first and second):  # what rounding leaves of a value that is zero
+    if not (first and second):  # one is zero; the other may be zero with a rounding error
         return bool(largest < _TOLERANCE)
     return bool(abs(first - second) <= _TOLERANCE * largest)
 
 
 def _pairs(first: Tree, second: Tree) -> list[tuple[Any, Any]]:
-    """Values of both at the points where both have one; finite ones only."""
+    """The values of both expressions at the points where both have one."""
     names = symbols(first) | symbols(second)
     found = []
     for index in range(_TRIED if names else 1):
@@ -79,7 +79,7 @@ def expressions_equal(first: str, second: str) -> str | None:
     """The rule by which two expressions are equal, or None.
 
     Raises:
-        UnreadableError: one of them is not read here.
+        UnreadableError: one of them cannot be read.
 
     >>> expressions_equal(r"\\frac{\\sqrt{8}}{2}", r"\\sqrt{2}"), expressions_equal("(x+1)^2", "x^2+1")
     ('the same value', None)
@@ -97,7 +97,7 @@ def expressions_equal(first: str, second: str) -> str | None:
 
 
 def _rounds(decimal: Number, value: Any) -> bool:
-    """Whether the decimal is the value rounded to its digits, at least `SIGNIFICANT` of them."""
+    """Whether the decimal is the rounded value, with at least `SIGNIFICANT` significant digits."""
     if decimal.places is None or isinstance(value, mpmath.mpc) or not mpmath.isfinite(value):
         return False
     unit = mpmath.mpf(10) ** -decimal.places
@@ -114,7 +114,7 @@ def relations_equal(first: str, second: str) -> str | None:
     """The rule by which two equations or inequalities of two sides are equal, or None.
 
     Raises:
-        UnreadableError: one of them is not read here.
+        UnreadableError: one of them cannot be read.
 
     >>> relations_equal("4x-5y=-50", "5y-4x=50")
     'the same equation or inequality up to a factor'
@@ -143,14 +143,14 @@ def _two_sides(text: str) -> tuple[list[str], list[str]]:
 
 
 def _canonical(sign: str, sides: list[str]) -> str:
-    """The relation read from its smaller side, with the sides turned to match."""
+    """The sign as read from the smaller side (`>` becomes `<`); the list of sides is reversed to match."""
     if sign in _TURNED:
         sides.reverse()
     return _TURNED.get(sign, sign)
 
 
 def is_relation(text: str) -> bool:
-    """Whether a sign of equality or order stands in it."""
+    """Whether the text contains a sign of equality or order."""
     return _RELATION.search(text) is not None
 
 
@@ -158,7 +158,7 @@ def value_of_identity(text: str) -> str | None:
     """The last side of a chain of equations that hold whatever the variables are (`2+3=5`); None for others.
 
     Raises:
-        UnreadableError: a side is not read here.
+        UnreadableError: a side cannot be read.
 
     >>> value_of_identity("2+3=5"), value_of_identity("x^2=5"), value_of_identity("3=5")
     ('5', None, None)

@@ -1,4 +1,4 @@
-"""Plain text, Unicode and Markdown as the LaTeX that says the same: `2√3`, `x**2`, `pi/3`, `½`, `**61**`."""
+"""Plain text, Unicode and Markdown rewritten as LaTeX of the same meaning: `2√3`, `x**2`, `pi/3`, `½`, `**61**`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _root_braces(text: str) -> str:
 
 
 def as_latex(text: str) -> str:
-    """The text in LaTeX notation; LaTeX stays as it is.
+    """The text in LaTeX notation; what is LaTeX already stays as it is.
 
     >>> as_latex("2√3 + x² + ½"), as_latex("exp(9)/pi"), as_latex("**61**")
     ('2\\\\sqrt{3} + x^{2} + \\\\frac{1}{2}', '\\\\exp(9)/\\\\pi ', '61')

@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 LONGEST = 400
-"""Characters of a numeral, and its largest power of ten, beyond which it is not read as a number."""
+"""A numeral with more characters than this, or a larger power of ten, is not read as a number."""
 SIGNIFICANT = 4
-"""Digits that a decimal needs to stand for an exact value that it only rounds."""
+"""Significant digits that a decimal needs to count as equal to an exact value that it rounds."""
 
 _INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)"
 _NUMERAL = re.compile(
@@ -26,7 +26,7 @@ _PRODUCT_SIGN = re.compile(r"\s*(\\times|\\cdot)\s*")
 
 
 class Number(NamedTuple):
-    """An exact value and, for a decimal, how many digits stand after its point (negative: powers of ten)."""
+    """An exact value and, for a decimal, the number of digits after its point (-2: it is rounded to hundreds)."""
 
     value: Fraction
     places: int | None
@@ -75,7 +75,7 @@ def _decimal(sign: int, digits: str, power: str | None) -> Number | None:
 
 
 def numbers_equal(first: Number, second: Number) -> bool:
-    """Exactly equal, or one is a decimal that rounds the other's exact value and has enough significant digits.
+    """Whether they are equal, or one is a decimal that rounds the exact other with enough significant digits.
 
     >>> numbers_equal(plain_number("0.3333"), plain_number("1/3"))
     True

@@ -1,4 +1,4 @@
-"""Values in plain text, whole: `1,250.50`, `3/4`, `2√3`, `16π`, `1.5 × 10^3`, `3:2`, `3:30 p.m.`, `(3, -4)`."""
+"""Whole values in plain text: `1,250.50`, `3/4`, `2√3`, `16π`, `1.5 × 10^3`, `3:2`, `3:30 p.m.`, `(3, -4)`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MIXED = r"\d+ \d+/\d+"
 _COLONS = rf"{_DIGITS}(?:(?::{_DIGITS})+|(?: : {_DIGITS})+)(?:\s?[ap]\.?m\b\.?)?"
 _SIGN = r"(?:(?<![\w)}.\]^])[-−])?"
 _ENTRY = rf"\s?[-−+]?(?:{_QUOTIENT}|∞)"
-# A comma without a blank may be one of thousands.
+# A comma without a blank may separate thousands.
 _TUPLE = rf"(?<![\w\\])[(\[]{_ENTRY}(?:,(?=\s|(?!\d{{3}}(?!\d))){_ENTRY})+\s?[)\]]"
 _NEITHER_EXPONENT_NOR_INDEX = r"(?<!\d)(?<!\^)(?<!\^\{)(?<!\^[-−])(?<![a-zA-Z]_)"
 PLAIN_VALUE = re.compile(
     rf"{_TUPLE}|{_NEITHER_EXPONENT_NOR_INDEX}{_SIGN}(?:{_COLONS}|{_MIXED}|{_QUOTIENT})%?", re.IGNORECASE
 )
-"""A number with all that belongs to it, a ratio, a time, or a point or interval of such."""
+"""A number with its sign, powers, roots, π and percent sign; a ratio; a time; a point or interval of numbers."""

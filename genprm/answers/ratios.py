@@ -1,4 +1,4 @@
-"""What is written with colons: a time of day is no quotient, and a ratio says its terms up to a common factor."""
+"""Values with colons: a time of day, which is no quotient; a ratio, which gives its terms up to a common factor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_TERM = re.compile(r"[=<>|]|\\(?:le|ge|ne|in|to|mid|rightarrow|approx|text)(?
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time as it is written; `half` of the day is "a" or "p", and "" where nothing is said of it."""
+    """A time as it is written; `half` is the half of the day: "a", "p", or "" where it is not given."""
 
     hour: int
     minute: int
@@ -33,7 +33,7 @@ class Time:
 
     @property
     def of_day(self) -> tuple[int, int, int]:
-        """Hour from 0 to 24, minute and second; where the half is not said, as written."""
+        """Hour from 0 to 24, minute and second; the hour as written where the half of the day is not given."""
         hour = self.hour % 12 + 12 * (self.half == "p") if self.half else self.hour
         return hour, self.minute, self.second
 
@@ -59,7 +59,7 @@ LeafEqual = Callable[[Leaf, Leaf], str | None]
 def read_time(text: str, *, seconds: bool = False) -> Time | None:
     """The time that normalised LaTeX states: `3:15`, `3:15 p.m.`; None for anything else.
 
-    Where the half of the day is not said, seconds are read only if asked for: `5:12:13` is a ratio.
+    Where the half of the day is not given, seconds are read only with `seconds`: else `5:12:13` is a ratio.
 
     >>> str(read_time("3:15 PM")), read_time("3:1"), read_time("27:20")
     ('3:15 p.m.', None, None)
@@ -74,7 +74,7 @@ def read_time(text: str, *, seconds: bool = False) -> Time | None:
 
 
 def times_equal(first: Time, second: Time) -> bool:
-    """Whether two times are the same. Where one side says no half of the day, its hour may be in either.
+    """Whether two times are the same. Where one side gives no half of the day, its hour may be in either half.
 
     >>> afternoon = read_time("1:30 PM")
     >>> times_equal(read_time("1:30"), afternoon), times_equal(read_time("1:30 AM"), afternoon)
@@ -86,7 +86,7 @@ def times_equal(first: Time, second: Time) -> bool:
 
 
 def read_ratio(parts: list[str]) -> Ratio | None:
-    """The ratio of the texts between its colons; None where one is no value, or their units differ."""
+    """The ratio whose terms are `parts`, the texts between colons; None where one is no value, or units differ."""
     terms = [read_leaf(part) for part in parts]
     stated = all(re.search(r"[\da-zA-Z]", term.text) and not term.words for term in terms)
     if len(terms) < 2 or not stated or any(_NO_TERM.search(part) for part in parts):

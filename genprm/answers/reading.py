@@ -11,13 +11,13 @@ from genprm.answers.plain_values import PLAIN_VALUE
 from genprm.answers.text import normalised
 
 LONGEST = 2000
-"""Characters that are looked at behind an announcement, at the end of a text without one, and of a boxed number."""
+"""Limit of characters read behind an announcement, at the end of a text without one, or of a boxed number."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-\d\\][^\s$]*|[a-zA-Z](?![a-zA-Z])")
 _NOTATION = re.compile(r"\s*(?:=\s*-?(\d+)\s*[,.$]|\\times\s*\\boxed)")
-"""Behind a box that is a sign of the problem's own and no answer: `\\boxed{11} = 2`."""
+"""Follows a box that is the problem's own notation and not an answer: `\\boxed{11} = 2`."""
 _EITHER = re.compile(r"[^.]{0,20}\.?[^.]{0,40}\b[Ee]ither\b[^.]*\b(?:correct|accept)")
 _LINK = re.compile(
     r"(?:[\s$,;.&]|\\[()\[\],;]|\\(?:quad|qquad|text|mbox|ldots)\b|[{}]|\band\b|\bor\b|\bthe values?\b"
@@ -37,7 +37,7 @@ _TERM = re.compile(r"-?[^-+]+")
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*+")
 _ANNOUNCED = re.compile(
     rf"{_HASHES.pattern}"
-    # on the last line whatever stands there, before it a value alone: the rest are headings
+    # on the last line any text, on earlier lines only a value: the other lines with `####` are headings
     rf"(?=[^\n]{{0,{LONGEST}}}+\s*\Z|"
     r"[$-]?[\d.,/]+%?[ \t]*(?:\n|\Z)|\$[^$\n]+\$[ \t]*(?:\n|\Z))"
     r"|\b(?:answers?(?:\s+(?:to|of|for)\s[^.:\n]{0,60}?)?|(?:correct|right)\s+(?:option|choice))"
@@ -49,7 +49,7 @@ _IS_OUR_ANSWER = re.compile(r"(\S+)\s+is\s+(?:our|the)\s+(?:final\s+)?answer\b",
 _SENTENCE_END = re.compile(r"\n|[.!](?=[\s*]|$)")
 _REASON = re.compile(
     r"(?<=\S),?\s+(?:since|because|as|where|which|so|for|when|if|by|after)\b.*|\s\([a-z]{2}[^()]*\)\s*$"
-    # what it is not
+    # what the answer is not
     r"|(?:(?<=\S),|(?<=[\d)}%$]))\s+(?:(?:and|but)\s+)?(?:not|rather\s+than|instead\s+of)\b.*",
     re.DOTALL,
 )
@@ -57,7 +57,7 @@ _HEDGE = re.compile(
     r"(?:(?:approximately|about|around|roughly|nearly|almost|exactly|simply|just|only|therefore|thus)\s+)+(?=\S)",
     re.IGNORECASE,
 )
-"""Before a value, whose digits say how exact it is."""
+"""Words before a value that are dropped: its digits say how exact it is."""
 _MATH = re.compile(
     r"\$\$(?P<a>.+?)\$\$|\\\[(?P<b>.+?)\\\]|(?<!\\)\$(?P<c>(?:\\.|[^$\\])+)\$|\\\((?P<d>.+?)\\\)", re.DOTALL
 )
@@ -69,7 +69,7 @@ _STEP_COMMAND = re.compile(
 )
 _VALUE = re.compile(r"\d|\\(?:pi|sqrt|infty|emptyset|varnothing)(?![a-zA-Z])|=")
 _SUBJECT = re.compile(r"[A-Z][a-z]* (?:[^$\\.]|\\\((?:[^\\]|\\(?!\)))*+\\\)|\$[^$]*\$)*?\b(?:is|are)\s+")
-"""What a sentence says its value of: `The values of $x$ for which $f(x) = 0$ are `."""
+"""The subject of a sentence that states a value: `The values of $x$ for which $f(x) = 0$ are `."""
 _NAME = re.compile(r"\s*(\S+?)\s*(?:=|\\in\b)")
 _STATING = re.compile(r"\b(?:is|are|be|equals?|either)\s*[:=]?\s*$|[=:]\s*$")
 _ASIDE = re.compile(r"(?<=[a-zA-Z$] )\((?:\\[()]|[^(),\n])+\)")
@@ -89,7 +89,7 @@ _DENIED = re.compile(
     r"(?:\s|\\?[)\]$])*(?:(?:does not|doesn't|do not|don't) (?:work|satisfy)\b"
     r"|(?:is|are) not (?:(?:an?|the|our) )?(?:(?:valid|possible) )?(?:solutions?|answers?|valid|possible)\b)"
 )
-"""Behind a value that the text turns down."""
+"""Behind a value that the text rejects."""
 _RECKONED = re.compile(r"\d[^=]*=\s*[$€£]?$")
 _UNKNOWN = re.compile(r"(?<![\\a-zA-Z'’])\d*[b-zB-HJ-Z](?![a-zA-Z'’]|\s*\d)")
 _WORK_AHEAD = re.compile(
@@ -107,7 +107,7 @@ class _Box:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """The position of the closing brace for each opening one that has it; escaped braces do not count."""
+    """The position of the closing brace, by that of its opening brace; escaped and unclosed braces are left out."""
     pairs: dict[int, int] = {}
     open_braces: list[int] = []
     for match in _BRACE.finditer(text):
@@ -119,7 +119,7 @@ def _closing_braces(text: str) -> dict[int, int]:
 
 
 def _boxes(text: str) -> list[_Box]:
-    """The boxes in order: `\\boxed{...}`, or the value after a `\\boxed` without braces; none that are empty."""
+    """The boxes in order: `\\boxed{...}`, or the value after a `\\boxed` without braces; no empty ones."""
     found: list[_Box] = []
     signs = 0
     starts = list(_BOX.finditer(text))
@@ -139,7 +139,7 @@ def _boxes(text: str) -> list[_Box]:
 
 
 def _joined(boxes: list[_Box]) -> str:
-    """One list of the contents, each once; where each is a list as long as the others, a list of these."""
+    """The contents as one list, each once; where all of them are lists of one length, as a list of tuples."""
     contents = list({_terms(box.content): box.content for box in boxes}.values())
     if len(contents) == 1:
         return contents[0]
@@ -155,7 +155,7 @@ def _number(content: str) -> Number | None:
 
 
 def _terms(content: str) -> object:
-    """What is the same for two ways to write one value: a number's value, the terms of a sum in any order."""
+    """A key that two spellings of one value share: a number's value, or the terms of a sum in any order."""
     number = _number(content)
     if number is not None:
         return number.value
@@ -182,8 +182,8 @@ def _parallel(text: str, first: _Box, second: _Box) -> bool:
 def boxed_answer(text: str) -> str | None:
     """The answer that a reference solution gives in its boxes, None if there is none.
 
-    Boxes that are linked, or that give other values of the same thing, are one list; a second way to the answer
-    and a box in a closing remark are not read.
+    Boxes that are linked, or that give other values of the same thing, are one list. The box of an alternative
+    solution and a box in a closing remark are ignored.
 
     >>> boxed_answer(r"so $x=\\boxed{1}$ or $x=\\boxed{-1}$")
     '1,-1'
@@ -204,7 +204,7 @@ def boxed_answer(text: str) -> str | None:
 
 
 def hashed_answer(text: str) -> str | None:
-    """What stands behind `####` on the last line that is not blank; None if nothing does.
+    """The text behind `####` on the last line that is not blank; None if there is none.
 
     >>> hashed_answer("4 + 5 = 9\\n#### 9\\n"), hashed_answer("#### Sum\\nIt is 9.")
     ('9', None)
@@ -222,7 +222,7 @@ def _is_remark(text: str, before: _Box, box: _Box) -> bool:
 
 
 def extract_answer(text: str) -> str | None:
-    """The final answer that a text states: its last boxes, else behind "answer is", else what it concludes last.
+    """The final answer of a text: its last boxes, else what follows "answer is", else the last value it states.
 
     An empty or unclosed box is passed over. Give only the last step of a sampled solution, without its header
     (`genprm.steps.final_answer`): an answer announced earlier is not final, and a step's number is no answer.
@@ -248,7 +248,7 @@ def extract_answer(text: str) -> str | None:
 
 
 def _announced(text: str) -> str | None:
-    """What stands behind the last announcement of an answer."""
+    """The answer behind its last announcement, else one that the text names afterwards (`_own_words`)."""
     announced = list(_ANNOUNCED.finditer(text))
     if announced:
         rest = text[announced[-1].end() :][:LONGEST]
@@ -262,7 +262,7 @@ def _announced(text: str) -> str | None:
 
 
 def _own_words(text: str) -> str | None:
-    """What a text calls its answer behind naming it: `$6$ is our answer`."""
+    """A value that the text first gives and then calls its answer: `$6$ is our answer`."""
     ours = list(_IS_OUR_ANSWER.finditer(text[-LONGEST:]))
     return ours[-1][1].strip("$*") if ours else None
 
@@ -299,7 +299,7 @@ def _content(math: re.Match[str]) -> str:
 
 
 def _concluded(text: str) -> str | None:
-    """The last value of a text that announces none: a formula whole, else a number; None where work is ahead."""
+    """The last value of a text that announces none: a whole formula, else a number; None where work is ahead."""
     text = _without_asides(text[-LONGEST:])
     formulas = [match for match in _MATH.finditer(text) if _VALUE.search(_content(match))]
     formula = formulas[-1] if formulas and not _PROSE.search(_content(formulas[-1])) else None
@@ -319,7 +319,7 @@ def _concluded(text: str) -> str | None:
 
 
 def _is_ahead(text: str, position: int) -> bool:
-    """Whether the sentence up to here only says what to do: `let us solve w + 4 = `, but not `we need 3 + 4 = `."""
+    """Whether the sentence up to here only plans work: `let us solve w + 4 = `, but not `we need 3 + 4 = `."""
     start = _sentence_start(text, position)
     sentence = text[start:position]
     reckoned = _RECKONED.search(sentence) is not None and _UNKNOWN.search(sentence) is None
@@ -327,14 +327,14 @@ def _is_ahead(text: str, position: int) -> bool:
 
 
 def _without_asides(text: str) -> str:
-    """The text without what it says in parentheses, unless that is all there is."""
+    """The text without asides in parentheses, unless there is no value outside them."""
     inside = [range(match.start(), match.end()) for match in _MATH.finditer(text)]
     bare = _ASIDE.sub(lambda m: m[0] if any(m.start() in formula for formula in inside) else "", text)
     return bare if PLAIN_VALUE.search(bare) or _MATH.search(bare) else text
 
 
 def _last_number(text: str) -> re.Match[str] | None:
-    """The last number; not one that says why, when or for how long, where the same sentence has another.
+    """The last number. One that says why, when or for how long is passed over if the same sentence has another.
 
     A number that is a name (`Theorem 2`) is read only where there is no other.
     """
@@ -350,7 +350,7 @@ def _last_number(text: str) -> re.Match[str] | None:
 
 
 def _placed(text: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]:
-    """The formulas without the last where it says where the one before it is stated: `is $-4$ at $x = 2$`."""
+    """The formulas, without the last if it only says where the one before it holds: `is $-4$ at $x = 2$`."""
     if len(formulas) < 2:
         return formulas
     stated, place = formulas[-2:]

@@ -71,7 +71,7 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
         (r"(?<!\d)(?=\d*\.\d+ ?(?:\\[lc]?dots|\.\.\.))"
          r"(\d*\.\d*?)(?:(\d)\2{2,}|(\d{2,40}?)\3+) ?(?:\\[lc]?dots|\.\.\.)",
          lambda m: f"{m[1]}\\overline{{{m[2] or m[3]}}}"),
-        # what says over which integers or numbers a family runs
+        # the range of the parameter of a family of solutions
         (r"(?:, ?|(?=\\text))(?:\\text ?\{ ?(?:where|for|with|for all|for any|for some) ?\} ?)?[a-z] ?\\in ?"
          r"(?:\\(?:mathbb|mathbf|Bbb) ?\{? ?[ZNQ] ?\}?(?:\^[+*])?|\(-\\infty,\\infty\)) ?$", ""),
         (r",? ?(?:\\text ?\{ ?)?(?:where|for|with|for all|for any|for some)(?: ?\})? ?\$?[a-z]\$? ?"
@@ -80,7 +80,7 @@ _SPELLED: tuple[tuple[str, _Replacement], ...] = (
 )  # fmt: skip
 _SPELLINGS = tuple((re.compile(pattern, re.DOTALL), replacement) for pattern, replacement in _SPELLED)
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?: (?!and|or|where|for|with)[a-z]{3,})?", re.ASCII)
-"""A number, with a word or without: spelled as it should be."""
+"""A number, with or without a word behind it: its spelling is normal already."""
 _FRACTION = re.compile(
     r"\\frac ?(?:\{(?P<a>[^{}]*)\}|(?P<b>\d)) ?(?:\{(?P<c>[^{}]*)\}|(?P<d>\d|[a-zA-Z]))", re.DOTALL
 )
@@ -121,7 +121,7 @@ _FUNCTIONS = frozenset(
 
 
 def _unwrapped(text: str) -> str:
-    """Without the math delimiters around it, and without the end of the sentence."""
+    """The text without the math delimiters around it and without the punctuation that ends its sentence."""
     text = _without_stop(text)
     for left, right in _WRAPPERS:
         inner = text[len(left) : len(text) - len(right)]
@@ -137,7 +137,7 @@ def _without_stop(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """LaTeX of an answer in one spelling.
+    """The LaTeX of an answer in normal spelling.
 
     >>> normalised(r"$\\dfrac12 \\,\\mbox{ cm}$")
     '\\\\frac{1}{2} \\\\text{ cm}'
@@ -216,9 +216,9 @@ _DROPPED = re.compile(r"\\text|\\,|[\s{}()\[\]!?\"$]|(?<!\d)[.,:;]|[.,:;](?!\d)|
 
 
 def text_key(text: str) -> str:
-    """What has to agree between two answers in words: everything but case, spaces, brackets and punctuation.
+    """The key by which answers in words are compared: the text without case, spaces, brackets and punctuation.
 
-    Points, commas and colons between digits stay, and so does the case of a letter on its own.
+    Points, commas and colons between digits stay, and the case of a letter that is the only one.
     """
     if len(re.findall(r"[a-zA-Z]", _COMMAND.sub("", text))) > 1:
         text = text.lower()

@@ -1,4 +1,4 @@
-"""What stands beside a value: units, currency, percent and number words, by table."""
+"""Tables of what accompanies a value: units, currencies, percent and number words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES = {
     "AU": "", "nm": "", "Angstrom": "", "hectare": "", "acre": "", "ordinal": "st nd rd th",
 }  # fmt: skip
 UNITS = {name: unit for unit, names in _NAMES.items() for name in [unit, *names.split()]}
-"""Singular names and symbols of units, and the one name of each."""
+"""The one name of each unit, by its singular names and its symbols."""
 
 NUMBER_WORDS = {
     "dozen": "12", "hundred": "100", "thousand": "1000", "million": "10^{6}", "billion": "10^{9}",
@@ -41,21 +41,21 @@ _STATEMENTS = (
     "prime yes undefined none "
 )
 _NO_UNIT = frozenset(_STATEMENTS.split())
-"""Words that change what a value says: text that has one of them is no unit."""
+"""Words that change what a value says: text with one of them is not a unit."""
 _SYMBOL = re.compile(r"[a-zA-Z]+")
 _ATOM = r"[a-zA-Z]+(?:\^\{?-?\d\}?)?"
 _BEHIND_VALUE = re.compile(rf"(.*?(?:[\d)}}]|\\pi))( ?)({_ATOM}(?:(?: ?[/*] ?| ){_ATOM})*\.?)", re.DOTALL)
 _LETTERS = frozenset("msghLlNJWVKA")
-"""Units of one letter; behind a blank only, as `5m` is a product."""
+"""Units of one letter. They are read only behind a blank: `5m` is a product."""
 
 
 def is_unit(text: str) -> bool:
-    """Whether the text is a unit that is known."""
+    """Whether the text is a known unit."""
     return text in UNITS or text.lower() in UNITS or (len(text) > 3 and text.lower().removesuffix("s") in UNITS)
 
 
 def units_agree(first: str, second: str) -> bool:
-    """Whether two values may have these units and be equal: the same, or none on one side.
+    """Whether values with these units can be equal: the same unit, none on one side, or a pair read in two ways.
 
     >>> units_agree("euro", "sterling"), units_agree("euro", ""), units_agree("degree", "celsius")
     (False, True, True)
@@ -66,7 +66,7 @@ def units_agree(first: str, second: str) -> bool:
 def unit_name(text: str) -> str | None:
     """One name for the unit that words or symbols spell; None if they say something else.
 
-    A noun that nobody measures in is a unit too (`14 keys`); a word that changes the statement is not.
+    A noun for what is counted is a unit too (`14 keys`); a word that changes the statement is not.
 
     >>> unit_name("square inches"), unit_name("km/h"), unit_name("keys"), unit_name("is wrong")
     ('in^2', 'km/h', 'keys', None)

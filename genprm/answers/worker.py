@@ -1,7 +1,7 @@
 """The process that compares answers by algebra: one JSON pair per input line, one line of output for each.
 
-The libraries are loaded once; then a copy of the process answers. Each request may use a given CPU time: the kernel
-ends the copy when it is spent, whatever code is running, and the next copy is there at once.
+The libraries are loaded once; then a forked copy of the process answers. Each request may use a given CPU time.
+When it is spent, the kernel ends the copy, whatever code is running, and the next copy is forked at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def decide(reference: str, given: str) -> str | None:
 
 
 def _allow(seconds: float) -> None:
-    """Give the process this much CPU time from now on; beyond, SIGXCPU ends it."""
+    """Give the process this much CPU time from now on; when it is spent, SIGXCPU ends the process."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
 
@@ -42,7 +42,7 @@ def answer_requests(seconds: float) -> None:
         _allow(seconds)
         try:
             rule = decide(reference, given)
-        except Exception:  # whatever sympy raises on odd input: what cannot be compared is not shown to be equal
+        except Exception:  # sympy raises anything on odd input; what cannot be compared is not shown equal
             rule = None
         print(DIFFERENT if rule is None else EQUAL + rule, flush=True)
 

@@ -22,7 +22,7 @@ from genprm.records import Problem
 
 @dataclass(frozen=True, slots=True)
 class AnswerSet:
-    """A set of problems with reference answers: where it is, where a row has its question, and its answer."""
+    """A set of problems with reference answers: its source, possible fields of the question, its answer reader."""
 
     source: DataSource
     question: tuple[str, ...]
@@ -65,7 +65,7 @@ def load_answer_set(name: str, data_dir: Path | None = None) -> ProblemSet:
     """One of `ANSWER_SETS`, from the hub or from `data_dir`, with the count of rows left out.
 
     Raises:
-        InputError: no such set, it cannot be had, or a row is wrong.
+        InputError: no such set, it cannot be loaded, or a row is wrong.
     """
     if name not in ANSWER_SETS:
         raise InputError(f"answer set {name!r} is unknown, allowed: {', '.join(ANSWER_SETS)}")

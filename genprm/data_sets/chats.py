@@ -1,4 +1,4 @@
-"""What was asked last and what was replied: in messages, in the text of a chat template, or as plain text."""
+"""The last question of a chat and the reply: from messages, the text of a chat template, or plain text."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def template_messages(text: str) -> list[dict[str, str]]:
 
 
 def asked(prompt: Any, where: str) -> str:
-    """What a prompt asks: the user's last turn, of messages or of a chat template's text; or a plain text as it is.
+    """The question of a prompt: the user's last turn in messages or a chat template's text; else the plain text.
 
     The content of a message may be in parts, and may itself be the text of a chat template.
 
     Raises:
-        InputError: no turn of a user, or the text of a template that is not known.
+        InputError: no turn of a user, or text in an unknown chat template.
     """
     if not isinstance(prompt, str):
         text = last_turn(prompt, USERS, where)
@@ -58,7 +58,7 @@ def asked(prompt: Any, where: str) -> str:
 
 
 def replied(completion: Any, where: str) -> str:
-    """What was replied: a text, or the assistant's last turn; without the marks that end it.
+    """The reply: a text, or the assistant's last turn, without the end marks of chat templates.
 
     Raises:
         InputError: messages without a turn of the assistant.
@@ -71,7 +71,7 @@ def last_turn(messages: Any, roles: Sequence[str], where: str) -> str:
     """The text of the last message by one of `roles`.
 
     Raises:
-        InputError: there is none, or they are no messages.
+        InputError: there is none, or `messages` are no messages.
     """
     if not isinstance(messages, Sequence) or isinstance(messages, str):
         raise InputError(f"{where} is {shown(messages)}, allowed: a text, or messages with role and content")
@@ -95,8 +95,8 @@ def turn_text(message: Any, index: int, where: str) -> str:
 
 
 def read_turn(message: Any, index: int, where: str) -> tuple[str, str | None]:
-    """Role and text of a message; of a content in parts, the parts that are text. None where there is no content,
-    as in the call of a tool.
+    """Role and text of a message. The text parts of a content in parts are joined; the text is None where there is
+    no content, as in a tool call.
 
     Raises:
         InputError: it has no role, or its content is of another kind.

@@ -1,4 +1,4 @@
-"""Rows of a file of one's own: JSON lines, a JSON array, CSV or Parquet by its name, text also packed (`.gz`)."""
+"""Rows of a user's file: JSON lines, a JSON array, CSV or Parquet, by its name; text may be gzipped (`.gz`)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LISTS = frozenset(
         *("labels", "mc", "rollouts", "progress", "rewards", "path_rewards", "paths", "rationale"),
     )
 )
-"""Columns of CSV whose cells are lists wherever such a field is read; in any other a bracket begins a text."""
+"""Columns of CSV whose cells may be JSON lists; in any other column, a cell that begins with a bracket is text."""
 
 
 def names_file(name: str) -> bool:
-    """Whether a name is that of a file with rows, by its ending, and not of a data set on the hub.
+    """Whether a name, by its ending, is that of a file with rows and not of a data set on the hub.
 
     >>> names_file("labels.jsonl.gz"), names_file("RLHFlow/Mistral-PRM-v1.0")
     (True, False)
@@ -35,10 +35,10 @@ def names_file(name: str) -> bool:
 
 
 def file_rows(file: str) -> list[Row]:
-    """Where each row of a file is (for messages) and the row.
+    """The rows of a file, each with its place (for messages).
 
     Raises:
-        InputError: it cannot be read, is not what its name says, or holds nothing.
+        InputError: it cannot be read, is not of the kind that its name says, or is empty.
     """
     if file.endswith(".parquet"):
         return filled(file, list(parquet_rows(Path(file))))
@@ -57,7 +57,7 @@ def filled(name: str, rows: list[Row]) -> list[Row]:
 
 
 def file_version(file: str) -> str:
-    """What identifies the content of a file: its hash; that it is missing, where it is."""
+    """The hash of a file's content; a note with the reason where the file cannot be read."""
     try:
         with Path(file).open("rb") as stream:
             return fingerprint(iter(lambda: stream.read(_CHUNK), b""))
@@ -66,13 +66,13 @@ def file_version(file: str) -> str:
 
 
 def text_rows(name: str, text: str) -> list[Row]:
-    """The rows of a text: CSV by its name (cells of `steps` and other lists are JSON); JSON lines, one JSON array,
-    or one object.
+    """The rows of a text: CSV if `name` says so (cells of `steps` and other lists are JSON); else JSON lines, one
+    JSON array, or one object.
 
     A line ends at a newline only: JSON may hold other separators.
 
     Raises:
-        InputError: it is not what its name says, or holds something other than objects.
+        InputError: it is not of the kind that its name says, or holds something other than objects.
     """
     if name.endswith((".csv", ".csv.gz")):
         return _csv_rows(name, text)
@@ -84,7 +84,7 @@ def text_rows(name: str, text: str) -> list[Row]:
 
 
 def _single(text: str) -> dict[str, Any] | None:
-    """The object that a text of several lines is as a whole; None where it is something else."""
+    """The one JSON object that spans a text of several lines; None where the text is something else."""
     if "\n" not in text.strip():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Problems and labelled solutions of one's own, from a file or a data set on the hub."""
+"""The user's own problems and labelled solutions, from a file or a data set on the hub."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def hub_problems(settings: ProblemSettings, data_dir: Path | None = None) -> Pro
     """The problems of the data set `settings.rows.data` on the hub.
 
     Raises:
-        InputError: none is named, it cannot be had, or a row is wrong.
+        InputError: none is named, it cannot be loaded, or a row is wrong.
     """
     return _problems(settings, hub_rows(_on_hub(settings.rows, "problems")))
 
@@ -61,7 +61,7 @@ def _problems(settings: ProblemSettings, placed: Iterable[Row]) -> ProblemSet:
 
 
 def with_problem(row: dict[str, Any], columns: Sequence[str], where: str) -> dict[str, Any]:
-    """The row with its problem's text under `problem`: that of `columns`, joined by a blank."""
+    """The row with its problem's text under `problem`: the texts of `columns`, joined by blanks."""
     chosen = columns or (problem_column(row),)
     return {**row, "problem": " ".join(text_field(row, name, where).strip() for name in chosen)}
 
@@ -86,12 +86,12 @@ def labelled_cases(
     """Solutions whose first wrong step is known, subset by subset.
 
     A row has a solution (`read_solution`) and `label`, the 0-based index of the first wrong step or -1; `id`,
-    `subset`, `generator` and `final_answer_correct` where there are any.
+    `subset`, `generator` and `final_answer_correct` are optional.
 
     Args:
-        subsets: those that are wanted, in this order; all, in the order of the rows, when empty.
-        how: the splitter of solutions that came as text.
-        subset: the one of rows that name none.
+        subsets: the subsets to return, in this order; if empty, all in the order of the rows.
+        how: the splitter of solutions that are given as text.
+        subset: the subset of rows that name none.
 
     Raises:
         InputError: a row is wrong, an id comes twice in a subset, or a subset has no rows.
@@ -124,10 +124,10 @@ def _case(row: Mapping[str, Any], where: str, how: str, number: str, subset: str
 def own_cases(settings: EvaluationSettings) -> list[BenchmarkCase]:
     """The labelled solutions that `settings.rows` names, from a file or from the hub as `settings.source` says.
 
-    Rows that name no subset are of the only one in `settings.subsets`.
+    Rows that name no subset belong to the one in `settings.subsets`, or to `all` if there is not exactly one.
 
     Raises:
-        InputError: as `labelled_cases`, or the data cannot be had.
+        InputError: as `labelled_cases`, or the data cannot be loaded.
     """
     rows = settings.rows
     placed: Iterable[Row]
@@ -140,10 +140,10 @@ def own_cases(settings: EvaluationSettings) -> list[BenchmarkCase]:
 
 
 def imported_rows(source: ImportedSet) -> Iterable[Row]:
-    """The rows of a set of others, from a file where the name ends as one, else from the hub.
+    """The rows of a third-party set: from a file if its name has a file's ending, else from the hub.
 
     Raises:
-        InputError: none is named, or it cannot be had.
+        InputError: none is named, or it cannot be loaded.
     """
     name = _named(source, "source", "a file, or of a data set on the hub")
     return file_rows(name) if names_file(name) else hub_rows(_on_hub(source, "source"))

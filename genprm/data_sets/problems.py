@@ -27,10 +27,10 @@ MATH_TRAIN = DataSource(
 GSM8K_TRAIN = DataSource("openai/gsm8k", "train", "gsm8k-train/train.jsonl", "main")
 
 _THOUSANDS = re.compile(r"(?<![\d,(\[])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
-"""Numbers with commas; behind a bracket they would be a point's coordinates as well."""
+"""Numbers with commas; not behind a bracket, where they may be the coordinates of a point."""
 
 AnswerReader = Callable[[Mapping[str, Any], str], str]
-"""From a row and where it is from to its reference answer; "" if the set has none for it."""
+"""Returns the reference answer of a row, given the row and its place; "" if the set has none for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def problem_id(text: str) -> str:
 
 
 def shard_keys(shards: int) -> list[str]:
-    """The names of the shards. They say how many there are: another number is another division of the problems.
+    """The names of the shards. They contain the number of shards: another number divides the problems differently.
 
     >>> shard_keys(2)
     ['0-of-2', '1-of-2']
@@ -103,7 +103,7 @@ def boxed_in(name: str) -> AnswerReader:
 
 
 def after_hashes(name: str) -> AnswerReader:
-    """The answer is what stands behind `####`, on the last line of the solution in this field.
+    """The answer is the text behind `####`, on the last line of the solution in this field.
 
     Commas are left out of numbers (`1,250`); those of lists and of points (`(3, 4)`) stay.
     """
@@ -151,7 +151,7 @@ def read_problems(rows: Iterable[Row], source: str, question: tuple[str, ...], a
 
 
 def miniature(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet:
-    """Problems of the miniature world, drawn by `settings.seed`; nothing is read.
+    """Problems of the miniature world, drawn with `settings.seed`; no data is read.
 
     Raises:
         InputError: no limit is given.
@@ -171,7 +171,7 @@ def math_train(settings: ProblemSettings, data_dir: Path | None = None) -> Probl
     """MATH train, from the hub or from `data_dir` where one is given, with the count of rows left out.
 
     Raises:
-        InputError: the data cannot be had, or a row is wrong.
+        InputError: the data cannot be loaded, or a row is wrong.
     """
     answer = first_of(("final_answer", stated_answer("final_answer")), ("solution", boxed_in("solution")))
     return read_problems(source_rows(MATH_TRAIN, data_dir), "math-train", ("problem",), answer)
@@ -181,7 +181,7 @@ def gsm8k(settings: ProblemSettings, data_dir: Path | None = None) -> ProblemSet
     """GSM8K train, from the hub or from `data_dir` where one is given.
 
     Raises:
-        InputError: the data cannot be had, or a row is wrong.
+        InputError: the data cannot be loaded, or a row is wrong.
     """
     return read_problems(source_rows(GSM8K_TRAIN, data_dir), "gsm8k", ("question",), after_hashes("answer"))
 
@@ -190,7 +190,7 @@ def load_problems(settings: ProblemSettings, data_dir: Path | None = None) -> li
     """The problems that solutions are sampled for: the first `settings.limit` of the source (`genprm.domains`).
 
     Raises:
-        InputError: the data cannot be had, or a row is wrong.
+        InputError: the data cannot be loaded, or a row is wrong.
     """
     source = domain_of(settings.source).problems[settings.source]
     return list(itertools.islice(source(settings, data_dir), settings.limit))

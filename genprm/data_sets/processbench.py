@@ -37,7 +37,7 @@ def load_subset(subset: str, data_dir: Path | None = None) -> list[BenchmarkCase
     """All cases of one subset, from the hub or from `data_dir`.
 
     Raises:
-        InputError: no such subset, it cannot be had, a row is wrong, or an id comes twice.
+        InputError: no such subset, it cannot be loaded, a row is wrong, or an id comes twice.
     """
     if subset not in SUBSETS:
         raise InputError(f"ProcessBench subset {subset!r} is unknown, allowed: {', '.join(SUBSETS)}")

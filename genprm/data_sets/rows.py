@@ -1,4 +1,4 @@
-"""Rows from outside, checked field by field: one clear line names place, field, value and what is allowed."""
+"""Rows from outside, checked field by field: errors name place, field, value and what is allowed in one line."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ _REASONS = {
     "number out of range": "a number of thousands of digits",
     "unexpected end of hex escape": "half a surrogate pair",
 }
-"""What the parser says of texts that are JSON by the letter and cannot be read."""
+"""Plain words for the parser's messages about texts that are valid JSON but cannot be read."""
 
 
 def parse_json(text: str, where: str, *, finite: bool = False) -> Any:
-    """What a JSON text says; with `finite`, NaN and infinities, which JSON does not know, are refused.
+    """The value of a JSON text; with `finite`, NaN and infinities, which are not part of JSON, are refused.
 
     Raises:
         InputError: it is not JSON, nested too deep, or holds half a surrogate pair or a number of thousands of
@@ -120,7 +120,7 @@ def json_object(value: Any, where: str) -> dict[str, Any]:
 
 
 def first_given(row: Mapping[str, Any], wanted: Sequence[str]) -> str:
-    """The first of the fields `wanted` that a row has and that is not null; the first one where there is none.
+    """The first of the fields `wanted` that a row has and that is not null; `wanted[0]` where there is none.
 
     >>> first_given({"problem": None, "question": "Why?"}, ("problem", "question"))
     'question'
@@ -200,10 +200,10 @@ def texts_field(row: Mapping[str, Any], name: str, where: str) -> list[str]:
 
 
 def named(registry: Registry[T], name: str) -> T:
-    """What a registry has under a name that came from outside.
+    """The entry of a registry under a name that came from outside.
 
     Raises:
-        InputError: there is nothing; the message says what there is.
+        InputError: there is no such entry; the message lists the names that there are.
     """
     try:
         return registry.get(name)

@@ -85,7 +85,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def first_row(source: DataSource, directory: Path | None) -> Row | None:
-    """The first row of a data set, None where it has none; from the hub without the rest of its files.
+    """The first row of a data set, None where it has none; from the hub without downloading the rest.
 
     Raises:
         InputError: as `source_rows`.
@@ -95,7 +95,7 @@ def first_row(source: DataSource, directory: Path | None) -> Row | None:
 
 
 def hub_rows(source: DataSource, *, streaming: bool = False) -> Iterator[Row]:
-    """All rows of a data set on the hub; with `streaming`, read as they are asked for in place of downloaded.
+    """All rows of a data set on the hub; with `streaming`, they are read on demand and not downloaded first.
 
     Raises:
         InputError: the hub cannot be reached, or has no such data set or split.

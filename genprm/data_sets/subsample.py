@@ -1,4 +1,4 @@
-"""Part of a benchmark, chosen so that it stands for the whole."""
+"""Part of a benchmark, chosen so that it represents the whole."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def subsample_each(cases: Sequence[BenchmarkCase], limit: int | None) -> list[Be
 
 
 def subsample(cases: Sequence[BenchmarkCase], limit: int | None) -> list[BenchmarkCase]:
-    """`limit` cases by the hash of their id, in the order of the data; all of them when it is None.
+    """`limit` cases, chosen by the hash of their id, in the order of the data; all cases if `limit` is None.
 
     The released files of ProcessBench hold the solutions with an error first: a prefix has no right solution, and
-    so no F1. A larger limit only adds cases.
+    therefore no F1. A larger limit only adds cases.
     """
     if limit is None or limit >= len(cases):
         return list(cases)

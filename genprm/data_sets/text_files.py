@@ -1,4 +1,4 @@
-"""Text of files and of standard input: UTF-8 whatever the locale says, unpacked where it is packed."""
+"""Text of files and of standard input: UTF-8 whatever the locale says; gzipped files are unpacked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genprm.data_sets.rows import InputError
 
 
 def file_text(path: Path) -> str:
-    """The text of a file, without the byte order mark that some editors write; that of `.gz` files unpacked.
+    """The text of a file, without the byte order mark that some editors write; `.gz` files are unpacked.
 
     Raises:
         InputError: it cannot be read, is not a whole gzip file, or is not UTF-8 text.
@@ -26,7 +26,7 @@ def file_text(path: Path) -> str:
 
 
 def decoded(content: bytes, name: str) -> str:
-    """The text that bytes are in UTF-8, without a byte order mark; `name` says in messages whose bytes they are.
+    """Decode bytes as UTF-8, without a byte order mark; `name` says in messages where they are from.
 
     >>> decoded("\\ufeffé".encode(), "standard input")
     'é'

@@ -16,7 +16,7 @@ PROBLEM = ("problem", "question")
 
 @dataclass(frozen=True, slots=True)
 class WrittenSolution:
-    """A problem, and the steps of one solution of it with how they were told apart."""
+    """A problem and one solution of it: the steps, and how they were split."""
 
     problem: str
     split: Split
@@ -36,8 +36,8 @@ def read_solution(row: Mapping[str, Any], where: str, how: str = AUTO) -> Writte
     """The solution of a row: `{"problem", "steps"}`, `{"problem", "solution"}` or `{"messages"}`.
 
     The problem may be called `question`. Steps are taken as they are; text is split as `how` says
-    (`genprm.splitting.free_text`). Of a chat the last turn of the assistant is the solution, and the user's turn
-    before it the problem. A field that is null counts as absent.
+    (`genprm.splitting.free_text`). In a chat, the last turn of the assistant is the solution, and the user's turn
+    before it is the problem. A field that is null counts as absent.
 
     Raises:
         InputError: none of these, a field that is wrong, or a text without a solution; one line says where.

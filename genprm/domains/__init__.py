@@ -1,1 +1,1 @@
-"""Domains: what the method has to know of a field of problems; mathematics is the paper's."""
+"""Domains: what the method has to know about a field of problems; the paper's domain is mathematics."""

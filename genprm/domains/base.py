@@ -1,9 +1,9 @@
 """A domain: how solutions are cut into steps, how answers are read and compared, and where problems come from.
 
 Another domain is one file of any installed package: a `Domain`, and an entry point of the group `genprm.domains`
-that names it. `settings.problems.source` chooses among the sources of problems of all domains, and with its source
-a run has its domain. It is no field of a problem: all problems of a run are of one domain, and a column that says
-so would change the content of every stored table, and make every home stale that was made without it.
+that names it. `settings.problems.source` chooses among the problem sources of all domains, and the source
+determines the domain of the run. The domain is not a field of `Problem`: all problems of a run are of one domain,
+and a further column would change the content of every stored table and make every existing home stale.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ class AnswerCheck(Protocol):
     """Reads the answers of solutions and compares them."""
 
     def extract(self, text: str) -> str | None:
-        """The answer that a solution, or the last step of one, states; None where it states none."""
+        """The answer stated in a solution or in its last step; None where none is stated."""
         ...
 
     async def same(self, reference: str, given: str | None) -> bool:
-        """Whether two answers mean the same; no answer never does."""
+        """Whether two answers mean the same; a missing answer (None) never does."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Grader:
-    """What reads and grades the solutions of a domain, open for use."""
+    """The step format and the open answer check with which a domain's solutions are read and graded."""
 
     steps: StepFormat
     answers: AnswerCheck
 
 
 ProblemSource = Callable[["ProblemSettings", Path | None], Iterable[Problem]]
-"""Problems in order, from the settings and the directory with data sets, where one was given. What is beyond
-`settings.limit` is left out afterwards."""
+"""Returns problems in order, given the settings and the directory of data sets (None where none was named). The
+caller cuts them at `settings.limit`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
     """A field of problems.
 
-    `answers` opens its answer check, which is closed when it is left; `problems` are its sources, by the name that
-    `settings.problems.source` gives; `steps` says how a solution is cut into steps.
+    `answers` returns its answer check as a context manager, which closes it in the end; `problems` are its sources,
+    by their names in `settings.problems.source`; `steps` says how a solution is cut into steps.
     """
 
     name: str
@@ -61,6 +61,6 @@ class Domain:
 
     @contextmanager
     def grader(self) -> Iterator[Grader]:
-        """Steps and answers, open while the block runs."""
+        """The grader of this domain; its answer check is open while the block runs."""
         with self.answers() as answers:
             yield Grader(self.steps, answers)

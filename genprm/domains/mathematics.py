@@ -1,4 +1,4 @@
-"""Mathematics: numbered steps, answers compared by meaning, problems of MATH, GSM8K and SVAMP, or of one's own."""
+"""Mathematics: numbered steps, answers compared by meaning, problems of MATH, GSM8K, SVAMP or the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MathAnswers:
         return final_answer(text)
 
     async def same(self, reference: str, given: str | None) -> bool:
-        """Whether two answers mean the same; algebra is done in a process of its own."""
+        """Whether two answers mean the same; algebra is done in a separate process."""
         return await self._checker.equivalent_async(reference, given)
 
     def __enter__(self) -> MathAnswers:

@@ -1,1 +1,1 @@
-"""Sets of step labels as others write them, and as this project reads them."""
+"""Formats of third-party sets of step labels: how rows are read, and how they are written again."""

@@ -29,7 +29,7 @@ from genprm.reward_models.layouts import numbered
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another step in the place of step `at` (0-based). Its label is 1 right, 0 wrong, None where nobody said."""
+    """Another step in the place of step `at` (0-based). Its label is 1 (right), 0 (wrong) or None (unlabelled)."""
 
     at: int
     step: str
@@ -40,11 +40,10 @@ class Alternative:
 class LabelledSolution:
     """A problem, the steps of one solution, and labels of its first steps: 1 right, 0 wrong.
 
-    `labels` is shorter than `steps` where nothing is known of the later ones. Where a format has them: `mc` are
-    Monte-Carlo scores of the steps and `pass_at_1` that of the problem, `turns` are what a verifier wrote on each
-    labelled step, `chain` is what it wrote on the solution as a whole, `alternatives` are other steps that were
-    labelled in the place of one of these. `further` holds the fields of the row that say something else, by their
-    names in the format that it came from.
+    `labels` is shorter than `steps` where the later steps are not labelled. Where a format has them: `mc` are
+    Monte-Carlo scores of the steps and `pass_at_1` that of the problem, `turns` are a verifier's texts on each
+    labelled step, `chain` is its text on the solution as a whole, `alternatives` are other steps that were labelled
+    in the place of one of these. `further` holds the remaining fields of the row, under their names in its format.
     """
 
     problem: str
@@ -69,11 +68,11 @@ class LabelledSolution:
 
     @property
     def decided_steps(self) -> list[str]:
-        """All steps where one is known to be wrong; else those with labels, of which none is."""
+        """All steps where one is known to be wrong; else only the labelled steps, all of which are right."""
         return self.steps if self.first_error != NO_ERROR else self.labelled_steps
 
     def expanded(self) -> list[LabelledSolution]:
-        """The solution, and one that ends with each labelled alternative, as TRL expands PRM800K.
+        """The solution, and for each labelled alternative one that ends with it, as TRL expands PRM800K.
 
         >>> solution = LabelledSolution("p", ["a", "b"], [1, 1], alternatives=[Alternative(1, "c", 0)])
         >>> [one.steps for one in solution.expanded()]
@@ -90,8 +89,8 @@ class LabelledSolution:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`read` takes the place of a row (for messages) and the row, and gives its solutions. `write` takes solutions
-    of one row, and gives rows. `needs` names a field that a row cannot be written without."""
+    """`read` takes the place of a row (for messages) and the row, and returns its solutions. `write` takes the
+    solutions of one row, and returns rows. `needs` names a field that a row cannot be written without."""
 
     read: Callable[[str, Mapping[str, Any]], list[LabelledSolution]]
     write: Callable[[Sequence[LabelledSolution]], list[dict[str, Any]]]
@@ -136,9 +135,9 @@ def read_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[list[LabelledSolu
 
 
 def import_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Solutions of a format as `{"id", "problem", "steps", "labels", "further"}` and what else the format has.
+    """Solutions as `{"id", "problem", "steps", "labels", "further"}` with the optional fields that the format has.
 
-    Solutions of a row that holds several say in `row` which one it was.
+    Where a row holds several solutions, the field `row` of each is the row's number.
 
     Raises:
         InputError: as `read_rows`.
@@ -168,11 +167,11 @@ def _line(solution: LabelledSolution) -> dict[str, Any]:
 
 
 def export_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """What `import_rows` gives, as rows of a format.
+    """Rows of a format from rows as `import_rows` gives them.
 
     Raises:
-        InputError: a row lacks a field, one of them is of another kind, or `import_rows` would not read in what is
-            written the problem, the steps and the labels that the row has.
+        InputError: a row lacks a field, a field is of the wrong kind, or `import_rows` would not read the same
+            problem, steps and labels from what is written.
     """
     for _, group in itertools.groupby(enumerate(rows), key=lambda numbered: _row_of(*numbered)):
         placed = [placed for _, placed in group]
@@ -183,7 +182,7 @@ def export_rows(chosen: Format, rows: Iterable[Row]) -> Iterator[dict[str, Any]]
 
 
 _Said = tuple[str, tuple[str, ...], tuple[int, ...]]
-"""Problem, steps and labels of a solution, as far as its first error; steps without `Step n:`."""
+"""Problem, steps and labels of a solution up to its first error; steps without `Step n:`."""
 
 
 def _check_written(
@@ -210,7 +209,7 @@ def _begin_alike(some: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _said(solutions: Iterable[LabelledSolution]) -> Counter[_Said]:
-    """What solutions and their alternatives say. Not every format goes on behind the first error."""
+    """The content of solutions and alternatives, counted. Not every format has steps behind the first error."""
     said: Counter[_Said] = Counter()
     for one in (one for solution in solutions for one in solution.expanded()):
         end = len(one.labels) if one.first_error == NO_ERROR else one.first_error + 1
@@ -220,7 +219,7 @@ def _said(solutions: Iterable[LabelledSolution]) -> Counter[_Said]:
 
 
 def _row_of(number: int, placed: Row) -> tuple[str, Any]:
-    """What solutions that came from one row have in common, and no others do."""
+    """A key that solutions share only if they came from one row."""
     _, line = placed
     return ("row", line["row"]) if line.get("row") is not None else ("line", number)
 
@@ -267,7 +266,7 @@ def _alternative(value: Any, where: str) -> Alternative:
 
 
 def labels_field(row: Mapping[str, Any], steps: int, where: str, *, empty: bool = False) -> list[int]:
-    """The labels of a row; none at all only where `empty`.
+    """The labels of a row; an empty list is allowed only with `empty`.
 
     Raises:
         InputError: they are not 0 or 1, or there are none, or more than steps.
@@ -306,7 +305,7 @@ def rating(label: int) -> int:
 
 
 def ratings(labels: Sequence[int], kept: Any) -> list[int]:
-    """The ratings of labels: those that were kept of the row, where they say the same.
+    """The ratings of labels: each as `kept` from the row where that stands for the same label, else 1 or -1.
 
     >>> ratings([1, 1], [0, -1])
     [0, 1]
@@ -316,7 +315,7 @@ def ratings(labels: Sequence[int], kept: Any) -> list[int]:
 
 
 def cut_before_first_step(text: str) -> tuple[str, str] | None:
-    """A problem, and the first step that stands behind it; None where none is called `Step 1:`.
+    """A problem, and the first step that stands behind it; None where there is no `Step 1:`.
 
     >>> cut_before_first_step("How many? Step 1: 3 + 4 = 7.")
     ('How many?', 'Step 1: 3 + 4 = 7.')
@@ -326,7 +325,7 @@ def cut_before_first_step(text: str) -> tuple[str, str] | None:
 
 
 def with_first_step(steps: Sequence[str]) -> list[str]:
-    """Steps of which the first is called `Step 1:`, so that it can be cut from the problem; else all are numbered.
+    """The steps, all numbered unless the first begins with `Step 1:`, where it can be cut from the problem.
 
     >>> with_first_step(["Add.", "Divide."]), with_first_step(["Step 1: Add.", "Divide."])
     (['Step 1: Add.', 'Step 2: Divide.'], ['Step 1: Add.', 'Divide.'])
@@ -335,7 +334,7 @@ def with_first_step(steps: Sequence[str]) -> list[str]:
 
 
 def with_further(built: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
-    """A row, and fields that another format may have left, none in the place of one of its own.
+    """A row with the `further` fields, which may be of another format; they replace none of its own.
 
     >>> with_further({"label": 1}, {"label": "?", "id": 7})
     {'label': 1, 'id': 7}
@@ -349,7 +348,7 @@ def other_fields(row: Mapping[str, Any], *known: str) -> dict[str, Any]:
 
 
 def not_rebuilt(row: Mapping[str, Any], built: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a row that `built` has otherwise or not at all.
+    """The fields of a row that `built` lacks or has with another value.
 
     >>> not_rebuilt({"id": 7, "label": "1"}, {"id": 7, "label": 1})
     {'label': '1'}

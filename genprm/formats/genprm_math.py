@@ -40,7 +40,7 @@ def _is_turn(message: object) -> bool:
 
 
 def _cut(where: str, text: str) -> tuple[str, str]:
-    """Problem and first step: before `Step 1` where a paragraph begins so, else at the first blank line."""
+    """Problem and first step: cut before a paragraph that begins with `Step 1`, else at the first blank line."""
     body = text.removeprefix(_LEAD)
     at = body.find(f"{_BLANK}Step 1")
     at = body.find(_BLANK) if at < 0 else at

@@ -1,4 +1,4 @@
-"""A set that others made, as the start of a run: its problems, its labelled solutions, what is trained on."""
+"""A third-party set as the start of a run: its problems, its labelled solutions, its training examples."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _THOUGHT = "<think>"
 
 @dataclass(frozen=True, slots=True)
 class ImportedExamples:
-    """What can be trained on: `rationales` whose turns all have what `mode` consists of, and chains for ThinkPRM.
+    """What can be trained on: `rationales` whose turns all have the blocks of `mode`, and `chains` for ThinkPRM.
 
-    A set of labels gives rationales that are verdicts and nothing else. `left_out` counts solutions whose turns
+    A set with labels only gives rationales that consist of verdicts alone. `left_out` counts solutions whose turns
     lack a block that others have.
     """
 
@@ -44,7 +44,7 @@ class ImportedExamples:
     left_out: int
 
     def decisions(self) -> list[FilterDecision]:
-        """Every solution is kept: whoever made the set has filtered it."""
+        """Decisions that keep every solution: the authors of the set have filtered it already."""
         return [
             FilterDecision(row.solution_id, True, "agree", row.judged_first_error, row.judged_first_error)
             for row in self.rationales
@@ -52,10 +52,10 @@ class ImportedExamples:
 
 
 def imported_solutions(source: ImportedSet) -> list[tuple[str, LabelledSolution]]:
-    """The labelled solutions of a set by id; each alternative is one that ends with it.
+    """The labelled solutions of a set with ids; each labelled alternative becomes a solution that ends with it.
 
     Raises:
-        InputError: the set cannot be had, or a row is not of its format.
+        InputError: the set cannot be loaded, or a row is not of its format.
     """
     solutions = [
         (f"{row}-{index}-{number}", one)
@@ -85,10 +85,10 @@ def _problem_ids(solutions: Iterable[LabelledSolution]) -> dict[str, str]:
 
 
 def imported_labels(source: ImportedSet) -> list[tuple[Solution, StepLabels]]:
-    """The solutions of a set as far as their steps have labels, with the labels.
+    """The solutions of a set, cut behind their last labelled step, with the labels.
 
     A solution is correct where none of its steps is labelled wrong. Its answer is not known; `pass_at_1` is 0 where
-    the set does not say.
+    the set does not have it.
 
     Raises:
         InputError: as `imported_solutions`.
@@ -108,10 +108,10 @@ def _labelled(
 
 
 def imported_examples(source: ImportedSet, modes: Sequence[Mode]) -> ImportedExamples:
-    """What a set gives to train models of `modes` on.
+    """The training examples of a set for models of `modes`.
 
     Raises:
-        InputError: as `imported_solutions`, or its turns lack what a mode consists of.
+        InputError: as `imported_solutions`, or its turns lack a block of a mode.
     """
     solutions = imported_solutions(source)
     rationales = [_rationale(name, solution, source.format) for name, solution in solutions]
@@ -163,7 +163,7 @@ def _step(turn: str, label: int) -> StepVerification:
 
 
 def _mode(rationale: Rationale) -> Mode:
-    """The richest mode that all turns of a rationale have the blocks of."""
+    """The richest mode whose blocks all turns of a rationale have."""
     steps = rationale.verification.steps
     analysis, code = all(step.analysis for step in steps), all(step.code for step in steps)
     return {(True, True): Mode.FULL, (True, False): Mode.COT, (False, True): Mode.CODE}.get(
@@ -172,12 +172,12 @@ def _mode(rationale: Rationale) -> Mode:
 
 
 def _is_chain(solution: LabelledSolution) -> bool:
-    """Whether there is a verification of the whole solution that does not end before it is over."""
+    """Whether there is a verification of the whole solution, with no stop string inside that would end it early."""
     return bool(solution.chain) and not any(stop in _thought(solution.chain) for stop in STOPS)
 
 
 def _thought(chain: str) -> str:
-    """A chain without its tags, and without what a model is made to begin with."""
+    """The thought of a chain, without tags and without `OPENING`, which models are given as their first words."""
     return chain.partition(THOUGHT_END)[0].removeprefix(_THOUGHT).strip().removeprefix(OPENING.strip()).strip()
 
 

@@ -1,6 +1,6 @@
 """Math-Shepherd: `input` has the mark ки after each step, `label` is the same text with + or - in its place.
 
-The same letters may be part of a step: there `label` has them, too.
+A step may contain the letters of the mark itself: there `label` has them, too.
 """
 
 from __future__ import annotations

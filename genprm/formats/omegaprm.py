@@ -1,7 +1,7 @@
 """OmegaPRM's flat records: `reasoning_steps` of `solution_prefix` (problem and steps as one text) and `mc_value`.
 
 The records of a problem are the nodes of one tree. A solution is a path from the problem to a prefix that no other
-one goes on from.
+prefix extends.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
 
 
 def _parent(prefixes: Sequence[str], index: int) -> int | None:
-    """The longest other prefix that this one goes on from; of equal ones the first."""
+    """The index of the longest prefix that this one extends; of equal ones the first; None where there is none."""
     text = prefixes[index]
     shorter = [at for at, other in enumerate(prefixes) if len(other) < len(text) and text.startswith(other)]
     return max(shorter, key=lambda at: len(prefixes[at]), default=None)
@@ -100,8 +100,8 @@ def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
 
 
 def _places(solution: LabelledSolution, free: int) -> tuple[Sequence[Any], Sequence[str]]:
-    """Where the nodes of a solution are, and the blanks before its steps: as in the row that it was read from, if
-    there was one and it has as many steps; else from `free` on."""
+    """The positions of a solution's nodes, and the white space before its steps: as in the row that it was read
+    from, if there was one with as many steps; else positions from `free` on, and blank lines."""
     steps = len(solution.steps)
     positions, leads = (solution.further.get(name) for name in _PLACES)
     if not isinstance(positions, list) or not isinstance(leads, list):

@@ -64,8 +64,8 @@ def _write(solutions: Sequence[LabelledSolution]) -> list[dict[str, Any]]:
 
 
 def _grow(nodes: dict[tuple[Any, ...], dict[str, Any]], solution: LabelledSolution, number: int) -> None:
-    """Add the steps of a solution that the tree does not have yet. Nodes are known by the branches to them in the
-    row that they were read from; a solution that comes from elsewhere is a branch of its own."""
+    """Add the steps of a solution that the tree does not have yet. Nodes are identified by the branches that led to
+    them in the row they were read from; a solution from another format becomes a branch of its own."""
     branches = solution.further.get(_BRANCHES)
     if not isinstance(branches, list) or len(branches) != len(solution.steps):
         branches = [f"solution {number}", *[0] * (len(solution.steps) - 1)]

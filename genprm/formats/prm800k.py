@@ -1,6 +1,6 @@
-"""PRM800K as it was published: several completions of each step, rated 1, 0 or -1, of which one was gone on from.
+"""PRM800K as it was published: several completions of each step, rated 1, 0 or -1, one of which was continued.
 
-The steps of the solution are those that were gone on from, a human's included; the others are alternatives.
+The steps of the solution are the continued ones, those written by a human included; the others are alternatives.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from genprm.formats.base import Alternative, Format, LabelledSolution, label_of,
 
 _STEPS = "a list of steps with completions"
 _ANY = object()
-"""In the place of a label where any will do."""
+"""Stands for a label where any label is accepted."""
 
 
 def _read(where: str, row: Mapping[str, Any]) -> list[LabelledSolution]:
@@ -92,12 +92,12 @@ def _row(solution: LabelledSolution) -> dict[str, Any]:
 
 
 def _in_order(solution: LabelledSolution) -> list[Alternative]:
-    """Alternatives in the order of the steps that they take the place of."""
+    """Alternatives in the order of the steps that they replace."""
     return sorted(solution.alternatives, key=lambda one: one.at)
 
 
 def _fits(rated: Any, solution: LabelledSolution) -> bool:
-    """Whether the steps of the row that was read have a place for each step and alternative, and no more."""
+    """Whether the rated steps of a row have exactly one place for each step and alternative of the solution."""
     if not isinstance(rated, list) or not all(isinstance(step, Mapping) for step in rated):
         return False
     places = list(_places(rated))
@@ -106,7 +106,7 @@ def _fits(rated: Any, solution: LabelledSolution) -> bool:
 
 
 def _places(rated: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, bool]]:
-    """The number of the step that each completion is for, and whether it was gone on from."""
+    """The number of the step that each completion is for, and whether the completion was continued."""
     for number, step in enumerate(rated):
         chosen = step.get("chosen_completion")
         for index in range(len(step.get("completions") or [])):
@@ -116,15 +116,15 @@ def _places(rated: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, bool]]:
 
 
 def _wanted(solution: LabelledSolution, at: int) -> Any:
-    """What the rating of a step has to say. The row may rate steps behind one without a label, which ends the
-    labels."""
+    """The label that the rating of a step must stand for. Labels end at the first unlabelled step; behind it, the
+    row may have any rating."""
     if at < len(solution.labels):
         return solution.labels[at]
     return None if at == len(solution.labels) else _ANY
 
 
 def _rated(solution: LabelledSolution) -> list[dict[str, Any]]:
-    """Steps without their texts, for a solution that comes from elsewhere."""
+    """Rated steps without their texts, for a solution that was read from another format."""
     rated = []
     unrated = {"rating": None, "flagged": None}
     for at in range(len(solution.labels) + 1):
@@ -149,7 +149,7 @@ def _with_texts(bare: Mapping[str, Any], steps: Any, others: Any) -> dict[str, A
 
 
 def _completion(kept: Mapping[str, Any], text: str, wanted: Any, unrated: int | None = None) -> dict[str, Any]:
-    """A completion as it was, with another rating where that says another label than is `wanted`."""
+    """A completion as it was `kept`, with a new rating where its own does not stand for the label `wanted`."""
     given = kept.get("rating")
     said = unrated if given is None else label_of(given)
     if wanted is _ANY or said == wanted:

@@ -72,7 +72,7 @@ def _write(solution: LabelledSolution) -> dict[str, Any]:
 
 
 def _not_kept(solution: LabelledSolution, built: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `built` that the row had otherwise, and that say something else by now."""
+    """The fields of `built` that replace the row's own, because the row's no longer fit the solution."""
     kept, changed = solution.further, dict[str, Any]()
     extra = kept["extra_info"] if isinstance(kept.get("extra_info"), Mapping) else {}
     question = extra.get("question") or solution.problem

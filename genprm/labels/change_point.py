@@ -1,8 +1,8 @@
 """The first wrong step as a change point in a solution's scores (ours, not the paper's).
 
 A ratio of two neighbouring scores is noisy, and a hard label misses every error that a rollout can recover from.
-Both look at one or two steps. Here all rollouts of a solution speak: a right step moves the share of rollouts that
-arrive a little, a wrong one takes it to 0 or to anything below, and what comes later shows which of the two it was.
+Both look at one or two steps. Here all rollouts of a solution count: a right step changes the share of rollouts
+that reach the answer a little, a wrong one takes it to 0 or to any lower share, and later scores show which it was.
 The model is a hidden Markov chain over a grid of shares; the forward algorithm (Rabiner, Proc. IEEE 1989) gives the
 probability of each first error.
 """
@@ -19,17 +19,17 @@ from genprm.labels.estimators import LabelEstimator
 from genprm.records import StepScores
 
 ERROR = 0.5
-"""Prior probability that a solution has a wrong step; any step is as likely to be the first."""
+"""Prior probability that a solution has a wrong step; all steps are equally likely to be the first wrong one."""
 START_ABOVE, START_SPREAD = 0.5, 1.2
-"""The completion model's share before the first step, in log-odds above Pass@1."""
+"""The completion model's share before the first step, in log-odds above Pass@1: mean and standard deviation."""
 DRIFT, SPREAD = 0.25, 0.4
-"""What a right step adds to the log-odds of the share, mean and standard deviation."""
+"""What a right step adds to the log-odds of the share: mean and standard deviation."""
 FATAL = 0.5
-"""Chance that a wrong step leaves nothing; else it leaves any part of the share."""
+"""Probability that a wrong step takes the share to 0; else all shares up to the old one are equally likely."""
 FURTHER = 0.4
-"""Chance that a step after the first wrong one takes something as well."""
+"""Probability that a step after the first wrong one lowers the share in the same way."""
 GRADED_SLIP = 1e-3
-"""Likelihood of a graded last step whose share is on the wrong side of 0."""
+"""Likelihood of a last step's grade that contradicts its share: correct at 0, or wrong above 0."""
 _CELLS = 25
 
 Vector = np.ndarray
@@ -46,7 +46,7 @@ def _log_odds(shares: Vector) -> Vector:
 
 
 def _normal(shares: Vector, mean: Vector | float, spread: float) -> Vector:
-    """Weights on grid shares above 0 of log-odds that are N(mean, spread^2)."""
+    """Weights of the grid shares above 0 where the log-odds of the share are N(mean, spread^2)."""
     density = np.exp(-0.5 * ((_log_odds(shares) - mean) / spread) ** 2) / (shares * (1 - shares))
     return np.asarray(density / density.sum(axis=-1, keepdims=True))
 
@@ -79,7 +79,7 @@ def error_free(pass_at_1: float, mc: Sequence[float], rollouts: Sequence[int]) -
     """The probability, for each step, that neither it nor any step before it is wrong; it never rises.
 
     `mc[t]` is the share of `rollouts[t]` that reached the answer. The last step is graded (1.0 or 0.0) without
-    rollouts. Steps without rollouts after a score of 0 tell nothing.
+    rollouts. Steps without rollouts after a score of 0 carry no information.
     """
     right, wrong, after = _moves()
     start = math.log(_inside(pass_at_1) / (1 - _inside(pass_at_1))) + START_ABOVE

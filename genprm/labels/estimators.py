@@ -1,7 +1,7 @@
-"""Estimators of step labels: the progress that each step makes, and from which progress on a step is right.
+"""Estimators of step labels: the progress of each step, and the progress at which a step counts as right.
 
-Another one is one file of any installed package: a subclass of `LabelEstimator`, an instance of it, and an entry
-point of the group `genprm.label_estimators` that names the instance.
+A new estimator is one file in any installed package: a subclass of `LabelEstimator`, an instance of it, and an
+entry point of the group `genprm.label_estimators` that names the instance.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from abc import ABC, abstractmethod
 from genprm.records import StepScores
 
 ROUNDING = 1e-9
-"""Scores are shares of rollouts written as binary fractions: 0.7 - 0.8 must still count as -0.1."""
+"""Tolerance of the threshold: scores are floats, and 0.7 - 0.8 must still count as -0.1."""
 
 
 class LabelEstimator(ABC):
     """One way from the Monte-Carlo scores of a solution to the labels of its steps."""
 
     name: str
-    """What settings, tables and entry points call it."""
+    """Its name in settings, tables and entry points."""
     default_epsilon: float | None = None
-    """The threshold where none is given; None where there is none that fits."""
+    """The default threshold; None where no default fits."""
     has_threshold: bool = True
-    """Whether epsilon has a say."""
+    """Whether labels depend on epsilon."""
     reads_rollouts: bool = False
     """Whether progress depends on how many rollouts are behind each score (`StepScores.rollouts`)."""
 
@@ -32,7 +32,7 @@ class LabelEstimator(ABC):
         """Progress P_t of every step. In `scores.mc` everything after the first 0 is 0."""
 
     def threshold(self, epsilon: float) -> float:
-        """The progress that decides, when the settings say `epsilon`."""
+        """The threshold on progress where the settings say `epsilon`."""
         return epsilon if self.has_threshold else 0.0
 
     def label(self, progress: float, epsilon: float) -> int:
@@ -40,7 +40,7 @@ class LabelEstimator(ABC):
         return int(progress >= epsilon - ROUNDING) if self.has_threshold else int(progress > 0)
 
     def rule(self, epsilon: float) -> str:
-        """When a step is right, for people."""
+        """The condition for a right step, as people read it."""
         return f"{self.name} >= {epsilon:g}" if self.has_threshold else f"{self.name} > 0"
 
 
@@ -61,7 +61,7 @@ class Difference(LabelEstimator):
     name = "difference"
 
     def progress(self, scores: StepScores) -> list[float]:
-        """MC after each step less MC before it."""
+        """MC after each step minus MC before it."""
         return [a - b for b, a in zip(scores_before(scores), scores.mc, strict=True)]
 
 
@@ -76,7 +76,7 @@ class Hard(LabelEstimator):
         return list(scores.mc)
 
     def rule(self, epsilon: float) -> str:
-        """As the paper's table 3 has it."""
+        """The condition in the notation of the paper's table 3."""
         return "MC > 0"
 
 
@@ -92,7 +92,7 @@ def _ratio(before: float, after: float) -> float:
     the ratio has no value; the step has lost nothing, so its progress is 1.
     """
     if before > 0:
-        return min(after / before, sys.float_info.max)  # of a share as small as 1e-320 it would be infinite
+        return min(after / before, sys.float_info.max)  # infinite for a share as small as 1e-320
     return 1.0 if after > 0 else 0.0
 
 

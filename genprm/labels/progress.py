@@ -29,8 +29,8 @@ def zero_from_first_zero(mc: Sequence[float]) -> list[float]:
 def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
     """Labels of one solution: 1 where the estimator finds enough progress.
 
-    From the first step with MC = 0 on every label is 0 under every estimator (the paper's first erroneous step).
-    Before it a 0 may be followed by a 1: labels are not monotone.
+    From the first step with MC = 0 (the paper's first erroneous step), every label is 0 under every estimator.
+    Before that step, a 0 may be followed by a 1: labels are not monotone.
 
     Raises:
         ValueError: no steps.
@@ -55,8 +55,8 @@ def label_steps(scores: StepScores, variant: LabelVariant) -> StepLabels:
 
 
 class Found(NamedTuple):
-    """Labels against known first errors, up to and including them: a hit is a first wrong step labelled 0, a false
-    alarm a right step before it labelled 0."""
+    """Labels compared with known first errors: a hit is a first wrong step labelled 0, a false alarm a right step
+    before it labelled 0. Steps behind a first error are ignored."""
 
     hits: int
     alarms: int
@@ -64,12 +64,12 @@ class Found(NamedTuple):
 
     @property
     def f1(self) -> float:
-        """In percent; 0 when there is nothing to find."""
+        """F1 in percent; 0 where there are neither errors nor false alarms."""
         return 200 * self.hits / (self.hits + self.alarms + self.wrong) if self.alarms or self.wrong else 0.0
 
 
 def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
-    """What pairs of labels and the true first error (NO_ERROR without one) come to."""
+    """Count hits and false alarms in pairs of labels and true first error (NO_ERROR without one)."""
     hits = alarms = wrong = 0
     for labels, first in rows:
         wrong += first != NO_ERROR
@@ -81,7 +81,7 @@ def found_errors(rows: Iterable[tuple[Sequence[int], int]]) -> Found:
 def label_rows(placed: Iterable[Row], variant: LabelVariant) -> list[StepLabels]:
     """Labels for objects `{"id", "pass_at_1", "mc": [per step]}`, in order (`genprm label`).
 
-    Estimators that read rollouts need `"rollouts": [per step]` too: how many are behind each score.
+    Estimators that read rollouts need `"rollouts": [per step]` too: the number of rollouts behind each score.
 
     Raises:
         InputError: a field is missing, or a score is outside [0, 1]; one line says which.

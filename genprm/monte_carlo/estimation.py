@@ -17,13 +17,13 @@ from genprm.settings import MonteCarloSettings
 
 
 class StepEstimation:
-    """The scores of one solution while they are being made.
+    """The state of one solution's scores while they are being estimated.
 
-    It draws nothing itself: `next_draws` says which batches of rollouts are due, and whoever draws them (an engine,
-    a replay, a simulation) tells `record` what came of them.
+    It draws nothing itself: `next_draws` says which batches of rollouts are due. The caller draws them (from an
+    engine, a replay or a simulation) and passes the results to `record`.
 
-    Steps go one after another, because the first with MC = 0 ends the work: all later scores are 0 without
-    rollouts. The last step needs none: it is 1.0 or 0.0 by the solution's answer.
+    Steps are estimated one after another, because the first with MC = 0 ends the work: all later scores are 0
+    without rollouts. The last step needs none: its score is 1.0 or 0.0 by the solution's answer.
     """
 
     def __init__(self, steps: int, correct: bool, pass_at_1: float, settings: MonteCarloSettings) -> None:
@@ -34,19 +34,19 @@ class StepEstimation:
         self._most = rollouts_for(pass_at_1, settings)
         fixed = settings.estimator == "fixed"
         self._ends = [self._most] if fixed else batch_ends(self._most)
-        """Rollouts per step after which its label is looked at."""
+        """Numbers of rollouts per step at which the stopping rule is checked."""
         self._reached = [0] * steps
         self._drawn = [0] * steps
         self._looks = 0
-        """How often the step that is being drawn was looked at."""
+        """How often the stopping rule has been checked for the current step."""
         self.stopped: list[StopReason] = []
         self._skip_steps_without_rollouts()
 
     def next_draws(self) -> list[Draw]:
         """The batches that are due, which may be drawn together; empty when the scores are complete.
 
-        A label compares a step with the one before, so sequential estimation draws on that one too, until both have
-        as many rollouts: the rarer draws are the ones that limit the comparison.
+        A label compares a step with the one before. Sequential estimation therefore draws rollouts of both until
+        they have the same number: the smaller sample limits the comparison.
         """
         if len(self.stopped) == self._steps:
             return []
@@ -57,7 +57,7 @@ class StepEstimation:
         return draws
 
     def record(self, reached: Sequence[int]) -> None:
-        """How many rollouts reached the answer, for each of `next_draws`.
+        """Record how many rollouts reached the answer, for each of `next_draws`.
 
         Raises:
             ValueError: not one number for each of them.
@@ -73,7 +73,7 @@ class StepEstimation:
             self._skip_steps_without_rollouts()
 
     def _stop_reason(self) -> StopReason | None:
-        """Why the step that is being drawn has enough rollouts; None while it has not."""
+        """Why the current step has enough rollouts; None while it has not."""
         done = len(self.stopped) + 1
         if self._settings.estimator == "sequential":
             sequential = self._settings.sequential
@@ -120,8 +120,8 @@ async def score_steps(
 ) -> StepScores:
     """MC(s_t, a_t) of every step of one solution.
 
-    With a `journal` finished batches are taken from it and put into it, so that a broken run goes on and a larger K
-    tops up; `made_by` says what else, beside the settings, decides what the engine says.
+    With a `journal`, finished batches are read from it and written to it, so that an interrupted run resumes and a
+    larger K only adds rollouts; `made_by` is what decides the engine's output besides the settings.
     """
     source = RolloutSource(solution, JournaledSampler(engine, settings, journal, made_by), settings, grader)
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)

@@ -1,4 +1,4 @@
-"""Rollouts that were recorded, spent again by other rules: what fewer of them would have cost in labels.
+"""Recorded rollouts replayed under other rules: how many labels fewer rollouts would have changed.
 
 A replay draws nothing. It hands the recorded outcomes of a step to the estimation in order, as many as a rule asks
 for. Rollouts of one step are exchangeable, so they are dealt in several orders.
@@ -24,7 +24,7 @@ ORDERS = 3
 """Orders in which the rollouts of a solution are dealt: as they were drawn, and shuffled."""
 RESAMPLES = 1000
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
-"""Of K: the smaller fixed K that are tried."""
+"""The smaller fixed numbers of rollouts that are tried, as shares of K."""
 ERRORS = (0.2, 0.1, 0.05, 0.01)
 FLIPS = (0.1, 0.05, 0.02)
 
@@ -36,8 +36,8 @@ the label has settled."""
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is spent on a solution whose steps have K recorded rollouts: a share of K, at least one rollout; or
-    sequential estimation up to K at an error probability (and one of a flip)."""
+    """How many rollouts are spent on steps that have K recorded ones: a share of K, at least one rollout; or as
+    many as sequential estimation asks for, up to K, at an error probability (and one of a flip)."""
 
     kind: RuleKind
     share: float = 1.0
@@ -54,8 +54,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One rule: rollouts in percent of those recorded, and steps in percent that are labelled unlike all recorded
-    rollouts label them, with its 95 % interval over solutions."""
+    """The result of one rule: rollouts in percent of those recorded; steps in percent whose label is unlike that of
+    all recorded rollouts, with the 95 % interval over solutions."""
 
     rule: Rule
     rollouts: float
@@ -65,7 +65,7 @@ class Replay:
 
 
 def rules(settings: SequentialSettings) -> list[Rule]:
-    """What is tried: parts of K, and sequential estimation at several probabilities of an error or a flip."""
+    """The rules to try: shares of K, and sequential estimation at several probabilities of an error or a flip."""
     return [
         *(Rule("fixed", share=share) for share in SHARES),
         *(Rule("decided", error=error) for error in ERRORS),
@@ -74,7 +74,7 @@ def rules(settings: SequentialSettings) -> list[Rule]:
 
 
 def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSettings) -> StepScores:
-    """The scores that `settings` would have made of `outcomes`, the recorded rollouts of the steps of `scores`.
+    """The scores that `settings` would have given on `outcomes`, the recorded rollouts of the steps of `scores`.
 
     Raises:
         ValueError: more rollouts are asked for than were recorded.
@@ -102,11 +102,11 @@ def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSe
 
 
 def replay(rows: Sequence[StepScores], settings: SequentialSettings, seed: int = 0) -> list[Replay]:
-    """Every rule on the same recorded rollouts, in the same orders. The rows are of estimation with fixed K.
+    """Replay every rule on the same recorded rollouts, in the same orders. The rows are of estimation with fixed K.
 
-    The labels compared with are those of all recorded rollouts under the relative-progress ratio at
-    `settings.epsilon`. Smaller samples are parts of that one, so all of them together agree with
-    it by construction: the curve says what fewer rollouts change, not how far the labels are from the truth.
+    The reference labels are those of all recorded rollouts under the relative-progress ratio at `settings.epsilon`.
+    Smaller samples are parts of the full one, which agrees with the reference by construction: the curve says what
+    fewer rollouts change, not how far the labels are from the truth.
 
     Raises:
         ValueError: no rows, or rows that lack rollouts which a rule asks for.

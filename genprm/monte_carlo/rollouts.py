@@ -1,4 +1,4 @@
-"""Rollouts: how many, in which batches, and what became of each.
+"""Rollouts: how many, in which batches, and whether each reached the answer.
 
 Rollouts of a step are numbered 0, 1, 2, ... and cut into batches at the same numbers under every setting, each
 batch with a seed of its own. So the first n rollouts of a step are the same whatever K is, and a journal that has
@@ -19,7 +19,7 @@ from genprm.settings import MonteCarloSettings
 from genprm.steps import step_prefill
 
 FIRST_BATCH = 8
-"""Rollouts of the first batch; the smallest K of common use, and the fewest that can decide a step."""
+"""Rollouts of the first batch; the smallest K in common use, and the fewest that can decide a step."""
 
 
 def rollouts_for(pass_at_1: float, settings: MonteCarloSettings) -> int:
@@ -34,7 +34,7 @@ def rollouts_for(pass_at_1: float, settings: MonteCarloSettings) -> int:
 
 
 def batch_ends(limit: int) -> list[int]:
-    """Numbers of rollouts at which a batch ends, up to and including `limit`; batches grow with what was drawn.
+    """Numbers of rollouts at which a batch ends, up to and including `limit`; batches grow with the number drawn.
 
     >>> batch_ends(64)
     [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64]
@@ -74,8 +74,8 @@ async def _reaches_answer(prefill: str, rollout: Completion, answer: str, grader
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What a batch gave: for each rollout in order 1 where it reached the answer, else 0; the tokens of all; and
-    those of their prompt."""
+    """The result of a batch: for each rollout in order 1 if it reached the answer, else 0; the tokens of all
+    rollouts; and those of their prompt."""
 
     outcomes: str
     tokens: int
@@ -88,8 +88,8 @@ class Graded:
 
 
 class RolloutSource:
-    """Draws and grades rollouts of one solution. A journal row says what made it: model, settings, seed and the
-    number of the first rollout."""
+    """Draws and grades rollouts of one solution. A journal row names solution, step, model, seed and the number of
+    its first rollout; the row's key covers the sampling settings as well."""
 
     def __init__(
         self, solution: Solution, sampler: JournaledSampler, settings: MonteCarloSettings, grader: Grader
@@ -100,7 +100,7 @@ class RolloutSource:
         self._grader = grader
 
     async def draw(self, draw: Draw) -> Graded:
-        """One batch."""
+        """Draw and grade one batch, or take it from the journal."""
         solution, settings = self._solution, self._settings
         blank = " " if settings.header_blank else ""
         prefill = step_prefill(self._grader.steps, solution.steps[: draw.done]) + blank

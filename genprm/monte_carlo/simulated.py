@@ -1,4 +1,4 @@
-"""Solutions whose shares are known: where estimation of step scores can be judged against the truth.
+"""Simulated solutions with known shares, on which estimates of step scores can be compared with the truth.
 
 A share is the probability that a rollout reaches the answer. Shares come from a model of how they move from step to
 step, or from a table of scores that is taken to be the truth.
@@ -23,7 +23,7 @@ Rng = np.random.Generator
 @dataclass(frozen=True, slots=True)
 class KnownSolution:
     """`shares[t]` is the exact MC(s_t, a_t); `first_error` the 0-based first wrong step, NO_ERROR without one and
-    None where nobody knows. The last share is 1.0 or 0.0, by the solution's answer."""
+    None if it is unknown. The last share is 1.0 or 0.0, by the solution's answer."""
 
     pass_at_1: float
     shares: list[float]
@@ -37,12 +37,12 @@ class KnownSolution:
 
 @dataclass(frozen=True, slots=True)
 class StepProcess:
-    """How shares move.
+    """A random process of how shares change from step to step.
 
-    Pass@1 of the kept problems is Beta(1.2, 1.2): those with right and with wrong solutions. The completion model
-    starts `strength` (in log-odds) above it. A right step adds N(0.25, `jitter`) to the log-odds: closer to the end
-    is easier. Half of the solutions have a wrong step, anywhere; it leaves a part of the share whose mean is
-    `recovery` (none at all in many, for small `recovery`), and later steps of such a solution may lose more.
+    Pass@1 of the kept problems (those with right and with wrong solutions) is Beta(1.2, 1.2). The completion model
+    starts `strength` (in log-odds) above it. A right step adds N(0.25, `jitter`) to the log-odds: nearer the end,
+    the answer is easier to reach. Half of the solutions have a wrong step, anywhere. It leaves a part of the share
+    whose mean is `recovery` (often 0, for small `recovery`), and later steps of such a solution may lose more.
 
     The defaults are near what the miniature's models do (genprm/miniature/MEASURED.md).
     """
@@ -99,8 +99,8 @@ def _graded(mc: list[float]) -> list[float]:
 
 
 class Rollouts:
-    """The rollouts of one solution, drawn once: whoever asks for the first n of a step sees the same ones, so that
-    estimators differ by what they ask for and not by luck."""
+    """The rollouts of one solution, drawn once: every estimator that asks for the first n of a step gets the same
+    ones, so that estimators differ by what they ask for and not by chance."""
 
     def __init__(self, solution: KnownSolution, most: int, rng: Rng) -> None:
         draws = rng.random((len(solution.shares), most)) < np.array(solution.shares)[:, None]
@@ -112,7 +112,7 @@ class Rollouts:
 
 
 def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSettings) -> StepScores:
-    """The scores that the estimator makes of a solution, asking for as many rollouts as it likes."""
+    """The scores of a solution by the estimator in `settings`, with as many rollouts as it asks for."""
     estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
     while draws := estimation.next_draws():
         estimation.record([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in draws])

@@ -1,16 +1,18 @@
 """When a step has had enough rollouts (ours): its label is decided, or K rollouts would not change it.
 
-The label asks whether the share after the step, p, is at least epsilon times the share before it, p'. Both are seen
-through rollouts only (the first step's p' is Pass@1, a given number). Three things end the sampling:
+The label asks whether the share after the step, p, is at least epsilon times the share before it, p'. Both are
+known through rollouts only (the first step's p' is Pass@1, a given number). Three things end the sampling:
 
 - **Decided.** An e-process by universal inference (Wasserman, Ramdas and Balakrishnan, PNAS 2020): the likelihood
-  of all rollouts of both steps, averaged over (p, p') by a fixed prior, over its maximum under the hypothesis to be
-  refuted. By Ville's inequality it ever exceeds 1 / error with probability at most `error` when the hypothesis is
-  true, whatever the shares are and however often one looks. The maximum has a closed form.
-- **Settled.** The label of K rollouts is foreseen: given what was seen and Jeffreys' prior, the chance that the
-  missing ones turn it is at most `flip` (stochastic curtailment: Lan, Simon and Halperin, Sequential Analysis 1982;
-  by predictive probability as in Lee and Liu, Clinical Trials 2008). A chance given the rollouts at hand holds at
-  whatever moment one stops. It is about what the paper's K would say, not about the exact share.
+  of all rollouts of both steps, averaged over (p, p') by a fixed prior, is divided by its maximum under the
+  hypothesis to be refuted. By Ville's inequality, if the hypothesis is true, the probability that this quotient
+  ever exceeds 1 / error is at most `error`, whatever the shares are and however often one looks. The maximum has a
+  closed form.
+- **Settled.** The label of K rollouts is predicted: given the rollouts so far and Jeffreys' prior, the probability
+  that the missing ones change it is at most `flip` (stochastic curtailment: Lan, Simon and Halperin, Sequential
+  Analysis 1982; by predictive probability as in Lee and Liu, Clinical Trials 2008). As this probability is
+  conditional on the rollouts at hand, it holds whenever one stops. It is about the label that the paper's K
+  rollouts would give, not about the exact share.
 - **Dead.** No rollout reached the answer, the label is decided, and shares of `dead_below` or more are refuted (the
   chance that none of n does is at most (1 - dead_below)^n).
 """
@@ -29,7 +31,7 @@ StopReason = Literal["kept", "lost", "dead", "settled", "all_drawn", "after_dead
 drawn, or none are needed (after a step with MC = 0, and for the last step)."""
 
 _PRIOR_SHAPES = (1.0, 0.1)
-"""Beta(a, a) priors averaged over: one for shares in the middle, one for shares near 0 and 1, where most are."""
+"""The a of the two Beta(a, a) priors averaged: for shares in the middle, and near 0 and 1, where most are."""
 _SAME_SHARE = 0.7
 """Prior weight of a step that changes nothing (p = p'), where p is not below epsilon p'."""
 _TIE = 1e-9
@@ -54,7 +56,7 @@ class Evidence(NamedTuple):
 
 
 def evidence(after: Count, before: Count | float, epsilon: float) -> Evidence:
-    """How strongly rollouts speak for each label. `before` is a number where the share before is given."""
+    """How strongly the rollouts support each label. `before` is a number where the share before is given."""
     if isinstance(before, float):
         boundary = min(1.0, epsilon * before)
         free = _log_likelihood(after, after.share)
@@ -68,7 +70,7 @@ def evidence(after: Count, before: Count | float, epsilon: float) -> Evidence:
         apart = _log_mixture(after) + _log_mixture(before)
         together = _log_mixture(Count(after.reached + before.reached, after.drawn + before.drawn))
         reaches = after.share >= epsilon * before.share
-    # p = p' is on the side of label 1 only while epsilon <= 1; elsewhere it would be a prior for nothing.
+    # p = p' means label 1 only if epsilon <= 1; for a larger epsilon it gets no prior weight.
     weight = _SAME_SHARE if epsilon <= 1 else 0.0
     for_kept = _log_average([(weight, together), (1 - weight, apart)])
     return Evidence(for_kept - (bound if reaches else free), apart - (free if reaches else bound))
@@ -114,7 +116,7 @@ def _boundary_share(after: Count, before: Count, epsilon: float) -> float:
 
 
 def flip_probability(after: Count, before: Count | float, epsilon: float, rollouts: int) -> float:
-    """The chance that the label from `rollouts` (K) draws of both steps differs from the one of now."""
+    """The probability that the label from `rollouts` (K) draws of both steps differs from the present one."""
     final, weights = _predicted(after, rollouts)
     if isinstance(before, float):
         least, chances = np.array([epsilon * before * rollouts]), np.array([1.0])
@@ -143,7 +145,7 @@ def _predicted(count: Count, rollouts: int) -> tuple[np.ndarray, np.ndarray]:
 def stop_reason(
     after: Count, before: Count | float, rollouts: int, dead_below: float, settings: SequentialSettings
 ) -> StopReason | None:
-    """Why the step needs no more rollouts, or None while it does. K is `rollouts`."""
+    """Why the step needs no more rollouts; None while it needs more. K is `rollouts`."""
     enough = -math.log(settings.error)
     found = evidence(after, before, settings.epsilon)
     if found.kept >= enough:

@@ -1,9 +1,9 @@
 """Two small real models of SmolLM2-135M-Instruct: one taught to check steps of solutions in plain English, and one
 taught to solve problems in such steps.
 
-The miniature stands on the lowest floor, with a world, a tokenizer and a trainer of its own. This one is made of
-the method itself: real problems, the verifier's turn format, the sandbox and the trainer of `genprm.training`. So
-it stands above them.
+The miniature is on the lowest floor of the import contracts (pyproject.toml), with a world, a tokenizer and a
+trainer of its own. This package uses the method itself: real problems, the verifier's turn format, the sandbox and
+the trainer of `genprm.training`. It is therefore on a floor above them.
 
 | module | holds |
 |---|---|
@@ -14,7 +14,7 @@ it stands above them.
 | `rationales` | what is written about a step: analysis, code that checks it, verdict |
 | `wording` | the same step as people and as language models write it |
 | `conversations` | training conversations, with the real output of their code |
-| `parts` | the problems that are trained on, and those that are held out to measure with |
+| `parts` | the problems that are trained on, and those that are held out for measuring |
 | `recipe` | every number of the recipe |
 | `formulas` | ASDiv's problems of one calculation, with their formulas |
 | `policy` | training conversations of the policy |

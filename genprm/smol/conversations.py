@@ -1,7 +1,7 @@
 """Training conversations: solutions judged up to the first wrong step, with the real output of the code.
 
-A conversation is what the verifier makes of the same solution at inference, to the last character. Its labels are
-known from how its steps were made; where the output of the code says otherwise, that is an error of this program.
+A conversation equals, to the last character, the one that the verifier has on the same solution at inference. Its
+labels are known from how its steps were made; if the output of the code contradicts them, this program is wrong.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from genprm.verification.conversation import (
 )
 
 _SHARES: dict[Kind, int] = {"arithmetic": 2, "operand": 3, "operation": 3, "omission": 3, "unit": 1}
-"""How often a kind is tried first. Few calculations have a number that can be left out."""
+"""Weights for the draw of the kind that is tried first. Few calculations have a number that can be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedSteps:
-    """The first steps of a solution as somebody claims them; the last one is wrong where there is a `mistake`.
+    """The first steps of a solution as they are claimed; the last one is wrong where there is a `mistake`.
 
-    `claimed` are the sentences, as far as they go the same as `solution` has but for the last one; `sizes` is the
-    number of sentences in each step.
+    `claimed` are their sentences: the first ones of `solution`, of which the last may have been changed into a
+    mistake; `sizes` is the number of sentences in each step.
     """
 
     solution: WorkedSolution
@@ -67,7 +67,7 @@ class JudgedSteps:
 
     @property
     def checks(self) -> list[list[Check]]:
-        """For each step its calculations, beside what is needed and what the steps before have found."""
+        """For each step its calculations, with the ones needed in their place and the results of earlier ones."""
         earlier: list[Result] = []
         checks = []
         for number, (begin, end) in enumerate(self._spans(), 1):
@@ -87,9 +87,9 @@ class JudgedSteps:
 
 
 def suitable(solutions: Iterable[WorkedSolution], recipe: Recipe) -> list[WorkedSolution]:
-    """Solutions that are short enough and whose every number comes from somewhere.
+    """Solutions that are short enough and in which every number has an origin (`sources.origin`).
 
-    So a number from nowhere is a sign of a wrong step, which a model can learn to see.
+    A number from nowhere is then a sign of a wrong step, which a model can learn to see.
     """
     return [
         solution
@@ -111,7 +111,7 @@ def _is_founded(solution: WorkedSolution, index: int) -> bool:
 def draw_judged(
     solutions: Sequence[WorkedSolution], count: int, recipe: Recipe, part: str = "training"
 ) -> Iterator[JudgedSteps]:
-    """`count` solutions with and without mistakes, in an order that begins alike whatever `count` is.
+    """`count` solutions with and without mistakes; a smaller `count` gives the first of the same solutions.
 
     Raises:
         ValueError: there are no solutions.

@@ -1,7 +1,7 @@
 """ASDiv's problems as worked solutions: one calculation, from the formula that people wrote beside the problem.
 
 Miao et al. 2020, "A Diverse Corpus for Evaluating and Developing English Math Word Problem Solvers"; for studies
-(CC BY-NC 4.0). An answer is `9 (apples)`, a formula `7+2=9`. Taken are problems whose formula comes to the answer.
+(CC BY-NC 4.0). An answer is `9 (apples)`, a formula `7+2=9`. Only problems whose formula gives the answer are used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ANSWER = re.compile(r"([\d,.]+)(?: \((.+)\))?")
 
 
 def formula_solutions(rows: Iterable[Row]) -> list[WorkedSolution]:
-    """The problems that can be taken.
+    """The problems whose formula can be read and gives the answer, as solutions.
 
     Raises:
         InputError: a row without `body`, `question`, `answer` or `formula`.
@@ -39,7 +39,7 @@ def formula_solutions(rows: Iterable[Row]) -> list[WorkedSolution]:
 
 
 def read_formula(formula: str, answer: str) -> Calculation | None:
-    """The calculation of a formula; None where it has letters, or comes to something else than the answer.
+    """The calculation of a formula; None where it has letters, or does not give the answer.
 
     >>> read_formula("(7+2)*3=27", "27 (apples)")
     Calculation(expression='(7 + 2) * 3', shown='27', unit='apples', sign='')

@@ -1,4 +1,4 @@
-"""Wrong sentences, made from right ones. What belongs in their place is known, and so is that they are wrong."""
+"""Wrong sentences, made from right ones: it is known that they are wrong, and what belongs in their place."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Place:
 
     @property
     def results(self) -> list[Result]:
-        """What the sentences before come to."""
+        """The results of the sentences before."""
         return results_before(self.solution, self.index)
 
 
 def results_before(solution: WorkedSolution, index: int) -> list[Result]:
-    """What the sentences before one come to, each of them a step."""
+    """The results of the sentences before the one at `index`, each sentence counted as a step."""
     return [
         Result(sentence.calculation.shown, f"step {number}")
         for number, sentence in enumerate(solution.sentences[:index], 1)
@@ -58,7 +58,7 @@ def results_before(solution: WorkedSolution, index: int) -> list[Result]:
 
 
 def mistaken(rng: random.Random, place: Place, kind: Kind) -> WorkedSentence | None:
-    """The sentence with a mistake of this kind in it; None where there is no place for one."""
+    """The sentence with a mistake of this kind in it; None where none is possible."""
     calculation = _MISTAKES[kind](rng, place)
     return None if calculation is None else replace(place.sentence, calculation=calculation)
 
@@ -74,7 +74,7 @@ def _arithmetic(rng: random.Random, place: Place) -> Calculation | None:
 
 
 def _operand(rng: random.Random, place: Place) -> Calculation | None:
-    """A number of the calculation is another one: two times in three one that comes from nowhere."""
+    """The calculation with one number replaced: two times in three by one that comes from nowhere."""
     parts = calculation_parts(place.needed.expression)
     at = rng.choice([index for index, part in enumerate(parts) if part[-1].isdigit()])
     others = list(_unfounded(rng, parts[at], place))
@@ -94,7 +94,7 @@ def _unfounded(rng: random.Random, number: str, place: Place) -> Iterator[str]:
 
 
 def _operation(rng: random.Random, place: Place) -> Calculation | None:
-    """An operator of the calculation is another one."""
+    """The calculation with one operator replaced."""
     parts = calculation_parts(place.needed.expression)
     places = [index for index, part in enumerate(parts) if part in "+-*/"]
     changes = [(at, other) for at in places for other in "+-*/" if other != parts[at]]
@@ -103,7 +103,7 @@ def _operation(rng: random.Random, place: Place) -> Calculation | None:
 
 
 def _omission(rng: random.Random, place: Place) -> Calculation | None:
-    """A number of a calculation of three or more is left out, with the operator before it."""
+    """A calculation of three numbers or more without one of them and the operator before it."""
     parts = calculation_parts(place.needed.expression)
     if "(" in parts or len(parts) < 5:
         return None
@@ -113,7 +113,7 @@ def _omission(rng: random.Random, place: Place) -> Calculation | None:
 
 
 def _unit(rng: random.Random, place: Place) -> Calculation | None:
-    """The right number of something else."""
+    """The right calculation with another unit."""
     needed = place.needed
     if not needed.unit:
         return None
@@ -136,7 +136,7 @@ _MISTAKES: dict[Kind, Callable[[random.Random, Place], Calculation | None]] = {
 
 
 def _first_wrong(place: Place, candidates: Iterator[Sequence[str]]) -> Calculation | None:
-    """The first calculation that has a positive value with at most two decimals which is not the right one."""
+    """The first candidate whose value is positive, has at most two decimals, and is not the right one."""
     for parts in candidates:
         expression = " ".join(parts).replace("( ", "(").replace(" )", ")")
         try:

@@ -1,4 +1,4 @@
-"""The problems that are trained on, and those that are held out to measure with."""
+"""The problems that are trained on, and those that are held out for measuring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genprm.smol.worked import WorkedSolution, worked_solutions
 
 
 def is_held_out(solution: WorkedSolution) -> bool:
-    """Whether nothing is trained on the problem: by its id, so that its solutions stay together."""
+    """Whether the problem is held out from training: decided by its id, so that its solutions stay together."""
     return int(solution.id[:8], 16) < HELD_OUT_SHARE * 16**8
 
 
@@ -23,16 +23,16 @@ def training_solutions(recipe: Recipe, data_dir: Path | None) -> list[WorkedSolu
     """The human solutions that may be trained on; `data_dir` None means the hub.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
     """
     return [one for one in _solutions(recipe, data_dir) if not is_held_out(one)]
 
 
 def policy_solutions(recipe: Recipe, data_dir: Path | None) -> list[WorkedSolution]:
-    """What a policy may learn from: the same, and ASDiv's problems of one calculation.
+    """The solutions that a policy may learn from: `training_solutions`, and ASDiv's problems of one calculation.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
     """
     return training_solutions(recipe, data_dir) + formula_solutions(source_rows(ASDIV, data_dir))
 
@@ -41,16 +41,16 @@ def training_part(recipe: Recipe, data_dir: Path | None) -> list[JudgedSteps]:
     """The solutions that a rationale model is trained on, with their mistakes; `data_dir` None means the hub.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
     """
     return list(draw_judged(training_solutions(recipe, data_dir), recipe.conversations, recipe))
 
 
 def held_out_part(recipe: Recipe, data_dir: Path | None, count: int) -> list[JudgedSteps]:
-    """Solutions of problems that nothing is trained on, with mistakes of the same kinds.
+    """Solutions of held-out problems, with mistakes of the same kinds as in training.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
     """
     solutions = [one for one in _solutions(recipe, data_dir) if is_held_out(one)]
     return list(draw_judged(solutions, count, recipe, "held out"))

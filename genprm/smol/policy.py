@@ -1,7 +1,7 @@
-r"""Training conversations of a policy: human solutions in numbered steps, asked for as the profile `smol` asks.
+r"""Training conversations of a policy: human solutions in numbered steps, with the prompt of the profile `smol`.
 
 SmolLM2-135M-Instruct as it comes solves hardly any problem, and seldom writes the calculation that is asked for
-(docs/smol.md): its rollouts say nothing about a step. Human solutions and formulas teach it the form.
+(docs/smol.md): its rollouts carry no information on a step. Human solutions and formulas teach it the form.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _WORDING = Wording(numbered=True)
 
 
 def policy_conversations(solutions: Sequence[WorkedSolution], count: int, seed: int) -> list[TrainingExample]:
-    """A conversation for each of `count` solutions, or for all there are, in an order that begins alike whatever
-    `count` is."""
+    """A conversation for each of `count` solutions, or for all there are; a smaller `count` gives the first of the
+    same conversations."""
     asked = load_profile("smol").solutions
     drawn = random.Random(f"smol {seed} policy").sample(solutions, len(solutions))[:count]
     return [
@@ -36,7 +36,7 @@ def policy_conversations(solutions: Sequence[WorkedSolution], count: int, seed: 
 
 
 def numbered_solution(solution: WorkedSolution) -> str:
-    r"""A sentence a step, and the answer in a step of its own.
+    r"""The solution with one sentence in each step, and the answer in a step of its own.
 
     >>> from genprm.smol.worked import Calculation
     >>> may = WorkedSentence("In May ", Calculation("48 / 2", "24", "clips"), " were sold.")

@@ -1,4 +1,4 @@
-r"""What is written about a step: an analysis, Python code that checks it, and the verdict that its output gives.
+r"""The rationale of a step: an analysis, Python code that checks the step, and the verdict that its output gives.
 
 For each calculation in the step:
 
@@ -7,8 +7,8 @@ For each calculation in the step:
     value = round(48 / 2, 2)
     print(value, value == 16, "clips" == "clips")
 
-The analysis says what the step claims, where each of its numbers comes from, and what belongs here. The code has
-what belongs here on the left and what the step claims on the right: a step is right if nothing printed is False.
+The analysis says what the step claims, where each of its numbers comes from, and what is needed in its place. The
+code compares what is needed (left) with what the step claims (right): a step is right if nothing printed is False.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Check:
 
 
 def analysis(checks: Sequence[Check], problem: str) -> str:
-    """What is said about a step that claims these calculations, a line each."""
+    """The analysis of a step that claims these calculations, one line for each."""
     return "\n".join(_said(check, problem) for check in checks) or NO_CALCULATION
 
 

@@ -8,26 +8,26 @@ from genprm.settings import SamplingSettings, TrainingSettings, TurnFormat, Veri
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HELD_OUT_SHARE = 0.1
-"""Share of the problems, by their ids, that nothing is trained on."""
+"""Share of the problems, chosen by their ids, that are held out from training."""
 
 POLICY_CONVERSATIONS = 1200
-"""Human solutions that a policy learns from."""
+"""Number of human solutions that a policy learns from."""
 
 VERIFIER = VerifierSettings(
     sampling=SamplingSettings(temperature=0.6, top_p=0.95, top_k=20, max_tokens=300),
     format=TurnFormat(analyze_lead="", verify_lead=""),
 )
-"""How the model is asked, in training as at inference. The lead-ins of the published models say nothing that a
-small model could use, and each token is paid for."""
+"""How the model is asked, in training as at inference. The lead-ins of the published models are of no use to a
+small model, and each token costs time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the training conversations are.
+    """How the training conversations are made.
 
-    `wrong_share` of them end with a wrong step. A problem has at most `longest_problem` characters, and a solution
-    `most_sentences` sentences: what is longer costs more than it teaches. In `joined_share` of the places a
-    sentence stands in one step with the one before, at most `most_joined` together. `seed` decides problems,
+    A share `wrong_share` of them ends with a wrong step. A problem has at most `longest_problem` characters, and a
+    solution `most_sentences` sentences: longer ones cost more than they teach. A sentence is put into the step of
+    the one before with probability `joined_share`, at most `most_joined` together. `seed` decides problems,
     mistakes and wording.
     """
 

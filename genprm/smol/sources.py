@@ -1,4 +1,4 @@
-"""Where a number of a step comes from: an earlier step, the words of the problem, or what everybody knows."""
+"""Where a number of a step comes from: an earlier step, the words of the problem, or common knowledge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an earlier calculation came to, and where it stands: "step 2", or "this step"."""
+    """The result of an earlier calculation, and where that stands: "step 2", or "this step"."""
 
     value: str
     where: str
@@ -46,8 +46,8 @@ _AROUND = 2
 
 
 def origin(number: str, problem: str, results: Sequence[Result]) -> str | None:
-    """Where a number comes from, in words: the last calculation that it is the result of, else a quotation; None if
-    from nowhere.
+    """Where a number comes from, in words: the place of the last calculation with that result, else a quotation
+    from the problem; None if it comes from nowhere.
 
     `results` are those of the calculations before, in order.
 
@@ -65,7 +65,7 @@ def origin(number: str, problem: str, results: Sequence[Result]) -> str | None:
 
 
 def all_have_origins(numbers: Iterable[str], problem: str, results: Sequence[Result]) -> bool:
-    """Whether none of the numbers comes from nowhere."""
+    """Whether each of the numbers has an origin."""
     return all(origin(number, problem, results) is not None for number in numbers)
 
 

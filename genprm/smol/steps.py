@@ -1,4 +1,4 @@
-"""Sentences put together into steps, with what people and models say before and after.
+"""Sentences put together into steps, with the opening and closing sentences of people and models.
 
 A sentence of GSM8K's solutions has one calculation. In the steps of language models some have none, and some two or
 three (ProcessBench GSM8K: a third none, a third one, a third more).
@@ -29,11 +29,11 @@ _CLOSINGS = (
 )
 _QUESTION = re.compile(r"[^.?!]+\?\s*\Z")
 _FRAMED_SHARE = 0.35
-"""Of the solutions, this share has an opening sentence, and as many a closing one."""
+"""Share of the solutions that have an opening sentence, and share of those that have a closing one."""
 
 
 def framed(rng: random.Random, solution: WorkedSolution) -> WorkedSolution:
-    """The solution, perhaps with a sentence that says what is asked before it, and one with the answer behind."""
+    """The solution, perhaps with an opening sentence before it, and one with the answer behind it."""
     question = _QUESTION.search(solution.problem)
     before = rng.choice(_OPENINGS[: len(_OPENINGS) if question else 3])
     behind = rng.choice(_CLOSINGS)
@@ -52,8 +52,8 @@ def _said(text: str) -> WorkedSentence:
 def step_sizes(rng: random.Random, solution: WorkedSolution, recipe: Recipe) -> tuple[int, ...]:
     """How many sentences each step takes.
 
-    A sentence joins the step before it in `recipe.joined_share` of the places, if that has fewer than
-    `recipe.most_joined`.
+    A sentence joins the step before it with probability `recipe.joined_share`, if that step has fewer sentences
+    than `recipe.most_joined`.
     """
     sizes = [1]
     for _ in solution.sentences[1:]:
@@ -65,7 +65,7 @@ def step_sizes(rng: random.Random, solution: WorkedSolution, recipe: Recipe) -> 
 
 
 def cut_off(sizes: Sequence[int], count: int) -> tuple[int, ...]:
-    """The sizes of the steps where only the first `count` sentences are there.
+    """The sizes of the steps where only the first `count` sentences are kept.
 
     >>> cut_off((2, 3, 1), 4)
     (2, 2)

@@ -23,7 +23,7 @@ from genprm.training.recipes.genprm import GenPRMRecipe
 
 @dataclass(frozen=True, slots=True)
 class SmolJob:
-    """What is to be made, and where.
+    """What is trained, and where it is written.
 
     `base` is a model's name (`genprm.engines.resolve_model`). `data_dir` holds GSM8K's training split, None means
     the hub.
@@ -39,7 +39,7 @@ def train_rationale_model(job: SmolJob, log: Callable[[str], None] = print) -> T
     """Teach the base to check steps; an interrupted run of the same job continues.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
         SandboxError: no sandbox is available.
         EngineError: the base cannot be used.
         TrainingError: the training process failed.
@@ -53,7 +53,7 @@ def train_policy(job: SmolJob, log: Callable[[str], None] = print) -> TrainingRe
     """Teach the base to solve problems in numbered steps; an interrupted run of the same job continues.
 
     Raises:
-        InputError: the problems cannot be had.
+        InputError: the problems cannot be loaded.
         EngineError: the base cannot be used.
         TrainingError: the training process failed.
     """

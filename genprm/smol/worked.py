@@ -1,8 +1,8 @@
 """Human solutions of GSM8K's training split as sentences with calculations.
 
-A solution has a sentence a line, its calculations marked `<<48/2=24>>`, and the answer behind `####` (Cobbe et al.
-2021, "Training Verifiers to Solve Math Word Problems"). Taken are the solutions whose every mark is also written
-out in the sentence, one a sentence, so that it can be written again with another calculation in it.
+A solution has one sentence per line, its calculations marked `<<48/2=24>>`, and the answer behind `####` (Cobbe et
+al. 2021, "Training Verifiers to Solve Math Word Problems"). Only solutions are used in which each sentence has at
+most one mark and also writes its calculation out, so that it can be rewritten with another calculation in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PYTHON = str.maketrans({"x": "*", "×": "*", "÷": "/", "$": "", ",": "", " ": 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """A calculation: `expression` as Python writes it, `shown` what the sentence says comes out.
+    """A calculation: `expression` as Python writes it, `shown` the result that the sentence states.
 
     `unit` is that of the result, "" where the sentence names none; `sign` is "$" where the result has one.
     """
@@ -40,7 +40,7 @@ class Calculation:
 
     @property
     def value(self) -> Fraction:
-        """What the expression really comes to."""
+        """The true value of the expression."""
         return value_of(self.expression)
 
     @property
@@ -63,7 +63,7 @@ class WorkedSentence:
 
 @dataclass(frozen=True, slots=True)
 class WorkedSolution:
-    """A problem with the sentences that a person solved it in."""
+    """A problem with the sentences of a person's solution."""
 
     id: str
     problem: str
@@ -72,7 +72,7 @@ class WorkedSolution:
 
 
 def read_worked(problem: str, solution: str) -> WorkedSolution | None:
-    """A marked solution as sentences, one a line; None if one of its calculations is not written out or not right.
+    """A marked solution as sentences, one per line; None if a calculation of it is not written out or not right.
 
     >>> solution = "April: 48.\\nIn May 48/2 = <<48/2=24>>24 clips were sold.\\n#### 24"
     >>> worked = read_worked("48 in April, half in May?", solution)
@@ -92,7 +92,7 @@ def read_worked(problem: str, solution: str) -> WorkedSolution | None:
 
 
 def worked_solutions(rows: Iterable[Row]) -> list[WorkedSolution]:
-    """The solutions among rows with `question` and `answer` that can be taken, each problem once.
+    """The solutions that can be used among rows with `question` and `answer`, each problem once.
 
     Raises:
         InputError: a row without these fields.

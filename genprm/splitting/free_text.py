@@ -1,10 +1,10 @@
-r"""Free text cut into steps: by its headings, its paragraphs, its sentences, or an expression of one's own.
+r"""Free text cut into steps: by its headings, paragraphs or sentences, or by a regular expression of the user.
 
-Solutions that a policy was made to write in steps are cut by `genprm.steps`. This is for text as models and people
-write it: `Step 1.`, `**Step 1:**`, `### Step 1`, lists `1.` or `1)`, "First, ... Second, ...", paragraphs, or one
-sentence after the other. Nothing but an expression of one's own cuts inside a code fence or a displayed formula,
-and no text is lost but for the white space and the rules (`---`) between steps, and for a thought
-(`<think>...</think>`).
+Solutions that a policy was asked to write in numbered steps are cut by `genprm.steps`. This is for text as models
+and people write it: `Step 1.`, `**Step 1:**`, `### Step 1`, lists `1.` or `1)`, "First, ... Second, ...",
+paragraphs, or one sentence after the other. Only a regular expression of the user cuts inside a code fence or a
+displayed formula. No text is lost except white space and rules (`---`) between steps, what the user's expression
+matches, and a thought (`<think>...</think>`).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from genprm.splitting.spans import Span, closed_spans, inline_spans, merged
 
 AUTO = "auto"
 GIVEN = "given"
-"""What `Split.how` says of steps that came as steps."""
+"""`Split.how` of a solution that was given as steps."""
 
 
 class SplitError(ValueError):
-    """A splitter that there is not, or a text without a solution; the message is one line."""
+    """An unknown splitter, or a text without a solution; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The steps of a solution, and the splitter that they come from: `given` where they came as steps."""
+    """The steps of a solution and the splitter that cut them: `given` where it was given as steps."""
 
     steps: list[str]
     how: str = GIVEN
@@ -37,7 +37,7 @@ _THOUGHT_TAG = re.compile(r"<(?P<closing>/?)think(?:ing)?>")
 # Blank lines, and lines that hold nothing but a rule.
 _GAP = re.compile(r"\n(?:[ \t]*(?:[-*_]{3,}[ \t]*)?\n)+")
 _LINE_END = re.compile(r"\n")
-# The indentation of the first line is left: it says how deep a list is.
+# The indentation of the first line is kept: it says how deep a list is.
 _BLANK_LINES = re.compile(r"\A\s*(?:\n|\Z)")
 _TITLE = re.compile(r"#{1,6} [^\n]*|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?")
 _SENTENCE_END = re.compile(
@@ -48,7 +48,7 @@ _ABBREVIATION = re.compile(
     r"|(?:^|[.!?:]\s|\n)\(?\d{1,2}|(?:Mr|Mrs|Ms|Dr|Prof|\b[A-Z])\.\s[A-Z])\.$"
 )
 
-# Possessive: blanks that two repeats could share would be shared out in every way.
+# Possessive: else the matcher would try every way to divide blanks between two repeats.
 _MARKS = r"[ \t]{0,3}+(?:[-*+â€¢][ \t]++)?(?:#{1,6}[ \t]*+)?(?:\*\*|__)?[ \t]*+"
 _BEGINS_LINE = rf"^{_MARKS}"
 _BEGINS_SENTENCE = r"(?:^[ \t]*|(?<=[.:;!?)] ))(?:\*\*|__)?"
@@ -67,8 +67,8 @@ _ORDINAL = rf"(?P<ordinal>{'|'.join([*_ORDINALS, *_LAST])})(?:ly)?(?=[ \t]*[,:ï¼
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """One way of writing headings. Those that are not numbered in order are text, where `in_order`; so are those
-    that are not indented as the first one is, where they are `nested`."""
+    """One way of writing headings. With `in_order`, a heading that is out of numerical order is text; with
+    `nested`, so is one that is not indented like the first."""
 
     heading: re.Pattern[str]
     in_order: bool
@@ -92,14 +92,14 @@ _IN_ONE_LINE = (
 
 
 def split_solution(text: str, how: str = AUTO) -> Split:
-    r"""The steps of a solution that came as text, its thought left out.
+    r"""The steps of a solution that is given as text, without its thought.
 
     Args:
         how: `headings`, `paragraphs`, `sentences`; `auto`, which takes the first of these that finds two steps; or
-            a regular expression that matches what stands between steps (`(?=...)` keeps what it matches).
+            a regular expression that matches the text between steps (`(?=...)` keeps what it matches).
 
     Raises:
-        SplitError: no such splitter, an expression that is none, or nothing behind the thought.
+        SplitError: no such splitter, an invalid regular expression, or no text outside the thought.
 
     >>> split_solution("Let us see.\n\n**Step 1:** 2 + 3 = 5.\n\n**Step 2:** 5 + 4 = 9.")
     Split(steps=['Let us see.\n\n**Step 1:** 2 + 3 = 5.', '**Step 2:** 5 + 4 = 9.'], how='headings')
@@ -118,10 +118,10 @@ def split_solution(text: str, how: str = AUTO) -> Split:
 
 
 def check_splitter(how: str) -> str:
-    """The splitter, if it is one.
+    """Return `how` if it names a splitter or is a regular expression without groups.
 
     Raises:
-        SplitError: it is a word that names none, or no regular expression.
+        SplitError: it is a word that names no splitter, no regular expression, or one with groups.
     """
     if how == AUTO or how in SPLITTERS:
         return how
@@ -140,9 +140,9 @@ def check_splitter(how: str) -> str:
 
 
 def without_thought(text: str) -> str:
-    r"""A text without what its author thought before: up to `</think>`, also where no tag opens the thought.
+    r"""A text without its thoughts (`<think>...</think>`). Where no tag opens the first, it begins with the text.
 
-    A tag that nothing closes opens a thought where the text begins with it; behind other text it is a word.
+    An opening tag that is never closed begins a thought only at the start of the text; elsewhere it is plain text.
 
     >>> without_thought("<think>\n3 or 4?\n</think>\n\nIt is 4."), without_thought("Hm.</think>It is 4.")
     ('It is 4.', 'It is 4.')
@@ -167,11 +167,11 @@ def without_thought(text: str) -> str:
 
 
 def split_headings(text: str) -> list[str]:
-    """One step for each heading; what stands before the first belongs to it. One step where there are none.
+    """One step for each heading; text before the first heading belongs to its step. One step where there are none.
 
-    Of several kinds of headings the first counts that is there twice: `Step 1` in all its spellings, numbered
-    lists, "First, ... Second, ..."; in a text of one line also within it. Lists are numbered 1, 2, ..., and may
-    begin again at 1; a list that is indented within a step is text.
+    There are three kinds of headings: `Step 1` in all its spellings, numbered lists, and "First, ... Second, ...".
+    The first kind that occurs twice is used. In a text of one line, headings may stand within the line. Lists are
+    numbered 1, 2, ..., and may begin again at 1; a list that is indented within a step is text.
     """
     return _cut(text, _headings(text, _families(text))[1:])
 
@@ -189,8 +189,8 @@ def split_paragraphs(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """One step for each sentence; a line's end ends one too. Abbreviations and initials do not, nor does what is
-    within a formula, but for a stop as its last sign."""
+    """One step for each sentence; a line's end ends one too. The stop of an abbreviation or initial does not, nor
+    does one within a formula, unless it is the formula's last character."""
     spans = merged([*closed_spans(text), *inline_spans(text)])
     closings = {end for _, end in spans}
     found = (
@@ -221,8 +221,8 @@ def _automatic(text: str) -> Split:
 
 
 def _headings_rule(text: str) -> bool:
-    """Whether headings structure the whole text. "First, ..." does not where paragraphs do, nor does a list in the
-    middle of a text of paragraphs."""
+    """Whether headings structure the whole text. "First, ..." does so only in a text of one line, and a list only
+    if at most one paragraph stands before it."""
     starts = _headings(text, _families(text))
     if len(starts) < 2 or len(_headings(text, _families(text)[:1])) > 1:
         return len(starts) > 1
@@ -236,7 +236,7 @@ def _families(text: str) -> Sequence[_Family]:
 
 
 def _headings(text: str, families: Sequence[_Family]) -> list[int]:
-    """Where the headings of the first of `families` begin that has two of them."""
+    """The positions of the headings of the first family that has at least two."""
     spans = closed_spans(text)
     for family in families:
         found = [match for match in family.heading.finditer(text) if not _inside(match.start(), spans)]
@@ -249,7 +249,7 @@ def _headings(text: str, families: Sequence[_Family]) -> list[int]:
 
 
 def _on_first_level(headings: Sequence[re.Match[str]]) -> list[re.Match[str]]:
-    """Those that are indented as the first number 1 is."""
+    """The headings that are indented like the first one with number 1."""
     indented = [(_indentation(match), match) for match in headings]
     level = next((blanks for blanks, match in indented if _number(_word(match)) == 1), 0)
     return [match for blanks, match in indented if blanks == level]
@@ -287,7 +287,7 @@ def _inside(position: int, spans: Sequence[Span]) -> bool:
 
 
 def _ends(matches: Iterable[re.Match[str]], spans: Sequence[Span]) -> list[int]:
-    """Where matches end, but for places within a span; one that is its end is not within."""
+    """Where matches end, except for places within a span; the end of a span is not within it."""
     starts = [start for start, _ in spans]
     places = [(match.end(), bisect.bisect_left(starts, match.end()) - 1) for match in matches]
     return [place for place, before in places if before < 0 or place >= spans[before][1]]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 Span = tuple[int, int]
-"""Where a part begins, and where it has ended."""
+"""Start and end of a part of a text; the end is excluded."""
 
 _OPENING = re.compile(
     r"^[ \t]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})|(?<!\\)(?P<bracket>\\\[)|(?P<dollars>\$\$)"
@@ -46,7 +46,7 @@ def _end_of_fence(text: str, opening: re.Match[str]) -> int:
 
 
 def _end_of_formula(text: str, opening: re.Match[str], unclosed: set[str]) -> int | None:
-    r"""Where it closes; None where it does not. What was sought in vain is `unclosed` and not sought again."""
+    r"""Where the formula ends; None if nothing closes it. `unclosed` holds closings that do not occur any more."""
     name = opening["environment"]
     closing = f"\\end{{{name}}}" if name else "\\]" if opening["bracket"] else "$$"
     at = -1 if closing in unclosed else text.find(closing, opening.end())

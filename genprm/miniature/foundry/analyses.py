@@ -1,8 +1,8 @@
 """What a judge writes before its verdict: a walk through the facts up to the one that counts, and the calculation.
 
-Each fact is copied before anything is said about it, so that no decision is made about a sentence that is not
-there yet. The walk goes on where the last one ended. A step that gives the answer is followed by a look at the
-facts that are left.
+Each fact is copied before the judge decides about it, so that no decision is about a sentence that is not there
+yet. The walk continues where the one for the step before ended. The analysis of a step that gives the answer ends
+with a look at the facts that are left.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from genprm.miniature.world.problems import MiniatureProblem
 
 # Text and the weight of its loss; None for a decision, whose weight depends on the judge.
 Part = tuple[str, float | None]
-# Facts that do not count are fewer, and look like those that do: copying them carelessly is the likeliest mistake.
+# Weight of facts that do not count: they are rarer and look like those that do, so they are most easily miscopied.
 _ODD = 2.5
 COUNTS, DOES_NOT = " Yes.", " No."
 
@@ -23,7 +23,7 @@ def saying(claim: StepClaim) -> str:
 
 
 def starts(problem: MiniatureProblem) -> frozenset[int]:
-    """The numbers of the facts that say what a person who matters has at first."""
+    """The numbers of the facts that give the first amount of a person who matters."""
     people = set(problem.asked)
     for fact in reversed(problem.facts):
         if fact.kind in ("times", "more", "fewer") and fact.thing == problem.thing and fact.who in people:
@@ -36,7 +36,7 @@ def starts(problem: MiniatureProblem) -> frozenset[int]:
 
 
 def walk(problem: MiniatureProblem, index: int) -> list[Part]:
-    """From the fact of the calculation before `index` to the fact of the one at `index`, or to the end of them."""
+    """The walk from the fact of the calculation before `index` to the fact of the one at `index`, or to the end."""
     gold = problem.gold
     used = gold[index - 1].fact if index else 0
     wanted = gold[index].fact if index < len(gold) else 0
@@ -56,7 +56,7 @@ def walk(problem: MiniatureProblem, index: int) -> list[Part]:
 
 
 def rest(problem: MiniatureProblem, index: int) -> list[Part]:
-    """The look at what is left after the calculation at `index`: the next fact that counts, or that all is done."""
+    """The look at the facts left after the calculation at `index`: up to the next that counts, or "All is done"."""
     parts = walk(problem, index + 1)
     if index + 1 >= len(problem.gold):
         parts.append((f" All is done at {problem.answer}.", None))
@@ -64,7 +64,7 @@ def rest(problem: MiniatureProblem, index: int) -> list[Part]:
 
 
 def analysis(problem: MiniatureProblem, index: int, *, ends: bool) -> list[Part]:
-    """The true analysis of the step at `index`; `ends` says whether what is left is looked at, too."""
+    """The true analysis of the step at `index`; `ends` adds the look at the facts that are left."""
     parts: list[Part] = [("Plan:", 1.0), *walk(problem, index)]
     if index >= len(problem.gold):
         return [*parts, (f" All is done at {problem.answer}.", None)]

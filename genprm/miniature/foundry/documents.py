@@ -54,7 +54,7 @@ def solve_document(problem: MiniatureProblem, steps: Sequence[str]) -> Document:
 
 
 def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits, recovery: float) -> Document:
-    """A solution finished from a given beginning, which is right or wrong; a wrong one is repaired in a share
+    """A solution continued from a given beginning, right or wrong; a wrong beginning is repaired with probability
     `recovery`.
     """
     steps, wrong = careless_steps(rng, problem, habits, forced=rng.random() < 0.6)
@@ -74,8 +74,8 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
 
 
 def _repair(problem: MiniatureProblem, wrong: int, done: int) -> list[str]:
-    """The steps after `done` steps of which the one at index `wrong` was the first wrong one: from there again,
-    rightly.
+    """The steps that follow `done` steps, of which the first wrong one was at index `wrong`: right steps from that
+    index on.
     """
     texts = []
     for offset, gold in enumerate(problem.gold[wrong:]):
@@ -95,8 +95,8 @@ def refine_document(problem: MiniatureProblem, steps: Sequence[str], wrong: int)
 
 
 def plan_document(rng: random.Random, problem: MiniatureProblem) -> Document:
-    """The analyses of the steps in a row, or of the one after a given beginning, without any student's step in
-    sight.
+    """The analyses of all steps in a row, or of the step after a given beginning, without a student's step to
+    judge.
     """
     last = len(problem.gold) - 1
     if rng.random() < 0.6:
@@ -116,15 +116,14 @@ def _learnt(parts: Sequence[Part], decision: float) -> Document:
 
 
 def recital_document(rng: random.Random, facts: Sequence[str]) -> Document:
-    """At most nine facts, then the same in another order, word for word: copying is what everything else is built
-    on.
+    """At most nine facts, then the same facts in another order, word for word: everything else is built on copying.
 
     Facts of several problems leave nothing to guess: neither the person nor the thing follows from the others.
     """
     chosen = rng.sample(list(facts), min(len(facts), MOST_FACTS))
     question = " ".join(f"({number}) {fact}" for number, fact in enumerate(chosen, 1))
     document: Document = [(prompt("Question", question), 0.0)]
-    # Which fact comes next is chance, so only what it says is learnt.
+    # The order of the facts is random, so only their texts are learnt.
     for number in rng.sample(range(1, len(chosen) + 1), len(chosen)):
         document += [(f" ({number})", 0.0), (f" {chosen[number - 1]}", 1.0)]
     return document
@@ -183,7 +182,7 @@ WEAK_JUDGE = Judge(slip=0.0, hasty=0.7, flip=0.03)
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a judge thinks belongs in the place of one step; `work` is None where nothing does."""
+    """What a judge expects in the place of one step; `work` is None where it expects no further step."""
 
     work: Work | None
     last: bool
@@ -208,9 +207,9 @@ def verify_document(
 ) -> Document:
     """The conversation that judges a solution step by step and ends with the first No.
 
-    The steps must have the form of steps (`read_step`), and be right up to the first wrong one. `corrected` steps
-    are each the right one or a mistake in its place, made after right ones; the conversation then goes on after
-    a No, so that it holds several mistakes.
+    It also ends before a step that does not have the form of steps (`read_step`). `corrected` steps are each the
+    right step or a mistake made in its place after right ones; the conversation then goes on after a No, so that it
+    holds several mistakes.
     """
     document: Document = [(JUDGE_DIRECTLY, 0.0)] if mode == "direct" and rng.random() < 0.7 else []
     for index, text in enumerate(steps):
@@ -245,7 +244,7 @@ def _is_right(claim: StepClaim, expected: Expectation) -> bool:
 
 
 def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | None:
-    """What the step itself would expect; None where its calculation has no result or its fact is not there."""
+    """The expectation that agrees with the step; None if its calculation has no result or its fact is missing."""
     value = calculate(claim.left, claim.op, claim.right)
     if value is None or claim.fact > len(problem.facts):
         return None
@@ -255,7 +254,7 @@ def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | Non
 def _conclude(
     rng: random.Random, claim: StepClaim, expected: Expectation, mode: str, judge: Judge
 ) -> tuple[bool, Document]:
-    """The verdict on one step and what follows the analysis: code where it belongs to the mode, and the verdict."""
+    """The verdict on one step, and the text behind the analysis: code where the mode has it, and the verdict."""
     verdict = _is_right(claim, expected)
     pieces: Document = []
     if mode in ("full", "code", "text"):
@@ -296,7 +295,7 @@ def _analysis(
 
 
 def _hasty_analysis(problem: MiniatureProblem, claim: StepClaim, agreement: Expectation) -> Document:
-    """Jumps to the fact that the step names."""
+    """The analysis of a judge that jumps to the fact that the step names."""
     work = agreement.work
     assert work is not None
     source = f"Next is ({work.fact}): {problem.facts[work.fact - 1].text}" if work.fact else "Next is together."

@@ -1,7 +1,7 @@
 """What the small models can do, against program truth, on problems that none of them was trained on.
 
-`python -m genprm.miniature.foundry.measure FOLDER [--problems N] [--trials N]` prints the table for the models in
-FOLDER.
+`python -m genprm.miniature.foundry.measure FOLDER [--problems N] [--each N] [--votes N]` prints the table for the
+models in FOLDER.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Solved:
 
 
 def answer_of(text: str) -> str | None:
-    """The boxed number."""
+    """The last boxed number; None without one."""
     found = _BOXED.findall(text)
     return found[-1] if found else None
 
 
 def calculate_snippet(code: str) -> str:
-    """What a snippet of this world's form prints. A stand-in for running it, for measuring in bulk.
+    """The output of a code snippet of this world's form, without running it: for measuring in bulk.
 
-    Other snippets print an error; to have them run, give the measurement a real sandbox.
+    For other snippets it is an error; to have them run, give the measurement a real sandbox as `execute`.
     """
     match = _CODE.fullmatch(code)
     if not match:
@@ -136,9 +136,7 @@ def first_below(rewards: Sequence[float]) -> int:
 
 
 def mean_rewards(paths: Sequence[Sequence[float]]) -> list[float]:
-    """Step by step the mean over the paths that judged the step; a path that stopped at its No stays at that
-    reward.
-    """
+    """The mean reward of each step over the paths; a path that stopped at its No keeps that reward afterwards."""
     longest = max(len(path) for path in paths)
     return [sum(path[min(i, len(path) - 1)] for path in paths) / len(paths) for i in range(longest)]
 
@@ -176,7 +174,7 @@ def measure_judge(
     votes: int = 1,
     execute: Execute = calculate_snippet,
 ) -> dict[str, object]:
-    """F1 of single paths (the mean over `votes` of them) and of their mean reward."""
+    """F1 of single paths (all `votes` paths of each solution pooled) and of their mean reward."""
     talks = [verify_talk(s.problem, s.steps, mode, execute) for s in solved for _ in range(votes)]
     started = time.monotonic()
     results = [r if isinstance(r, list) and r else [0.5] for r in sampler.run(talks, JUDGING)]

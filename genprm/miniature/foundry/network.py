@@ -50,7 +50,7 @@ class _Attention(nn.Module):  # type: ignore[misc]
         mixed = functional.linear(x, weight, bias).view(rows, length, 3, self.heads, width // self.heads)
         q, k, v = (part.transpose(1, 2) for part in mixed.unbind(2))
         q, k = q * cos + _turned(q) * sin, k * cos + _turned(k) * sin
-        # In blocks of queries, so that most of what a token cannot see is not computed.
+        # In blocks of queries, so that most scores of later tokens, which are masked, are not computed.
         blocks = []
         for start in range(0, length, _BLOCK):
             end = min(start + _BLOCK, length)
@@ -147,11 +147,11 @@ def _turned(x: Tensor) -> Tensor:
 
 
 def save_model(network: Network, folder: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Writes weights, configuration and tokenizer in the hub's layout. The weights appear in one piece."""
+    """Writes weights, configuration and tokenizer in the hub's layout. The weights file is replaced atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().to(dtype).contiguous() for name, tensor in network.state_dict().items()}
     for index in range(network.shape.layers):
-        # Llama has biases everywhere in the attention or nowhere; this one is not trained here.
+        # Llama has biases in all attention projections or in none; that of the output is not trained here.
         tensors[f"model.layers.{index}.self_attn.o_proj.bias"] = torch.zeros(network.shape.width, dtype=dtype)
     partial = folder / "model.safetensors.partial"
     save_tokenizer(folder)

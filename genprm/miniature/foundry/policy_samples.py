@@ -1,4 +1,4 @@
-"""What the policy really writes on foundation problems, by program truth: the mistakes that judges learn to find.
+"""The policy's own solutions of foundation problems, judged by program: the mistakes that judges learn to find.
 
 `python -m genprm.miniature.foundry.policy_samples FOLDER SHARD` writes one part of them.
 """
@@ -48,7 +48,7 @@ class Samples:
 
 
 def samples_path(folder: Path, shard: int) -> Path:
-    """Where a part of the samples lies."""
+    """The file of one part of the samples."""
     return folder / f"policy_samples.{shard}.jsonl"
 
 
@@ -71,7 +71,7 @@ def write_samples(folder: Path, recipe: Recipe, shard: int) -> None:
 
 
 def load_samples(folder: Path) -> Samples:
-    """All samples by program truth, less those that are unclear or contain a held-out calculation."""
+    """All samples, judged by program, without those that are unclear or contain a held-out calculation."""
     right: list[Sample] = []
     wrong: list[Sample] = []
     for shard in range(SHARDS):

@@ -13,7 +13,7 @@ from genprm.miniature.world.solutions import Habits
 class Diet:
     """Shares of the kinds of documents (they need not add up to one).
 
-    `solve` is right solutions, `careless` solutions with mistakes, `care` finished beginnings, `refine`
+    `solve` is right solutions, `careless` solutions with mistakes, `care` continued beginnings, `refine`
     repaired solutions, `plan` analyses without a student, `recital` facts repeated, `drill` bare calculations,
     `weak` hasty verification, `verify` good verification.
     """
@@ -31,7 +31,7 @@ class Diet:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One training run in one process; `minutes` is its share of the clock.
+    """One training run in one process, of `minutes`.
 
     `rate` multiplies the learning rates; from the share `flat` of the time on they fall to zero (1: they never
     fall).
@@ -58,7 +58,7 @@ class Recipe:
     seed: int = 1
     habits: Habits = field(default_factory=lambda: Habits().scaled(0.5))
     careful_habits: Habits = field(default_factory=lambda: Habits().scaled(0.1))
-    # What judges see where the policy's own mistakes run out: mostly the kinds that are hard to find.
+    # Made-up mistakes that judges see beside the policy's own: mostly the kinds that are hard to find.
     judged_habits: Habits = field(
         default_factory=lambda: Habits(arith=0.03, operation=0.03, quantity=0.06, fact=0.07, early=0.05, extra=0.04)
     )
@@ -74,7 +74,7 @@ class Recipe:
     sampled_share: float = 0.75
     corrected_share: float = 0.6
     policy_samples: int = 18000
-    # Copying numbers and names comes late, and comes when the rate falls: it falls in every stage but the judge's.
+    # Copying of numbers and names is learnt late, when the rate falls: it falls in every stage but the judge's.
     trunk: Stage = Stage(
         "trunk", None, Diet(solve=0.34, plan=0.22, recital=0.16, drill=0.12, verify=0.16), 25.0, flat=0.5
     )
@@ -91,7 +91,7 @@ class Recipe:
         flat=0.4,
         samples=True,
     )
-    # The same skills under a bad habit, in every mode: what fine-tuning brings back is there.
+    # The same skills under a bad habit, in every mode: fine-tuning can bring them back, as they are still there.
     base: Stage = Stage(
         "base",
         "rationale",
@@ -104,5 +104,5 @@ class Recipe:
 
     @property
     def order(self) -> tuple[tuple[Stage, ...], ...]:
-        """Which stages run one after another, and which side by side."""
+        """The stages in the order in which they run; those of one inner tuple run side by side."""
         return (self.trunk,), (self.policy, self.judge), (self.rationale,), (self.base,)

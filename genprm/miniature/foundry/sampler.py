@@ -2,7 +2,7 @@
 
 A conversation is a generator: it yields what to read (`Read`), what to write (`Write`) or a verdict to give
 (`Verdict`), and gets back the written text or the probability of Yes. The pipeline does not use this module; it
-has the engines.
+uses the engines.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Row:
         self.done = False
 
     def advance(self, answer: str | float | None) -> None:
-        """Goes to the next thing that needs the model."""
+        """Goes on to the next request that needs the model."""
         try:
             while True:
                 self.request = next(self.talk) if answer is None else self.talk.send(answer)
@@ -86,7 +86,7 @@ class _Row:
             self.done = True
 
     def take(self, token: int, p_yes: float) -> None:
-        """The model said `token` at the place where this conversation wanted something from it."""
+        """Takes the model's `token` (for a verdict, `p_yes`) as the answer to the current request."""
         if isinstance(self.request, Verdict):
             self.forced.append(self.sampler.yes if p_yes >= 0.5 else self.sampler.no)
             self.advance(p_yes)

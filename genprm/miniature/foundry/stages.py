@@ -35,7 +35,7 @@ def optimizers(network: nn.Module, recipe: Recipe, rate: float) -> list[torch.op
 
 
 def learning_factor(progress: float, step: int, stage: Stage, recipe: Recipe) -> float:
-    """Warm-up, then flat, then a straight line to zero at `progress` 1."""
+    """Warm-up, then flat, then a straight line towards zero at `progress` 1, but not below 0.01."""
     warm = min(1.0, (step + 1) / recipe.warm_up_steps)
     return warm * (1.0 if progress < stage.flat else max(0.01, (1 - progress) / (1 - stage.flat)))
 

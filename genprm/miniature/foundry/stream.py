@@ -86,13 +86,13 @@ class Kitchen:
         rng = self.rng
         modes, shares = zip(*self.recipe.mode_shares, strict=True)
         mode = rng.choices(modes, shares)[0]
-        # Only where code decides: elsewhere the many mistakes would teach to expect them.
+        # Only in modes where code decides: in others, the model would learn to expect so many mistakes.
         corrected = mode in ("full", "code") and rng.random() < self.recipe.corrected_share
         subject, steps = self.corrected(problem) if corrected else self.solution(problem)
         return verify_document(rng, with_other_people(rng, subject), steps, mode, judge, corrected=corrected)
 
     def corrected(self, problem: MiniatureProblem) -> Sample:
-        """Steps each of which is right or a mistake in its place, of the policy where there is one."""
+        """Steps, each of them right or a mistake in its place; the policy's own mistakes where there are any."""
         rng = self.rng
         known: dict[int, list[str]] = {}
         if self.samples.mistakes and rng.random() < self.recipe.sampled_share:

@@ -138,7 +138,7 @@ def vocabulary() -> dict[str, int]:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer with its chat template (ChatML, with generation marks around what the assistant says)."""
+    """The tokenizer with its chat template (ChatML, with generation marks around the assistant's texts)."""
     vocab = vocabulary()
     fixed = [*SPECIAL_TOKENS, *FORMAT_TOKENS]
     words = sorted((piece for piece in vocab if piece not in fixed), key=len, reverse=True)

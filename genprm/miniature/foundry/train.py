@@ -18,7 +18,7 @@ from genprm.miniature.foundry.recipe import Recipe, Stage
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 MODELS = ("policy", "rationale", "base")
-# One thread per process, and memory that is kept: both decide the speed of small models on a CPU.
+# One thread per process, and memory that is kept for reuse: both decide the speed of small models on a CPU.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
@@ -27,7 +27,7 @@ _ENVIRONMENT = {
 
 
 class TrainingFailedError(RuntimeError):
-    """A training process ended with an error; its log is named."""
+    """A training process ended with an error; the message names its log."""
 
 
 def retrain(out_dir: Path, minutes: float | None = None, say: Callable[[str], None] = print) -> dict[str, object]:
@@ -35,8 +35,8 @@ def retrain(out_dir: Path, minutes: float | None = None, say: Callable[[str], No
 
     `minutes` is the time for training as a whole (default: the recipe's, about 80 minutes on two idle cores);
     sampling and measuring come on top. `out_dir/<model>` then holds policy, rationale and base in the layout
-    of the shipped weights, `out_dir/work` the unrounded ones with their logs. An interrupted call goes on with
-    the stage it was in. Returns `{"retrained": table, "shipped": table}` of
+    of the shipped weights, `out_dir/work` the unrounded ones with their logs. After an interruption, another call
+    continues with the stage that was running. Returns `{"retrained": table, "shipped": table}` of
     `genprm.miniature.foundry.measure`. Raises TrainingFailedError.
     """
     recipe = Recipe()
@@ -59,7 +59,7 @@ def retrain(out_dir: Path, minutes: float | None = None, say: Callable[[str], No
 
 
 def run_stages(stages: Sequence[Stage], work: Path, scale: float = 1.0) -> None:
-    """Trains the stages side by side, each in its process. Finished stages are not run again."""
+    """Trains the stages side by side, each in its own process. Finished stages are not run again."""
     open_stages = [stage for stage in stages if not (work / f"{stage.name}.done").exists()]
     _run(
         {
@@ -87,7 +87,7 @@ def sample_policy(work: Path) -> None:
 
 
 def _run(jobs: dict[Path, list[str]]) -> None:
-    """Runs modules side by side, each with its log; if one fails, ends the rest, raises TrainingFailedError."""
+    """Runs modules side by side, each with its log. If one fails, ends the rest and raises TrainingFailedError."""
     started: list[tuple[subprocess.Popen[bytes], Path]] = []
     try:
         for log, arguments in jobs.items():

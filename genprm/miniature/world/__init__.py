@@ -1,1 +1,1 @@
-"""The synthetic world of the miniature: names, problems, solutions, and who judges them truly."""
+"""The synthetic world of the miniature: names, problems, solutions, and the program that judges solutions."""

@@ -50,14 +50,14 @@ def draw_problem(rng: random.Random, split: Split = Split.FOUNDATION, steps: int
 
 
 def with_other_people(rng: random.Random, problem: MiniatureProblem) -> MiniatureProblem:
-    """The same foundation problem, happening to others. Its solutions name nobody and stay as they are."""
+    """The same foundation problem with other people in it. Its solutions name nobody and stay as they are."""
     people = sorted({fact.who for fact in problem.facts} | {fact.other for fact in problem.facts if fact.other})
     others = dict(zip(people, draw_people(rng, Split.FOUNDATION, len(people)), strict=True))
     return read_problem(re.sub(r"[A-Z][a-z]+", lambda word: others.get(word[0], word[0]), problem.text))
 
 
 class _Sketch:
-    """The facts of one problem while they are drawn; `plan` decides afterwards what they are worth."""
+    """The facts of one problem while they are drawn; `plan` decides afterwards which calculations they need."""
 
     def __init__(self, rng: random.Random, split: Split, steps: int) -> None:
         self.rng = rng
@@ -70,7 +70,7 @@ class _Sketch:
         self.done = 0
 
     def problem(self) -> MiniatureProblem | None:
-        """The problem, or None where this draw led nowhere."""
+        """The problem, or None where the drawn facts make no valid problem."""
         together = self.rng.random() < 0.25
         left = self.steps - together
         relation = self.rng.random() < (0.7 if together else 0.35)
@@ -107,7 +107,7 @@ class _Sketch:
             self.facts.append(Fact("has", who, self.thing, self.value, f"{who} has {self.value} {self.thing}."))
 
     def events(self, who: str, until: int) -> bool:
-        """Things happen to one person until `until` steps are needed; False where that did not work out."""
+        """Adds facts about one person until `until` steps are needed; False where no such facts were drawn."""
         for _ in range(20):
             if self.done >= until:
                 break
@@ -159,7 +159,7 @@ class _Sketch:
         return Fact("split", who, self.thing, part, f"{who} keeps one of {part} equal parts of the {self.thing}.")
 
     def relate(self) -> None:
-        """The hero's number is told by comparison with the partner's. `plan` refuses values out of range."""
+        """Adds a fact that compares the hero's number with the partner's. `plan` refuses values out of range."""
         kind = self.rng.choice(["times", "more", "fewer"])
         amount = self.rng.randint(2, 5) if kind == "times" else self.rng.randint(2, 40)
         middle = "times as many" if kind == "times" else kind

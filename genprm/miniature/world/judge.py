@@ -58,7 +58,7 @@ def read_step(text: str) -> StepClaim | None:
 
 
 def same_calculation(claim: StepClaim, gold: GoldStep) -> bool:
-    """Equal operation and operands; the order matters only where it changes the result."""
+    """Whether operation and operands are equal; the operands' order matters only where it changes the result."""
     if claim.op != gold.op:
         return False
     given, wanted = (claim.left, claim.right), (gold.left, gold.right)

@@ -38,12 +38,13 @@ def _scattered(left: int, right: int, salt: int) -> int:
     return ((mixed ^ mixed >> 15) * 0x2C1B3C6D & 0xFFFFFFFF) >> 12
 
 
-# With this one every syllable is in every split.
+# With this salt, every syllable is in every split.
 _NAME_SALT = 306
 
 
 def _split_of(first: int, last: int) -> Split:
-    # Few and scattered: a model that can learn which syllables never go together does not learn to copy.
+    # Names held back are few and scattered: a model that can learn which syllables never go together does not
+    # learn to copy.
     slot = (first * 5 + last) % 6
     if slot > 1 or _scattered(first, last, _NAME_SALT) % 5 > 1:
         return Split.FOUNDATION

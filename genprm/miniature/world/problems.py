@@ -160,7 +160,7 @@ def read_problem(text: str) -> MiniatureProblem:
 
 
 class _Ledger:
-    """Who has how many of the asked thing while the facts pass by; every change is a step."""
+    """How many of the asked thing each person has, as the facts are read in order; every change is a step."""
 
     def __init__(self) -> None:
         self.steps: list[GoldStep] = []
@@ -172,7 +172,7 @@ class _Ledger:
     ) -> tuple[int, int]:
         value = calculate(left[0], op, right[0])
         if value is None or not SMALLEST_VALUE <= value <= LARGEST_VALUE:
-            # Only a fault if the answer depends on it, so it is marked and looked at later.
+            # A fault only if the answer depends on it: it is marked here, and `plan` looks at it later.
             value = -1
         self.steps.append(GoldStep(left[0], op, right[0], value, fact, left[1], right[1]))
         return value, len(self.steps) - 1
@@ -207,8 +207,8 @@ class _Ledger:
 def plan(facts: tuple[Fact, ...], asked: tuple[str, ...], thing: str) -> tuple[GoldStep, ...]:
     """The calculations that answer the question, in order; empty where the facts do not answer it.
 
-    Also empty where a necessary value leaves 2..120 or where the order of the calculations would be a matter of
-    taste.
+    Also empty where a necessary value is outside 2..120 or where the calculations can be done in more than one
+    order.
     """
     ledger = _Ledger()
     for number, fact in enumerate(facts, 1):
@@ -249,7 +249,7 @@ def _needed(steps: list[GoldStep], last: int) -> tuple[GoldStep, ...]:
 
 
 def _in_one_order(gold: tuple[GoldStep, ...]) -> bool:
-    """Each step uses the one before it, or counts out the boxes that the next step adds or takes away."""
+    """Whether each step uses the one before it, or counts out the boxes that the next step adds or takes away."""
     for index, step in enumerate(gold):
         if index == 0 or index - 1 in (step.left_from, step.right_from):
             continue

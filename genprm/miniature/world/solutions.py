@@ -104,8 +104,8 @@ class Student:
         self.boxed = False
 
     def solve(self, forced: int = -1) -> bool:
-        """Works through the problem; a mistake is certain at step `forced`. False where the wrong numbers led
-        nowhere.
+        """Works through the problem; a mistake is certain at step `forced`. False where a step was impossible, with
+        wrong numbers for instance.
         """
         gold = self.problem.gold
         index = 0
@@ -130,7 +130,7 @@ class Student:
         return Work(left, op, right, value, fact)
 
     def step(self, index: int, *, forced: bool) -> int:
-        """Does the step or a mistake in its place; how many right steps that used up, 0 where impossible."""
+        """Does the step or a mistake in its place; returns how many right steps it replaces, 0 if impossible."""
         planned = self.inherited(index)
         if planned is None:
             return 0
@@ -266,7 +266,7 @@ def careless_steps(
 def mistaken_step(rng: random.Random, problem: MiniatureProblem, index: int, habits: Habits) -> list[str]:
     """A mistake in the place of the step at `index`, after right ones.
 
-    Two texts where the mistake is to go on after the last step; empty where the wrong numbers led nowhere.
+    Two texts where the mistake is to go on after the last step; empty where no mistake was possible.
     """
     student = Student(rng, problem, habits)
     student.values = [gold.value for gold in problem.gold[:index]]
