@@ -105,7 +105,7 @@ def data_set_system(directory: Path | None) -> str:
 
 
 def read_system(file: str) -> str:
-    """The system message in a file, as it is but for the line's end.
+    """The system message in a file, without the newline at its end.
 
     Raises:
         InputError: it cannot be read, or holds nothing.
