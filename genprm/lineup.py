@@ -72,7 +72,7 @@ class Model:
 
     @property
     def judging(self) -> str:
-        """How it judges, for people."""
+        """A label for how it judges: its mode, its kind, or both."""
         return self.recipe.judging(self.mode)
 
     @property

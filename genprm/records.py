@@ -128,7 +128,7 @@ class StepVerification:
     """The judgement of one step on one path.
 
     `text` is the whole assistant turn. `reward` is P(Yes) / (P(Yes) + P(No)) at the verdict, in [0, 1]; 0.5 and
-    `verdict` "none" when no verdict could be had. `forced` says that the verdict was asked for because rounds or
+    `verdict` "none" when there is no verdict. `forced` says that the verdict was asked for because rounds or
     tokens ran out. `executions` holds the sandbox status of every block that was run.
     """
 

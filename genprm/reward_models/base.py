@@ -29,7 +29,7 @@ class SolutionScore:
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
 
     `unjudged` are the 0-based steps that were reached and on which no path gave a verdict: their rewards say
-    nothing. `undecided` says that the outcome has no verdict either.
+    nothing. `undecided` says that no path gave an outcome: `outcome` says nothing.
 
     A verifier also gives the number of code blocks it ran (`executions`), what its rewards were read from
     (`reading`; None where they are the model's own numbers), and on request (`Asking`) how it judged on each path

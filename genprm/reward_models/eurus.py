@@ -39,8 +39,8 @@ def response_rows(
     """User: the problem; assistant: `Step n: ...`, separated by blank lines.
 
     With `released`, a step ends where the released script says; otherwise with its last character. The script
-    tokenises the chat up to the step on its own, followed by the end of the turn and a blank line. The number of
-    these tokens is the position of the step's end in the whole chat.
+    tokenises the chat up to the step on its own, followed by the end of the turn and a blank line. It then takes
+    the same number of tokens from the whole chat; the last of them ends the step.
 
     Raises:
         EngineError: the chat template does not keep the solution as it is.

@@ -54,7 +54,7 @@ def token_id(tokenizer: Any, model: str, token: str) -> int:
 
 
 def mark_token(tokenizer: Any, model: str, token: str) -> int:
-    """The id of a token that marks the ends of steps. The tokenizer treats it as special from here on.
+    """The id of a token that marks the ends of steps. It becomes special: from here on, no text is tokenised as it.
 
     Raises:
         EngineError: the checkpoint's vocabulary does not hold it.
@@ -113,7 +113,7 @@ def marked_pieces(tokenizer: Any, lead: str, pieces: Sequence[str], mark: int, t
 
 
 def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) -> MarkedTokens:
-    """Lines tokenised as one text (BOS before it where the tokenizer has one), `mark` put in behind each line.
+    """Lines tokenised as one text (BOS before it where the tokenizer has one), with `mark` put in after each line.
 
     For tokenizers that treat the beginning of a text differently from its middle (Llama 2, Mistral). The line
     breaks stay: line, mark, break, line, mark.
@@ -142,7 +142,7 @@ def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) ->
 
 
 def around_replies(tokenizer: Any, model: str, messages: Sequence[Message]) -> list[Prompt]:
-    """The texts before, between and behind the assistant's replies, each of which `messages` holds as `REPLY`.
+    """The texts before, between and after the assistant's replies; in `messages`, each reply is `REPLY`.
 
     Raises:
         EngineError: there is no chat template, or it does not render replies as they are.

@@ -161,7 +161,7 @@ class Tree:
     async def grow(self, node: Node, n: int) -> list[Node]:
         """`n` more continuations of `node` by one step, judged, in the order drawn. They differ from earlier ones.
 
-        There are none where the policy's context is full: then `node` is given up.
+        If the policy's context is full, there are none, and `node` is given up.
         """
         first, node.drawn = node.drawn, node.drawn + n
         seed = derived_seed(self.seed, node.name, first)

@@ -183,5 +183,5 @@ class LabelSettings(LabelVariant):
         return self.variants[name]
 
     def variant_names(self) -> list[str]:
-        """`main` first, then the others as written; `main` alone where the labels are those of others."""
+        """`main` first, then the others as written; `main` alone where the labels are imported."""
         return [MAIN_VARIANT] if self.source is not None else [MAIN_VARIANT, *self.variants]

@@ -46,7 +46,7 @@ VERDICT_LEAD = "<output>\n**Judgement**: $\\boxed{"
 """Everything of the output block up to the verdict: the next token is Yes or No."""
 VERDICT_TAIL = "}$\n</output>\n"
 
-# A fence closes as CommonMark has it: indented like its opening and up to three blanks more, blanks behind it.
+# A fence closes as in CommonMark: indented like its opening or up to three blanks more, with only blanks after it.
 _VERIFY_PARTS = re.compile(
     r"(?:^(?P<indent>[ \t]+))?```(?i:python3?|py)[ \t]*\r?\n"
     r"(?P<code>(?:[^\n]*\n)*?)(?P=indent)? {0,3}```[ \t]*\r?(?:\n|\Z)"

@@ -1,4 +1,4 @@
-"""The code of one verification path: names last from block to block, and go over to a fork of the path."""
+"""The code of one verification path: names persist from block to block, and pass to a fork of the path."""
 
 from __future__ import annotations
 

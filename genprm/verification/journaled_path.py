@@ -47,7 +47,7 @@ class JournaledPath:
             return to_dict(path.last_judged())
 
     def fork(self) -> JournaledPath:
-        """Another path with the same steps judged, which goes on by itself."""
+        """Another path with the same steps judged, which goes on independently."""
         return JournaledPath(self._path.fork(), self._journal, self._key)
 
     async def close(self) -> None:

@@ -136,7 +136,7 @@ class VerificationPath:
         self._means.note_spellings(self._spellings)
 
     def fork(self) -> VerificationPath:
-        """Another path with the same steps judged, which goes on by itself."""
+        """Another path with the same steps judged, which goes on independently."""
         other = VerificationPath(self._means, self._case_id, self._problem, self.mode, self._path)
         other.judged, other._steps = list(self.judged), list(self._steps)
         other.prompt_tokens, other._context = self.prompt_tokens, self._context

@@ -62,7 +62,7 @@ def is_published(model: str) -> bool:
 def published_settings(model: str, system: str | None = None, preset: Preset = Preset.AS_CARD) -> VerifierSettings:
     """How the published checkpoint `model` is asked, with `system` or else its data set's system message.
 
-    A `system` that is given stands in every mode; otherwise direct mode has its own.
+    A given `system` is used in every mode; otherwise direct mode has a message of its own.
 
     Raises:
         InputError: no system message is given, and the data set cannot be had.

@@ -21,7 +21,7 @@ WORDS = ("Yes", "No")
 
 
 def verdict_word(token: str) -> str | None:
-    """Yes or No where a token spells it: with spaces around it, or with the brace behind it.
+    """Yes or No if a token spells it, also with spaces around it or the closing brace after it; None otherwise.
 
     >>> verdict_word(" Yes"), verdict_word("No}"), verdict_word("no"), verdict_word("Not")
     ('Yes', 'No', None, None)
