@@ -64,8 +64,8 @@ class VerificationPath:
     of the path, and on nothing else: a fork judges like a path that was given all steps from the start.
 
     `prompt_tokens` counts, once each, the tokens of the conversation that the model did not write, as a prefix
-    cache would. Only the few that follow a verdict put aside in adaptive mode are left out. A fork starts with the
-    count of its origin.
+    cache would. The few put in after going back (for a forced verdict, or past a verdict that adaptive mode put
+    aside) may be left out. A fork starts with the count of its origin.
     """
 
     def __init__(self, means: Means, case_id: str, problem: str, mode: Mode, path: int) -> None:
