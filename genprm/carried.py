@@ -1,7 +1,7 @@
-"""Files carried to a place that outlives the machine (`GENPRM_STORE`), and brought back from there.
+"""Finished files, carried to a place that outlives the machine (`GENPRM_STORE`) and brought back from there.
 
-The place is an address of fsspec, such as `s3://bucket/folder`. The home stays where everything is read and
-written; what is finished is carried from there.
+The place is an fsspec address, such as `s3://bucket/folder`. Everything is still read and written in the home;
+finished files are carried from there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Place:
     """A folder at an address. Files appear in it whole or not at all, as object stores have it.
 
     Raises:
-        CarryError: on use, where it cannot be reached or refuses.
+        CarryError: on use, when the place cannot be reached or refuses access.
     """
 
     address: str
@@ -43,7 +43,7 @@ class Place:
         self._do(lambda files, root: files.pipe_file(f"{root}/{name}", content))
 
     def read(self, name: str) -> bytes | None:
-        """What lies under a name; None where nothing does."""
+        """Return the content under a name; None where there is none."""
         try:
             content: bytes = self._do(lambda files, root: files.cat_file(f"{root}/{name}"))
         except FileNotFoundError:
@@ -55,7 +55,7 @@ class Place:
         self._do(lambda files, root: files.rm_file(f"{root}/{name}"))
 
     def get(self, name: str, path: Path) -> None:
-        """Bring a file.
+        """Bring a file back to `path`.
 
         Raises:
             FileNotFoundError: it is not there.
@@ -76,7 +76,7 @@ class Place:
         import fsspec
 
         try:
-            # Another machine may have written since a listing was kept.
+            # No cached listing: another machine may have written since.
             files, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
             return work(files, root)
         except FileNotFoundError:
@@ -97,13 +97,13 @@ class Place:
             if old.get(inside) != sha256 or not self._has(root, path / inside)
         ]
         if changed and there is not None:
-            self.remove(name)  # it would name files that are being replaced, if this ended in between
+            self.remove(name)  # if this is interrupted, the old record must not name files already replaced
         for file in changed:
             self.put(file, file.relative_to(root).as_posix())
         self.write(name, content)
 
     def get_recorded(self, root: Path, path: Path, record: Path) -> bool:
-        """Bring a file or a directory with its record; whether all of it is there."""
+        """Bring back a file or a directory with its record, if all of it is in the place. Return whether it is."""
         name = record.relative_to(root).as_posix()
         content = self.read(name)
         if content is None:
@@ -121,13 +121,13 @@ class Place:
 
 
 def place_of(root: Path) -> Place | None:
-    """Where what lies under a folder of the home is carried to; None where nothing is."""
+    """Return the place that the files under `root`, a folder of the home, are carried to; None without a place."""
     address = os.environ.get(ADDRESS, "").rstrip("/")
     return Place(f"{address}/{root.name}") if address else None
 
 
 def require_place() -> None:
-    """See that the place can be had, if one is named.
+    """Check that the place can be written to, if one is named.
 
     Raises:
         SettingsError: its kind is not known or not installed, or it cannot be written to.

@@ -1,4 +1,4 @@
-"""A journal that is carried in segments while it grows, so that another machine goes on where this one was lost."""
+"""A journal that is carried in segments while it grows, so that another machine can go on if this one is lost."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from genprm.files import write_text
 from genprm.journal import Journal
 
 CARRY_SECONDS = 30.0
-"""How long finished rows stay on this machine alone: the most that is made again when it is lost."""
+"""Longest time that finished rows are on this machine alone: the most work that its loss costs."""
 
 
 class Carried(BaseModel):
-    """What of a journal is in the place: its first bytes, and the segments that hold them."""
+    """How much of a journal is in the place: its first `end` bytes, and the segments that hold them."""
 
     end: int = 0
     segments: list[str] = []
@@ -27,12 +27,12 @@ class Carried(BaseModel):
 class CarriedJournal(Journal):
     """A journal under the same name in a place: a folder of segments, each some whole lines.
 
-    On opening, what others carried is added. Rows are found by key, so it does not matter in which order segments
-    come, nor that one may come twice. A thread carries what was put, also while nothing more is finished.
+    On opening, rows that other machines carried are added. Rows are found by key, so the order of segments does
+    not matter, nor does a segment that comes twice. A thread carries new rows even while no others are put.
 
     Raises:
-        CarryError: the place cannot be reached; while rows are carried in the background, the next `put` says so,
-            or `close`.
+        CarryError: the place cannot be reached. A failure in the background is raised by the next `put`, or by
+            `close`.
         JournalError: as `Journal`.
     """
 
@@ -52,8 +52,8 @@ class CarriedJournal(Journal):
         self._thread.start()
 
     def put(self, key: str, value: Any) -> None:
-        """Append a JSON-like value: at once it survives this process, from the next sync on a power cut, and once
-        it is carried the loss of the machine."""
+        """Append a JSON-like value. It survives the end of this process at once, a power cut from the next sync on,
+        and the loss of the machine once it is carried."""
         self._require_carried()
         super().put(key, value)
 
@@ -74,7 +74,7 @@ class CarriedJournal(Journal):
         while not self._closing.wait(CARRY_SECONDS):
             try:
                 self._carry()
-            except Exception as error:  # raised where somebody waits for it
+            except Exception as error:  # raised by the next `put`, or by `close`
                 self._failure = error
 
     def _require_carried(self) -> None:
@@ -83,7 +83,7 @@ class CarriedJournal(Journal):
             raise failure
 
     def _carry(self) -> None:
-        # What `put` moves is read once, and the file through a handle of its own: rows may come meanwhile.
+        # Rows may be put meanwhile, so `_end` is read once, and the file is read through a handle of its own.
         end = self._end
         if end == self._carried.end:
             return

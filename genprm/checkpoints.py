@@ -34,8 +34,8 @@ def card_path(store: TableStore, model: str) -> Path:
 
 
 def write_checkpoint(store: TableStore, checkpoint: Checkpoint) -> None:
-    """Keep the card of a checkpoint under its model's key. Weights in the store are named by their place in it, so
-    that a home can be moved."""
+    """Keep the card of a checkpoint under its model's key. Weights in the store are named by their path inside it,
+    so that a home can be moved."""
     card, weights = card_path(store, checkpoint.model), Path(checkpoint.weights)
     if weights.is_relative_to(store.root):
         checkpoint = replace(checkpoint, weights=weights.relative_to(store.root).as_posix())
@@ -66,7 +66,7 @@ def read_checkpoint(store: TableStore, model: str) -> Checkpoint:
 
 
 def _in_store(store: TableStore, checkpoint: Checkpoint) -> Path | None:
-    """The directory of weights that were trained here; None for the weights of others.
+    """The directory of weights that were trained here; None for weights from elsewhere.
 
     Raises:
         DamagedFile: they were trained here and are gone.

@@ -1,8 +1,8 @@
 """The command line `genprm`: commands of the library, and those that other packages add.
 
 Commands of `genprm.commands` import what they need when they run, and the commands of other packages (entry points
-of the group `genprm.commands`) are loaded when they are called, so that `genprm --help` is quick. Here is the one
-place where wrong input becomes exit status 2 and one line on standard error; a bug keeps its traceback.
+of the group `genprm.commands`) are loaded when they are called, so that `genprm --help` is quick. Only this module
+turns wrong input into exit status 2 and one line on standard error; a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ WRONG_INPUT = 2
 
 
 class MissingExtraError(ImportError):
-    """A command needs a package that an extra of this project brings, and that is not installed."""
+    """A command needs a package that is not installed and that belongs to an extra of this project."""
 
 
 def wrong_input(error: BaseException) -> str | None:
@@ -130,7 +130,7 @@ class Commands(TyperGroup):
         return code
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; where a package is missing that an extra brings, say which extra."""
+        """Run a command. If a package of an extra is missing, name the extra."""
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:

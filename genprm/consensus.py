@@ -31,7 +31,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 def decide(labels: StepLabels, rationale: Rationale) -> FilterDecision:
     """Whether labels and judgements of one solution agree, and if not, why.
 
-    A rationale with a missing or forced verdict on the way to its first error is dropped as such.
+    A rationale with a missing or forced verdict up to its first error is dropped for that reason alone.
 
     Raises:
         ValueError: they belong to different solutions, or not every step that counts was judged.
@@ -111,7 +111,8 @@ def training_examples(
 
 
 def share_of(ids: Sequence[str], share: float) -> set[str]:
-    """That share of some solutions, rounded, at least one; a smaller share is contained in every larger one."""
+    """Return the ids in a share of the solutions (rounded, at least one). A larger share contains every smaller
+    one."""
     return _first_by_hash(ids, max(1, round(share * len(ids))), "share")
 
 

@@ -1,4 +1,4 @@
-"""Asynchronous work: a loop in a thread of its own, several coroutines as one, and places that every loop has."""
+"""Asynchronous work: an event loop in a thread of its own, coroutines awaited together, and a limit per loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 class Places:
-    """At most `count` at a time on each event loop; a semaphore of asyncio belongs to one loop.
+    """At most `count` holders at a time on each event loop, by one semaphore per loop: asyncio binds it to a loop.
 
     >>> places = Places(1)
     >>> async def work() -> bool:
@@ -39,7 +39,7 @@ class Places:
         self._semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     def here(self) -> asyncio.Semaphore:
-        """The places of the running event loop."""
+        """Return the semaphore of the running event loop."""
         return self._semaphores.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._count))
 
 
@@ -60,7 +60,7 @@ class BackgroundLoop:
         return not self._stopped
 
     def run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run `work` on the loop, from any other thread; cancelling the future cancels it.
+        """Run `work` on the loop, from any other thread; cancelling the future cancels `work`.
 
         Raises:
             ValueError: the loop was stopped.
@@ -84,7 +84,7 @@ class BackgroundLoop:
 
 
 async def _cancel_others() -> None:
-    """Nobody may be left waiting for work of a loop that has stopped."""
+    """Cancel all other tasks of the loop, so that nobody waits for work of a loop that has stopped."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -1,6 +1,6 @@
 """Parts of the project that are installed on request, such as `pip install "genprm[pipeline]"`.
 
-Which extra brings a package stands once, in pyproject.toml, and is read from the metadata of the installed package.
+Only pyproject.toml says which extra brings a package; it is read from the metadata of the installed distribution.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*;.*\bextra == ['\"](?P<extra>[\w.
 def extra_with(module: str) -> str | None:
     """The smallest extra that brings a module, None where none does.
 
-    The module is taken to be named as its distribution is, with underscores for hyphens.
+    The module is assumed to have the name of its distribution, with underscores for hyphens.
     """
     try:
         requirements = requires(DISTRIBUTION) or []

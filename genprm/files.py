@@ -28,10 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_place(path: Path) -> None:
-    """Try whether `replacing` could put a file there, which is left as it is.
+    """Check that `replacing` could put a file at `path`. A file that is already there is left as it is.
 
     Raises:
-        OSError: it could not.
+        OSError: `replacing` could not.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -48,7 +48,7 @@ def _beside(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a text in the place of what `path` held, at once.
+    """Replace the content of `path` with a text, whole or not at all.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""A disk without room, which libraries report in many ways."""
+"""Recognise a full disk, which libraries report in many ways."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sqlite3
 from genprm.settings import home
 
 ROOM_FOR_A_PAGE = 64 * 1024
-"""Bytes without which SQLite can write nothing."""
+"""Free bytes below which SQLite can write nothing."""
 
 
 def full_disk(error: BaseException) -> str | None:
-    """One line where an error, or one behind it, is that of a disk without room; None for another error.
+    """Return one line for the user if an error, or one of its causes, comes from a full disk; None otherwise.
 
-    SQLite calls every write that fails an error of input and output, so the home's disk is looked at as well.
+    SQLite reports every failed write as an input/output error, so the home's free space is checked as well.
 
     >>> full_disk(OSError(errno.EACCES, "Permission denied"))
     """

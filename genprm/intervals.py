@@ -1,4 +1,4 @@
-"""95 % intervals by bootstrap, and paired differences between two ways that were tried on the same items."""
+"""95 % bootstrap intervals, and paired differences between two methods on the same items."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def paired_difference(
     """The mean of item-wise differences with its 95 % bootstrap interval.
 
     Args:
-        differences: first way minus second way, item by item, in groups that are drawn together: the solutions of
-            one problem are no independent witnesses.
-        scale: what the mean is multiplied with; 100 turns shares into points.
+        differences: first method minus second method, item by item, in groups that are resampled together: the
+            solutions of one problem are not independent.
+        scale: factor of the mean; 100 turns shares into points.
 
     Raises:
         ValueError: no items.

@@ -3,7 +3,7 @@
 A journal is a file of JSON lines `{"key", "value"}`. The key is a hash of everything that decides the value
 (inputs, parameters, model, sample index), so that a changed parameter finds nothing and an unchanged one finds
 everything, in whatever order and however often the work is started. A line counts once it is on disk; a line torn
-by a crash is dropped, and its row is made again. What rows say stays on disk; in memory is where each one begins.
+by a crash is dropped, and its row is made again. Values stay on disk; memory holds only where each row begins.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def row_key(*parts: Any) -> str:
 
 
 class Journal:
-    """An open journal: `get` what is there, `put` what was finished. One process at a time.
+    """An open journal: `get` what is there, `put` what was finished. Only one process at a time may open it.
 
     Raises:
-        JournalError: on opening, see there.
+        JournalError: on opening: another process has it open, or a line other than the last is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class Journal:
         self._load()
 
     def _load(self) -> None:
-        """Find the rows after those that are known."""
+        """Index the rows after those already known, and cut off a torn last line."""
         self._file.seek(self._end)
         for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
@@ -89,16 +89,16 @@ class Journal:
         return key in self._places
 
     def get(self, key: str) -> Any:
-        """The value put under `key`, as JSON has it.
+        """Return the value put under `key`, as read back from JSON.
 
         Raises:
-            KeyError: nothing was.
+            KeyError: there is none.
         """
         self._file.seek(self._places[key])
         return _parsed(self._file.readline())[1]
 
     def put(self, key: str, value: Any) -> None:
-        """Append a JSON-like value: at once it survives this process, from the next sync on a power cut."""
+        """Append a JSON-like value. It survives the end of this process at once, a power cut from the next sync."""
         line = json.dumps({"key": key, "value": value}).encode() + b"\n"
         self._file.write(line)
         self._file.flush()
@@ -109,7 +109,7 @@ class Journal:
             self.sync()
 
     def making(self, key: str) -> asyncio.Lock:
-        """Held by whoever makes the value under `key`."""
+        """Return the lock to hold while making the value under `key`."""
         return self._making.setdefault(key, asyncio.Lock())
 
     def sync(self) -> None:
@@ -140,9 +140,9 @@ def _parsed(line: bytes) -> tuple[str, Any]:
 
 
 async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -> Any:
-    """The JSON-like value under `key`: from the journal where it is there, else what `work` makes and it keeps.
+    """Return the JSON-like value under `key`. If the journal lacks it, `work` makes it and the journal keeps it.
 
-    Of those who ask for the same at the same time one makes it, and the others wait.
+    When several callers ask for the same key at the same time, one makes the value and the others wait.
     """
     async with journal.making(key):
         if key not in journal:
@@ -152,7 +152,7 @@ async def once(journal: Journal, key: str, work: Callable[[], Awaitable[Any]]) -
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[T]):
-    """How a result becomes a JSON-like value of a journal, and is made of it again."""
+    """How a result becomes a JSON-like value in a journal, and how it is restored from that."""
 
     encode: Callable[[T], Any]
     decode: Callable[[Any], T]
@@ -170,8 +170,9 @@ async def finish(
 
     Items with the same key are one piece of work. At most `in_flight` are worked on at a time, begun in order.
     Results pass through the `codec` in both cases, so that a resumed run returns exactly what an
-    undisturbed one does. `done` is told how many items are there, and then how many more are finished. The first
-    failure ends the rest; what was finished before stays in the journal.
+    undisturbed one does. `done` is called first with the number of items found in the journal, then with the
+    number of items that each piece of work finishes. The first failure ends the rest; what was finished before
+    stays in the journal.
     """
     first: dict[str, int] = {}
     for index, key in enumerate(keys):

@@ -37,7 +37,7 @@ class Batch:
 
 
 Row = dict[str, Any]
-"""What a batch came to, as JSON has it."""
+"""A graded batch, as JSON."""
 
 
 class JournaledSampler:
@@ -55,8 +55,8 @@ class JournaledSampler:
         self._made_by = made_by
 
     async def row(self, kind: str, batch: Batch, grade: Callable[[list[Completion]], Awaitable[Row]]) -> Row:
-        """What `grade` makes of the completions of a batch; from the journal where it is there. Rows of one `kind`
-        hold the same.
+        """Return what `grade` makes of the completions of a batch, from the journal where it is there. Rows of one
+        `kind` have the same fields.
 
         Raises:
             EngineError: as raised by the engine.

@@ -40,10 +40,10 @@ class Model:
     `genprm.training.recipes.RECIPES`, and so is `{base}.{variant}.full.rl`. `{base}.untrained` and `rationale` are
     references.
     `{base}.{variant}.{mode}.as-{other mode}` judges in another mode than it was trained in: its `checkpoint` is
-    that of the model without the ending, everybody else's their own.
+    the key of the model without that ending; for every other model, `checkpoint` is its own key.
 
-    `weights` names what a model starts from. `mode` is how it judges; of another kind, the mode that comes nearest
-    in what it reads and writes.
+    `weights` names what a model starts from. `mode` is how it judges; for a model of another kind, the mode that
+    is nearest in what it reads and writes.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Model:
 
     @property
     def trained(self) -> bool:
-        """Whether fine-tuning makes it."""
+        """Whether it is made by fine-tuning."""
         return self.variant is not None
 
     @property
@@ -72,7 +72,7 @@ class Model:
 
     @property
     def judging(self) -> str:
-        """How it judges, for people."""
+        """A label for how it judges: its mode, its kind, or both."""
         return self.recipe.judging(self.mode)
 
     @property
@@ -130,7 +130,7 @@ class Lineup:
 
     @cached_property
     def otherwise(self) -> tuple[Model, ...]:
-        """The models of the first variant that can, judging in the other modes that are asked for."""
+        """The models of the first variant that judge step by step, in each other mode that the profile asks for."""
         return tuple(
             model.asked_as(mode)
             for model in self.models
@@ -151,15 +151,15 @@ class Lineup:
 
     @cached_property
     def critics(self) -> tuple[Model, ...]:
-        """The models whose critiques a policy's solutions are refined by: each base, as the paper's GenPRM and
-        untrained."""
+        """The models whose critiques are used to refine a policy's solutions: for each base the paper's GenPRM and
+        the untrained model."""
         found = (one for base in self.profile.training.base for one in (self.full(base), self.untrained(base)))
         return tuple(model for model in found if model is not None)
 
     @property
     def guide(self) -> Model | None:
-        """The model that guides searches: the first base, trained in the mode that they ask for; None where the
-        profile does not train it."""
+        """The model that guides searches: the first base, trained in the mode of the search settings; None where
+        the profile does not train it."""
         return self.trained(next(iter(self.profile.training.base), ""), self.profile.search.mode)
 
     @property

@@ -36,11 +36,11 @@ class CheckpointManifest(BaseModel):
     examples: int | None = None
     dropped: int | None = None
     """Conversations that were longer than `settings.max_length`; in reinforcement, solutions whose first step
-    leaves no room in it."""
+    leaves no room within that length."""
     tokens: int | None = None
     """Tokens of one pass over the data."""
     loss_tokens: int | None = None
-    """Those of them that carry loss."""
+    """How many of `tokens` carry loss."""
     steps: int | None = None
     first_loss: float | None = None
     last_loss: float | None = None

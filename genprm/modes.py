@@ -25,7 +25,7 @@ class Mode(StrEnum):
     CODE_UNRUN = "code_unrun"
     """Code alone, written and not run."""
     ADAPTIVE = "adaptive"
-    """Directly; where that is not sure with analysis, and where that is not sure either with code."""
+    """The verdict alone; with analysis if that verdict is not sure, then with code if it still is not."""
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -47,12 +47,12 @@ class Mode(StrEnum):
 
     @property
     def sampled(self) -> bool:
-        """Whether something is written before the verdict. A direct verdict is read off, alike on every path."""
+        """Whether text is sampled before the verdict. If none is, the verdict is the same on every path."""
         return self.analysis or self.code
 
     @property
     def unrun(self) -> Mode | None:
-        """The mode of the same turn whose code is not run; None where none is."""
+        """The mode with the same turn whose code is not run; None where there is no such mode."""
         return {Mode.FULL: Mode.TEXT, Mode.CODE: Mode.CODE_UNRUN}.get(self)
 
     def contains(self, other: Mode) -> bool:

@@ -12,7 +12,7 @@ _ROW = b'{"key": "'
 
 
 def open_journal(path: Path) -> Journal:
-    """The journal in a file, begun where there is none. A file of another kind is left as it is.
+    """Open the journal in a file, or begin one where there is no file. A file of another kind is left as it is.
 
     Raises:
         InputError: the file is no journal, or cannot be opened.

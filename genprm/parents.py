@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that ends."""
+"""Processes that end when the process that started them ends, however it ends."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
-    """Ask the kernel to signal this process when the one that started it, of the id `parent`, ends; this one exits
-    where that has happened already."""
+    """Ask the kernel to signal this process when its parent, the process with the id `parent`, ends. Exit at once
+    if the parent has already ended."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:
         sys.exit(f"process {parent}, which started this one, has already ended")
 
 
 def dying_with_us(command: Sequence[str]) -> list[str]:
-    """The command line that runs `command` with a guard above it, which kills both and all that the command started
-    when this process ends. To be started as the leader of a session; a signal to its group is for the command."""
+    """Return the command line that runs `command` under a guard. When this process ends, the guard kills itself,
+    the command and all that the command started. Start it as the leader of a session; a signal to its process
+    group is meant for the command."""
     return [sys.executable, "-m", __name__, str(os.getpid()), *command]
 
 
 def _guard(parent: int, command: Sequence[str]) -> int:
-    """Run a command to its end, or until `parent` ends; its status."""
+    """Run a command to its end, or until `parent` ends. Return its exit status."""
     signal.signal(signal.SIGUSR1, lambda *_: os.killpg(0, signal.SIGKILL))
-    signal.signal(signal.SIGTERM, lambda *_: None)  # ignored it would be ignored by the command, too
+    signal.signal(signal.SIGTERM, lambda *_: None)  # the command would inherit SIG_IGN
     die_with(parent, signal.SIGUSR1)
     return subprocess.call(command)
 

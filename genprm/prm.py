@@ -46,8 +46,8 @@ _IN_PROCESS = ("transformers", "vllm")
 
 
 def check_solution(problem: str, steps: Iterable[str]) -> list[str]:
-    """The steps of a solution that can be scored, as a list: an array, a Series or a generator will do, and a text,
-    which is split (`genprm.splitting.free_text.split_solution`).
+    """Check a solution, and return its steps as a list. `steps` may be an array, a Series or a generator, or one
+    text, which is split (`genprm.splitting.free_text.split_solution`).
 
     Raises:
         InputError: no problem text, no steps, steps without an order, or a step that is not text.
@@ -82,10 +82,10 @@ def _split(text: str) -> list[str]:
 
 
 def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
-    """The mode, if there is one of that name. `further` are the other words that are allowed where it was given.
+    """Return the mode with that name. `further` are other words that the caller accepts in its place.
 
     Raises:
-        InputError: there is none; the message names all that is allowed.
+        InputError: there is no such mode; the message names all that is allowed.
     """
     if mode not in tuple(Mode):
         raise InputError(f"mode is {shown(mode)}, allowed: {', '.join([*Mode, *further])}")
@@ -93,10 +93,10 @@ def check_mode(mode: str, further: Sequence[str] = ()) -> Mode:
 
 
 def check_votes(votes: int) -> int:
-    """The number of verification paths, if it is one.
+    """Check a number of verification paths, and return it.
 
     Raises:
-        InputError: it is below 1.
+        InputError: it is not a whole number from 1.
     """
     if isinstance(votes, bool) or not isinstance(votes, SupportsIndex) or operator.index(votes) < 1:
         raise InputError(f"votes is {shown(votes)}, allowed: a whole number from 1")
@@ -107,7 +107,7 @@ def engine_settings(engine: str) -> EngineSettings:
     """Settings of the engine called `engine`: transformers, vllm, or the URL of a completions server.
 
     Raises:
-        InputError: none of these.
+        InputError: it is none of these.
     """
     if engine.startswith(("http://", "https://")):
         return EngineSettings(backend="openai", url=engine)
@@ -117,7 +117,7 @@ def engine_settings(engine: str) -> EngineSettings:
 
 
 def _counted(progress: Callable[[int], None] | None) -> Callable[[int, Result], None]:
-    """What tells `progress` of each result, where there is one to tell."""
+    """Return a callback for results that calls `progress(1)`, if there is a `progress`."""
 
     def finished(index: int, result: Result) -> None:
         if progress is not None:
@@ -168,8 +168,8 @@ class GenPRM:
             engine: transformers, vllm, or the URL of an OpenAI-compatible completions server; or its settings.
             mode: how steps are judged; the mode the checkpoint was trained in when empty (full if it does not say).
             verifier: turn format and sampling; those the checkpoint was trained with when empty.
-            system: the system message; without it that of `verifier`. A published checkpoint needs the one it was
-                trained with, which is read from its data set otherwise.
+            system: the system message; when empty, that of `verifier`. A published checkpoint needs the one it was
+                trained with, which is read from its data set when none is given.
 
         Raises:
             InputError: no such engine or mode, no system message for a published checkpoint, or a file that holds
@@ -215,10 +215,10 @@ class GenPRM:
     def score_each(
         self, solutions: Sequence[tuple[str, Iterable[str]]], votes: int = 1, mode: Mode | None = None
     ) -> Iterator[tuple[int, Result]]:
-        """Index and result of each of many (problem, steps) as soon as it is there, in whatever order they end.
+        """Yield the index and result of each (problem, steps) as soon as it is finished, in any order.
 
         Raises:
-            InputError, EngineError, SandboxError: as `score`, behind what was finished before.
+            InputError, EngineError, SandboxError: as `score`, after the results that were finished before.
         """
         finished: SimpleQueue[tuple[int, Result] | None] = SimpleQueue()
         scoring = self._background.run(
@@ -294,7 +294,7 @@ class GenPRM:
         return self._verifier.reading()
 
     def run(self, work: Callable[[Verifier], Coroutine[Any, Any, T]]) -> T:
-        """The result of a coroutine that judges with this model; it runs where the engine lives."""
+        """Return the result of a coroutine that judges with this model. It runs on the event loop of the engine."""
         return self._background.run(work(self._verifier)).result()
 
     def close(self) -> None:

@@ -35,14 +35,14 @@ async def judge_solution(solution: Solution, model: RewardModel) -> Rationale:
 
 
 TRIED = 5
-"""Rationales that are looked at before all are paid for."""
+"""Rationales that are checked before the cost of all others is spent."""
 
 
 class FormatTrial:
     """Looks at the first rationales of a run, and stops it when the model does not know the turn format.
 
     A model that was never trained in the format, and is told nothing of it, writes to the end of its tokens: every
-    verdict is forced, and consensus filtering drops every rationale of it.
+    verdict is forced, and consensus filtering drops all its rationales.
     """
 
     def __init__(self, settings: RationaleSettings) -> None:
@@ -71,6 +71,6 @@ class FormatTrial:
 
 
 def is_readable(rationale: Rationale) -> bool:
-    """Whether some step has a verdict that was not forced, or code that was run: it follows a closed analysis."""
+    """Whether some step has a verdict that was not forced, or code that was run: code follows a closed analysis."""
     steps = rationale.verification.steps
     return any(step.executions or (step.verdict != "none" and not step.forced) for step in steps)

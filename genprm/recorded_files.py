@@ -1,8 +1,8 @@
 """What files held when they were written, so that damage is seen before anything is made from them.
 
-Size and time of change are compared first. Where they differ, or where somebody wants to be sure, the content
-decides: a home that was copied is whole although every time in it is new. A file that proves to be whole gets its
-recorded time back, so that it is read once and not at every look.
+Size and time of change are compared first. Where only the time differs, or where the caller asks for it, the
+content decides: a home that was copied is whole although every time in it is new. A file that proves to be whole
+gets its recorded time back, so that it is read once and not at every check.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def hashes_of(record: bytes) -> dict[str, str]:
 
 
 def damage(path: Path, record: Path, verify: bool = False) -> str:
-    """What is wrong with the file or directory `path` by its `record`, in a few words; empty where nothing is.
+    """Say what is wrong with the file or directory `path` according to its `record`; empty where nothing is.
 
-    Without a record only its absence is known to be wrong. Files that a directory has besides are no damage.
+    Without a record, only a missing path counts as damage. Additional files in a directory are no damage.
 
     Args:
         verify: compare the content of every file, also where size and time are as recorded.
@@ -88,7 +88,7 @@ def _is_as_recorded(file: Path, recorded: RecordedFile, verify: bool) -> bool:
     with file.open("rb") as stream:
         same = hashlib.file_digest(stream, "sha256").hexdigest() == recorded.sha256
         if same and state.st_mtime_ns != recorded.modified:
-            with suppress(OSError):  # somebody else's, or on a read-only disk: it is read again at the next look
+            with suppress(OSError):  # another user's, or on a read-only disk: it is read again at the next check
                 # By its descriptor: another file may have taken its place meanwhile.
                 os.utime(stream.fileno(), ns=(state.st_atime_ns, recorded.modified))
     return same

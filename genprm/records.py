@@ -83,7 +83,7 @@ class StepScores:
     `stopped[t]` says why step t got no more rollouts (`genprm.monte_carlo.stopping.StopReason`). `decided_for` is
     the epsilon that sequential estimation decided for; None when every step got its K rollouts. `outcomes[t]` has a
     character per rollout in the order drawn: 1 where it reached the answer, 0 where not. `tokens` were generated;
-    `prompt_tokens` are those of the longest prompt, which begins with all the others, read once.
+    `prompt_tokens` are those of the longest prompt, read once: every other prompt is a prefix of it.
     """
 
     solution_id: str
@@ -128,7 +128,7 @@ class StepVerification:
     """The judgement of one step on one path.
 
     `text` is the whole assistant turn. `reward` is P(Yes) / (P(Yes) + P(No)) at the verdict, in [0, 1]; 0.5 and
-    `verdict` "none" when no verdict could be had. `forced` says that the verdict was asked for because rounds or
+    `verdict` "none" when there is no verdict. `forced` says that the verdict was asked for because rounds or
     tokens ran out. `executions` holds the sandbox status of every block that was run.
     """
 
@@ -164,8 +164,7 @@ class Verification:
 @dataclass(frozen=True, slots=True)
 class VoteReading:
     """How the rewards of all paths over one solution were read: from what (each once: a run may go on with another
-    engine than it began with), which tokens stood for Yes or No, and how many verdicts the model did not give of
-    its own, but when asked for them, or not at all."""
+    engine than it began with), which tokens stood for Yes or No, and how many verdicts were forced or missing."""
 
     provenance: list[Provenance]
     spellings: list[str]
@@ -262,8 +261,8 @@ class SampledSolution:
 
 @dataclass(frozen=True, slots=True)
 class SolutionRewards:
-    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths; of a
-    model that answers for whole solutions that one answer.
+    """What a reward model gave a sampled solution: `rewards` per step, the mean over the verification paths; for a
+    model that scores whole solutions, that one score.
 
     `executions` counts the code blocks that were run, `reading` says how the rewards were read; it is None where
     they are the model's own numbers.

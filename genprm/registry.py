@@ -1,7 +1,7 @@
 """Things of one kind by name: those of this package, and those that other packages add.
 
-A package adds one by an entry point: its name, and where it is (`module:attribute`). It is imported when it is
-asked for by that name, so that settings can check a name without knowing what stands behind it.
+A package adds one by an entry point: its name, and where it is (`module:attribute`). It is imported only when it is
+asked for by that name, so that settings can check a name without importing anything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Registry(Generic[T]):
         self._built_in = {name: EntryPoint(name, place, group) for name, place in built_in.items()}
 
     def names(self) -> list[str]:
-        """Those of this package, then the others in alphabetical order."""
+        """The names in this package, then the others in alphabetical order."""
         return [*self._built_in, *sorted(self._others())]
 
     def __contains__(self, name: object) -> bool:
@@ -46,7 +46,7 @@ class Registry(Generic[T]):
         """The thing called `name`.
 
         Raises:
-            ValueError: there is none; the message says which there are.
+            ValueError: there is none; the message lists the known names.
         """
         # Looking through all installed packages takes milliseconds, so this package's own things come first.
         point = self._built_in.get(name) or self._others().get(name)
@@ -122,7 +122,7 @@ def domain_of(source: str) -> Domain:
     """The domain that has this source of problems.
 
     Raises:
-        ValueError: none has; the message names those that there are.
+        ValueError: no domain has it; the message lists the known sources.
     """
     known: list[str] = []
     for name in DOMAINS.names():

@@ -33,6 +33,6 @@ def sample_seed(seed: int, sample: int, prompt: Sequence[int]) -> int:
 
 
 def case_id(problem: str, steps: Sequence[str]) -> str:
-    """Names a solution by its content (16 hex digits), so that it is sampled alike whenever and wherever it is
-    scored."""
+    """Name a solution by a hash of its content (16 hex digits), so that it gets the same samples whenever and
+    wherever it is scored."""
     return fingerprint(json.dumps([problem, *steps]))

@@ -62,7 +62,7 @@ class PathSource:
         self._grader = grader
 
     async def sample(self, batch: int, first: int, count: int) -> list[SampledPath]:
-        """Batch number `batch`, the samples `first` to `first + count - 1`."""
+        """Sample batch number `batch`: the samples `first` to `first + count - 1`."""
         problem, settings = self._problem, self._settings
         seed = derived_seed(settings.seed, problem.id, batch)
 
@@ -82,8 +82,9 @@ class PathSource:
 
 
 def next_batch(sampled: int, settings: SolutionSettings) -> int:
-    """How many samples are asked for next: `batch` at first, later up to a quarter of those there are. A problem
-    whose rare kind takes hundreds of samples then needs a dozen rounds more, for a quarter too many at most."""
+    """Return how many samples to ask for next: `batch` at first, later up to a quarter of those drawn so far. A
+    problem that needs hundreds of samples for its rarer kind of path then takes only a dozen more rounds, and draws
+    at most a quarter too many."""
     grown = sampled // 4 // settings.batch * settings.batch
     return min(max(settings.batch, grown), settings.max_samples - sampled)
 
@@ -113,12 +114,12 @@ async def sample_solutions(
 
 
 class _Sampled:
-    """The paths of a problem so far: counts of all of them, and the texts of those alone that may be kept. A hard
+    """The paths of a problem so far: counts of all paths, but texts only of those that may be kept, as a hard
     problem takes thousands of samples."""
 
     def __init__(self, settings: SolutionSettings) -> None:
         self._wanted = {True: settings.wanted_correct, False: settings.wanted_incorrect}
-        # Per kind the first distinct valid paths, with the index of the sample.
+        # The first distinct valid paths, correct and incorrect ones apart, each with the index of its sample.
         self._kept: dict[bool, dict[tuple[str, ...], tuple[int, SampledPath]]] = {True: {}, False: {}}
         self.samples = 0
         self._correct = self._invalid = self._tokens = self._prompt_tokens = 0

@@ -38,8 +38,8 @@ class StepSampler:
     async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
         """`n` samples of the step that follows `steps` (none for the first).
 
-        They follow from `seed`, the problem and the steps, so that one seed serves a whole search. `max_tokens` of
-        the settings bounds each step.
+        The samples depend on `seed`, the problem and the steps, so that one seed serves a whole search.
+        `max_tokens` of the settings bounds each step.
 
         Raises:
             EngineError: as raised by the engine; ContextFull where the steps leave no room.

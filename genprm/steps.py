@@ -46,7 +46,7 @@ def _behind(header: re.Match[str], text: str) -> str:
 
 
 def last_step(text: str) -> str:
-    """What follows the last step header of a text, numbered well or not; the whole text if there is none."""
+    """What follows the last step header of a text, whatever its number; the whole text if there is none."""
     headers = list(_HEADER.finditer(text))
     return _behind(headers[-1], text) if headers else text
 
@@ -105,7 +105,7 @@ NUMBERED = NumberedSteps()
 
 
 def step_prefill(format: StepFormat, steps: Sequence[str]) -> str:
-    """The open assistant turn after these steps: they, and the header of the next.
+    """The open assistant turn after these steps: the steps, and the header of the next one.
 
     >>> step_prefill(NUMBERED, ["Step 1: 2 + 3 = 5."])
     'Step 1: 2 + 3 = 5.\\n\\nStep 2:'

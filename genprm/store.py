@@ -1,7 +1,7 @@
 """The tables of one profile on disk: `GENPRM_HOME/<profile>/tables/<asset>/<partition>.parquet`.
 
-What was written is recorded beside it (`records/`), and nothing is read that is no longer what was written. Where
-`GENPRM_STORE` names a place, finished partitions and journals are carried there (`genprm.carried`).
+Each file that is written is recorded under `records/`, and a file that no longer matches its record is not read.
+Where `GENPRM_STORE` names a place, finished partitions and journals are carried there (`genprm.carried`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class VersionNote(BaseModel):
     """Which content the files of one partition hold, which files (or directories) those are, and the SHA-256 of
     each file; paths inside the profile's folder.
 
-    Partitions that were made before files were recorded have no files, those of before hashes were kept no hashes.
+    Partitions from before files were recorded have no `files`; those from before hashes were kept have no `hashes`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,17 +101,17 @@ class TableStore:
         record_files(path, self._record(path))
 
     def damage(self, path: Path, verify: bool = False) -> str:
-        """What is wrong with a file or directory of this store by its record; empty where nothing is.
+        """Say what is wrong with a file or directory of this store according to its record; empty where nothing is.
 
-        With `verify` every content is read.
+        With `verify` the content of every file is read.
         """
         return damage(path, self._record(path), verify)
 
     def require_whole(self, path: Path, of: str) -> None:
-        """Refuse what is no longer what was written; `of` names it.
+        """Refuse a file or directory that is no longer what was written; `of` names it in the message.
 
         Raises:
-            DamagedFile: it is not.
+            DamagedFile: it is damaged.
         """
         if found := self.damage(path):
             raise DamagedFile(f"{of} is damaged: {found}; genprm run makes it again")
@@ -131,8 +131,8 @@ class TableStore:
         return self.root / "versions" / name / _file(partition)
 
     def note_version(self, name: str, partition: str | None, version: str, files: Sequence[Path] = ()) -> None:
-        """Record which content the files of an artifact hold, and which these are, once they are complete. They are
-        carried where there is a place for it, the note last."""
+        """Record the version of an artifact's content and the files that hold it, once they are complete. If there
+        is a place, the files are carried there, the note last."""
         inside = tuple(path.relative_to(self.root).as_posix() for path in files)
         written = VersionNote(version=version, files=inside, hashes=self._hashes(inside))
         note = self._note(name, partition)
@@ -152,13 +152,13 @@ class TableStore:
         return found
 
     def unlike(self, note: VersionNote) -> str:
-        """Which file is recorded with another content than the note says, in a few words; empty where none is.
+        """Say which file is recorded with another content than the note says; empty where none is.
 
-        Files and their records are replaced before the note: one that was interrupted in between leaves the new
+        Files and their records are replaced before the note: a run that was interrupted in between leaves the new
         files under the old note.
 
         Raises:
-            ValidationError: a record cannot be read, which `damage` says first.
+            ValidationError: a record cannot be read. `damage` reports that too, so call it first.
         """
         recorded = self._hashes(note.files) if note.hashes else note.hashes
         names = sorted(recorded.keys() | note.hashes.keys())
@@ -166,7 +166,7 @@ class TableStore:
         return f"{self.root / other} was replaced by a run that did not finish" if other else ""
 
     def bring(self, name: str, partition: str | None, version: str) -> bool:
-        """Bring the files of an artifact from where they were carried; whether they are there with this content."""
+        """Bring the files of an artifact back from the place. Return whether they are here now, in this version."""
         place, note = place_of(self.root), self._note(name, partition)
         inside = note.relative_to(self.root).as_posix()
         there = None if place is None else place.read(inside)
@@ -204,7 +204,7 @@ class TableStore:
 
 
 class UndeclaredInputError(PermissionError):
-    """An artifact reads what it did not declare as an input: its staleness would not follow."""
+    """An artifact reads what it did not declare as an input: a change of that would not make it stale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Records as tables: Arrow schemas, Parquet files, and a hash of what rows say.
+"""Records as tables: Arrow schemas, Parquet files, and a hash of the content of rows.
 
 A table is a Parquet file with one row per record; its columns are the record's fields in order. Lists of steps,
 scores and labels are list columns.
@@ -87,17 +87,17 @@ def _adapter(record: Any) -> TypeAdapter[Any]:
 
 
 def record_codec(record: type[R]) -> Codec[R]:
-    """How records of one kind stand in a journal: as `to_dict` makes them, read by `from_dict`."""
+    """The journal codec of a record type: `to_dict` encodes, `from_dict` decodes."""
     return Codec(to_dict, partial(from_dict, record))
 
 
 def to_dict(record: Any) -> dict[str, Any]:
-    """A record with its fields by name, as journals and their keys have it."""
+    """The fields of a record by name, for journals and their keys."""
     return dataclasses.asdict(record)
 
 
 def from_dict(record: type[R], row: Mapping[str, Any]) -> R:
-    """A record from what `to_dict` made of it (or from the same as JSON).
+    """Make a record from its `to_dict`, which may have passed through JSON.
 
     Raises:
         pydantic.ValidationError: a field is missing, or its value is of another type.
@@ -107,7 +107,7 @@ def from_dict(record: type[R], row: Mapping[str, Any]) -> R:
 
 
 def content_hash(rows: Iterable[Any], without: Sequence[str] = ()) -> str:
-    """Sixteen hex digits of what rows say, whatever wrote them and in whichever file; fields in `without` aside.
+    """Hash the content of rows (sixteen hex digits), whichever file holds them. Fields in `without` are left out.
 
     >>> from genprm.records import Message
     >>> content_hash([Message("user", "hi")]) == content_hash([Message("user", "hi")])
@@ -135,12 +135,12 @@ def _hash(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def joined_hash(hashes: Sequence[str]) -> str:
-    """One content hash for several tables; that of a single table is its own."""
+    """One content hash for several tables; for a single table, its own hash."""
     return hashes[0] if len(hashes) == 1 else fingerprint(" ".join(hashes))
 
 
 ROWS_AT_A_TIME = 1024
-"""Rows that are turned into columns, or back, together: there is never a second copy of them all."""
+"""Rows that are turned into columns, or back, at a time: there is never a second copy of all rows."""
 
 
 def read_rows(record: type[R], path: Path) -> list[R]:

@@ -27,7 +27,7 @@ def bench() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class MonteCarloOptions:
-    """What `genprm bench monte-carlo` is told."""
+    """Options of `genprm bench monte-carlo`."""
 
     scores: Annotated[
         str | None,
@@ -47,7 +47,7 @@ class MonteCarloOptions:
     as_json: AsJson = False
 
     def known(self) -> tuple[str, list[KnownSolution]]:
-        """Solutions whose true shares are known, and what they are."""
+        """A title for the solutions, and the solutions, whose true shares are known."""
         import numpy as np
 
         from genprm.commands.reading import read_objects
@@ -118,7 +118,7 @@ def sandbox(
 
 
 def _soak(levels: Sequence[int | None], executions: int, workers: int, as_json: bool) -> None:
-    """Status 1 when a result was not as it should be, or a process was left."""
+    """Soak the sandbox at each level, and exit with status 1 if a result was wrong or a process was left."""
     import asyncio
 
     from genprm.settings import SandboxSettings
@@ -139,7 +139,7 @@ def _soak(levels: Sequence[int | None], executions: int, workers: int, as_json: 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifierOptions(MachineOptions):
-    """What `genprm bench verifier` is told."""
+    """Options of `genprm bench verifier`."""
 
     model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale"
     solutions: Annotated[int, typer.Option(min=1, help="Solutions to judge.")] = 64
@@ -165,7 +165,7 @@ def verifier(options: VerifierOptions) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions(MachineOptions):
-    """What `genprm bench search` is told."""
+    """Options of `genprm bench search`."""
 
     policy: Annotated[str, typer.Option(help="Who writes the steps: directory, hub id or miniature/NAME.")] = (
         "miniature/policy"
@@ -184,7 +184,7 @@ class SearchOptions(MachineOptions):
 @app.command()
 @takes(SearchOptions)
 def search(options: SearchOptions) -> None:
-    """What a search leaves of the engines' speed, and what its judge reads besides the new step."""
+    """How much of the engines' speed a search reaches, and what its judge reads besides the new step."""
     from genprm.prm import check_mode
     from genprm.search.base import known_method
     from genprm.settings import SearchSettings
@@ -201,7 +201,7 @@ def search(options: SearchOptions) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(MachineOptions):
-    """What `genprm bench server` is told."""
+    """Options of `genprm bench server`."""
 
     model: Annotated[str, typer.Option(help="Directory, hub id or miniature/NAME.")] = "miniature/rationale"
     clients: Annotated[int, typer.Option(min=1, help="Clients that ask at the same time.")] = 64

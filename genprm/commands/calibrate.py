@@ -1,4 +1,4 @@
-"""`genprm calibrate`: whether step rewards mean what they say, and what calibration would make of them."""
+"""`genprm calibrate`: how well step rewards are calibrated, and what a calibration map would improve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`genprm doctor`: what of this machine the project can use, one line each."""
+"""`genprm doctor`: what the project finds on this machine and can use, a line for each finding."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _gpu() -> Iterator[Finding]:
 
 
 def check_sandbox() -> Iterator[Finding]:
-    """The isolation that can be had, shown by running a line of code in it."""
+    """The isolation that is available, tested with a line of code."""
     from genprm.sandbox import open_sandbox
     from genprm.sandbox.base import SandboxError
     from genprm.sandbox.probe import missing_for_confinement
@@ -137,7 +137,7 @@ def check_sandbox() -> Iterator[Finding]:
 
 
 def check_models() -> Iterator[Finding]:
-    """The shipped models, and the one that `genprm judge` asks when none is named."""
+    """The shipped models, and the model that `genprm judge` uses when none is named."""
     from genprm.commands.models import SHIPPED, default_model
     from genprm.engines import resolve_model
     from genprm.engines.base import EngineError
@@ -173,7 +173,7 @@ def check_cluster() -> Iterator[Finding]:
     try:
         if load_profile().runner.backend != "ray":
             return
-    except SettingsError:  # check_settings tells of it
+    except SettingsError:  # check_settings reports it
         return
     try:
         join_cluster()
@@ -189,7 +189,7 @@ def check_cluster() -> Iterator[Finding]:
 
 
 def check_places() -> Iterator[Finding]:
-    """The home directory can be written, the data directory read."""
+    """Whether the home directory can be written to and the data directory read."""
     from genprm.data_sets.rows import InputError
     from genprm.data_sets.sources import DIRECTORY_VARIABLE, data_directory
     from genprm.settings import home

@@ -28,7 +28,7 @@ def evaluate() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(JudgingOptions):
-    """What `genprm evaluate` is told of the model and of how many cases it gets."""
+    """Options of `genprm evaluate` about the model and the number of cases."""
 
     data: Annotated[
         str | None,
@@ -52,7 +52,7 @@ class EvaluateOptions(JudgingOptions):
     ] = None
 
     def check(self) -> None:
-        """Refuse what cannot be asked before anything is read.
+        """Refuse wrong options before anything is read.
 
         Raises:
             InputError: no such mode, or votes or a limit below 1.
@@ -83,7 +83,7 @@ class EvaluateOptions(JudgingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessBenchOptions(EvaluateOptions):
-    """What `genprm evaluate processbench` is told."""
+    """Options of `genprm evaluate processbench`."""
 
     subset: Annotated[
         list[str] | None,
@@ -93,7 +93,7 @@ class ProcessBenchOptions(EvaluateOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions(EvaluateOptions):
-    """What `genprm evaluate file` is told."""
+    """Options of `genprm evaluate file`."""
 
     file: Annotated[
         str, typer.Argument(help='Rows {"problem", "steps" or "solution", "label"}; - is standard input.')
@@ -138,7 +138,7 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
     from genprm.settings import usable_home
     from genprm.verification.rewards import THRESHOLD
 
-    usable_home()  # a place for the predictions is sought before anything is judged
+    usable_home()  # the place for the predictions is checked before anything is judged
     as_judge = options.mode == JUDGE
     mode = None if as_judge or options.mode is None else Mode(options.mode)
     name, machine = options.model_name(), options.machine()
@@ -171,7 +171,7 @@ def _cases(subsets: list[str] | None, directory: Path | None, limit: int | None)
 
 
 def _doubts(counts: VerdictCounts | None) -> str:
-    """What a headline says of verdicts that the model did not give by itself; nothing where there are none."""
+    """The part of a headline about verdicts that were forced or are missing; empty where there are none."""
     unsure = 0 if counts is None else counts.forced + counts.missing
     return f" ({unsure} of {counts.verdicts} verdicts forced or missing)" if counts is not None and unsure else ""
 
@@ -193,7 +193,7 @@ def _report(predictions: list[Prediction], model: RewardModel) -> dict[str, Any]
 
 
 def _show(predictions: list[Prediction], title: str, votes: int) -> None:
-    """The tables for people: Pass@1, and before it the mean over single paths where there are several."""
+    """Print the score of the vote, and before it the mean score of single paths where there are several."""
     from genprm.commands.score import show_score
     from genprm.evaluation.metrics import score, single_paths, voted
 
@@ -203,7 +203,8 @@ def _show(predictions: list[Prediction], title: str, votes: int) -> None:
 
 
 def _save(predictions: list[Prediction], folder: Path, report: dict[str, object]) -> Path:
-    """Predictions as Parquet and as JSON lines (which `genprm score` reads), and the report."""
+    """Write predictions as Parquet and as JSON lines (which `genprm score` reads), and the report. Return the path
+    of the JSON lines."""
     from genprm.files import write_text
     from genprm.records import Prediction
     from genprm.tables import write_rows

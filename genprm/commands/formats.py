@@ -1,4 +1,4 @@
-"""`genprm import` and `genprm export`: sets of step labels in the formats of others, and what goes to a hub."""
+"""`genprm import` and `genprm export`: sets of step labels in others' formats, and directories for the hub."""
 
 from __future__ import annotations
 

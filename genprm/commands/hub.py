@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FORMAT = "hub"
-"""What stands in the place of a format's name."""
+"""The word that is given in place of a format's name."""
 
 
 def export_to_hub(source: str, out: Path, repository: str | None, licence: str | None) -> None:

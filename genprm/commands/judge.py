@@ -31,7 +31,7 @@ NOT_JUDGED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions(JudgingOptions):
-    """What `genprm judge` is told."""
+    """Options of `genprm judge`."""
 
     file: Annotated[
         str,
@@ -50,8 +50,8 @@ class JudgeOptions(JudgingOptions):
 def judge(options: JudgeOptions) -> None:
     """Judge every step of solutions: reward, verdict, and the reasons for it.
 
-    Each is printed as soon as it and all before it are judged. Exit status 3 says that a step was not judged: no
-    verdict could be read, or the context had no room for it.
+    Each solution is printed as soon as it and all before it are judged. Exit status 3 says that a step was not
+    judged: no verdict could be read, or the context had no room for it.
     """
     from genprm.commands.models import warn_of_other_worlds
     from genprm.commands.progress import progress_bar
@@ -85,7 +85,8 @@ def judge(options: JudgeOptions) -> None:
 def _in_order(
     finished: Iterable[tuple[int, Result]], progress: Callable[[int], None]
 ) -> Iterator[tuple[int, Result]]:
-    """Each result as soon as all before it are there; before an error is raised, those that still wait."""
+    """Yield each result as soon as all before it are there; before an error is raised, also the results that still
+    wait."""
     waiting: dict[int, Result] = {}
     following = 0
     try:
@@ -122,7 +123,7 @@ def _write_page(page: Path, judged: Sequence[_Judged], model: str) -> None:
 
 
 PASSED_ON = ("id", "subset", "label")
-"""Fields of a row that its result has too, so that `genprm score` reads the results."""
+"""Fields of a row that are copied to its result, so that `genprm score` can read the results."""
 
 
 def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _json(row: dict[str, Any], solution: WrittenSolution, result: Result) -> dic
 
 
 def _in_json(value: Any) -> bool:
-    """Whether JSON has such a value; what others write as NaN it has not."""
+    """Whether JSON can hold the value; it has no NaN or infinity."""
     return not isinstance(value, float) or math.isfinite(value)
 
 
@@ -189,7 +190,7 @@ def _show(console: Console, row: dict[str, Any], solution: WrittenSolution, resu
 
 
 def _headline(result: Result) -> str:
-    """What the rewards say of the solution. Where a step was not judged, nothing says that none is wrong."""
+    """What the rewards say about the solution. If a step was not judged, it does not say that no step is wrong."""
     from genprm.records import NO_ERROR
 
     wrong, unjudged = result.first_error, result.unjudged
@@ -203,7 +204,7 @@ def _headline(result: Result) -> str:
 
 
 def _numbers(indices: Sequence[int]) -> str:
-    """Numbers of steps from 0-based ascending indices, those that follow each other as a range.
+    """Numbers of steps from 0-based ascending indices; three or more in a row become a range.
 
     >>> _numbers([0, 2, 3, 4, 7, 8])
     '1, 3 to 5, 8, 9'

@@ -1,4 +1,4 @@
-"""What a command that judges is told: `--mode`, `--engine`, `--preset`, and single settings with `--set`."""
+"""Options of commands that judge: `--mode`, `--engine`, `--preset`, and single settings with `--set`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 *_MOST, _LAST = modes.Mode
 MODES = f"{', '.join(_MOST)} or {_LAST}"
 MODEL = "model."
-"""What begins a change of how the model is asked."""
+"""Prefix of a `--set` that changes how the model is asked."""
 AS_TRAINED = "as the model was trained"
 Mode = Annotated[str | None, typer.Option(help=f"{MODES}.", show_default=AS_TRAINED)]
 Engine = Annotated[str, typer.Option(help="transformers, vllm, or the URL of a server.")]
@@ -47,7 +47,7 @@ SplitOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions:
-    """What a command that loads a model is told of the machine."""
+    """Options about the machine, of commands that load a model."""
 
     engine: Engine = "transformers"
     changes: Changes = None
@@ -59,7 +59,7 @@ class MachineOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgingOptions(MachineOptions):
-    """What a command that judges solutions with one model is told."""
+    """Options of commands that judge solutions with one model."""
 
     changes: AllChanges = None
     model: Annotated[
@@ -83,7 +83,7 @@ class JudgingOptions(MachineOptions):
         """The settings that the options ask for.
 
         Raises:
-            SettingsError: `--set` is about another section than engine, sandbox and model.
+            SettingsError: `--set` names a section other than engine, sandbox and model.
             InputError, SettingsError: as `read_machine`.
         """
         from genprm.settings import SettingsError
@@ -96,11 +96,11 @@ class JudgingOptions(MachineOptions):
         return read_machine(self.engine, [change for change in self.changes or () if change not in ours])
 
     def model_changes(self) -> tuple[str, ...]:
-        """What `--set` says of how the model is asked."""
+        """The `--set` changes to how the model is asked."""
         return tuple(change for change in self.changes or () if change.strip().startswith(MODEL))
 
     def known_preset(self) -> Preset | None:
-        """What `--preset` says.
+        """The preset that `--preset` names.
 
         Raises:
             InputError: there is no such preset.
@@ -110,7 +110,7 @@ class JudgingOptions(MachineOptions):
         return None if self.preset is None else check_preset(self.preset)
 
     def known_mode(self) -> modes.Mode | None:
-        """What `--mode` says.
+        """The mode that `--mode` names.
 
         Raises:
             InputError: there is no such mode.
@@ -120,7 +120,7 @@ class JudgingOptions(MachineOptions):
         return None if self.mode is None else check_mode(self.mode)
 
     def asking(self, mode: modes.Mode | None, *, until: float | None = None, texts: bool = False) -> Asking:
-        """How a reward model is asked that is to judge in `mode`.
+        """How to ask a reward model that judges in `mode`.
 
         Raises:
             InputError: votes below 1, no such preset, or the file with the system message cannot be read.
@@ -139,7 +139,7 @@ class JudgingOptions(MachineOptions):
         )
 
     def verifier(self) -> VerifierSettings | None:
-        """How the model is asked as a verifier, where the options say so.
+        """How the model is asked as a verifier, where the options change that; None otherwise.
 
         Raises:
             SettingsError: a change that is not allowed.
@@ -150,7 +150,7 @@ class JudgingOptions(MachineOptions):
         return asked_otherwise(self.model_name(), self.system(), self.known_preset(), self.model_changes())
 
     def system(self) -> str | None:
-        """The system message of the file, where one is named.
+        """The system message in the named file; None where no file is named.
 
         Raises:
             InputError: the file cannot be read.
@@ -167,10 +167,10 @@ class JudgingOptions(MachineOptions):
 
 
 def splitter_named(how: str) -> str:
-    """The splitter, if it is one.
+    """Check the name or pattern of a splitter, and return it.
 
     Raises:
-        InputError: it is not; the message says what is allowed.
+        InputError: there is no such splitter; the message says what is allowed.
     """
     from genprm.data_sets.rows import InputError
     from genprm.splitting.free_text import SplitError, check_splitter
@@ -195,7 +195,7 @@ def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:
 
 
 def load_verifier(options: JudgingOptions, machine: MachineSettings, mode: modes.Mode | None) -> GenPRM:
-    """The model that a command judges with, on what `read_machine` read; raises what `GenPRM.load` does."""
+    """Load the model that a command judges with, on `machine`; raises what `GenPRM.load` does."""
     from genprm.prm import GenPRM
 
     name, verifier = options.model_name(), options.verifier()

@@ -1,4 +1,4 @@
-"""The model that a command asks when none is named."""
+"""The model that a command uses when none is named, and warnings and file names for models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def default_model() -> str:
 
 
 def warn_of_other_worlds(model: str, problems: Sequence[str]) -> None:
-    """Say on standard error how many problems a model of the miniature cannot know; it judges all the same."""
+    """Warn on standard error how many problems a miniature model cannot know; they are judged all the same."""
     if not _is_miniature(model):
         return
     others = sum(not _of_the_miniature(problem) for problem in problems)

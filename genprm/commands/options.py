@@ -11,7 +11,7 @@ Options = TypeVar("Options")
 
 
 def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
-    """A command that typer gives one option for each field of `options`, annotated and with its default.
+    """Make a command with one typer option for each field of `options`, with the field's annotation and default.
 
     >>> @dataclasses.dataclass
     ... class Judging:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """What `genprm plan` is told."""
+    """Options of `genprm plan`."""
 
     profile: Annotated[str | None, typer.Option(help="A shipped profile or a YAML file.")] = None
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeatable.")] = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar that is moved on by calling it with a number of steps."""
+    """A progress bar; call it with a number of steps to advance it."""
 
     def __init__(self, bar: Progress, task: TaskID) -> None:
         self._bar = bar
@@ -23,7 +23,7 @@ class ProgressBar:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """No bar while something is printed, which a bar on a terminal would take to standard error."""
+        """Hide the bar while something is printed; on a terminal, the bar would redirect it to standard error."""
         self._bar.stop()
         try:
             yield

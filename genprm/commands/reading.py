@@ -1,4 +1,4 @@
-"""What commands read: a file, or standard input where the name is `-`."""
+"""Read the input of commands: a file, or standard input where the name is `-`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def read_text(file: str) -> tuple[str, str]:
         InputError: as `file_text`.
     """
     if file == STANDARD_INPUT:
-        # As bytes: in some locales Python reads what is not UTF-8 as half characters, without an error.
+        # As bytes: in some locales Python turns bytes that are not UTF-8 into surrogates, without an error.
         return "standard input", decoded(sys.stdin.buffer.read(), "standard input")
     return file, file_text(Path(file))
 
 
 def read_objects(file: str) -> list[Row]:
-    """Where each object is (for messages) and the object.
+    """The objects in a file, each with its place (for messages).
 
     A file holds JSON lines, one JSON array of objects, or one object; or, by its name, CSV or Parquet. Text may be
-    packed (`.gz`).
+    compressed (`.gz`).
 
     Raises:
-        InputError: as `read_text`, not what its name says, not objects, or none at all.
+        InputError: as `read_text`; the file is not of the kind that its name says, or holds no objects.
     """
     if file.endswith(".parquet"):
         return file_rows(file)

@@ -20,7 +20,7 @@ TUNED_ON = "gsm8k"
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A loaded model and its machine, what its results are called, and its threshold; None: tuned."""
+    """A loaded model and its machine, the label of its results, and its threshold (None: it is tuned)."""
 
     model: RewardModel
     machine: OwnMachine
@@ -63,7 +63,7 @@ def open_model(name: str, machine: MachineSettings, asking: Asking, as_judge: bo
     """The reward model behind a name, or with `as_judge` any chat model as a judge of whole solutions.
 
     Raises:
-        InputError: options that this model has no use for.
+        InputError: options that this model does not support.
         EngineError: the model cannot be loaded, or cannot be asked as its authors do.
         SandboxError: the isolation asked for is not available.
     """

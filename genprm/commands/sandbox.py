@@ -68,7 +68,7 @@ def doctor(
 
 
 async def _try(settings: SandboxSettings) -> None:
-    """Open a sandbox, which tests itself, and say at which level."""
+    """Open a sandbox, which tests itself, and print its level."""
     from genprm.sandbox import open_sandbox, selftest
 
     sandbox = open_sandbox(settings)
@@ -97,7 +97,7 @@ def _for_people(row: dict[str, object]) -> str:
     kept = "" if row["state"] == "kept" else f", state {row['state']}"
     head = f"[{row['conversation']}] {row['status']} ({row['seconds']:.2f} s, level {row['level']}{kept})"
     text = "\n  ".join([head, *str(row["output"]).splitlines()])
-    # JSON may name a conversation by half a character, and a terminal may know ASCII alone.
+    # The name of a conversation in JSON may hold a lone surrogate, and a terminal may only know ASCII.
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 

@@ -14,7 +14,7 @@ from genprm.commands.options import takes
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions(JudgingOptions):
-    """What `genprm serve` is told."""
+    """Options of `genprm serve`."""
 
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000

@@ -100,7 +100,8 @@ def _train(training: Callable[[SmolJob], TrainingReport], job: SmolJob) -> None:
 
 
 def next_command(folder: Path, settings: Sequence[str]) -> str:
-    """What runs the profile `smol` with the model in `folder`, which it names where that is in the default home."""
+    """The command that runs the profile `smol` with the model in `folder`. It sets the folder only where the
+    profile names another one."""
     from genprm.profiles import load_profile
 
     profile = load_profile("smol")

@@ -1,4 +1,4 @@
-"""`genprm solve`: solutions that are searched for with a policy, guided by a judge."""
+"""`genprm solve`: search for solutions with a policy, guided by a judge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 @dataclass(frozen=True, kw_only=True)
 class SolveOptions(JudgingOptions):
-    """What `genprm solve` is told."""
+    """Options of `genprm solve`."""
 
     file: Annotated[str, typer.Argument(help='JSON lines {"problem"}, or a JSON array; - is standard input.')] = "-"
     policy: Annotated[str, typer.Option(help="Who writes the steps: directory, hub id or miniature/NAME.")] = (

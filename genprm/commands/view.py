@@ -19,7 +19,7 @@ PAGE = "transcripts.html"
 
 @dataclass(frozen=True, kw_only=True)
 class ViewOptions:
-    """What `genprm view` is told."""
+    """Options of `genprm view`."""
 
     source: Annotated[
         str,
@@ -45,7 +45,7 @@ class ViewOptions:
 
     @property
     def is_file(self) -> bool:
-        """Whether the source is no run."""
+        """Whether the source is a file, and not a run."""
         return self.source == "-" or Path(self.source).is_file()
 
 

@@ -1,4 +1,4 @@
-"""What commands write where they were told to."""
+"""Write the output files of commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def check_output(out: Path) -> None:
-    """Refuse a file that cannot be written, before the work is done whose result goes there.
+    """Refuse an output file that cannot be written, before the work for it begins.
 
     Raises:
         InputError: it cannot be written.
@@ -21,7 +21,7 @@ def check_output(out: Path) -> None:
 
 
 def write_output(out: Path, text: str) -> None:
-    """Put a text in a file, at once.
+    """Write a text to a file, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.
@@ -43,7 +43,7 @@ def _explained(out: Path) -> Iterator[None]:
 
 
 def write_parquet(out: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Put rows in a Parquet file, at once.
+    """Write rows to a Parquet file, whole or not at all.
 
     Raises:
         InputError: the file cannot be written, or a column is of several kinds.

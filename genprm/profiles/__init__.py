@@ -1,4 +1,4 @@
-"""Profiles: YAML files that say what a run differs in from the defaults of `genprm.settings`.
+"""Profiles: YAML files that say how a run differs from the defaults of `genprm.settings`.
 
 `load_profile` reads one, applies `section.key=value` overrides, and refuses unknown keys, wrong types and
 impossible values by name.
@@ -39,7 +39,7 @@ def _profile_text(name_or_path: str) -> tuple[str, str]:
 
 
 def _profile_values(name_or_path: str) -> tuple[str, dict[str, Any]]:
-    """A profile's name and what its file states, over what the profile that it `extends` states."""
+    """A profile's name and the values in its file, merged over those of the profile that it `extends`."""
     name, text = _profile_text(name_or_path)
     try:
         values = yaml.safe_load(text) or {}
@@ -68,7 +68,8 @@ def _are_maps(under: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bo
 
 
 def _parts(key: str, kind: Any) -> list[str]:
-    """The parts of `section.key`, where the section is of a kind. In a map the rest is one name, dots and all.
+    """Split `section.key` at its dots; `kind` is the type of the section. Inside a map, the rest is one name, with
+    its dots.
 
     >>> _parts("engine.servers.Qwen/Qwen2.5-7B", EngineSettings)
     ['engine', 'servers', 'Qwen/Qwen2.5-7B']
@@ -89,7 +90,7 @@ def _holds_sections(mapping: Any) -> bool:
 
 
 def _override(values: dict[str, Any], assignment: str, kind: Any = None) -> None:
-    """Put the value of an assignment in its place. Its section is of a kind; by default, the profile's."""
+    """Put the value of an assignment into `values`. `kind` is its section's type; by default, the profile's."""
     key, separator, text = assignment.partition("=")
     section = Profile.model_fields.get(key.strip().partition(".")[0])
     parts = _parts(key, kind or (section and section.annotation))
@@ -143,7 +144,7 @@ def build_profile(values: Mapping[str, Any]) -> Profile:
 
 
 def change_section(section: _S, changes: Iterable[str], name: str) -> _S:
-    """A section with other values in it: `changes` are `name.key=value`.
+    """Return a section with `changes` applied, each `name.key=value`.
 
     >>> change_section(SandboxSettings(), ["code.seconds=2"], "code").seconds
     2.0
@@ -185,8 +186,8 @@ class MachineSettings(NamedTuple):
 
 
 def machine_settings(engine: EngineSettings, overrides: Iterable[str]) -> MachineSettings:
-    """Engine and sandbox where no profile decides: `engine.key=value` and `sandbox.key=value` over `engine` and the
-    defaults.
+    """Engine and sandbox settings without a profile: `overrides`, each `engine.key=value` or `sandbox.key=value`,
+    on top of `engine` and of the sandbox's defaults.
 
     Raises:
         SettingsError: another section, or a key or value that is not allowed.

@@ -1,4 +1,4 @@
-"""What a reward model is asked and what it answers: one interface for GenPRM and for all it is compared with."""
+"""What a reward model is asked and what it answers: one interface for GenPRM and the models it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Progress: TypeAlias = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class SolutionScore:
-    """What a reward model says of one solution.
+    """What a reward model says about one solution.
 
     `rewards[t]` in [0, 1] belongs to step t; they may end early, at the first step that the model calls wrong.
     `path_rewards` are those of each sampled path, one path for a model that does not sample. `verdict` is the
@@ -29,11 +29,11 @@ class SolutionScore:
     score of the whole solution, None where it has none. `tokens` were generated, `prompt_tokens` read.
 
     `unjudged` are the 0-based steps that were reached and on which no path gave a verdict: their rewards say
-    nothing. `undecided` says the same of the outcome.
+    nothing. `undecided` says that no path gave an outcome: `outcome` says nothing.
 
-    A verifier also says how many code blocks it ran and what its rewards were read from (None where they are the
-    model's own numbers), and where it is asked to, how it judged on each path (`Asking`); the texts of a path that
-    was kept without them are empty.
+    A verifier also gives the number of code blocks it ran (`executions`), what its rewards were read from
+    (`reading`; None where they are the model's own numbers), and on request (`Asking`) how it judged on each path
+    (`verifications`). The texts of a path that was kept without them are empty.
     """
 
     rewards: list[float]
@@ -55,10 +55,11 @@ class SolutionScore:
 
 @dataclass(frozen=True, slots=True)
 class VerdictCounts:
-    """How many verdicts a model that writes was to give, and how they came about.
+    """How many verdicts a model that writes had to give, and how they came about.
 
-    `forced` were asked for, as rounds or tokens had run out, and `missing` were not had at all. `texts` were
-    written at one go; `cut` of them ended at their limit of tokens, `empty` hold nothing.
+    `forced` were asked for because rounds or tokens had run out, and `missing` were not given at all. `texts` is
+    the number of texts that were each written in one go; `cut` of them ended at their token limit, `empty` of them
+    hold nothing.
     """
 
     verdicts: int = 0
@@ -70,7 +71,7 @@ class VerdictCounts:
 
     @classmethod
     def of_steps(cls, steps: Iterable[StepVerification]) -> VerdictCounts:
-        """Those of judged steps."""
+        """The counts of judged steps."""
         judged = list(steps)
         missing = sum(step.verdict == "none" for step in judged)
         forced = sum(step.forced and step.verdict != "none" for step in judged)
@@ -82,7 +83,7 @@ class VerdictCounts:
 
 
 class Paths(Protocol):
-    """Sampled paths that were finished before, and where those of now are kept, as JSON has them."""
+    """A store of finished paths, as JSON: those of earlier runs are found in it, new ones are kept in it."""
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
         """A path over a solution by its number from 0; None where there is none."""
@@ -94,7 +95,7 @@ class Paths(Protocol):
 
 
 class NoPaths:
-    """Nothing was finished before and nothing is kept."""
+    """A store that finds nothing and keeps nothing."""
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
         """None."""
@@ -108,11 +109,11 @@ class NoPaths:
 class Asking:
     """How a reward model is asked. A model that samples takes `votes` paths and keeps each in `paths`.
 
-    `changes` are `model.key=value` over the settings that the model has of its own (`genprm.settings`). The rest is
-    for verifiers. `mode`, `verifier`, `preset` and `system` take the place of what a checkpoint says of itself.
-    With `until`, each path is judged only as far as Maj@N and Pass@1 need it for the first step with a reward below
-    that (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for what was written on every
-    path; `kept_texts` is of how many paths, from the first, that is kept in `paths` and answered.
+    `changes` are `model.key=value` changes to the model's own settings (`genprm.settings`). The other fields are
+    for verifiers. `mode`, `verifier`, `preset` and `system` take the place of what a checkpoint says about itself.
+    With `until`, each path is judged only as far as Maj@N and Pass@1 need it to find the first step with a reward
+    below that value (`genprm.verification.voting.Vote`); without it, over all steps. `texts` asks for the text of
+    every path; `kept_texts` is the number of paths, from the first, whose text is kept in `paths` and returned.
     """
 
     votes: int = 1

@@ -38,7 +38,7 @@ def approves(reply: str, approval: str) -> bool:
 
 
 def read_sign(reply: str) -> bool:
-    """Whether a reply ends with +, whatever quotes or brackets stand around that.
+    """Whether a reply ends with +, whatever quotes or brackets are around the sign.
 
     >>> read_sign("<think>Fine.</think> '+'."), read_sign("1 + 1 = 3, so: -"), read_sign("It says 1 + 2")
     (True, False, False)
@@ -55,8 +55,8 @@ def _counted(reply: Completion) -> VerdictCounts:
 class Dyve(GenerativeRewardModel):
     """Greedy decoding; a step called right has reward 1, the first that is not has 0 and is the last one judged.
 
-    Of each reply only the + stays in the conversation, as its authors evaluate it. Steps that the context has no
-    room for have reward 0.5.
+    Only the + of each reply stays in the conversation, as in its authors' evaluation. Steps that do not fit into
+    the context have reward 0.5.
     """
 
     def __init__(self, engine: Engine, settings: DyveSettings | None = None) -> None:

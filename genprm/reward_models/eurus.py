@@ -1,4 +1,4 @@
-"""EurusPRM: the likelihood of a solution against that of a reference model (Yuan et al., arXiv 2412.01981).
+"""EurusPRM: the likelihood of a solution relative to a reference model (Yuan et al., arXiv 2412.01981).
 
 Reference, factor, threshold and ends of steps are those of its authors' ProcessBench script (`eval/processbench.py`
 and `process_eval.sh` of PRIME-RL/ImplicitPRM).
@@ -36,10 +36,11 @@ _SEPARATOR = "\n\n"
 def response_rows(
     tokenizer: Any, model: str, problem: str, steps: Sequence[str], released: bool = True
 ) -> Response:
-    """User: the problem; assistant: `Step n: ...`, parted by blank lines.
+    """User: the problem; assistant: `Step n: ...`, separated by blank lines.
 
-    A step ends where the released script says, or else with its last character. The script tokenises the chat up to
-    the step by itself, with the end of the turn and a blank line behind it, and takes as many tokens of the whole.
+    With `released`, a step ends where the released script says; otherwise with its last character. The script
+    tokenises the chat up to the step on its own, followed by the end of the turn and a blank line. It then takes
+    the same number of tokens from the whole chat; the last of them ends the step.
 
     Raises:
         EngineError: the chat template does not keep the solution as it is.
@@ -59,7 +60,7 @@ def response_rows(
 
 
 def _counted_ends(tokenizer: Any, lead: Prompt, pieces: Sequence[str], turn_end: Prompt, tokens: int) -> list[int]:
-    """Index in the whole chat of the token that each step ends with, as the released script counts."""
+    """For each step, the index in the whole chat of the token that ends it, as the released script counts."""
     chats = [lead + _SEPARATOR.join(pieces[:t]) + turn_end for t in range(1, len(pieces) + 1)]
     counted = [chat + _SEPARATOR for chat in chats[:-1]] + chats[-1:]
     return [min(len(encode_text(tokenizer, chat)), tokens) - 1 for chat in counted]

@@ -40,7 +40,7 @@ class GenerativeRewardModel(RewardModel):
         """
 
     def decisive(self, solution: StepwiseSolution) -> Hashable:
-        """What of a solution decides its score: solutions that agree in it are judged once."""
+        """The part of a solution that its score depends on: solutions that agree in it are judged once."""
         return solution.problem, solution.steps
 
     async def score_many(

@@ -34,15 +34,15 @@ def without_text(verification: Verification) -> Verification:
 
 
 def as_kept(path: Verification, texts: int) -> Verification:
-    """A path as it is kept: the first `texts` paths over a solution with what was written."""
+    """A path as it is kept: the first `texts` paths over a solution with their text, the others without."""
     return path if path.path < texts else without_text(path)
 
 
 def voted_score(paths: Sequence[Verification]) -> SolutionScore:
     """The vote of verification paths over one solution: Maj@N for several, Pass@1 for one.
 
-    `rewards` are the means over all paths (paper eq. 7), as far as all paths go. Paths as `verify_votes` ends them
-    have their first mean below the threshold where paths over all steps have it.
+    `rewards` are the means over all paths (paper eq. 7), up to the end of the shortest path. For paths from
+    `verify_votes`, the first mean below the threshold is at the same step as for paths over all steps.
     """
     path_rewards = [rewards(path) for path in paths]
     together_for = min(len(path) for path in path_rewards)
@@ -62,7 +62,7 @@ Told: TypeAlias = Callable[[int, int, StepVerification], None]
 
 
 class _KeptPaths:
-    """The paths over one solution: those that were finished before are read, those of now are kept."""
+    """The paths over one solution: those that were finished before are read, new ones are kept."""
 
     def __init__(self, asking: Asking, solution: StepwiseSolution) -> None:
         self._paths = asking.paths
@@ -90,7 +90,7 @@ class GenPRMRewardModel(GenerativeRewardModel):
     def asked(
         self, votes: int | None = None, mode: Mode | None = None, told: Told | None = None
     ) -> GenPRMRewardModel:
-        """The same verifier with other votes or in another mode; with `told`, over all steps and telling each."""
+        """The same verifier with other votes or in another mode; with `told`, it judges and reports every step."""
         asking = self._asking if votes is None else dataclasses.replace(self._asking, votes=votes)
         if told is not None:
             asking = dataclasses.replace(asking, until=None)
@@ -106,11 +106,11 @@ class GenPRMRewardModel(GenerativeRewardModel):
         return self._verifier.reading()
 
     def decisive(self, solution: StepwiseSolution) -> Hashable:
-        """Its id too, which the samples follow from."""
+        """Problem, steps, and also the id, as the samples depend on it."""
         return solution
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
-        """All paths at once."""
+        """Judge on all paths at once."""
         votes, until = self._asking.votes, self._asking.until
         kept = _KeptPaths(self._asking, solution)
         if until is None:
@@ -146,7 +146,7 @@ def open_genprm(model: str, machine: Machine, asking: Asking) -> GenPRMRewardMod
     """A verifier, asked as its checkpoint says where `asking` does not.
 
     Raises:
-        InputError: a published checkpoint, and its system message is nowhere to be had.
+        InputError: the system message of a published checkpoint cannot be found.
         SettingsError: a change that is not allowed.
         EngineError: no such model, or it cannot be loaded.
         SandboxError: the isolation asked for is not available.

@@ -1,7 +1,7 @@
 r"""LLM as a judge: any model writes one critique of a whole solution and names the first wrong step (paper 5.2).
 
-Several critiques are put to the vote on that step. Limits, sampling, and what of a critique counts are those of
-ProcessBench for its critics (`code/run_eval.py`); the wording of the request is ours.
+Several critiques vote on that step. Limits, sampling, and the reading of a critique are those of ProcessBench for
+its critics (`code/run_eval.py`); the wording of the request is ours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ PROMPT = (
 )
 MAX_TOKENS, LONG_TOKENS = 8192, 32768
 LONG_THINKERS = ("qwq", "-r1")
-"""In names of models that think at length: ProcessBench names QwQ, the GenPRM paper gives R1-Distill as much."""
+"""Parts of the names of models that think at length and get `LONG_TOKENS`: QwQ in ProcessBench, R1-Distill in the
+GenPRM paper."""
 GREEDY = SamplingSettings(temperature=0.0)
 SEVERAL = SamplingSettings(temperature=1.0, top_p=0.9)
 SEVERAL_QWEN_MATH = SamplingSettings(temperature=0.7, top_p=0.8, top_k=20)
@@ -72,7 +73,7 @@ def last_box(critique: str) -> str | None:
 
 
 def box_index(box: str | None, steps: int) -> int | None:
-    """0-based index of the step that a box names, -1 for none of them; None where it names no step of the solution.
+    """0-based index of the step that a box names, -1 for no wrong step; None where it is neither.
 
     >>> box_index("2", 3), box_index("-1", 3), box_index("7", 3), box_index("none", 3)
     (1, -1, None, None)
@@ -87,7 +88,8 @@ def box_index(box: str | None, steps: int) -> int | None:
 
 
 def vote(boxes: Sequence[str | None], steps: int) -> int:
-    """The index that is boxed most often, of several the one boxed first; the number of steps if that is no step.
+    """The index that is boxed most often, and of equals the one boxed first; the number of steps if the winning box
+    names no step.
 
     Every box is a vote, also one that names no step of the solution: it can win, and is then never right.
 
@@ -100,7 +102,7 @@ def vote(boxes: Sequence[str | None], steps: int) -> int:
 
 
 def judge_sampling(model: str, votes: int, settings: JudgeSettings) -> SamplingSettings:
-    """How critiques are sampled: as ProcessBench does, but for what `settings` say."""
+    """How critiques are sampled: as in ProcessBench, except for the values that `settings` give."""
     several = SEVERAL_QWEN_MATH if "Qwen2.5-Math" in model else SEVERAL
     base = several if votes > 1 else GREEDY
     long = any(name in model.lower() for name in LONG_THINKERS)
@@ -139,14 +141,14 @@ class LLMJudge(GenerativeRewardModel):
         self._seed = seed
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
-        """All critiques at once."""
+        """Sample all critiques at once."""
         problem, steps = solution.problem, solution.steps
         prompt = self.engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         name = case_id(problem, steps)
         try:
             requests = [self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes)]
             critiques = [critique for (critique,) in await together(requests)]
-        except ContextFull:  # the prompt is that of all critiques
+        except ContextFull:  # all critiques have the same prompt
             critiques = [Completion("", 0, "length")] * self._votes
         boxes = [last_box(critique.text) for critique in critiques]
         indices = [box_index(box, len(steps)) for box in boxes]

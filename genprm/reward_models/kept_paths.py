@@ -1,4 +1,4 @@
-"""Sampled paths in a journal, so that a model which was stopped goes on where it was."""
+"""Sampled paths in a journal, so that a model that was stopped can continue where it was."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from genprm.reward_models.base import Asking
 from genprm.reward_models.registry import VERIFIER, find_adapter
 
 KEPT_VERSION = "1"
-"""Of paths in a journal that a user names; raise it when a verifier judges in another way."""
+"""Version of the paths in a journal that a user names; raise it when a verifier judges in another way."""
 
 
 class JournaledPaths:
-    """Paths in a journal. How many are wanted is no part of a key: raising votes finds those there are."""
+    """Paths in a journal. The number of votes is not part of a key, so a run with more votes finds the paths of
+    earlier runs."""
 
     def __init__(self, journal: Journal, key: Callable[[StepwiseSolution, int], str]) -> None:
         self._journal = journal
         self._key = key
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
-        """A path that is in the journal; None where it is not."""
+        """A path from the journal; None where it is not there."""
         key = self._key(solution, number)
         return self._journal.get(key) if key in self._journal else None
 
     def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
-        """Write a path down, in place of a shorter one."""
+        """Put a path in the journal, in place of a shorter one."""
         self._journal.put(self._key(solution, number), path)
 
 
 @contextmanager
 def keeping_paths(path: Path | None, model: str, asking: Asking) -> Iterator[Asking]:
-    """How a verifier is asked that keeps its paths in a file, and finds there those of an earlier try; with None,
-    as it is asked anyway. Weights, manifest, the way it is asked and the solution decide which paths are the same.
+    """Change `asking` so that a verifier keeps its paths in a file and finds the paths of earlier runs there; with
+    None, leave it as it is. Weights, manifest, the way the verifier is asked and the solution identify a path.
 
     Raises:
         InputError: the model is no verifier, or the file is no journal.
@@ -62,6 +63,6 @@ def keeping_paths(path: Path | None, model: str, asking: Asking) -> Iterator[Ask
 
 
 def _told(asking: Asking) -> str:
-    """All that the model is told but how many paths are wanted and where they are kept."""
+    """All of `asking` but the number of paths and where they are kept."""
     values = {field.name: getattr(asking, field.name) for field in dataclasses.fields(asking)}
     return repr({name: value for name, value in values.items() if name not in ("votes", "paths")})

@@ -1,7 +1,7 @@
-"""Texts as marked token ids: the two ways in which published models tell where a step ends.
+"""Texts as marked token ids: the two ways in which published models mark where a step ends.
 
-A mark is appended as a token id. Written into the text and tokenised with it, it can merge with what stands around
-it and is then no longer the token that the model was trained to answer at.
+A mark is appended as a token id. If it were tokenised as part of the text, it could merge with the characters
+around it, and would no longer be the token at which the model was trained to answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genprm.engines.prompts import Prompt
 from genprm.records import Message
 
 REPLY = "\u2063reply\u2063"
-"""Stands for what the assistant says while a chat template is applied; no template or problem holds it."""
+"""Placeholder for an assistant's reply while a chat template is applied; no template or problem contains it."""
 
 _NUMBERED = re.compile(r"Step \d+\s*:")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
@@ -27,7 +27,7 @@ _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 @dataclass(frozen=True, slots=True)
 class MarkedTokens:
-    """Token ids of one row, and the ascending positions whose hidden states are asked for."""
+    """Token ids of one row, and the ascending positions whose hidden states are wanted."""
 
     ids: list[int]
     marks: list[int]
@@ -54,7 +54,7 @@ def token_id(tokenizer: Any, model: str, token: str) -> int:
 
 
 def mark_token(tokenizer: Any, model: str, token: str) -> int:
-    """The id of a token that marks the ends of steps; no text is ever tokenised as it from here on.
+    """The id of a token that marks the ends of steps. It becomes special: from here on, no text is tokenised as it.
 
     Raises:
         EngineError: the checkpoint's vocabulary does not hold it.
@@ -67,7 +67,7 @@ def mark_token(tokenizer: Any, model: str, token: str) -> int:
 
 
 def numbered(steps: Sequence[str]) -> list[str]:
-    """Each step on its own with `Step n:` before it, unless it begins so already.
+    """Each step, stripped, with `Step n:` before it unless it already begins with such a header.
 
     >>> numbered(["Add.", "Step 2: Divide."])
     ['Step 1: Add.', 'Step 2: Divide.']
@@ -79,7 +79,8 @@ def numbered(steps: Sequence[str]) -> list[str]:
 
 
 def single_line(text: str) -> str:
-    """The text with one space for each line break and the blanks around it, for models that take lines for steps.
+    """The text with one space in place of each line break and the blanks around it, for models in which a line is a
+    step.
 
     >>> single_line("So\\n  x = 2.")
     'So x = 2.'
@@ -88,7 +89,7 @@ def single_line(text: str) -> str:
 
 
 def blank_breaks(text: str) -> str:
-    """The text with a space for each line break and nothing else changed, as Skywork's users prepare it.
+    """The text, stripped, with a space in place of each line break, as Skywork's users prepare it.
 
     >>> blank_breaks("So\\n  x = 2.")
     'So   x = 2.'
@@ -112,7 +113,7 @@ def marked_pieces(tokenizer: Any, lead: str, pieces: Sequence[str], mark: int, t
 
 
 def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) -> MarkedTokens:
-    """Lines tokenised as one text (BOS before it where the tokenizer has one), `mark` put in behind each line.
+    """Lines tokenised as one text (BOS before it where the tokenizer has one), with `mark` put in after each line.
 
     For tokenizers that treat the beginning of a text differently from its middle (Llama 2, Mistral). The line
     breaks stay: line, mark, break, line, mark.
@@ -141,7 +142,7 @@ def marked_lines(tokenizer: Any, model: str, lines: Sequence[str], mark: int) ->
 
 
 def around_replies(tokenizer: Any, model: str, messages: Sequence[Message]) -> list[Prompt]:
-    """The texts before, between and behind the assistant's replies, each of which `messages` holds as `REPLY`.
+    """The texts before, between and after the assistant's replies; in `messages`, each reply is `REPLY`.
 
     Raises:
         EngineError: there is no chat template, or it does not render replies as they are.
@@ -162,9 +163,9 @@ def token_at(begins: Sequence[int], character: int) -> int:
 def newline_rows(
     tokenizer: Any, problem: str, steps: Sequence[str], on_a_line: Callable[[str], str] = single_line
 ) -> list[MarkedTokens]:
-    """BOS where there is one, problem, newline; then each step with the token of a newline behind it, the mark.
+    """BOS where there is one, problem, newline; then each step, followed by the newline token that is its mark.
 
-    `on_a_line` takes the line breaks out of a step, as every newline ends one.
+    `on_a_line` removes the line breaks inside a step, as every newline ends a step.
     """
     mark = encode_text(tokenizer, "\n")[-1]
     bos = tokenizer.bos_token or ""

@@ -11,7 +11,7 @@ from genprm.settings import EngineSettings, SandboxSettings
 
 
 class OwnMachine:
-    """Engines and sandbox after settings; closes what it opened."""
+    """Engines and a sandbox opened as the settings say. It closes what it opened."""
 
     def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
         self._settings = engine

@@ -16,7 +16,7 @@ STEP_END = "▁ки"
 
 
 def load_math_shepherd(model: str, settings: EngineSettings) -> RewardModel:
-    """Math-Shepherd-PRM-7B: `{problem} Step 1: ... ки`, line by line, with P(+) read at each ки.
+    """Math-Shepherd-PRM-7B: `{problem} Step 1: ... ки`, a line per step, with P(+) read at each ки.
 
     Raises:
         EngineError: a file is missing or wrong, or the vocabulary is not the published one.

@@ -1,8 +1,7 @@
 """A generative outcome verifier: one critique of a whole solution, then P(yes) that it is right (GenRM-CoT, arXiv
 2408.15240).
 
-It says nothing on single steps. Where a step is asked for, a solution that it takes to be wrong is wrong at its
-last step, which is where the answer stands.
+It says nothing about single steps. Where a wrong step has to be named, it is the last one, which states the answer.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from genprm.reward_models.think_prm import TASK, TRAINED_HERE, ThinkPRM, questio
 from genprm.seeds import case_id
 
 OUTCOME_VERIFIER = "outcome-verifier"
-"""Name of its adapter, and what the manifest of one that was trained here says."""
+"""Name of its adapter, also in the manifest of an outcome verifier that was trained here."""
 OUTCOME_TASK = "Review the proposed solution to determine whether its final answer is correct."
 
 
 def about_outcome(question: str) -> str:
-    """What a ThinkPRM is asked about a solution, as a question about the solution as a whole."""
+    """Turn a ThinkPRM's question about the steps of a solution into one about the solution as a whole."""
     return question.removesuffix(TASK) + OUTCOME_TASK
 
 

@@ -1,4 +1,4 @@
-"""Qwen2.5-Math-PRM: a head of two classes at a token of its own behind each step (arXiv 2501.07301)."""
+"""Qwen2.5-Math-PRM: a head of two classes at a special token behind each step (arXiv 2501.07301)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_qwen(model: str, settings: EngineSettings) -> RewardModel:
     """Qwen2.5-Math-PRM (7B, 72B) and Qwen2.5-Math-7B-PRM800K: P(right) of a two-layer head at each `<extra_0>`.
 
     The checkpoint is a Qwen2 body with `score.0`, `score.2` (hidden size -> hidden size -> 2; wrong, right). Its
-    modelling code is not run. Positions above the 4,096 of its configuration are computed, nothing is cut.
+    modelling code is not run. Positions above the 4,096 of its configuration are computed too; nothing is cut.
 
     Raises:
         EngineError: a file is missing or wrong.

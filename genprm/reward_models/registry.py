@@ -1,6 +1,6 @@
-"""Which file opens which reward model: every one registers itself under a name, with the weights it knows.
+"""Which file opens which reward model: each file registers an adapter under a name, with the weights it knows.
 
-A model that is new is one file, in this package or in another one. Another package names its file in the group
+A new model is one file, in this package or in another one. Another package names its file in the group
 `genprm.reward_models` of its entry points:
 
     [project.entry-points."genprm.reward_models"]
@@ -32,11 +32,11 @@ from genprm.verification.rewards import THRESHOLD
 
 GROUP = "genprm.reward_models"
 VERIFIER = "genprm"
-"""Name of the adapter that asks every model which no other one knows."""
+"""Name of the adapter for every model that no other adapter knows."""
 
 
 class Machine(Protocol):
-    """What a reward model is opened on. Engines and sandbox are closed by whoever owns the machine."""
+    """What a reward model is opened on. The owner of the machine closes engines and sandbox."""
 
     @property
     def live_paths(self) -> int:
@@ -62,7 +62,7 @@ class Machine(Protocol):
 
 Opener: TypeAlias = Callable[[str, Machine, Asking], RewardModel]
 """Opens weights (a directory or hub id) on a machine. Raises EngineError for files that are missing or wrong, and
-InputError for a way of asking that the model has no use for."""
+InputError for options that the model does not support."""
 
 
 def _never(directory: Path) -> bool:
@@ -169,7 +169,7 @@ def _adapter_in_manifest(directory: Path) -> Adapter | None:
 
 
 def refuse_mode(model: str, asking: Asking) -> None:
-    """For models with one way of judging.
+    """Refuse a mode or a preset, for models with only one way of judging.
 
     Raises:
         InputError: a mode is asked for, or a preset.
@@ -185,7 +185,7 @@ def refuse_mode(model: str, asking: Asking) -> None:
 
 
 def refuse_votes(model: str, asking: Asking) -> None:
-    """For models that do not sample.
+    """Refuse several votes or a mode, for models that do not sample.
 
     Raises:
         InputError: several votes are asked for, or a mode.
@@ -199,7 +199,7 @@ _S = TypeVar("_S", bound=Section)
 
 
 def asked_with(asking: Asking, settings: _S) -> _S:
-    """The settings of a model with what is asked for in the place of its own values.
+    """The settings of a model with the changes that are asked for.
 
     Raises:
         SettingsError: a key or value that is not allowed.

@@ -12,7 +12,7 @@ def refuse(model: str, machine: Machine, asking: Asking) -> RewardModel:
     """Nothing is opened.
 
     Raises:
-        EngineError: always; its authors do not say all that asking it takes.
+        EngineError: always; its authors do not publish all that is needed to ask it.
     """
     raise EngineError(
         f"model {model!r} cannot be asked: its prompt holds similar questions and steps from a retrieval pool, and "

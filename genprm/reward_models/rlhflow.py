@@ -18,7 +18,7 @@ from genprm.verification.rewards import THRESHOLD
 
 
 def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) -> list[MarkedTokens]:
-    """A chat with a user turn per step, each answered by `+`; marked is the token before it, which predicts it.
+    """A chat with a user turn per step, each answered by `+`; the mark is the token before it, which predicts it.
 
     The first user turn is problem, space, step. Every earlier answer is `+`, also behind an error, as in training.
 
@@ -49,7 +49,7 @@ def plus_turn_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str
 def load_rlhflow(model: str, settings: EngineSettings) -> RewardModel:
     """RLHFlow's Llama3.1-8B-PRM (Mistral and Deepseek data): P(+) where each assistant turn begins.
 
-    One pass serves all steps: what a published script asks turn by turn is a prefix of the same chat.
+    One pass serves all steps: every prompt that the published script sends, turn by turn, is a prefix of the chat.
 
     Raises:
         EngineError: a file is missing or wrong, or the vocabulary is not the published one.

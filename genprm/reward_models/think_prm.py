@@ -30,7 +30,7 @@ from genprm.verification.rewards import THRESHOLD, UNDECIDED, VERDICT_LOGPROBS, 
 from genprm.verification.voting import majority_rewards
 
 THINKPRM = "thinkprm"
-"""Name of its adapter, and what the manifest of one that was trained here says."""
+"""Name of its adapter, also in the manifest of a ThinkPRM that was trained here."""
 PROMPT = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n{problem}\n\n"
     "[Solution]\n\n{solution}\n\n{task}"
@@ -47,7 +47,7 @@ STOPS = (THOUGHT_END, ASKED)
 RETHINK = ("Let me double check", "Let's verify again", "Did I miss something?")
 """What each further round of thinking begins with, at most three."""
 TRAINED_HERE = ThinkSettings(temperature=0.7, opening=OPENING, verdicts="by heading", keep_end=False)
-"""How a model is asked that was trained on `genprm.training.think_data`."""
+"""Settings of a model that was trained on `genprm.training.think_data`."""
 SEVERAL = 0.4
 """Temperature of several chains of a published model."""
 _KEPT = ("rewards", "path_rewards", "prompt_tokens", "tokens", "outcome", "unjudged", "undecided")
@@ -97,7 +97,7 @@ def read_verdicts(text: str, steps: int) -> list[float]:
 def read_in_order(text: str, steps: int) -> tuple[list[float], list[int]]:
     r"""A reward per step, and the steps (from 0) without a verdict up to the first wrong one, as the authors count.
 
-    The k-th boxed verdict is that of step k; what is missing is padded with 0 (wrong).
+    The k-th boxed verdict is that of step k; steps without a verdict get 0 (wrong).
 
     >>> read_in_order("Step 1: \\boxed{correct}\nStep 3: \\boxed{\\text{correct}}", 3)
     ([1.0, 1.0, 0.0], [2])
@@ -118,8 +118,8 @@ def read_outcome(positions: Iterable[Mapping[str, float]]) -> tuple[float, Verdi
     """P(yes) between yes and no, in any case of letters, from the log-probabilities (nats) of the next tokens, and
     the more probable of them; 0.5 and "none" where neither is probable.
 
-    A tokenizer has the word and the space before it in one token or in two: the first position at which a space
-    alone is not the most probable token is the one that is read.
+    A tokenizer has the word and the space before it in one token or in two, so the outcome is read at the first
+    position where the most probable token is not a space alone.
 
     >>> read_outcome([{" ": math.log(0.9)}, {"yes": math.log(0.25), "No": math.log(0.25)}])
     (0.5, 'Yes')
@@ -157,16 +157,16 @@ class _Path:
     text: str
     outcome: float = UNDECIDED
     undecided: bool = True
-    """Whether no outcome could be had."""
+    """Whether there is no outcome."""
     tokens: int = 0
     prompt_tokens: int = 0
     cut: bool = False
-    """Whether it came to the end of its tokens or of the context."""
+    """Whether it ran out of tokens or of context."""
     empty: bool = True
     """Whether nothing was thought."""
 
     def count(self, completion: Completion, first: bool) -> None:
-        """Each token of the prompt counts once; what was read before is not read again."""
+        """Add the tokens of a completion. The tokens of the prompt count once, in the `first`."""
         self.tokens += completion.tokens
         self.prompt_tokens += completion.prompt_tokens if first else 0
         self.cut |= completion.finish_reason == "length"
@@ -190,8 +190,8 @@ class ThinkPRM(GenerativeRewardModel):
     The reward of a step is the mean of its verdicts over the paths; the outcome is the mean of P(yes), 0.5 for a
     path that filled the context before it could be asked.
 
-    `generation_prompt` says whether an answer begins as the template's generation prompt does, which may open a
-    thought (the published models), or as a finished turn, which is what training here reads.
+    `generation_prompt` says whether an answer begins with the template's generation prompt, which may open a
+    thought (the published models), or like a finished turn (the models trained here).
 
     Raises:
         ValueError: fewer than one path.
@@ -217,11 +217,11 @@ class ThinkPRM(GenerativeRewardModel):
         self._paths = paths or NoPaths()
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
-        """All paths at once."""
+        """Write all paths at once."""
         return average(await together([self._kept(solution, number) for number in range(self._votes)]))
 
     async def _kept(self, solution: StepwiseSolution, number: int) -> SolutionScore:
-        """A path that was finished before, or else one that is kept."""
+        """A path that was finished before, or else a new one, which is kept."""
         found = self._paths.get(solution, number)
         if found is not None:
             return SolutionScore(**found)
@@ -252,7 +252,7 @@ class ThinkPRM(GenerativeRewardModel):
         try:
             await self._write(path, prompt, name, number)
             await self._ask(path, prompt)
-        except ContextFull:  # what was written up to here counts; the solution as a whole is not decided
+        except ContextFull:  # what was written up to here counts; the outcome stays undecided
             path.cut = True
         return path
 
@@ -287,13 +287,13 @@ def _ended(thought: Completion) -> bool:
 
 
 def _until_stop(thought: Completion) -> str:
-    """What was thought; the question that it may end with is asked again, on a line of its own."""
+    """The thought without its stop string: the final question is asked again, on a line of its own."""
     text = thought.text if thought.stop is None else thought.text.removesuffix(thought.stop)
     return text.removesuffix("\n") if thought.stop == ASKED else text
 
 
 def think_settings(settings: ThinkSettings, asking: Asking) -> ThinkSettings:
-    """Settings of a model with the seed of a profile's verifier and what the user changes.
+    """Settings of a model with the seed of a profile's verifier and the user's changes.
 
     Raises:
         SettingsError: a change that is not allowed.

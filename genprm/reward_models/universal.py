@@ -1,9 +1,9 @@
 """Universal-PRM-7B: one score per prefix of a solution, so one row per step.
 
-Known from its public card: the input, and that the score is the sigmoid of the first output. Not known without
-running the code it ships: the names of its head's tensors, and the position that is scored. The head is therefore
-taken for `score`, one linear layer or two as in other reward models on Qwen2, and read at the last token (EOS).
-A checkpoint that holds anything else is refused with the names and shapes found.
+Its public card gives the input, and says that the score is the sigmoid of the first output. The names of its head's
+tensors and the position that is scored cannot be known without running the code it ships. The head is therefore
+assumed to be `score`, with one or two linear layers as in other reward models on Qwen2, and is read at the last
+token (EOS). A checkpoint that holds anything else is refused with the names and shapes found.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def prefix_rows(tokenizer: Any, model: str, problem: str, steps: Sequence[str]) 
 
 
 def load_universal(model: str, settings: EngineSettings) -> RewardModel:
-    """Universal-PRM-7B, as far as its card says how (see the module).
+    """Universal-PRM-7B, as far as its card describes it (see the module's docstring).
 
     Raises:
         EngineError: a file is missing or wrong, or the head is none of those that are known.

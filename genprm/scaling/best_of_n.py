@@ -45,8 +45,8 @@ class Candidate:
     """One sampled solution.
 
     `answer` numbers the different answers to its problem (`answer_groups`), None where no answer was found.
-    `rewards` has one value per step. `tokens` is everything spent on it: the policy's, the judge's own and those
-    that the judge read, on all its verification paths.
+    `rewards` has one value per step. `tokens` is everything spent on it: tokens that the policy wrote, and that the
+    judge wrote and read on all its verification paths.
     """
 
     answer: int | None
@@ -56,7 +56,7 @@ class Candidate:
 
 
 Selector = Callable[[Sequence[Candidate]], float]
-"""The share of right answers that a way of choosing gets from candidates: 1 or 0 when it chooses one."""
+"""The share of right answers that a way of choosing gets from candidates: 1 or 0 if it chooses a single one."""
 
 
 async def answer_groups(answers: Sequence[str | None], check: AnswerCheck) -> list[int | None]:
@@ -81,12 +81,12 @@ async def answer_groups(answers: Sequence[str | None], check: AnswerCheck) -> li
 
 
 def pass_at_1(candidates: Sequence[Candidate]) -> float:
-    """Any one of them, taken at random: the share of right ones."""
+    """The share of right candidates: the accuracy of a random choice."""
     return statistics.fmean(candidate.correct for candidate in candidates)
 
 
 def pass_at_n(candidates: Sequence[Candidate]) -> float:
-    """One of them is right: what the best possible choice would get."""
+    """Whether any candidate is right: the accuracy of the best possible choice."""
     return float(any(candidate.correct for candidate in candidates))
 
 
@@ -133,9 +133,9 @@ class Point(NamedTuple):
 
 
 def accuracy_at(problems: Sequence[Sequence[Candidate]], n: int, selector: Selector) -> list[float]:
-    """Per problem the share of right choices over its disjoint chunks of `n` candidates, in order of drawing.
+    """For each problem the share of right choices over its disjoint chunks of `n` candidates, in order of drawing.
 
-    The candidates are drawn once, at the largest N; what does not fill a chunk is left out.
+    The candidates are drawn once, at the largest N; a last chunk with fewer than `n` is left out.
 
     Raises:
         ValueError: a problem with fewer than `n` candidates.
@@ -153,7 +153,7 @@ def curve(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Point]:
-    """Accuracy over N. Intervals resample problems.
+    """Accuracy over N, with bootstrap intervals over problems.
 
     Raises:
         ValueError: no problems, or one with fewer candidates than the largest size.
@@ -177,9 +177,9 @@ def accuracy_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Accuracy at N of the first way of choosing from `problems` minus that of the second from `others`, in points.
+    """Accuracy at N of the first selector on `problems` minus that of the second on `others`, in points.
 
-    Both hold the same problems with the same candidates, the rewards apart; the interval is paired by problem.
+    Both hold the same problems and candidates, only with other rewards; the interval is paired by problem.
 
     Raises:
         ValueError: no problems, another number of them, or one with fewer than `n` candidates.

@@ -18,7 +18,7 @@ from genprm.steps import NUMBERED, StepFormat, prompt_messages, sampling_of
 
 MINIATURE = "miniature"
 MINIATURE_PROBLEMS = 100
-"""Problems of the miniature, which has no end, when no limit is given."""
+"""Problems of the miniature when no limit is given; it could generate any number."""
 
 
 def answer_problems(name: str, settings: ScalingSettings, data_dir: Path | None = None) -> list[Problem]:
@@ -31,7 +31,7 @@ def answer_problems(name: str, settings: ScalingSettings, data_dir: Path | None 
         return load_answer_problems(name, data_dir)[: settings.limit]
     from genprm.miniature.world.generation import generate_problems
 
-    # A seed of its own: the problems of the benchmark, where the judges are measured, are others.
+    # A seed of its own, so that these are not the problems of the benchmark that judges are measured on.
     drawn = generate_problems(
         "evaluation", settings.limit or MINIATURE_PROBLEMS, derived_seed("best of n", settings.seed)
     )
@@ -50,9 +50,9 @@ def steps_of(text: str, format: StepFormat = NUMBERED) -> list[str]:
 async def sample_candidate(
     problem: Problem, index: int, engine: Engine, settings: ScalingSettings, grader: Grader
 ) -> SampledSolution:
-    """The `index`-th candidate of a problem, graded; `group` is still open.
+    """Sample the `index`-th candidate of a problem, and grade it; `group` is still open.
 
-    Each candidate has a seed of its own, so that raising their number adds to those that are there.
+    Each candidate has a seed of its own, so that a larger number of candidates keeps the earlier ones.
     """
     prompt = engine.render(
         prompt_messages(settings.system, settings.prompt, problem.problem), prefill=settings.prefill

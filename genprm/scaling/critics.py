@@ -16,10 +16,10 @@ from genprm.verification.rewards import THRESHOLD
 
 
 class Critique(NamedTuple):
-    """What a critic found wrong: the 0-based step, what it says about it, and the tokens that all of its work took.
+    """What a critic found wrong: the 0-based step, the text of its critique, and all tokens that it wrote and read.
 
-    `step` is None when nothing is wrong. `prompt_tokens` are those of the tokens that were read, `executions`
-    counts the code blocks that were run.
+    `step` is None when nothing is wrong. `prompt_tokens` says how many of the tokens were read, `executions` counts
+    the code blocks that were run.
     """
 
     step: int | None
@@ -39,8 +39,8 @@ class RewardCritic:
     """A reward model as critic: the first step whose reward is below the threshold.
 
     The critique is the analysis of that step, without its `lead` and without code, on the first path that judges it
-    wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy). A model that is not
-    asked for its texts, or writes none, points at the step and says nothing.
+    wrong (as in the released refinement, only the text of `<analyze>` goes back to the policy). The critique of a
+    model that is not asked for its texts, or writes none, names the step and has an empty text.
     """
 
     def __init__(self, model: RewardModel, threshold: float = THRESHOLD, lead: str = "") -> None:
@@ -69,8 +69,8 @@ class RewardCritic:
 class JudgeCritic:
     """Any chat model as critic, the policy itself for self-refinement: it checks the whole solution in one text.
 
-    Nothing is wrong where the text boxes -1 or no step that there is: such a critique points at nothing. Neither
-    does one of a solution that the model's context has no room for.
+    If the text boxes -1, or no step of the solution, nothing counts as wrong. The same holds for a solution that
+    does not fit into the model's context.
     """
 
     def __init__(self, engine: Engine, sampling: SamplingSettings, seed: int = 0) -> None:
@@ -79,7 +79,7 @@ class JudgeCritic:
         self._seed = seed
 
     async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique:
-        """One critique.
+        """Write one critique.
 
         Raises:
             EngineError: as raised by the engine.

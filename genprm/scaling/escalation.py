@@ -1,8 +1,8 @@
-"""Adaptive escalation of whole solutions: what any threshold would have cost and found, from what was said already.
+"""Adaptive escalation of whole solutions: what any threshold would have cost and found, from existing predictions.
 
 The verifier's adaptive mode escalates step by step on one conversation, as the released code does, under one
-threshold (`genprm.verification.path`). Here whole solutions go from one mode or model to the next, so that what
-several of them have said of the same cases is enough for all thresholds.
+threshold (`genprm.verification.path`). Here whole solutions go from one mode or model to the next, so that their
+predictions for the same cases are enough to evaluate every threshold.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Escalated(NamedTuple):
 
 
 def is_sure(rewards: Sequence[float], tau: float, threshold: float = 0.5) -> bool:
-    """Whether every reward that the judgement rests on, up to the first error, is within `tau` of 0 or 1.
+    """Whether every reward up to the first error is within `tau` of 0 or 1.
 
     >>> is_sure([0.97, 0.04, 0.5], tau=0.1), is_sure([0.8, 0.04], tau=0.1)
     (True, False)
@@ -36,11 +36,11 @@ def is_sure(rewards: Sequence[float], tau: float, threshold: float = 0.5) -> boo
 
 
 def escalate(modes: Sequence[Sequence[Prediction]], tau: float, threshold: float = 0.5) -> Escalated:
-    """Each path of the last mode, replaced by the first mode that is sure.
+    """Take, for each path of the last mode, the judgement of the first mode that is sure, else that of the last.
 
     Args:
         modes: predictions for the same cases in the same order, one sequence per mode, the cheapest first. A mode
-            with fewer paths than the last one lends each of them several times.
+            with fewer paths than the last one uses each of them several times.
         tau: in [0, 0.5]; with 0.5 everything ends in the first mode.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The critic: a policy rewrites its solution where a judge found it wrong, turn by turn (paper 5.3 and table 2)."""
+"""Refinement with a critic: the policy rewrites what a judge found wrong, turn by turn (paper 5.3 and table 2)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Attempt:
     """One solution of a problem: the first (turn 0), or what the policy made of a critique of the one before.
 
-    `steps` is empty when the text was not a numbered solution. `policy_tokens` were spent on writing it, those of
-    the prompt (`policy_prompt_tokens`) among them; `critic_tokens` on judging it.
+    `steps` is empty when the text was not a numbered solution. `policy_tokens` were spent on writing it, including
+    those of the prompt (`policy_prompt_tokens`); `critic_tokens` were spent on judging it.
     """
 
     turn: int
@@ -64,12 +64,12 @@ class Refinement:
         return self.last.critique is not None and self.last.critique.step is not None
 
     def with_critique(self, critique: Critique) -> Refinement:
-        """The latest attempt is judged."""
+        """Add a critique to the latest attempt."""
         judged = replace(self.last, critique=critique, critic_tokens=critique.tokens)
         return replace(self, attempts=(*self.attempts[:-1], judged))
 
     def with_attempt(self, attempt: Attempt) -> Refinement:
-        """The policy has tried again."""
+        """Add an attempt of the policy."""
         return replace(self, attempts=(*self.attempts, attempt))
 
 
@@ -106,7 +106,7 @@ async def rewrite(refinement: Refinement, policy: Engine, settings: RefinementSe
 
 
 class Workshop(Protocol):
-    """What opens critics and policy. They take turns: of two engines one may have to be closed for the other."""
+    """Opens critics and the policy, in turns: one engine may have to be closed before the other can be opened."""
 
     def critic(self, name: str) -> tuple[str, Critic]:
         """A critic, and what identifies its weights."""
@@ -122,14 +122,14 @@ class Workshop(Protocol):
 
 
 Key = Callable[[str, str, Refinement], str]
-"""The journal's key of a critique or a rewrite ("critique" or "rewrite"), made by these weights, of the latest
-attempt."""
+"""Makes a journal key from "critique" or "rewrite", the version of the weights that make it, and the refinement
+whose latest attempt it is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refiner:
-    """Refines many solutions under several critics, a phase at a time: all critiques of a turn by one critic after
-    the other, then all rewrites. What is finished is in the journal, under keys that `key` makes."""
+    """Refines many solutions under several critics, one phase at a time: in each turn the critiques of one critic
+    after the other, then all rewrites. Finished work is kept in the journal, under keys that `key` makes."""
 
     settings: RefinementSettings
     domain: Domain
@@ -138,7 +138,7 @@ class Refiner:
     key: Key
 
     def phases(self, critics: int) -> int:
-        """Phases of all turns under so many critics."""
+        """The number of phases in all turns, with this number of critics."""
         return self.settings.turns * (critics + 1)
 
     def refine(
@@ -147,8 +147,8 @@ class Refiner:
         first: Sequence[Refinement],
         advance: Callable[[int], None] = lambda phases: None,
     ) -> dict[str, list[Refinement]]:
-        """Every solution under every critic, to the end of the last turn. `advance` is told of each
-        phase that is finished; there are `phases(len(critics))`.
+        """Refine every solution under every critic, to the end of the last turn. `advance(1)` is called after each
+        phase; there are `phases(len(critics))`.
 
         Raises:
             EngineError, SandboxError: as raised by critics and policy.
@@ -197,13 +197,13 @@ class Refiner:
 
 
 def begin(row: SampledSolution, answer: str) -> Refinement:
-    """The refinement of a candidate as it was graded when it was drawn; `answer` is the reference."""
+    """Begin the refinement of a sampled candidate, which keeps its grade; `answer` is the reference."""
     first = Attempt(0, tuple(row.steps), row.final_answer, row.correct, None, 0, 0)
     return Refinement(row.id, row.problem, answer, (first,))
 
 
 def _attempt(values: dict[str, Any]) -> Attempt:
-    """A rewrite from the journal, where it has no critique yet."""
+    """Restore a rewrite from the journal, which holds it without a critique."""
     return Attempt(**{**values, "steps": tuple(values["steps"])})
 
 
@@ -237,7 +237,7 @@ def refinement_messages(
 
 
 def _filled(template: str, parts: dict[str, str]) -> str:
-    """The template with its named parts; other braces (LaTeX is full of them) stay as they are."""
+    """Fill the named parts into a template; other braces (LaTeX is full of them) stay as they are."""
     pieces = template.split("{")
     filled = pieces[0]
     for piece in pieces[1:]:
@@ -247,8 +247,8 @@ def _filled(template: str, parts: dict[str, str]) -> str:
 
 
 class TurnScore(NamedTuple):
-    """All problems after a turn: accuracy in percent; how many right answers this turn made wrong and wrong ones
-    right, against the turn before; mean tokens spent per problem so far, the policy's and the critic's.
+    """All problems after a turn: accuracy in percent; how many answers turned from right to wrong and from wrong to
+    right in this turn; mean tokens spent per problem so far, by the policy and by the critic.
     """
 
     turn: int
@@ -279,7 +279,7 @@ def score_turns(cases: Sequence[Sequence[Attempt]], turns: int) -> list[TurnScor
                 made_wrong=sum(was and not stays for was, stays in zip(before, now, strict=True)),
                 made_right=sum(stays and not was for was, stays in zip(before, now, strict=True)),
                 policy_tokens=sum(one.policy_tokens for attempts in spent for one in attempts) / len(cases),
-                # Judging the attempt that a turn made belongs to the next turn.
+                # The critique of the attempt of this turn belongs to the next turn.
                 critic_tokens=sum(one.critic_tokens for attempts in spent for one in attempts[:turn]) / len(cases),
             )
         )

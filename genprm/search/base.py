@@ -1,4 +1,4 @@
-"""What a search method is, and how one is run on a budget until it is spent."""
+"""What a search method is, and how a method is run until its budget is spent."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Round = Callable[[Tree, Purse, SearchSettings], Awaitable[None]]
 class SearchMethod:
     """A way of searching. It is run again from the beginning, with other samples, while the budget allows.
 
-    `choose` is how it chooses among the finished solutions of all rounds, where that is part of it; a method that
-    is not `judged` needs no judge.
+    `choose` is how the method chooses among the finished solutions of all rounds; None leaves that to the settings.
+    A method that is not `judged` needs no judge.
     """
 
     round: Round
@@ -65,9 +65,9 @@ class Searcher:
     ) -> SearchResult:
         """Search for a solution of `problem` with at most about `budget` tokens of policy and judge.
 
-        A further round begins where what is left pays for an average one, so that a search may end below the
-        budget; the last step that was begun is paid for, so that it may end above. Where the budget ends before any
-        solution does, the best partial one is written to its end, without the judge.
+        A further round begins only if the rest of the budget pays for an average round, so a search may end below
+        its budget. A step that was begun is still paid for, so it may also end above. If the budget is spent before
+        any solution is finished, the policy finishes the best partial one without the judge.
 
         Raises:
             InputError: no such method, a budget below 1, or no judge where the method needs one.
@@ -94,8 +94,9 @@ class Searcher:
 async def choose(
     nodes: Sequence[Node], found: Sequence[FoundSolution], how: Choice, answers: AnswerCheck
 ) -> FoundSolution | None:
-    """The solution that is chosen. A vote gives each answer the rewards of its solutions (the smallest of each), or
-    one each in a majority, and takes the best solution of the answer that has most; of equals the one drawn first.
+    """Choose one of the finished solutions. In a vote, each solution adds its smallest reward to its answer, and in
+    a majority it adds 1. The best solution of the answer with the largest sum is taken; of equals the one drawn
+    first.
     """
     if not nodes:
         return None
@@ -127,7 +128,7 @@ def known_method(name: str) -> SearchMethod:
 
 
 def check_budget(budget: float) -> None:
-    """Raises InputError where a budget is no number of tokens."""
+    """Raise InputError if a budget is not a number of tokens from 1."""
     if not (isinstance(budget, int | float) and math.isfinite(budget) and budget >= 1):
         raise InputError(f"budget is {budget!r}, allowed: a number of tokens from 1, e.g. 20000")
 

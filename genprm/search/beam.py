@@ -10,16 +10,16 @@ from genprm.settings import SearchSettings
 
 
 def kept(nodes: Sequence[Node], width: int, leads_to: Mapping[Node, Node] | None = None) -> list[Node]:
-    """The `width` best of these that can go on or have ended, of equals the one drawn first. Each is ranked by what
-    it `leads_to`, which is itself if nothing is said. A refuted one is kept only where all are."""
+    """The best `width` of the nodes that are not given up; of equals the one drawn first. Each node is ranked by
+    the node that it `leads_to`, by default itself. A refuted node is kept only if all are refuted."""
     alive = [node for node in nodes if not node.given_up]
     sound = [node for node in alive if not node.refuted] or alive
     return sorted(sound, key=lambda node: (leads_to or {}).get(node, node).rank, reverse=True)[:width]
 
 
 async def step_beam(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """Keep `width` partial solutions, sample `children` next steps for each; a kept one that ended has its place
-    no longer, so the beam narrows until all have ended."""
+    """Keep `width` partial solutions, and sample `children` next steps for each. A kept solution that has ended
+    gives up its place, so the beam narrows until all have ended."""
     grown = await tree.grow(tree.begin(purse), settings.width * settings.children)
     width = settings.width
     while chosen := kept(grown, width):

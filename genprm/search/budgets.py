@@ -1,4 +1,4 @@
-"""Methods on one axis of budgets: what each finds for so many times the tokens of one solution."""
+"""Search methods on one axis of budgets: what each finds for a multiple of the tokens of one solution."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class SearchedProblem:
     """What one method found for a problem on one budget.
 
     `chosen` names the candidate that was taken, with its `steps` and `answer`; it is empty where none was finished.
-    Tokens are those that the policy wrote, and that the judge wrote and read. `sampled_steps` of the policy were
-    judged in `judged_steps` judgements, over `rounds` from the beginning.
+    Tokens are those that the policy wrote, and that the judge wrote and read. In `rounds` runs of the method from
+    the beginning, the policy sampled `sampled_steps`, and the judge made `judged_steps` judgements.
     """
 
     problem_id: str

@@ -10,8 +10,9 @@ from genprm.settings import SearchSettings
 
 
 async def look_ahead(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """A step beam in which each new step is ranked by the solution `lookahead` steps later, which is then dropped
-    unless it has ended. What is seen ahead is sampled as any other step (in the paper at temperature 0)."""
+    """A step beam in which each new step is ranked by the solution `lookahead` steps later. The steps ahead are
+    then dropped, unless they end the solution. They are sampled like any other step (in the paper at temperature
+    0)."""
     frontier, width = [tree.begin(purse)], settings.width
     count = settings.width * settings.children
     while frontier and not purse.empty:
@@ -32,4 +33,4 @@ async def _ahead(tree: Tree, node: Node, steps: int) -> Node:
 
 
 LOOKAHEAD = SearchMethod(look_ahead)
-"""For a judge that sees a mistake a step late; each step costs `lookahead` more."""
+"""For a judge that sees a mistake a step late; each step costs `lookahead` further ones."""

@@ -33,9 +33,9 @@ def effective_size(weights: Weights) -> float:
 
 
 def resample(weights: Weights, start: float) -> list[int]:
-    """Systematic resampling: indices in ascending order, index i at least floor and at most ceil of n w_i times.
+    """Systematic resampling: indices in ascending order, each index i between floor(n w_i) and ceil(n w_i) times.
 
-    `start` in [0, 1) places the comb of n teeth.
+    `start` in [0, 1) is the offset of the comb of n teeth.
 
     >>> resample(np.array([0.5, 0.0, 0.25, 0.25]), 0.5)
     [0, 0, 2, 3]
@@ -47,11 +47,12 @@ def resample(weights: Weights, start: float) -> list[int]:
 
 
 async def filter_particles(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """`width` particles. Each new step multiplies a particle's weight by the odds of its reward; below the
-    threshold of effective sample size they are drawn anew. A particle that has ended stays, and can be drawn.
+    """Move `width` particles on step by step. Each new step multiplies a particle's weight by the odds of its
+    reward; when the effective sample size falls below the threshold, the particles are resampled. A particle that
+    has ended stays, and can be drawn.
 
-    The paper draws after every step, each particle by itself, by the odds of a reward of all that is written. Here
-    the odds of each step count once, and the comb adds less noise.
+    The paper resamples after every step, each particle independently, by the odds of one reward for all that is
+    written. Here the odds of each step count once, and systematic resampling adds less noise.
     """
     root = tree.begin(purse)
     particles, weights, step = [root] * settings.width, [0.0] * settings.width, 0
@@ -72,7 +73,7 @@ async def filter_particles(tree: Tree, purse: Purse, settings: SearchSettings) -
 
 
 async def _move(tree: Tree, particles: Sequence[Node]) -> list[Node]:
-    """Each particle a step further; those at the same place are asked for at once, and ended ones stay."""
+    """Move each particle one step on. Particles at the same node share one request, and ended ones stay."""
     counts = Counter(node for node in particles if node.open)
     groups = await together([tree.grow(node, count) for node, count in counts.items()])
     moved = dict(zip(counts, map(iter, groups), strict=True))
@@ -80,7 +81,8 @@ async def _move(tree: Tree, particles: Sequence[Node]) -> list[Node]:
 
 
 def _news(old: Node, new: Node) -> float:
-    """Log-odds that the last move added. One that was given up, or refuted before, is as good as surely wrong."""
+    """Log-odds that the last move added. A particle that is given up, or was refuted before, counts as wrong for
+    sure."""
     if new is old and not new.given_up:
         return 0.0
     if new.given_up or old.refuted:
@@ -89,4 +91,4 @@ def _news(old: Node, new: Node) -> float:
 
 
 PARTICLES = SearchMethod(filter_particles)
-"""For a judge that is often unsure: what looks bad is rarely drawn, but not cut off."""
+"""For a judge that is often unsure: solutions that look bad are rarely drawn, but not cut off."""

@@ -24,11 +24,12 @@ class _Place:
 
 async def search_tree(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
     """Descend to a leaf by mean reward (of paths) and rarity, with equal priors, grow `children` steps there, and
-    give the best of their rewards to all above. Solutions that have ended or are given up are leaves for good, and
-    those that are given up are worth nothing.
+    pass the best of their rewards up to all nodes above. Solutions that have ended or are given up are leaves for
+    good, and those that are given up are worth nothing.
 
-    OpenR has the probabilities of steps as priors, and goes on to an end in each descent, whose reward it gives to
-    all above. Here a descent costs one request, and samples that follow from a policy are equally likely a priori.
+    OpenR uses the probabilities of steps as priors. In each descent it goes on to the end of a solution, and passes
+    up the reward of that end. Here a descent costs one request, and steps sampled from the policy are equally
+    likely a priori.
     """
     root = _Place(tree.begin(purse))
     for _ in range(settings.simulations):
@@ -57,4 +58,4 @@ def _worth(node: Node) -> float:
 
 
 PUCT = SearchMethod(search_tree)
-"""For a judge that changes its mind late: the search comes back to steps that it left."""
+"""For a judge that changes its mind late: the search returns to steps that it left."""

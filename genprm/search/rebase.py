@@ -11,8 +11,8 @@ from genprm.settings import SearchSettings
 
 
 def allocate(rewards: Sequence[float], samples: int, balance: float) -> list[int]:
-    """`samples` shared out by softmax(reward / balance): whole numbers with that sum, by largest remainder (the
-    paper rounds each).
+    """Share out `samples` by softmax(reward / balance), in whole numbers with that sum, by largest remainder (the
+    paper rounds each share).
 
     Of equal remainders the first gets one more.
 
@@ -29,11 +29,11 @@ def allocate(rewards: Sequence[float], samples: int, balance: float) -> list[int
 
 
 async def reward_balanced(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """`width` x `children` samples per depth, fewer by each solution that has ended. Rewards are compared as the
-    mean of paths, as in the paper: a judge that saturates shares out evenly.
+    """Draw `width` x `children` samples per depth, one fewer for each solution that has ended. Rewards are compared
+    as means over paths, as in the paper: with a judge that saturates, the samples are shared out evenly.
 
-    The reward of a partial solution is its smallest one (in the paper that of its last step), and the samples of
-    those that are given up go to the others (in the paper's code they lapse).
+    The reward of a partial solution is the smallest of its steps (in the paper that of its last step). The samples
+    of solutions that are given up go to the others (in the paper's code they lapse).
     """
     samples = settings.width * settings.children
     grown = await tree.grow(tree.begin(purse), samples)

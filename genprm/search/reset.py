@@ -10,8 +10,8 @@ from genprm.verification.rewards import THRESHOLD
 
 
 async def reset_steps(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """`width` solutions side by side with an equal share of the budget each. A step that the judge says No to is
-    sampled again, `tries` times in all; then the best of them is taken."""
+    """Write `width` solutions side by side, each with an equal share of the budget. A step that the judge says No
+    to is sampled again, up to `tries` times in all; then the best of these samples is taken."""
     await together([_write(tree, share, settings.tries) for share in purse.shares(settings.width)])
 
 
@@ -35,4 +35,4 @@ async def _accepted(tree: Tree, node: Node, tries: int) -> Node | None:
 
 
 RESET = SearchMethod(reset_steps)
-"""For a judge that says Yes or No and little between: only what it rejects costs more."""
+"""For a judge that says Yes or No and little in between: only the steps that it rejects cost more."""

@@ -24,7 +24,7 @@ class StepPolicy(Protocol):
     """Writes steps; a `StepSampler` is one."""
 
     async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
-        """`n` samples of the step that follows `steps`; they follow from the arguments alone."""
+        """`n` samples of the step that follows `steps`; they depend on the arguments alone."""
         ...
 
 
@@ -39,14 +39,14 @@ class StepJudgement:
 
 
 class JudgedPath(Protocol):
-    """A solution that has been judged so far."""
+    """A solution whose steps have all been judged so far."""
 
     async def judge(self, step: str) -> StepJudgement:
         """Judge the next step."""
         ...
 
     def fork(self) -> JudgedPath:
-        """The same solution, to go on another way."""
+        """A copy of the solution, to go on in another way."""
         ...
 
     async def close(self) -> None:
@@ -58,14 +58,14 @@ class StepJudge(Protocol):
     """Judges solutions step by step."""
 
     def start(self, problem: str) -> JudgedPath:
-        """A solution of which no step has been judged."""
+        """A solution without steps, to be judged from its first step on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StepJournal:
-    """Where the steps of searches are kept, and what decides them besides problem, steps and settings that the
-    parties are told (weights, code version), as JSON."""
+    """Where the steps of searches are kept. `made_by` is whatever decides them besides problem, steps and settings
+    (weights, code version), as JSON."""
 
     journal: Journal
     made_by: Any = None
@@ -83,7 +83,7 @@ class JournaledPolicy:
         )
 
     async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
-        """`n` samples of the step that follows `steps`, as the policy draws or drew them."""
+        """`n` samples of the step that follows `steps`, from the journal or newly drawn by the policy."""
 
         async def draw() -> list[dict[str, Any]]:
             return [to_dict(step) for step in await self._policy.next_step(problem, steps, n, seed)]
@@ -93,8 +93,9 @@ class JournaledPolicy:
 
 
 class GenerativeJudge:
-    """A verifier as the judge of a search. The reward of a step is the mean of `votes` conversations (paper eq. 7),
-    in each of which only the new step is judged; with a journal never twice, whatever search asks."""
+    """A verifier as the judge of a search. The reward of a step is the mean over `votes` conversations (paper eq.
+    7), in each of which only the new step is judged. With a journal, no step is judged twice, whichever search asks
+    for it."""
 
     def __init__(self, verifier: Verifier, mode: Mode, votes: int = 1, steps: StepJournal | None = None) -> None:
         self._verifier = verifier
@@ -103,7 +104,7 @@ class GenerativeJudge:
         self._steps = steps
 
     def start(self, problem: str) -> JudgedPath:
-        """Conversations about `problem`; what they say follows from problem and steps alone."""
+        """Begin conversations about `problem`; their judgements depend on problem and steps alone."""
         return _Conversations([self._conversation(problem, number) for number in range(self._votes)])
 
     def _conversation(self, problem: str, number: int) -> VerificationPath | JournaledPath:

@@ -9,9 +9,10 @@ from genprm.settings import SearchSettings
 
 
 async def sample_solutions(tree: Tree, purse: Purse, settings: SearchSettings) -> None:
-    """One solution at first, then as many at once as the budget pays for at the average cost so far, up to `width`.
+    """Sample one solution at first, then as many at once as the budget pays for at the average cost so far, up to
+    `width`.
 
-    Each is written to its end, also after a sure No; only its judge stops there (paper 5.3).
+    Each is written to its end, even after a sure No; only the judge stops there (paper 5.3).
     """
     known = tree.beginnings
     count = 1

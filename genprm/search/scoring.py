@@ -1,4 +1,4 @@
-"""A reward model as libraries for search ask for one: `score(prompt, solutions)`, as its_hub's do."""
+"""A reward model with the interface that search libraries expect: `score(prompt, solutions)`, as in its_hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genprm.settings import Aggregate
 from genprm.verification.verifier import Verifier
 
 KEPT = 4096
-"""Partial solutions whose conversations are kept, so that a longer one is judged from there on."""
+"""Partial solutions whose conversations are kept, so that a longer solution is judged from there on."""
 
 Solution = str | Sequence[str]
 """A solution as far as it is written: its text, or its steps."""
@@ -28,16 +28,16 @@ class _Judged(NamedTuple):
 
 
 class SolutionScorer:
-    """Scores solutions that are being written, each step judged once however often solutions that begin with it are
-    scored. It has the interface of a process reward model of its_hub (`AbstractProcessRewardModel`, version 1.2),
-    whose beam search and particle filtering run on it:
+    """Scores solutions that are being written. Each step is judged once, however many of the scored solutions begin
+    with it. The class has the interface of a process reward model of its_hub (`AbstractProcessRewardModel`, version
+    1.2), whose beam search and particle filtering can use it:
 
     >>> scorer = SolutionScorer(prm)                                                        # doctest: +SKIP
     >>> BeamSearch(StepGeneration(8, "\\n\\n"), scorer, 4).infer(lm, problem, budget=16)      # doctest: +SKIP
 
     Args:
         aggregate: how the rewards of the steps become the score (paper 5.3: the smallest).
-        step_token: what stands between the steps of a solution that comes as text.
+        step_token: the separator between the steps of a solution that comes as text.
     """
 
     def __init__(self, prm: GenPRM, aggregate: Aggregate = "min", votes: int = 1, step_token: str = "\n\n") -> None:
@@ -86,7 +86,7 @@ class SolutionScorer:
         return [solution_reward(one.rewards, self._aggregate) for one in judged]
 
     async def _judged(self, judge: GenerativeJudge, problem: str, steps: tuple[str, ...]) -> _Judged:
-        """The conversation behind these steps, from that behind all but the last of them."""
+        """The conversation after these steps, continued from the one after all but the last of them."""
         if not steps:
             return _Judged(judge.start(problem), ())
         key = (problem, *steps)

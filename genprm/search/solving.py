@@ -29,7 +29,7 @@ MINIATURE = "miniature/"
 POLICY = "miniature/policy"
 DOMAIN = "mathematics"
 STEPS_VERSION = "1"
-"""Of what is kept in a journal; raise it when steps are sampled or judged in another way."""
+"""Version of the steps in a journal; raise it when steps are sampled or judged in another way."""
 
 
 def policy_settings(policy: str) -> SolutionSettings:
@@ -44,7 +44,7 @@ class SearchPlan:
     of them. A step's reward is the mean of `votes` conversations of the judge.
 
     `journal` is a file that keeps every step that was sampled or judged. A search that is started again with it,
-    after a kill say, asks for nothing that is there, and gives what an undisturbed one gives.
+    after a kill for example, reuses those steps and gives the same result as one that was not interrupted.
     """
 
     method: str = "beam"
@@ -68,7 +68,7 @@ def solve(
     Args:
         prm: the judge (`GenPRM.load`).
         policy: directory, hub id or miniature/NAME of the model that writes the steps; `engine` says how it runs.
-        progress: told 1 after each problem.
+        progress: called with 1 after each problem.
 
     Raises:
         InputError: no such method or engine, a budget or votes below 1, a policy that never ended a step, or a
@@ -106,8 +106,8 @@ def solve(
 
 @contextmanager
 def _kept_steps(path: Path | None) -> Iterator[Journal]:
-    """Where steps are kept, for this search alone where no file is named: solutions that say the same are judged
-    once in any case."""
+    """The journal that keeps steps. If no file is named, it lasts only for this search, so that equal solutions are
+    still judged only once."""
     if path is not None:
         with open_journal(path) as journal:
             yield journal

@@ -15,7 +15,7 @@ from genprm.settings import SearchSettings
 from genprm.step_sampler import SampledStep
 
 _SATURATED = 1e-6
-"""Rewards nearer to 0 or 1 than this count as this near, so that log-odds stay finite."""
+"""Rewards are kept at least this far from 0 and 1, so that log-odds stay finite."""
 
 
 def log_odds(reward: float) -> float:
@@ -29,9 +29,9 @@ def log_odds(reward: float) -> float:
 
 
 def rounded(reward: float) -> float:
-    """The reward whose log-odds have three digits: near 0 and 1 as far apart as elsewhere.
+    """Round a reward so that its log-odds have three decimals: rewards near 0 and 1 stay as distinct as others.
 
-    A batch of another shape changes a reward in its seventh digit, which must decide nothing in a search.
+    A batch of another shape changes a reward in its seventh digit, and that must not change a search.
 
     >>> rounded(0.5), rounded(0.73105857) == rounded(0.73105864)
     (0.5, True)
@@ -47,18 +47,18 @@ class Purse:
     spent: int = 0
 
     def shares(self, parts: int) -> list[Purse]:
-        """What is left, in `parts` purses with as much in each."""
+        """Split the rest into `parts` purses with equal limits."""
         return [Purse((self.limit - self.spent) / parts) for _ in range(parts)]
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left. What is being sampled or judged then is finished and paid for."""
+        """Whether nothing is left. Work that has already begun is still finished and paid for."""
         return self.spent >= self.limit
 
 
 @dataclass(slots=True)
 class Spending:
-    """Tokens of the policy; tokens that the judge wrote and read; steps that were sampled and judged."""
+    """Tokens that the policy wrote; tokens that the judge wrote and read; steps that were sampled and judged."""
 
     policy_tokens: int = 0
     judge_tokens: int = 0
@@ -78,8 +78,8 @@ class Node:
     """A solution as far as it is written.
 
     `name` says how it came about: child 2 of child 0 of the first beginning is `0.0.2`. `rewards` has a value per
-    judged step, fewer than steps where a step was surely wrong (`refuted`) or nothing is judged. It `ended` where
-    the policy ended it, and is `given_up` where a step ran out of tokens or there are too many steps.
+    judged step: fewer values than steps if a step was surely wrong (`refuted`), or if nothing is judged. It has
+    `ended` if the policy ended it, and is `given_up` if a step ran out of tokens or there are too many steps.
     """
 
     name: str
@@ -105,15 +105,15 @@ class Node:
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """What solutions are compared by: no sure No first, then the log-odds of the worst step, then the mean of
-        all of them. Rewards near 1 differ in their log-odds, and equals keep the order in which they were drawn,
-        also where their means are of other numbers of steps: what rounding adds to a mean decides nothing."""
+        """Sort key of solutions: first whether there is no sure No, then the log-odds of the worst step, then their
+        mean over all steps. Log-odds tell rewards near 1 apart. The mean is rounded, so that equal solutions stay
+        in the order drawn even if they differ in their number of steps."""
         odds = [log_odds(reward) for reward in self.rewards] or [0.0]
         return (not self.refuted, min(odds), round(statistics.fmean(odds), 6))
 
 
 def best_first(nodes: Iterable[Node]) -> list[Node]:
-    """By rank; of equals the one drawn first."""
+    """Sort nodes by rank; of equals the one drawn first."""
     return sorted(nodes, key=lambda node: node.rank, reverse=True)
 
 
@@ -138,8 +138,8 @@ class Tree:
         return sorted((node for node in self.nodes if node.ended), key=_place)
 
     async def finish_best(self) -> list[Node]:
-        """The best partial solution, a new one where there is none, written to its end by the policy alone; nothing
-        where it runs out of tokens or steps."""
+        """Let the policy alone write the best partial solution (or a new one if there is none) to its end. Return
+        it, or nothing if it runs out of tokens or steps."""
         ends = [node for node in self.nodes if node.open and not node.drawn] or [self.begin(Purse(math.inf))]
         # Nodes stand in the order in which they were judged, which must not decide between equals.
         node = max(sorted(ends, key=_place), key=lambda end: (not end.refuted, len(end.steps), end.rank))
@@ -151,7 +151,7 @@ class Tree:
     def begin(self, purse: Purse) -> Node:
         """A beginning without steps. All that grows from it is paid from `purse`.
 
-        Purses are what makes a search repeatable: whatever grows at the same time pays from purses of its own.
+        Purses make a search repeatable: parts of it that grow at the same time pay from different purses.
         """
         path = None if self._judge is None else self._judge.start(self.problem)
         node = Node(str(self.beginnings), None, (), (), purse, path)
@@ -161,7 +161,7 @@ class Tree:
     async def grow(self, node: Node, n: int) -> list[Node]:
         """`n` more continuations of `node` by one step, judged, in the order drawn. They differ from earlier ones.
 
-        There are none where the policy's context is full: then `node` is given up.
+        If the policy's context is full, there are none, and `node` is given up.
         """
         first, node.drawn = node.drawn, node.drawn + n
         seed = derived_seed(self.seed, node.name, first)
@@ -177,12 +177,12 @@ class Tree:
         return children
 
     async def grow_each(self, counts: Iterable[tuple[Node, int]]) -> list[Node]:
-        """So many continuations of each of several nodes, those of the first one first."""
+        """Grow each node by its number of continuations. Return all of them, those of the first node first."""
         groups = await together([self.grow(node, count) for node, count in counts])
         return [child for group in groups for child in group]
 
     async def advance(self, node: Node) -> Node:
-        """One continuation of `node`; `node` itself, given up, where there is none."""
+        """Return one continuation of `node`, or `node` itself, then given up, if there is none."""
         return next(iter(await self.grow(node, 1)), node)
 
     def _child(self, node: Node, number: int, step: SampledStep) -> Node:

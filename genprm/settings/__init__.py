@@ -1,8 +1,8 @@
 """Everything that can be tuned, written down once: one typed section per artifact, defaults from the paper.
 
-A profile is a YAML file that states what differs from these defaults (`genprm.profiles` reads one). Which artifacts
-a changed value makes stale is said in `assets.parameters`; sections named in `OPERATIONAL` say how work is done,
-not what comes out, and have no say in that.
+A profile is a YAML file that states what differs from these defaults (`genprm.profiles` reads one).
+`assets.parameters` says which artifacts a changed value makes stale. Sections named in `OPERATIONAL` say how work
+is done and not what comes out; a change in them makes nothing stale.
 """
 
 from genprm.settings.base import Key, SamplingSettings, Section, SettingsError, Share, TurnMode

@@ -1,4 +1,4 @@
-"""What sections are made of: typed, frozen groups of settings that refuse what they do not know."""
+"""The base of all sections: typed, frozen groups of settings that refuse unknown keys."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Age(Enum):
     """When a setting came into its section."""
 
     ADDED = "added"
-    """After artifacts had been made from the section. At its default, which must mean what was done before, it is
-    not written, so that fingerprints and journal keys of what was made before stay as they are."""
+    """After artifacts had been made from the section. The default must mean what was done before. A setting at its
+    default is not written, so that fingerprints and journal keys of existing artifacts stay as they are."""
 
 
 class Section(BaseModel):
     """A frozen group of settings. Unknown keys are refused.
 
-    A setting that is added to a section that artifacts are made from is marked, `Annotated[type, Age.ADDED]`:
+    A setting is marked with `Annotated[type, Age.ADDED]` if it is added to a section that artifacts are made from:
 
     >>> class Judging(Section):
     ...     rounds: int = 3

@@ -16,14 +16,14 @@ def _known_source(name: str) -> str:
 
 
 class RowSettings(Section):
-    """Where rows of one's own are."""
+    """Where the user's own rows are."""
 
     data: str | None = None
     """A file (JSON lines, JSON, CSV or Parquet, text also as `.gz`), or the id of a data set on the hub."""
     split: str = "train"
-    """Of a data set on the hub."""
+    """Split of a data set on the hub."""
     config: str | None = None
-    """Of a data set on the hub that has several."""
+    """Configuration of a data set on the hub that has several."""
 
 
 def _known_format(name: str) -> str:
@@ -64,7 +64,7 @@ class ProblemSettings(Section):
     seed: int = 0
     """Which miniature problems are drawn."""
     shards: Annotated[int, Field(ge=1, le=64)] = 16
-    """Partitions by hash of the problem id. At most 64: above 99 Dagster drops staleness without a word."""
+    """Partitions by hash of the problem id. At most 64: above 99 Dagster silently stops to track staleness."""
     rows: Annotated[ProblemRows, Age.ADDED] = ProblemRows()
     """What the sources `file` and `hub` read."""
 
@@ -82,13 +82,13 @@ class SolutionSettings(Section):
     wanted_incorrect: Annotated[int, Field(ge=1)] = 2
     """Distinct incorrect paths kept per problem."""
     batch: Annotated[int, Field(ge=1)] = 16
-    """Paths asked for at a time, until both kinds are complete; more at a time once many were sampled."""
+    """Paths per request, until both kinds are complete; a request asks for more once many paths were sampled."""
     max_samples: Annotated[int, Field(ge=1)] = 2048
     seed: int = 0
 
 
 class RolloutTier(Section):
-    """`rollouts` per step for problems whose MC(s_1) is below `below` (and not below an earlier tier's)."""
+    """`rollouts` per step for problems whose MC(s_1) is below `below`, and not below that of an earlier tier."""
 
     below: Annotated[float, Field(gt=0.0)]
     rollouts: Annotated[int, Field(ge=1)]
@@ -98,15 +98,15 @@ class SequentialSettings(Section):
     """When sequential estimation stops rolling a step out (ours; `genprm.monte_carlo.stopping`)."""
 
     epsilon: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
-    """Threshold of relative progress that stopping is decided for. A `labels.epsilon` other than this one labels
-    without a rollout too, with steps near it less exact than K rollouts would be."""
+    """Threshold of relative progress that stopping is decided for. Labels with another `labels.epsilon` need no
+    further rollouts, but steps near that threshold are then labelled less exactly than with K rollouts."""
     error: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """Probability, at most, that a step is called kept, lost or dead and is not."""
+    """Largest probability that a step is called kept, lost or dead and is not."""
     flip: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.05
-    """Stop as well once K rollouts would give another label with at most this probability; 0 never does."""
+    """Stop also once K rollouts would give another label with at most this probability; 0 turns this off."""
     dead_below: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """A step that no rollout came back from is dead when its share is below this, or below half of Pass@1 where
-    that is less: MC = 0 itself can be seen but not proved."""
+    """A step whose rollouts all failed is dead when its true share is below this, or below half of Pass@1 if that
+    is less: MC = 0 itself can be observed but not proved."""
 
 
 class MonteCarloSettings(Section):
@@ -123,9 +123,9 @@ class MonteCarloSettings(Section):
     rollouts_otherwise: Annotated[int, Field(ge=1)] = 32
     """K when MC(s_1) is in no tier (0.9 <= MC(s_1) <= 1 in the paper)."""
     estimator: Literal["fixed", "sequential"] = "fixed"
-    """K rollouts for every step (the paper's), or batches until the step's label is decided, K at most."""
+    """K rollouts for every step (as in the paper), or batches until the step's label is decided, at most K."""
     header_blank: Annotated[bool, Age.ADDED] = False
-    """Whether the header that a rollout goes on from (`Step 3:`) has a blank behind it, as in the released code."""
+    """Whether a space follows the header that a rollout continues (`Step 3:`), as in the released code."""
     sequential: SequentialSettings = SequentialSettings()
     seed: int = 0
 
@@ -148,8 +148,7 @@ class LabelVariant(Section):
     estimator: Annotated[str, AfterValidator(_known_estimator)] = "ratio"
     """One of `genprm.registry.ESTIMATORS`: ratio, difference, hard, changepoint, or another package's."""
     epsilon: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.8
-    """Label 1 iff progress >= epsilon, where the estimator has a threshold; when none is given, the estimator's
-    own."""
+    """Label 1 iff progress >= epsilon, where the estimator has a threshold; by default the estimator's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -184,5 +183,5 @@ class LabelSettings(LabelVariant):
         return self.variants[name]
 
     def variant_names(self) -> list[str]:
-        """`main` first, then the others as written; `main` alone where the labels are those of others."""
+        """`main` first, then the others as written; `main` alone where the labels are imported."""
         return [MAIN_VARIANT] if self.source is not None else [MAIN_VARIANT, *self.variants]

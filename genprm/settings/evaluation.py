@@ -30,10 +30,10 @@ class EvaluationSettings(Section):
     votes: Annotated[int, Field(ge=1)] = 8
     """Verification paths per case: Pass@1 is their mean, Maj@N their vote."""
     other_votes: Annotated[int, Field(ge=1)] | None = None
-    """Paths per case of the models that `full` is compared with; as many when empty."""
+    """Paths per case of the models that `full` is compared with; the same number as `votes` when empty."""
     other_modes: tuple[Mode, ...] = ()
-    """Modes besides its own that the full model is judged in: what analysis, code and running it are worth at test
-    time (table 5), and judging adaptively. With code_unrun the code model is, too."""
+    """Further modes in which the full model judges: they show what analysis, code and running it are worth at test
+    time (table 5), and how adaptive judging does. With code_unrun, the code model judges in that mode too."""
     threshold: Share = 0.5
     """A step is wrong when its reward is below this."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
@@ -43,15 +43,15 @@ class EvaluationSettings(Section):
     rows: Annotated[CaseRows, Age.ADDED] = CaseRows()
     """What the sources `file` and `hub` read."""
     kept_paths: Annotated[int, Field(ge=0), Age.ADDED] = 1
-    """Verification paths per case, from the first, whose text is kept to be read (`genprm view`). It decides no
-    result and is in no fingerprint."""
+    """Verification paths per case, from the first, whose text is kept for reading (`genprm view`). It changes no
+    result and is part of no fingerprint."""
 
     def votes_in(self, mode: Mode, full: bool) -> int:
         """Paths per case of a model that judges in `mode`."""
         return _paths(mode, self.votes if full else self.other_votes or self.votes)
 
     def modes_besides(self, trained: Mode) -> tuple[Mode, ...]:
-        """Those of `other_modes` that a model trained in one mode has learnt enough for."""
+        """The `other_modes` for which training in the mode `trained` is enough."""
         return tuple(
             mode
             for mode in self.other_modes
@@ -60,7 +60,7 @@ class EvaluationSettings(Section):
 
 
 def _paths(mode: Mode, votes: int) -> int:
-    """Paths of a mode that samples nothing all say the same: one is enough."""
+    """One path for a mode that samples nothing, as all its paths would be the same; otherwise `votes`."""
     return votes if mode.sampled else 1
 
 
@@ -86,7 +86,7 @@ class ScalingSettings(Section):
     votes: Annotated[int, Field(ge=1)] = 1
     """Verification paths per candidate."""
     aggregate: Aggregate = "min"
-    """The reward of a solution that the leaderboard shows; all of them are recorded."""
+    """Aggregate that the leaderboard shows as the reward of a solution; all four are recorded."""
     seed: int = 0
 
     def votes_in(self, mode: Mode) -> int:
@@ -111,7 +111,7 @@ class RefinementSettings(Section):
     )
     sampling: SamplingSettings = SamplingSettings()
     sets: tuple[Key, ...] = ()
-    """Those of `scaling.sets` whose first candidates are refined, by the policy that drew them."""
+    """The sets of `scaling.sets` whose first candidates are refined, by the policy that drew them."""
     solutions: Annotated[int, Field(ge=1)] = 1
     """Candidates per problem that are refined."""
     turns: Annotated[int, Field(ge=1)] = 3

@@ -27,10 +27,10 @@ class EngineSettings(Section):
     max_in_flight: Annotated[int, Field(ge=1)] = 256
     """Requests that the engine works on at a time; the others wait."""
     live_paths: Annotated[int, Field(ge=1)] = LIVE_PATHS
-    """Verification paths judged at a time; the others wait. Each holds an interpreter and a place in caches."""
+    """Verification paths judged at a time; the others wait. Each path holds an interpreter and space in caches."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
-    """Copies of the model at work, each in a process, on a core or on GPUs, of its own (backends transformers and
-    vllm; of models in `servers` the addresses are the copies)."""
+    """Copies of the model that work in parallel, each in its own process, on its own core or GPUs (backends
+    transformers and vllm; for models in `servers` the addresses are the copies)."""
     tensor_parallel: Annotated[int, Age.ADDED, Field(ge=1, le=64)] = 1
     """GPUs that hold each copy of the model together (backend vllm)."""
     gpu_memory_utilization: Annotated[float | None, Age.ADDED, Field(gt=0.0, le=1.0)] = None
@@ -40,8 +40,8 @@ class EngineSettings(Section):
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Rows decoded together (backends transformers and vllm)."""
     prefix_cache_mb: Annotated[int, Field(ge=0)] = 512
-    """Memory for the keys and values of finished requests, from which later ones go on (backend transformers; vllm
-    keeps them within `kv_cache_mb`). With 0 no prompt goes on from another, in either."""
+    """Memory for the keys and values of finished requests, which later requests reuse (backend transformers; vllm
+    keeps them within `kv_cache_mb`). With 0, no prompt reuses a prefix, in either backend."""
     kv_cache_mb: Annotated[int, Field(ge=1)] | None = None
     """Memory for all keys and values (backend vllm). When empty: what vLLM takes of a GPU, 4 GiB on a CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -49,15 +49,16 @@ class EngineSettings(Section):
     url: str | None = None
     """Address of the completions server (backend openai), such as `http://localhost:8000/v1`."""
     servers: Annotated[dict[str, Addresses], Age.ADDED] = Field(default_factory=dict)
-    """Addresses of the servers of each model, for several models. A model is called as the profile names it, a
-    checkpoint that a run makes by its key. Models without an address are opened by `backend` on this machine; with
-    backend openai they are refused. In place of `url` and `served_model`."""
+    """Addresses of the servers of each model, for several models. The keys are models as the profile names them, or
+    keys of checkpoints that a run makes. Models without an address are opened by `backend` on this machine; with
+    backend openai they are refused. Used in place of `url` and `served_model`."""
     served_model: str | None = None
     """Name under which the server serves the model, where it is not the model's own (backend openai)."""
     request_seconds: Annotated[float, Field(gt=0.0)] = 600.0
     """Time that the server may take to answer one request (backend openai)."""
     attempts: Annotated[int, Field(ge=1)] = 6
-    """How often a request is made before the server is given up, with growing waits between (backend openai)."""
+    """How often a request is tried before the server is given up, with growing waits in between (backend
+    openai)."""
 
     @model_validator(mode="after")
     def _fits_the_backend(self) -> EngineSettings:
@@ -83,42 +84,44 @@ class SandboxSettings(Section):
     """How model-written code is run."""
 
     level: Annotated[int, Field(ge=0, le=3)] | None = None
-    """Isolation level asked for; the best that the machine has when empty. 3 and 0 only when asked for."""
+    """Isolation level; when empty, the best of levels 1 and 2 that the machine has. Levels 3 and 0 are used only
+    when they are set."""
     docker: str | None = None
-    """Image of the containers that code runs in, at level 2; on this machine itself when empty."""
+    """Image of the containers that code runs in, at level 2; when empty, code runs on this machine itself."""
     seconds: Annotated[float, Field(gt=0.0)] = 5.0
-    """CPU time of one block, so that no other work on the machine decides how it ends."""
+    """CPU time of one block. As it is not wall time, other work on the machine does not change how a block ends."""
     import_seconds: Annotated[float, Field(ge=0.0)] = 20.0
-    """CPU time that imports of installed modules may take in one block, beside `seconds`."""
+    """CPU time that imports of installed modules may take in one block, in addition to `seconds`."""
     wall_factor: Annotated[float, Field(ge=1.0)] = 6.0
-    """Time after which a block is stopped whatever it waits for, in units of `seconds`."""
+    """Wall time after which a block is stopped, whatever it waits for, in units of `seconds`."""
     echo_last: bool = False
-    """Show the value of an expression that a block ends with, as a notebook does; published models see what was
-    printed alone."""
+    """Show the value of an expression at the end of a block, as a notebook does; published models see only what was
+    printed."""
     show_stderr: bool = False
     """Show what a block writes to stderr (warnings, tracebacks) among its output; published models do not see
     that."""
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_bytes: Annotated[int, Field(ge=64)] = 65536
     scratch_mb: Annotated[int, Field(ge=1)] = 16
-    """Size of a session's scratch directory in memory, which there is at level 1 alone."""
+    """Size of a session's scratch directory in memory, which exists only at level 1."""
     scratch_files: Annotated[int, Field(ge=1)] = 1000
-    """Files and directories in it."""
+    """Files and directories that the scratch directory may hold."""
     preload: tuple[str, ...] = ("sympy", "numpy", "scipy.optimize", "scipy.integrate")
-    """Modules that every session has loaded from the start; others are imported when a block asks for them. Those
-    of scipy cost each session 2 ms more to fork, and save the first block that imports them most of a second."""
+    """Modules that every session has loaded from the start; others are imported when a block asks for them. The
+    scipy modules make the fork of a session 2 ms slower, and save the first block that imports them most of a
+    second."""
     workers: Annotated[int, Field(ge=1)] = 2
 
 
 class TrackingSettings(Section):
-    """Where runs are recorded. Empty means SQLite under the project's home directory."""
+    """Where runs are recorded; without `uri`, in SQLite under the project's home directory."""
 
     uri: str | None = None
-    """Address of an MLflow server, or of a database that is recorded in without one: `postgresql://genprm@db/mlflow`
-    (no password in it: pages show it, and libpq reads `PGPASSWORD` or `~/.pgpass`)."""
+    """Address of an MLflow server, or of a database to record in directly: `postgresql://genprm@db/mlflow` (without
+    a password, as pages show the address; libpq reads `PGPASSWORD` or `~/.pgpass`)."""
     experiment: str = "genprm"
     registry: bool = True
-    """Register trained models when they were measured, with the alias `champion` on the best."""
+    """Register trained models once they are measured; the best gets the alias `champion`."""
     traces: Annotated[int, Field(ge=0)] = 10
     """Cases per model and subset whose kept verifications are logged as traces; 0 logs none."""
 
@@ -129,6 +132,6 @@ class RunnerSettings(Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that materialize partitions at the same time; each opens its own engine."""
     backend: Annotated[Literal["local", "ray"], Age.ADDED] = "local"
-    """Where they are: on this machine, or on the nodes of a Ray cluster."""
+    """Where these processes run: on this machine, or on the nodes of a Ray cluster."""
     gpus: Annotated[bool, Age.ADDED] = True
-    """Whether those that open a model or train ask Ray for GPUs; for processors otherwise (backend ray)."""
+    """Whether processes that open a model or train ask Ray for GPUs; otherwise for processors (backend ray)."""

@@ -45,7 +45,7 @@ class Profile(Section):
 
     @property
     def given(self) -> ImportedSet | None:
-        """The set of others that the run starts from: conversations or labels. None where solutions are sampled."""
+        """The imported set that the run starts from: conversations or labels. None where solutions are sampled."""
         return self.training.source or self.labels.source
 
     @model_validator(mode="after")
@@ -117,12 +117,12 @@ class Profile(Section):
 
 
 def home() -> Path:
-    """Everything a run makes lives here: `GENPRM_HOME`, or `.genprm` in the current directory."""
+    """The directory of everything that runs make: `GENPRM_HOME`, or `.genprm` in the current directory."""
     return Path(os.environ.get("GENPRM_HOME") or ".genprm").resolve()
 
 
 def usable_home() -> Path:
-    """The home, made where it is not there yet.
+    """The home directory, created if it does not exist yet.
 
     Raises:
         SettingsError: it cannot be made, or nothing can be written to it.

@@ -18,12 +18,12 @@ class ReinforcementSettings(Section):
     reward: Literal["location", "outcome", "steps"] = "location"
     """What a verification is rewarded for (`genprm.training.rl.rewards`)."""
     credit: Annotated[Literal["verification", "step"], Age.ADDED] = "verification"
-    """What a token answers for: the reward of the whole verification, or that of the step in whose judgement it was
-    written, 1 or -1 by its verdict, which is compared with other judgements of the same step (reward `steps`)."""
+    """Which reward a token gets credit for: that of the whole verification; or, with reward `steps`, that of the
+    step whose judgement it belongs to, 1 or -1 by the verdict, compared with other judgements of the same step."""
     format_cost: Annotated[float, Field(ge=0.0)] = 0.0
-    """Taken off the reward of a verification in which a verdict is missing."""
+    """Subtracted from the reward of a verification in which a verdict is missing."""
     token_cost: Annotated[float, Field(ge=0.0)] = 0.0
-    """Taken off the reward for every thousand tokens written."""
+    """Subtracted from the reward for every thousand tokens written."""
     updates: Annotated[int, Field(ge=1)] = 500
     solutions: Annotated[int, Field(ge=1)] = 512
     """Solutions judged for one batch of verifications."""
@@ -32,8 +32,8 @@ class ReinforcementSettings(Section):
     updates_per_batch: Annotated[int, Field(ge=1)] = 16
     """Updates that one batch of verifications is split into; from the second on, clipping matters."""
     temperature: Annotated[float, Field(gt=0.0, le=5.0)] = 1.2
-    """Of what is written and of the verdicts; nothing is cut off by rank or mass, so that what is drawn is what is
-    learned from."""
+    """Temperature of texts and verdicts. There is no top-k or top-p, so that training is on the distribution that
+    is sampled from."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-6
     warmup: Annotated[int, Field(ge=0)] = 10
     """Updates over which the learning rate rises to its value, where it stays."""

@@ -15,22 +15,22 @@ class ThinkSettings(Section):
     temperature: Annotated[float, Field(ge=0.0, le=5.0)] | None = None
     """When empty: 0 for one chain, 0.4 for several."""
     max_tokens: Annotated[int, Field(ge=1)] = 8192
-    """Of one round of thinking."""
+    """Token limit of one round of thinking."""
     rounds: Annotated[int, Field(ge=1, le=4)] = 1
     """Rounds of thinking; each further one begins with a phrase that makes the model check again."""
     opening: str = ""
-    """What every chain begins with, behind the template's generation prompt."""
+    """Text that every chain begins with, after the template's generation prompt."""
     verdicts: Literal["in order", "by heading"] = "in order"
-    """Whose step a boxed verdict is: the k-th that of step k, and a step without one is wrong; or that of the step
-    whose heading came last, and a step without one has reward 0.5."""
+    """Which step a boxed verdict belongs to. In order: the k-th verdict to step k, and a step without one is wrong.
+    By heading: to the step whose heading came last, and a step without one has reward 0.5."""
     keep_end: bool = True
-    """Whether the final question follows the `</think>` that ends a chain, or takes its place."""
+    """Whether the final question comes after the `</think>` that ends a chain, or replaces it."""
     seed: int = 0
 
 
 class JudgeSettings(Section):
-    """A chat model as a judge of whole solutions. What is empty is as in ProcessBench's `run_eval.py`: greedy for
-    one critique, sampled for several."""
+    """A chat model as a judge of whole solutions. Empty fields mean the values of ProcessBench's `run_eval.py`:
+    greedy for one critique, sampled for several."""
 
     temperature: Annotated[float, Field(ge=0.0, le=5.0)] | None = None
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
@@ -45,17 +45,17 @@ class DyveSettings(Section):
 
     max_tokens: Annotated[int, Field(ge=1)] = 1024
     approval: Literal["near the end", "at the end", "anywhere"] = "near the end"
-    """Where a reply has to say + to call a step right; the first as its authors' ProcessBench script reads it."""
+    """Where a reply must have a + to call a step right; `near the end` as in its authors' ProcessBench script."""
 
 
 class EurusSettings(Section):
     """EurusPRM (arXiv 2412.01981), as in its authors' ProcessBench script."""
 
     reference: str | None = None
-    """Hub id or directory of the model that likelihoods are compared with. When empty: for stage 2 that of the
-    script, for stage 1, which the script does not name, that of the model card."""
+    """Hub id or directory of the model that likelihoods are compared with. When empty: for stage 2 the one in the
+    script, for stage 1, which the script does not mention, the one in the model card."""
     beta: Annotated[float, Field(gt=0.0)] = 0.005
     """Factor of the log-likelihood ratio."""
     step_ends: Literal["as released", "last character"] = "as released"
-    """Which token a step ends with: the one that their script counts to, two tokens behind the step, or that of the
+    """Which token ends a step: the one that their script counts to, two tokens after the step, or the token of the
     step's last character."""

@@ -16,10 +16,10 @@ frequent answer."""
 
 
 class SearchSettings(Section):
-    """What the methods of `genprm.search` are told. Each reads the fields that concern it."""
+    """Settings of the methods of `genprm.search`. Each method reads the fields that it needs."""
 
     choose: Choice = "best"
-    """How a method that does not say itself chooses among finished solutions (its_hub: the best)."""
+    """How to choose among finished solutions, for a method that has no rule of its own (its_hub: the best)."""
     width: Annotated[int, Field(ge=1)] = 4
     """Partial solutions kept at a time: beams, subtrees, particles, leaves (Snell et al. 2408.03314: M = 4)."""
     children: Annotated[int, Field(ge=1)] = 4
@@ -29,7 +29,7 @@ class SearchSettings(Section):
     sure_no: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
     """A step whose reward is below this is surely wrong: what follows it is not judged (ours)."""
     lookahead: Annotated[int, Field(ge=1)] = 1
-    """Steps that look-ahead goes on before it ranks a step (Snell et al. 2408.03314: k = 1 and 3)."""
+    """Further steps that look-ahead samples before it ranks a step (Snell et al. 2408.03314: k = 1 and 3)."""
     resample_below: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     """Particles are drawn anew when the effective sample size is below this share of them (standard in sequential
     Monte Carlo)."""
@@ -64,15 +64,15 @@ class GuidedSearchSettings(Section):
     made."""
 
     sets: tuple[Key, ...] = ()
-    """Those of `scaling.sets` whose problems are searched, by the policy that drew their candidates."""
+    """The sets of `scaling.sets` whose problems are searched, with the policy that drew their candidates."""
     methods: tuple[Annotated[Key, AfterValidator(_known)], ...] = ()
-    """Names of methods (`genprm.registry.SEARCHES`); all that there are when empty."""
+    """Names of methods (`genprm.registry.SEARCHES`); all methods when empty."""
     budgets: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_ascending)] = (
         *(1, 2, 4, 8, 16, 32, 64),
     )
     """Tokens of policy and judge per problem, in units of the mean tokens of one candidate."""
     mode: TurnMode = Mode.FULL
-    """Mode in which the model that guides was trained, and in which it judges."""
+    """Mode in which the guiding model was trained and judges."""
     votes: Annotated[int, Field(ge=1)] = 1
     """Verification paths per step."""
     how: SearchSettings = SearchSettings()

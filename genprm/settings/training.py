@@ -13,8 +13,8 @@ from genprm.settings.reinforcement import ReinforcementSettings
 
 
 class LoraSettings(Section):
-    """Low-rank adaptation: of each chosen matrix a product of two thin ones is trained, the rest stays as it is
-    (Hu et al. 2021). Memory for gradients and optimizer shrinks to the adapter's."""
+    """Low-rank adaptation (Hu et al. 2021): for each chosen matrix, a product of two thin matrices is trained and
+    added; all other weights stay as they are. Gradients and optimizer states take memory only for the adapter."""
 
     rank: Annotated[int, Field(ge=1)] = 32
     alpha: Annotated[int, Field(ge=1)] = 64
@@ -24,7 +24,7 @@ class LoraSettings(Section):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     quantized: Annotated[bool, Age.ADDED] = False
     """Hold the matrices of the layers, which are not trained, in 4 bits (QLoRA, Dettmers et al. 2023). The adapter
-    is merged into the model as it came. It needs the package bitsandbytes."""
+    is merged into the original weights, not into those in 4 bits. It needs the package bitsandbytes."""
 
 
 class TrainingSettings(Section):
@@ -49,8 +49,8 @@ class TrainingSettings(Section):
     batch_size: Annotated[int, Field(ge=1)] = 64
     device_batch_size: Annotated[int, Field(ge=1)] = 1
     padding_free: Annotated[bool, Age.ADDED] = False
-    """Conversations of a device's batch lie behind each other in one row, without padding; each attends to itself
-    alone. What is learned does not depend on it. For the supervised training of generative models."""
+    """Put the conversations of a device's batch one after another in one row, without padding; each attends only to
+    itself. The result of training does not depend on it. For the supervised training of generative models."""
     max_length: Annotated[int, Field(ge=16)] = 8192
     warmup_ratio: Share = 0.0
     scheduler: Literal["linear", "cosine", "constant"] = "cosine"
@@ -61,16 +61,17 @@ class TrainingSettings(Section):
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: int = 0
     lora: Annotated[LoraSettings | None, Age.ADDED] = None
-    """Train an adapter in place of all weights; the checkpoint holds both, the adapter and the model it is merged
-    into. Its learning rate wants to be some ten times that of whole weights."""
+    """Train an adapter in place of all weights; the checkpoint holds the adapter and the model it is merged into.
+    The learning rate should be about ten times that for all weights."""
     rl: Annotated[ReinforcementSettings | None, Age.ADDED] = None
-    """Train the full model of the first variant further on the same solutions, by how rightly it judges them."""
+    """Train the full model of the first variant further on the same solutions, by reinforcement learning with the
+    correctness of its judgements as the reward."""
     source: Annotated[ImportedSet | None, Age.ADDED] = None
     """Train on a set that others made, in place of rationales made here: nothing is sampled."""
     processes: Annotated[int, Age.ADDED, Field(ge=1)] = 1
-    """Processes that train one model together, a device each; what is learned does not depend on it."""
+    """Processes that train one model together, a device each; the result of training does not depend on it."""
     nodes: Annotated[int, Age.ADDED, Field(ge=1)] = 1
-    """Machines that the processes are spread over, as many on each; on all but the first `genprm join` runs."""
+    """Machines that the processes are spread over evenly; on every machine but the first, `genprm join` runs."""
 
     @model_validator(mode="after")
     def _imported_once(self) -> TrainingSettings:
@@ -130,7 +131,7 @@ class TrainingSettings(Section):
 
     @property
     def chained(self) -> list[str]:
-        """The settings that are on of those whose models learn from analyses of whole solutions."""
+        """The names of those settings that are on and whose models learn from analyses of whole solutions."""
         return [name for name in ("think", "outcome") if getattr(self, name)]
 
     def trained(self) -> list[tuple[str, Mode]]:

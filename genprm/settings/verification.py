@@ -23,14 +23,14 @@ class TurnFormat(Section):
     analyze_lead: str = "Let's analyze the Paragraph {number} step by step: "
     verify_lead: str = "Let's use python code to find any potential error:\n"
     second_bos: Annotated[bool, Age.ADDED] = False
-    """Whether the token that a conversation begins with comes twice: the published code hands vLLM the template's
-    text, and vLLM puts another one before it."""
+    """Whether the beginning-of-text token comes twice: the published code gives vLLM the rendered template, and
+    vLLM puts another such token before it."""
     analysis_ends: Annotated[Literal["at tag", "at line"], Age.ADDED] = "at tag"
-    """What ends an analysis: its closing tag anywhere, or (released code) the tag that ends a line; with another
-    one in the midst of a line the model writes on."""
+    """What ends an analysis: its closing tag anywhere, or (released code) only a closing tag at the end of a line;
+    after one inside a line, the model writes on."""
     output: Annotated[Literal["whole", "released"], Age.ADDED] = "whole"
-    """What is shown of a block: all that it printed and how it ended; or as the released code does, which the
-    published data are made with: stripped on both sides, and of a block that failed the failure alone."""
+    """What the model sees of a block that was run: all its output and how it ended; or, as in the released code
+    that the published data were made with, the stripped output, and for a block that failed only the failure."""
 
 
 class VerifierSettings(Section):
@@ -39,20 +39,21 @@ class VerifierSettings(Section):
     sampling: SamplingSettings = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20)
     """`max_tokens` is the budget of a whole step, code output included."""
     rounds: Annotated[int, Field(ge=1)] = 3
-    """Code blocks per step before a verdict is forced; or what else `rounds_of` counts."""
+    """Code blocks per step before a verdict is forced, or requests (see `rounds_of`)."""
     rounds_of: Annotated[Literal["blocks", "generations"], Age.ADDED] = "blocks"
-    """What `rounds` counts. The released code counts requests behind the analysis: with 3 there are two blocks and
-    a verdict; a block in the place of the verdict is run, thrown away, and the verdict forced."""
+    """What `rounds` counts. The released code counts requests after the analysis: 3 requests give two blocks and a
+    verdict. If the last one writes a block in place of the verdict, the block is run and thrown away, and the
+    verdict is forced."""
     tau: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
     """Adaptive judgement goes on where a reward is further than this from 0 and from 1 (released code: 0.1)."""
     format: TurnFormat = TurnFormat()
     seed: int = 0
     repeats: Annotated[Annotated[int, Field(ge=2)] | None, Age.ADDED] = None
-    """An analysis ends where a passage of it comes this many times in a row, and the verdict is asked for; when
-    empty, it may repeat itself as long as it has tokens."""
+    """When a passage of an analysis comes this many times in a row, the analysis ends and the verdict is asked for;
+    when empty, an analysis may repeat itself until its tokens run out."""
 
     def deciding(self, mode: Mode) -> dict[str, Any]:
-        """The values that have a say in a judgement in `mode`, as JSON has them."""
+        """The values that a judgement in `mode` depends on, as JSON."""
         return self.model_dump(mode="json", exclude=None if mode is Mode.ADAPTIVE else {"tau"})
 
 
@@ -64,7 +65,7 @@ class RationaleSettings(Section):
     verifier: VerifierSettings = VerifierSettings()
 
     def deciding(self) -> dict[str, Any]:
-        """The values that have a say in a rationale, as JSON has them."""
+        """The values that a rationale depends on, as JSON."""
         return {**self.model_dump(mode="json"), "verifier": self.verifier.deciding(self.mode)}
 
 

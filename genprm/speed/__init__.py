@@ -1,1 +1,1 @@
-"""Measurements of speed and cost, as ratios within one run: one module per room that is measured."""
+"""Measurements of speed and cost, as ratios within one run: one module per part of the package that is measured."""

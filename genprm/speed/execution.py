@@ -1,4 +1,4 @@
-"""Ways of running scripts that isolate less than the sandbox or nothing, and what each costs."""
+"""Ways of running scripts that isolate less than the sandbox, or not at all, and what each costs."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ class Cost:
         return 1000 * self.cpu_seconds / len(self.blocks)
 
     def quantile_ms(self, percent: int) -> float:
-        """Time that a block took from being handed over to its result."""
+        """Percentile of the time from handing a block over to its result."""
         return 1000 * statistics.quantiles(self.blocks, n=100, method="inclusive")[percent - 1]
 
 
 def in_process(scripts: Sequence[str]) -> Cost:
-    """Paths one after another, each with a namespace of its own, in one process that has seen every template."""
+    """Run paths one after another, each in its own namespace, in one process that has seen every template."""
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(_run_paths, warming()).result()
         return pool.submit(_run_paths, list(scripts)).result()
 
 
 def warming() -> list[str]:
-    """What is run before the clock starts: one script of every template."""
+    """The scripts that are run before the clock starts: one of every template."""
     return typical_scripts(len(TEMPLATES), seed=1)
 
 
@@ -87,7 +87,7 @@ def _execute(script: str, namespace: dict[str, object]) -> str:
 
 
 def pebble_pool(scripts: Sequence[str], workers: int) -> Cost | None:
-    """A warm pool; None when pebble is not installed (`pip install genprm[bench]`)."""
+    """Run scripts in a warm pool of processes; None when pebble is not installed (`pip install genprm[bench]`)."""
     if importlib.util.find_spec("pebble") is None:
         return None
     from pebble import ProcessPool
@@ -113,7 +113,7 @@ def _one(script: str) -> float:
 
 
 def fresh_interpreters(scripts: Sequence[str], workers: int) -> Cost:
-    """A new interpreter for every script, `workers` at a time."""
+    """Run every script in a new interpreter, `workers` at a time."""
 
     def one(script: str) -> None:
         subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, check=False)

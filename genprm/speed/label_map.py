@@ -49,8 +49,8 @@ def label_map(solutions: int, seed: int = 0) -> list[dict[str, Cell]]:
 
 
 def cell(known: Sequence[KnownSolution], rollouts: int, rng: np.random.Generator) -> dict[str, Cell]:
-    """F1 of every estimator on the same rollouts, and by how much ours is above the better of the two that the
-    paper compares, with a bootstrap interval over solutions."""
+    """F1 of every estimator on the same rollouts; and how far ours is above the better of the two that the paper
+    compares, with a bootstrap interval over solutions."""
     labelled: dict[str, list[tuple[Sequence[int], int]]] = {name: [] for name in VARIANTS}
     for solution in known:
         if solution.first_error is None:
@@ -72,7 +72,8 @@ def _f1(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def draw_map(rows: Sequence[dict[str, Cell]], path: Path) -> None:
-    """Where the paper's choice beats hard labels, and ours the better of the two, as PNG: a panel each."""
+    """Draw a PNG with two panels: where the paper's choice beats hard labels, and where ours beats the better of
+    those two."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

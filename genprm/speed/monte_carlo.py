@@ -19,7 +19,7 @@ REFERENCE = 1024
 """Rollouts per step behind the labels that the others are compared with."""
 ZONE = 0.1
 """Steps whose exact progress is this close to epsilon, or whose share is above 0 and below `dead_below`, are in the
-indifference zone: no number of rollouts that one could pay for tells their label."""
+indifference zone: no affordable number of rollouts decides their label."""
 RESAMPLES = 1000
 
 PAPER = "K of the paper"
@@ -37,13 +37,13 @@ def fixed(rollouts: int) -> MonteCarloSettings:
 
 
 def sequential(error: float, flip: float, epsilon: float = 0.8) -> MonteCarloSettings:
-    """Sequential stopping, the paper's K at most."""
+    """Sequential stopping with at most the paper's K."""
     stopping = SequentialSettings(error=error, flip=flip, epsilon=epsilon)
     return MonteCarloSettings(estimator="sequential", sequential=stopping)
 
 
 def compared(epsilon: float) -> dict[str, MonteCarloSettings]:
-    """What the table compares, by name: the paper's K first."""
+    """The settings that the table compares, by name: the paper's K first."""
     ways = {PAPER: MonteCarloSettings()}
     ways |= {f"K = {rollouts}": fixed(rollouts) for rollouts in (8, 16, 32, 64, 128)}
     for flip in (0.0, 0.01, 0.02, 0.05, 0.1):
@@ -54,7 +54,7 @@ def compared(epsilon: float) -> dict[str, MonteCarloSettings]:
 
 @dataclass
 class Tally:
-    """What one way of estimating came to, summed over solutions; lists hold one number per solution."""
+    """Results of one way of estimating, summed over solutions; lists hold one number per solution."""
 
     rollouts: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
@@ -106,7 +106,7 @@ class ExactLabels:
             abs(progress - variant.epsilon) < ZONE or 0 < share < lowest
             for progress, share in zip(found.progress, shares, strict=True)
         ]
-        # A step after one that may be taken for dead is as unclear as that one.
+        # A step is unclear, too, if one before it may be taken for dead.
         dead = [0 < share < lowest for share in shares]
         zone = [here or any(dead[:step]) for step, here in enumerate(unclear)]
         return cls(found.labels, zone, solution.first_error)
@@ -115,7 +115,7 @@ class ExactLabels:
 def compare(
     solutions: Iterable[KnownSolution], ways: Mapping[str, MonteCarloSettings], epsilon: float = 0.8, seed: int = 0
 ) -> dict[str, Tally]:
-    """Every way on the same solutions and the same rollouts; the reference draws its own."""
+    """Run every way on the same solutions and the same rollouts; the reference draws its own rollouts."""
     variant = LabelVariant(epsilon=epsilon)
     rng = np.random.default_rng(seed)
     most = max(way.rollouts_otherwise for way in ways.values())
@@ -133,7 +133,7 @@ def compare(
 
 
 def table(tallies: Mapping[str, Tally]) -> list[dict[str, Cell]]:
-    """One row per way: cost and agreement beside the paper's K, errors against the exact labels."""
+    """One row per way: cost and agreement relative to the paper's K, errors against the exact labels."""
     paper = tallies[PAPER]
     return [{"estimator": name, **_row(tally, paper)} for name, tally in tallies.items()]
 

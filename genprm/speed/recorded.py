@@ -1,4 +1,4 @@
-"""What an engine was asked, and the same once more, all submitted at once: plain batch generation of the same
+"""Record the requests to an engine, and submit them once more, all at once: plain batch generation of the same
 prompts and outputs, the most that the engine can do."""
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Request = tuple[str, Sampling, int]
 
 
 class Recorded(WrappedEngine):
-    """An engine that remembers what it was asked."""
+    """An engine that records its requests."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.requests: list[Request] = []
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """As the engine behind it."""
+        """Record a request, and return the completions of the wrapped engine."""
         self.requests.append((prompt, sampling, n))
         return await super().complete(prompt, sampling, n)
 
@@ -39,10 +39,10 @@ async def at_once(engine: Engine, requests: Sequence[Request]) -> list[Completio
 def measured_with(
     engine: Engine, work: Callable[[], Coroutine[Any, Any, T]], *beside: Engine
 ) -> tuple[T, Usage, float | None]:
-    """The result of `work`, what it cost, and the share of prompt tokens that were not computed again; None where
-    the engine does not say.
+    """The result of `work`, its cost, and the share of prompt tokens that came from a cached prefix; None where the
+    engine does not report that.
 
-    A first request makes the engine ready, and those that work `beside` it; at the end they are closed.
+    A first request warms up the engine and those that work `beside` it. At the end, all are closed.
     """
     engines = (engine, *beside)
 

@@ -1,10 +1,10 @@
-"""How fast solutions are sampled and rolled out, beside what the engine could do.
+"""How fast solutions are sampled and rolled out, compared with what the engine could do.
 
 - solutions: problems are sampled, a batch at a time, until enough paths are right and enough are wrong.
 - rollouts: the steps of these solutions are scored as the profile says.
 - ceiling of each: its requests once more, all submitted at once, with nothing graded, decided or kept.
 
-As in a run, as many problems or solutions are at work as the engine serves requests, every answer is graded, and
+As in a run, as many problems or solutions are in flight as the engine takes requests, every answer is graded, and
 every finished batch goes to a journal on disk.
 """
 
@@ -38,7 +38,7 @@ NEEDS_THE_WORKER = ("x+1/2", "1/2+x")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One way's work and what it cost; `reuse` is the share of prompt tokens that were not computed again."""
+    """The work of one way and its cost; `reuse` is the share of prompt tokens that came from a cached prefix."""
 
     name: str
     requests: int
@@ -49,10 +49,10 @@ class Run:
 
 
 class Bench:
-    """Measures the ways, each with an engine of its own that has read nothing of the work before.
+    """Measures the ways, each with an engine of its own that has not seen the work before.
 
     Args:
-        open_engine: an engine of the model that it is given.
+        open_engine: opens an engine for the model that it is given.
     """
 
     def __init__(self, open_engine: Callable[[str], Engine], profile: Profile) -> None:
@@ -79,7 +79,7 @@ class Bench:
     def _measure(
         self, name: str, model: str, items: Sequence[Item], work: Callable[[Item, Engine, Journal], Awaitable[T]]
     ) -> tuple[list[T], list[Run]]:
-        """The work on all items as an asset does it, and the requests of it at once."""
+        """Do the work on all items as an asset does it, then submit its requests at once."""
         opened = self._open_engine(model)
         engine = Recorded(opened)
         results: dict[int, T] = {}
@@ -103,7 +103,7 @@ class Bench:
 
 
 async def _wake(grader: Grader) -> bool:
-    """The process that compares answers is started before anything is measured."""
+    """Start the process that compares answers before anything is measured."""
     return await grader.answers.same(*NEEDS_THE_WORKER)
 
 

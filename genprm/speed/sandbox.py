@@ -1,4 +1,4 @@
-"""What running code in the sandbox costs, against ways of running it that isolate less or nothing.
+"""The cost of running code in the sandbox, compared with ways of running it that isolate less or not at all.
 
 Every way runs the same scripts, warm: each has seen one script of every template before the clock starts.
 
@@ -36,7 +36,7 @@ from genprm.speed.tables import Cell
 from genprm.speed.verification_scripts import TRIVIAL, typical_scripts
 
 FRESH_SHARE = 10
-"""A fresh interpreter runs one in so many typical scripts, and one in ten times as many trivial ones."""
+"""Fresh interpreters run one in this many typical scripts, and one in ten times as many trivial scripts."""
 
 _WITH_SYMPY = "import sympy\n"
 _QUIET_SECONDS = 0.5
@@ -44,7 +44,7 @@ _QUIET_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Costs by way, for each kind of scripts; None for a way that is not installed."""
+    """Costs by way, for each kind of script; None for a way that is not installed."""
 
     typical: dict[str, Cost | None]
     trivial: dict[str, Cost | None]
@@ -81,7 +81,8 @@ def compare(settings: SandboxSettings, levels: Sequence[int | None], steps: int)
 
 
 async def sandboxed(scripts: Sequence[str], settings: SandboxSettings) -> tuple[str, Cost]:
-    """Paths of several steps, `workers` at a time, in sessions of a warm sandbox; the way's name, and its cost."""
+    """Run paths of several steps, `workers` at a time, in sessions of a warm sandbox. Return the way's name and its
+    cost."""
     cost = Cost()
     sandbox = open_sandbox(settings)
     try:
@@ -108,7 +109,7 @@ async def _walk(sandbox: Sandbox, waiting: Iterator[Sequence[str]], cost: Cost) 
 
 
 async def one_at_a_time(settings: SandboxSettings, blocks: int) -> dict[str, Cost]:
-    """Trivial blocks without competition: the first of a session, and a later one."""
+    """Run trivial blocks without others at the same time: the first of a session, and a later one."""
     first, later = Cost(), Cost()
     sandbox = open_sandbox(settings)
     try:
@@ -144,7 +145,7 @@ async def _wait_for_idle() -> None:
 
 
 def _cpu_seconds() -> float:
-    """Processor time of this process, of everything below it, and of what was below it and has been reaped."""
+    """Processor time of this process, of all processes below it, and of reaped ones that were below it."""
     total = time.process_time()
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -182,7 +183,7 @@ def _row(kind: str, way: str, cost: Cost | None, ways: dict[str, Cost | None]) -
 
 
 def notes(steps: int) -> list[str]:
-    """What the table does not say by itself."""
+    """Notes below the table."""
     return [
         f"{steps} typical and {10 * steps} trivial scripts, {STEPS_PER_PATH} to a path; fresh interpreters run a "
         f"part of them (one in {FRESH_SHARE}, one in {10 * FRESH_SHARE}).",

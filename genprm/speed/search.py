@@ -1,4 +1,4 @@
-"""What a search leaves of the speed of its engines, and how much its judge reads besides the new step.
+"""How much of the speed of its engines a search reaches, and how much its judge reads besides the new step.
 
 - search: one round of a method for all problems at once. As in a run, every step goes to a journal on disk, and
   the judge's code is run.
@@ -62,11 +62,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What `steps` judgements needed, and what the network of the judge worked on for them, in tokens.
+    """What `steps` judgements needed, and what the judge's network computed for them, in tokens.
 
-    `needed` are the tokens that conversations grew by. `computed` were read or written, less what a prefix gave;
-    `repeated` are those of rows that the engine computed once more by themselves, for digits that do not depend on
-    the company. Both are None where the engine does not say.
+    `needed` are the tokens that conversations grew by. `computed` were read or written, without those reused from a
+    prefix. `repeated` are those of rows that the engine computed once more on their own, so that no digit depends
+    on the rest of the batch. Both are None where the engine does not report them.
     """
 
     steps: int
@@ -77,7 +77,7 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One way's work and what it cost: `tokens` were written by policy and judge."""
+    """The work of one way and its cost: `tokens` were written by policy and judge."""
 
     name: str
     requests: int
@@ -93,7 +93,7 @@ class NotedJudge:
         self._judge = judge
 
     def start(self, problem: str) -> JudgedPath:
-        """A solution of which no step has been judged."""
+        """A solution without steps, to be judged from its first step on."""
         return _NotedPath(self, self._judge.start(problem), (problem,))
 
 
@@ -117,7 +117,7 @@ class _NotedPath:
 
 
 class Bench:
-    """Measures the ways, each with engines of its own that have read nothing of the work before.
+    """Measures the ways, each with engines of its own that have not seen the work before.
 
     Args:
         open_engines: the policy's engine and the judge's.
@@ -136,7 +136,7 @@ class Bench:
         self._verifier = verifier
 
     def runs(self, work: Work) -> tuple[list[Run], Judging]:
-        """The search and its ceiling, and what the judge of the search read."""
+        """Run the search and its ceiling. Return both, and what the judge of the search read."""
         asyncio.run(_wake(self._sandbox))
         engines = self._open_engines()
         policy, judge = (Recorded(engine) for engine in engines)
@@ -173,14 +173,14 @@ async def _grow(tree: Tree, work: Work) -> None:
 
 
 async def _wake(sandbox: Sandbox) -> None:
-    """The process that runs code is started before anything is measured."""
+    """Start the process that runs code before anything is measured."""
     session = sandbox.session()
     await session.run("pass")
     await session.close()
 
 
 def _counted(engine: Any) -> tuple[int | None, int | None]:
-    """Prompt tokens that an open engine computed, and those that it computed again for rows by themselves."""
+    """Prompt tokens that an open engine computed, and tokens that it computed again for rows on their own."""
     seen, reused = (getattr(engine, name, None) for name in ("prompt_tokens_seen", "prefix_tokens_reused"))
     read = None if seen is None or reused is None else seen - reused
     return read, getattr(engine, "tokens_repeated", None)
@@ -192,7 +192,7 @@ def _judging(noted: NotedJudge, written: int, read: int | None, repeated: int | 
 
 
 def table(runs: Sequence[Run], judging: Judging) -> list[dict[str, Cell]]:
-    """A row per way: its speed beside the ceiling's; with the search, what a judged step took."""
+    """A row per way: its speed relative to the ceiling; for the search also what a judged step took."""
     search, ceiling = runs
     rows: list[dict[str, Cell]] = [
         {
@@ -219,7 +219,7 @@ def _share(part: int | None, whole: int) -> float | None:
 def measure(
     models: tuple[str, str], machine: MachineSettings, work: tuple[int, str, SearchSettings], mode: Mode | None
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
-    """Title, rows and notes of the table, for a policy and a judge, on so many problems, with a method."""
+    """Title, rows and notes of the table, for `models` (policy, judge) and `work` (problems, method, settings)."""
     policy, judge = models
     count, method, settings = work
     manifest = model_manifest(judge)

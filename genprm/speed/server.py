@@ -1,4 +1,4 @@
-"""What a server leaves of a model's speed: clients that ask one solution at a time, here and over HTTP."""
+"""How much of a model's speed a server keeps: clients that ask one solution at a time, here and over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SOLUTIONS = 2000
 _START_SECONDS = 120.0
 
 Ask = Callable[[Solution], Awaitable[int]]
-"""Judge a solution; the number of its judged steps."""
+"""Judges a solution, and returns the number of its judged steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was answered, up to the last request's answer."""
+    """The answered requests, and the time until the last answer."""
 
     requests: int
     steps: int
@@ -72,7 +72,7 @@ async def keep_asking(ask: Ask, load: Load) -> Answered:
 
 
 async def in_process(model: RewardModel, load: Load) -> Answered:
-    """The load on a model in this process."""
+    """Put the load on a model in this process."""
 
     async def ask(solution: Solution) -> int:
         return len((await model.score(solution.problem, solution.steps)).rewards)
@@ -81,7 +81,7 @@ async def in_process(model: RewardModel, load: Load) -> Answered:
 
 
 async def over_http(url: str, load: Load) -> Answered:
-    """The load on a server.
+    """Put the load on a server.
 
     Raises:
         EngineError: an answer is no score.
@@ -115,7 +115,7 @@ def served(model: str, engine: EngineSettings) -> Iterator[str]:
         if name != "backend"
     ]
     command = [sys.executable, "-m", "genprm.cli", "serve", "--model", model, "--engine", engine.backend]
-    quiet = subprocess.DEVNULL  # uvicorn tells of every request
+    quiet = subprocess.DEVNULL  # uvicorn logs every request
     process = subprocess.Popen([*command, "--port", str(port), *changes], stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -141,7 +141,7 @@ async def _answers(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def table(direct: Answered, over_http: Answered) -> list[dict[str, Cell]]:
-    """A row for each way, and what of the direct way's speed is left."""
+    """A row for each way, with its share of the direct way's speed."""
     return [
         {
             "way": name,
@@ -159,7 +159,7 @@ def measure(
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
     """Title, rows and notes of the table for an opened model, which is freed before the server loads it.
 
-    The server is given the name that the model was opened by: how a model is asked may follow from it.
+    The server gets the name that the model was opened with, as the way a model is asked may depend on its name.
 
     Raises:
         EngineError, SandboxError: the model cannot be asked, or a request failed.

@@ -1,4 +1,4 @@
-"""Many executions with hostile ones among them: is any result lost, late or of another block, is anything left?"""
+"""Many executions, some of them hostile: is any result lost, late or of another block, and is any process left?"""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _HOSTILE = {
     "killed_output": "import os\nwhile True: os.write(1, b'x' * 65536)",
     "protocol_violation": "import os\nos.write(3, b'\\xff' * 64)",
 }
-"""Scripts by the status that they end with (its first word)."""
+"""Scripts by kind; the first word of a kind is the status that the script ends with."""
 
 
 @dataclass(slots=True)
 class Soak:
-    """What became of the executions. `wrong` says of each result that was not as it should be what was wrong."""
+    """The outcome of the executions. `wrong` describes each result that was not as it should be."""
 
     level: int = 0
     executions: int = 0
@@ -51,7 +51,7 @@ class Soak:
 
 
 def row(result: Soak) -> dict[str, Cell]:
-    """The figures of a soak, and how often blocks ended in each way."""
+    """The figures of a soak, and the number of blocks per status and state."""
     return {
         "level": result.level,
         "executions": result.executions,
@@ -67,8 +67,8 @@ def row(result: Soak) -> dict[str, Cell]:
 async def soak(settings: SandboxSettings, executions: int, seed: int = 0) -> Soak:
     """Run `executions` blocks in paths of four, one in a hundred of them hostile, `PATHS_AT_ONCE` at a time.
 
-    Every ordinary block prints its own number and one made from what the blocks before it left, so that a result of
-    another block, another path or a state that is not what it is said to be shows.
+    Every ordinary block prints its own number and the sum of the numbers that earlier blocks left. This reveals a
+    result of another block or path, and a state that is not the reported one.
     """
     result = Soak()
     before = {process.pid for process in psutil.Process().children(recursive=True)}
@@ -129,7 +129,7 @@ class _Path:
     async def _hostile(self, kind: str) -> None:
         self._result.hostile += 1
         execution = await self._execute(_HOSTILE[kind])
-        # On a busy machine the limit of time may come before the one that the script meets otherwise.
+        # On a busy machine the time limit may come before the limit that the script is meant to hit.
         if execution.status not in (kind.split()[0], "timeout", "killed_timeout"):
             self._result.wrong.append(f"{kind}: {execution}")
         if execution.state == "lost" or execution.status == "protocol_violation":

@@ -1,4 +1,4 @@
-"""What a measurement prints: the machine it ran on, then one row per way of doing the same work."""
+"""Print a measurement: one row per way of doing the same work, and the machine it ran on."""
 
 from __future__ import annotations
 

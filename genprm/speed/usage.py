@@ -1,4 +1,4 @@
-"""What work costs this process and everything that it started: wall time, processor time, memory."""
+"""What work costs in this process and all processes below it: wall time, processor time, memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import psutil
 
 SAMPLE_SECONDS = 1.0
-"""Time between two looks at the memory."""
+"""Time between two samples of the memory."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """`seconds` of wall time, `cpu_seconds` over all processes and cores, `peak_mb` of memory, pages that processes
-    share counted once."""
+    """`seconds` of wall time, `cpu_seconds` over all processes and cores, and `peak_mb` of memory, in which shared
+    pages count once."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -42,8 +42,8 @@ def speed_beside(tokens: int, usage: Usage, ceiling: Usage) -> dict[str, float]:
 def measured() -> Iterator[Usage]:
     """The usage of the block, filled in when it ends.
 
-    Processor time of a process that was started and reaped by one of ours within the block counts; that of one
-    which ended unnoticed in between does not.
+    The processor time of a process that one of ours started and reaped within the block counts. That of a process
+    that ended and was reaped by none of ours does not.
     """
     usage = Usage()
     ended = threading.Event()
@@ -76,7 +76,7 @@ def _cpu_seconds() -> float:
     for process in _processes():
         try:
             times = process.cpu_times()
-        except psutil.NoSuchProcess:  # it ended between being listed and being looked at
+        except psutil.NoSuchProcess:  # it has ended since it was listed
             continue
         total += times.user + times.system + times.children_user + times.children_system
     return total

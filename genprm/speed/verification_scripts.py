@@ -1,4 +1,4 @@
-"""Scripts as verifiers write them: templates of checks of mathematical steps, with other numbers every time."""
+"""Scripts as verifiers write them: templates that check mathematical steps, with other numbers every time."""
 
 from __future__ import annotations
 
@@ -222,4 +222,4 @@ TEMPLATES: dict[str, Template] = {
     "minimum": _minimum,
     "mistake": _mistake,
 }
-"""What is checked, and the template of its check: sympy, numpy, scipy, the standard library, and a failure."""
+"""Templates by what they check: with sympy, numpy, scipy and the standard library, and one that fails."""

@@ -2,10 +2,10 @@
 
 All ways do the same work with the same verifier, sandbox and model; they differ in what is in flight together:
 
-- one at a time: one request of one path is in flight, and nothing of an earlier prompt is used again, as in the
+- one at a time: one request of one path is in flight, and no prefix of an earlier prompt is reused, as in the
   published implementation.
 - rounds: all paths advance together, and each round of requests waits for its slowest.
-- asynchronous: every path goes its own pace (`genprm.verification.verifier`).
+- asynchronous: every path advances at its own pace (`genprm.verification.verifier`).
 - ceiling: the requests of the asynchronous way once more, all submitted at once: plain batch generation of the same
   prompts and outputs, without conversations and without code.
 """
@@ -47,7 +47,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`votes` paths over each of `solutions`, every step of them; one at a time only the first path of `sample`."""
+    """`votes` paths over all steps of each of `solutions`; one at a time, only one path over each of `sample`."""
 
     solutions: Sequence[Solution]
     votes: int
@@ -57,7 +57,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One way's work and what it cost; `reuse` is the share of prompt tokens that were not computed again."""
+    """The work of one way and its cost; `reuse` is the share of prompt tokens that came from a cached prefix."""
 
     name: str
     steps: int
@@ -82,7 +82,7 @@ def miniature_solutions(count: int, seed: int = 0) -> list[Solution]:
 
 
 class Rounds(Recorded):
-    """An engine that serves rounds: it waits until every live task has a request, serves all, and waits for all.
+    """An engine that serves rounds: it waits until every live task has a request, and serves them all together.
 
     A task is live from its first request on until it ends.
     """
@@ -94,7 +94,7 @@ class Rounds(Recorded):
         self._round: asyncio.Task[None] | None = None
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """What a round gives this request, once the whole round is served."""
+        """The completions of this request, once its whole round is served."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         if task not in self._live:
@@ -102,7 +102,7 @@ class Rounds(Recorded):
             task.add_done_callback(self._left)
         served: asyncio.Future[list[Completion]] = loop.create_future()
         self._waiting.append(((prompt, sampling, n), served))
-        # Not at once: tasks that begin together have their first requests one after another.
+        # Not immediately: tasks that begin together make their first requests one after another.
         loop.call_soon(self._begin_if_complete)
         return await served
 
@@ -125,10 +125,10 @@ class Rounds(Recorded):
 
 
 class Bench:
-    """Measures the ways, each with an engine of its own that has read nothing of the workload before.
+    """Measures the ways, each with an engine of its own that has not seen the workload before.
 
     Args:
-        open_engine: an engine of the model; given false, one that computes every prompt from its beginning.
+        open_engine: opens an engine of the model; given false, one that computes every prompt from its beginning.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ def measure(
     sample: int,
     mode: Mode | None,
 ) -> tuple[str, list[dict[str, Cell]], list[str]]:
-    """Title, rows and notes of the table for a model, on an engine and a sandbox."""
+    """Title, rows and notes of the table for a model, on the engine and sandbox of `machine`."""
     manifest = model_manifest(model)
     assert manifest.verifier is not None
     work = miniature_solutions(solutions)

@@ -46,7 +46,7 @@ VERDICT_LEAD = "<output>\n**Judgement**: $\\boxed{"
 """Everything of the output block up to the verdict: the next token is Yes or No."""
 VERDICT_TAIL = "}$\n</output>\n"
 
-# A fence closes as CommonMark has it: indented like its opening and up to three blanks more, blanks behind it.
+# A fence closes as in CommonMark: indented like its opening or up to three blanks more, with only blanks after it.
 _VERIFY_PARTS = re.compile(
     r"(?:^(?P<indent>[ \t]+))?```(?i:python3?|py)[ \t]*\r?\n"
     r"(?P<code>(?:[^\n]*\n)*?)(?P=indent)? {0,3}```[ \t]*\r?(?:\n|\Z)"
@@ -56,7 +56,7 @@ _VERIFY_PARTS = re.compile(
     r"|(?P<end></verify>\n?|^(?=<output>))",
     re.MULTILINE,
 )
-# What a block without a language holds if it is code that says something, and no table of what was printed.
+# A block without a language is taken for code if it has such a line; otherwise it may be a table of printed values.
 _LOOKS_LIKE_CODE = re.compile(r"^[ \t]*(?:print\(|import \w|from \w[\w.]* import |assert |def \w)", re.MULTILINE)
 _BOXED = re.compile(r"\\boxed\{\s*(Yes|No)\s*\}")
 _OUTPUT_FENCE = re.compile(r"^```", re.MULTILINE)
@@ -146,7 +146,7 @@ def _closing_tag(text: str) -> str:
 def closed_analysis(text: str) -> str:
     """An analysis that begins with its tag, cut or closed at `</analyze>`, with one newline after it.
 
-    The tag counts that ends a line; where none does, the first one.
+    The first tag at the end of a line counts; where there is none, the first tag.
     """
     body, closed, _ = text.partition(_closing_tag(text))
     separator = "" if closed or body.endswith("\n") else "\n"
@@ -206,7 +206,7 @@ def _code(part: re.Match[str]) -> str | None:
 
 
 def verdict_of(output: str) -> Verdict:
-    """The verdict of text that follows analysis and verification: boxed in the last `<output>` block, closed."""
+    """The verdict in the text after analysis and verification: what the last `<output>` block boxes, if closed."""
     _, opened, block = output.rpartition("<output>")
     body, closed, _ = block.partition(OUTPUT_CLOSE)
     boxed = _BOXED.findall(body) if opened and closed else []
@@ -233,9 +233,9 @@ def parse_turn(text: str) -> ParsedTurn:
 def pending_code(text: str, ran: int) -> tuple[str, int] | None:
     r"""The code of the first block that waits to be run, and where it ends; None if there is none.
 
-    The first `ran` blocks of the verification were run. A block is one of Python however its fences are written:
-    with `py` or `python3`, indented, with blanks or a carriage return behind; one without a language, if it looks
-    like code. What the model wrote behind it, it wrote without the output.
+    The first `ran` blocks of the verification were run. A block counts as Python however its fences are written:
+    with `py` or `python3`, indented, with blanks or a carriage return behind. A block without a language counts if
+    it looks like code. Text that the model wrote after the block was written without knowing its output.
 
     >>> pending_code("<verify>\n```python\nprint(1)\n``` \n[Code Output] 1", 0)
     ('print(1)', 33)

@@ -1,4 +1,4 @@
-"""The code of one verification path: names last from block to block, and go over to a fork of the path."""
+"""The code of one verification path: names persist from block to block, and pass to a fork of the path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _TIME_OUT = "Code execute time out: Code execution timed out"
 
 
 def released_output(execution: Execution) -> str:
-    r"""What the released code shows of a block: what it printed, stripped, or the line on how it failed alone.
+    r"""What the released code shows of a block: its printed output, stripped, or only the line that says how it
+    failed.
 
     Source: `CodeExecutor.execute` of GenPRM's repository.
 
@@ -33,9 +34,9 @@ def released_output(execution: Execution) -> str:
 class Interpreter:
     """A session of the sandbox, opened when the first block is run.
 
-    A process cannot be copied, so a fork opens a session of its own and runs the blocks of before again: those that
-    ran to their end, as a session does whose process is gone. Where one of them now ends or prints otherwise (it
-    read a clock, say), the fork's blocks run without names.
+    A process cannot be copied, so a fork opens a session of its own and runs the earlier blocks again that ran to
+    their end, as a session does when its process is gone. If one of them now ends or prints differently (it read a
+    clock, say), the fork goes on without the names of any of them.
     """
 
     def __init__(self, sandbox: Sandbox | None, before: Sequence[Block] = ()) -> None:
@@ -75,12 +76,12 @@ class Interpreter:
         return list(self._blocks)
 
     def take(self, blocks: Iterable[Block]) -> None:
-        """Go on with the names that these blocks leave, in place of its own; before it has run any itself."""
+        """Go on with the names that these blocks define, in place of its own. Only before it has run a block."""
         assert self._session is None
         self._blocks = list(blocks)
 
     def fork(self) -> Interpreter:
-        """Another one with the same names."""
+        """Return another interpreter with the same names."""
         return Interpreter(self._sandbox, self._blocks)
 
     async def close(self) -> None:

@@ -12,8 +12,8 @@ from genprm.verification.path import VerificationPath
 
 
 class JournaledPath:
-    """A `VerificationPath` that finds in a journal what was judged before: by a run that was killed, or by another
-    path over a solution that begins alike.
+    """A `VerificationPath` that finds steps in a journal that were judged before: by a run that was killed, or by
+    another path over a solution with the same first steps.
 
     `key` names what decides the path besides its steps: problem, mode, number, weights and settings.
     """
@@ -47,7 +47,7 @@ class JournaledPath:
             return to_dict(path.last_judged())
 
     def fork(self) -> JournaledPath:
-        """Another path with the same steps judged, which goes on by itself."""
+        """Another path with the same steps judged, which goes on independently."""
         return JournaledPath(self._path.fork(), self._journal, self._key)
 
     async def close(self) -> None:

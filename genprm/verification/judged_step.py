@@ -1,4 +1,4 @@
-"""A judged step with all that it takes to go on behind it."""
+"""A judged step, with all that another path needs to go on after it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from genprm.verification.interpreter import Block
 
 @dataclass(frozen=True, slots=True)
 class JudgedStep:
-    """The step that a path judged last, and where the path stands after it: what another path that stood where this
-    one did needs, to go on without judging the step itself.
+    """The last judged step of a path, and the state of the path after it. With it, another path in the same state
+    as this one before the step can go on without judging the step itself.
 
     `prompt_tokens` and `spellings` are those of the path so far, `context` the tokens of its conversation, `blocks`
     the code that its names come from.

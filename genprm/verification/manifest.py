@@ -21,14 +21,14 @@ def model_manifest(
 ) -> CheckpointManifest:
     """What is known about how a model is asked.
 
-    A checkpoint says so itself (`genprm.json`); models of the miniature are asked as their profile does, the
-    published checkpoints as `genprm.verification.published` says; any other model as the paper does, in full mode.
-    `preset` asks any model as the published checkpoints are asked. `verifier` takes the place of all that, `system`
-    that of the system message.
+    A checkpoint trained here says it in its `genprm.json`. Models of the miniature are asked as in their profile,
+    published checkpoints as `genprm.verification.published` says, and any other model as in the paper, in full
+    mode. With `preset`, any model is asked as the published checkpoints are. `verifier` takes the place of all
+    that, and `system` that of the system message.
 
     Raises:
         ValueError: the checkpoint's `genprm.json` cannot be read.
-        InputError: a published checkpoint, and its system message is nowhere to be had.
+        InputError: the system message of a published checkpoint cannot be found.
     """
     manifest = read_manifest(Path(resolve_model(model, weights=False))) or CheckpointManifest()
     if verifier is None and preset is None:
@@ -48,7 +48,8 @@ def model_manifest(
 def asked_otherwise(
     model: str, system: str | None, preset: Preset | None, changes: Sequence[str]
 ) -> VerifierSettings | None:
-    """How a model is asked with a preset, or with `model.key=value` over what is known of it; None with neither.
+    """How a model is asked with a preset, or with `model.key=value` changes to what is known of it; None with
+    neither.
 
     Raises:
         SettingsError: a key or value that is not allowed.

@@ -1,8 +1,8 @@
 """One verification path while it is being judged, turn by turn (paper 4.2 and 4.3).
 
 A conversation only ever grows, so the prompt of a request begins with the prompt and the reply of the one before it
-and the engine's prefix cache serves it. The exceptions go back to the end of the analysis or to before it: a
-forced verdict, and in adaptive mode what follows a verdict that is not sure.
+and the engine's prefix cache serves it. Two kinds of request go back to the end of the analysis, or before it: a
+forced verdict, and in adaptive mode the text that follows a verdict that is not sure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from genprm.verification.repetition import loop_end
 from genprm.verification.rewards import NO_VERDICT, VERDICT_LOGPROBS, is_decided, read_reward, verdict_word
 
 PIECE = 256
-"""Tokens of an analysis that are asked for at a time where repeats are looked for."""
+"""Tokens of an analysis per request, where the analysis is checked for repeats."""
 
 
 class Means(Protocol):
@@ -57,14 +57,15 @@ class Means(Protocol):
 
 
 class VerificationPath:
-    """One conversation in which a solution is judged, step by step, as far as one likes.
+    """One conversation in which a solution is judged, step by step, as far as the caller likes.
 
     `judge` judges the next step, `fork` gives another path that goes on from here: a search judges each step once,
-    however many solutions begin with it. What a path says depends on the problem and the steps, on mode, case and
-    number of the path, and on nothing else: a fork judges as a path does that was given all steps from the start.
+    however many solutions begin with it. A judgement depends on the problem and the steps, on mode, case and number
+    of the path, and on nothing else: a fork judges like a path that was given all steps from the start.
 
-    `prompt_tokens` counts each token of the conversation that the model did not write once, as a prefix cache
-    would, but for the few that follow a verdict which adaptive mode put aside. A fork has counted what came before.
+    `prompt_tokens` counts, once each, the tokens of the conversation that the model did not write, as a prefix
+    cache would. The few put in after going back (for a forced verdict, or past a verdict that adaptive mode put
+    aside) may be left out. A fork starts with the count of its origin.
     """
 
     def __init__(self, means: Means, case_id: str, problem: str, mode: Mode, path: int) -> None:
@@ -126,7 +127,7 @@ class VerificationPath:
         )
 
     def take(self, judged: JudgedStep) -> None:
-        """Go on behind a step that another path has judged, which stood where this one stands."""
+        """Go on after a step that another path judged from the same state."""
         self._steps.append(judged.step)
         self.judged.append(judged.verification)
         self.prompt_tokens, self._context = judged.prompt_tokens, judged.context
@@ -135,7 +136,7 @@ class VerificationPath:
         self._means.note_spellings(self._spellings)
 
     def fork(self) -> VerificationPath:
-        """Another path with the same steps judged, which goes on by itself."""
+        """Another path with the same steps judged, which goes on independently."""
         other = VerificationPath(self._means, self._case_id, self._problem, self.mode, self._path)
         other.judged, other._steps = list(self.judged), list(self._steps)
         other.prompt_tokens, other._context = self.prompt_tokens, self._context
@@ -206,10 +207,10 @@ class VerificationPath:
 
 
 class _Budget:
-    """Tokens of one step: what the model wrote and what was put between, e.g. code output.
+    """Tokens of one step: what the model wrote and what was put in between, e.g. code output.
 
-    What was put in is counted exactly from the prompt of the next request on; until then it is charged at the
-    tokens per character that the model's own text has had in this step.
+    Text that was put in is counted exactly from the prompt of the next request on. Until then it is charged at the
+    tokens per character of the model's own text in this step.
     """
 
     def __init__(self, limit: int) -> None:
@@ -231,7 +232,7 @@ class _Budget:
         self._unseen_chars += len(text)
 
     def wrote(self, completion: Completion) -> None:
-        """Charge a completion, and exactly what was put in before it."""
+        """Charge a completion, and now exactly the text that was put in before it."""
         if self._start is None:
             self._start = completion.prompt_tokens
         self._end = completion.prompt_tokens + completion.tokens
@@ -281,10 +282,11 @@ class _Turn:
         )
 
     async def judge_adaptively(self) -> tuple[float, Verdict]:
-        """The verdict asked for directly, behind an analysis and behind code: the first that is sure, or the last.
+        """Ask for the verdict directly, then after an analysis, then after code. Return the first that is sure, or
+        else the last.
 
-        What the model wrote for one of them stays for the next, so that a step costs no more than in full mode and
-        the verdicts on the way.
+        The text written for one verdict stays for the next, so that a step costs at most as much as in full mode,
+        plus the verdicts on the way.
         """
         tau = self._path.settings.tau
         reward, verdict = await self.read_verdict()
@@ -295,14 +297,14 @@ class _Turn:
         return reward, verdict
 
     async def write_turn(self) -> bool:
-        """Write analysis and code, as the mode has them; whether the text has come to where the verdict is due."""
+        """Write analysis and code, as the mode has them. Return whether the text ends where the verdict is due."""
         mode = self._path.mode
         if mode.analysis and not await self.write_analysis():
             return False
         return not mode.code or await self.write_code()
 
     async def write_analysis(self) -> bool:
-        """Write the analysis; whether the model closed it."""
+        """Write the analysis. Return whether the model closed it."""
         self._text = analyze_prefill(self._path.settings.format, self._index + 1)
         at_line = self._path.settings.format.analysis_ends == "at line"
         try:
@@ -316,7 +318,7 @@ class _Turn:
         return closed
 
     async def write_code(self) -> bool:
-        """Write and run code behind the analysis; whether the text has come to where the verdict is due."""
+        """Write and run code after the analysis. Return whether the text ends where the verdict is due."""
         self._text = self._analysis
         self._put_in(verify_prefill(self._path.settings.format))
         try:
@@ -352,7 +354,7 @@ class _Turn:
         return settings.rounds_of == "generations" and generations >= settings.rounds
 
     async def _continue_to(self, stop: tuple[str, ...]) -> None:
-        """Go on to a stop string; with `settings.repeats` not beyond a passage that repeats itself."""
+        """Write on to a stop string; with `settings.repeats`, stop at a passage that repeats itself as well."""
         repeats = self._path.settings.repeats
         if repeats is None:
             await self._continue(stop)

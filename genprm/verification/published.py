@@ -62,7 +62,7 @@ def is_published(model: str) -> bool:
 def published_settings(model: str, system: str | None = None, preset: Preset = Preset.AS_CARD) -> VerifierSettings:
     """How the published checkpoint `model` is asked, with `system` or else its data set's system message.
 
-    A `system` that is given stands in every mode; otherwise direct mode has its own.
+    A given `system` is used in every mode; otherwise direct mode has a message of its own.
 
     Raises:
         InputError: no system message is given, and the data set cannot be had.
@@ -105,7 +105,7 @@ def data_set_system(directory: Path | None) -> str:
 
 
 def read_system(file: str) -> str:
-    """The system message in a file, as it is but for the line's end.
+    """The system message in a file, without the newline at its end.
 
     Raises:
         InputError: it cannot be read, or holds nothing.

@@ -5,12 +5,12 @@ from __future__ import annotations
 SEEN = 4000
 """Characters at the end of a text that are looked at."""
 LEAST = 120
-"""Characters that a repeated passage fills at least, all repeats together: a rule of dashes is no loop."""
+"""Fewest characters of all repeats of a passage together: a short rule of dashes is no loop."""
 
 
 def loop_end(text: str, times: int) -> int | None:
-    """Where a text is to be cut that ends in the same passage `times` times or more: behind the repeats that were
-    needed to say so; None where it does not.
+    """Where to cut a text that ends in at least `times` repeats of one passage: behind as many repeats as prove the
+    loop. None for a text with another end.
 
     >>> text = "We add:" + "So the sum of the two numbers is 7 again. " * 9
     >>> text[: loop_end(text, 3)] == "We add:" + "So the sum of the two numbers is 7 again. " * 3

@@ -12,16 +12,16 @@ from genprm.verification.conversation import Verdict
 VERDICT_LOGPROBS = 20
 """Most probable tokens looked at where the verdict is due (as in the published evaluation)."""
 UNDECIDED = 0.5
-"""Reward of a step that no verdict could be had for."""
+"""Reward of a step without a verdict."""
 DIGITS = 6
-"""Decimals of a reward: as many as are the same in whatever company it was computed (docs/engines.md)."""
+"""Decimals of a reward: as many as do not depend on the other requests of its batch (docs/engines.md)."""
 NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
 """What is read where neither word is probable."""
 WORDS = ("Yes", "No")
 
 
 def verdict_word(token: str) -> str | None:
-    """Yes or No where a token spells it: with spaces around it, or with the brace behind it.
+    """Yes or No if a token spells it, also with spaces around it or the closing brace after it; None otherwise.
 
     >>> verdict_word(" Yes"), verdict_word("No}"), verdict_word("no"), verdict_word("Not")
     ('Yes', 'No', None, None)
@@ -34,9 +34,9 @@ def read_reward(logprobs: Mapping[str, float]) -> tuple[float, Verdict]:
     """Reward and verdict from the raw log-probabilities (nats) of the most probable tokens at the verdict.
 
     Reward = p(Yes) / (p(Yes) + p(No)), each the sum over all spellings of the word (`verdict_word`). A word that is
-    not listed is at most as probable as the least probable token that is, and counts as much. Neither listed: 0.5
-    and "none". The verdict is the more probable word; a tie is Yes, as a reward of 0.5 is not below 0.5. The reward
-    has `DIGITS` decimals, and is on the side of 0.5 on which it was before it was rounded.
+    not listed is at most as probable as the least probable listed token, and counts with that probability. Neither
+    listed: 0.5 and "none". The verdict is the more probable word; a tie is Yes, as a reward of 0.5 is not below
+    0.5. The reward has `DIGITS` decimals, and rounding never moves it across 0.5.
 
     >>> read_reward({"Yes": math.log(0.6), " Yes": math.log(0.15), "No": math.log(0.25)})
     (0.75, 'Yes')

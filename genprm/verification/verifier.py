@@ -58,8 +58,8 @@ class Verifier:
     def start(self, case_id: str, problem: str, mode: Mode, path: int = 0) -> VerificationPath:
         """A verification path that has judged no step yet; the caller closes it (`async with`).
 
-        `case_id` and `path` decide its samples. `live_paths` does not bound these paths, whose end nobody knows:
-        engine and sandbox do, as they bound requests and processes.
+        `case_id` and `path` decide its samples. `live_paths` does not bound these paths, as the verifier cannot
+        know when they end. Engine and sandbox still bound their requests and processes.
 
         Raises:
             ValueError: a mode that runs code without a sandbox.
@@ -80,8 +80,9 @@ class Verifier:
         """One verification path: a reward in [0, 1] for each step, T in all unless `go_on` ends it before.
 
         `path` numbers independent paths of the same case (paper eq. 6): each has its own samples, history and
-        interpreter. What scripts do wrong is data. A step whose verdict cannot be had, even when asked for it,
-        has reward 0.5 and verdict "none". Of the paths asked for at once, `live_paths` are judged at a time.
+        interpreter. A failure of model-written code is part of the judgement, not an error. A step without a
+        verdict, even when the model is asked for one, has reward 0.5 and verdict "none". Of the paths asked for at
+        once, `live_paths` are judged at a time.
 
         Raises:
             ValueError: no steps, or a mode that runs code without a sandbox.

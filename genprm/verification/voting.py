@@ -66,7 +66,7 @@ def unjudged_steps(paths: Sequence[Verification]) -> list[int]:
 
 
 def silent_steps(paths: Sequence[Sequence[StepVerification]]) -> list[int]:
-    """The same of judged steps, path by path."""
+    """0-based steps that were reached and on which no path gave a verdict, from the judged steps of each path."""
     length = max((len(path) for path in paths), default=0)
     reached = [[path[t] for path in paths if len(path) > t] for t in range(length)]
     return [t for t, steps in enumerate(reached) if all(step.verdict == "none" for step in steps)]
@@ -92,7 +92,7 @@ class Vote:
         self._news = asyncio.Event()
 
     def note(self, path: int, rewards: Sequence[float]) -> None:
-        """What `path` has given so far."""
+        """Record the rewards that `path` has given so far, and wake the paths that wait for rewards."""
         if len(rewards) > len(self._paths[path]):
             self._paths[path] = list(rewards)
             news, self._news = self._news, asyncio.Event()
@@ -140,8 +140,8 @@ async def verify_votes(
     """Paths 0 to N - 1 over one solution, each as far as Maj@N or Pass@1 needs it (see `Vote`).
 
     Args:
-        known: paths that were judged before. One that is needed further than it went is judged again, from its
-            beginning, which gives the same.
+        known: paths that were judged before. A path that has to go further than it went is judged again from its
+            first step, which gives the same judgements.
         done: called with each path that was judged now.
 
     Raises:
@@ -149,8 +149,8 @@ async def verify_votes(
     """
     vote = Vote(voting.votes, voting.threshold)
     name = case_name(solution)
-    # Places among the live paths are given in the order of asking, so of all cases at most the last one to get any
-    # has paths without one, and the others can end. A vote that never has all of its paths live must not wait.
+    # Places for live paths are given in the order of requests. Of the cases that have any, only the last can have
+    # too few, and all others can end. A vote whose paths can never all be live must not wait.
     patient = voting.votes <= verifier.live_paths
 
     async def judged(path: int) -> Verification:

@@ -32,7 +32,7 @@ _DTYPES: dict[str, Any] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def load_body(model: str, settings: EngineSettings, head: str) -> Any:
     """The transformer without a head, ready to be asked: token ids to the hidden states of the last layer.
 
-    `head` is what the names of the head's tensors begin with, which are read by `read_tensors`.
+    `head` is the prefix of the names of the head's tensors; `read_tensors` reads those.
 
     Raises:
         EngineError: a file is missing or wrong, or its weights are not those of the architecture and that head.

@@ -1,7 +1,7 @@
 """Rewards from forward passes: token ids with marked positions in, hidden states at the marks out.
 
-A causal model's state at a position depends on nothing behind it. One pass over a whole solution therefore gives
-what passes over each of its prefixes would give, at the cost of one.
+In a causal model, the state at a position does not depend on later tokens. One pass over a whole solution therefore
+gives the same states as a pass over each of its prefixes, at the cost of one pass.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> Iterator[list
 def marked_states(body: Any, rows: Sequence[MarkedTokens]) -> list[torch.Tensor]:
     """The hidden states of the last layer at the marks of each row, one forward pass for all rows.
 
-    Rows are padded on the right and what is behind a position has no say in it, so the padding changes nothing.
-    The states are where the body begins, also if it is spread over several devices.
+    Rows are padded on the right, and a state does not depend on later positions, so the padding changes nothing.
+    The states are on the device of the body's first layer, also if the body is spread over several devices.
     """
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -100,7 +100,7 @@ class LocalRewardModel(RewardModel):
 
 
 class ForwardRewardModel(LocalRewardModel):
-    """A body, how it is shown a solution, and how rewards are read from its hidden states."""
+    """A body, the layout in which it is given a solution, and the reading of rewards from its hidden states."""
 
     def __init__(self, name: str, body: Any, layout: Layout, reading: Reading, settings: EngineSettings) -> None:
         super().__init__(name, [body], settings)

@@ -22,7 +22,7 @@ def two_layer_head(inputs: int, outputs: int) -> Any:
 
 
 def load_head(model: str, body: Any, head: Any, prefix: str) -> Any:
-    """`head` with the weights that the checkpoint keeps under `prefix`, where and as precise as `body`.
+    """`head` with the weights that the checkpoint keeps under `prefix`, on the device and in the dtype of `body`.
 
     Raises:
         EngineError: they are missing, or of another shape.

@@ -1,4 +1,4 @@
-r"""Implicit reward models: how much likelier a solution is under the model than under a reference.
+r"""Implicit reward models: how much more probable a solution is under the model than under a reference.
 
 Reward up to step t: q_t = beta * sum over response tokens i <= end of step t of log(pi(y_i) / pi_ref(y_i))
 (Yuan et al., arXiv 2412.01981, proposition 3.1); its sigmoid is the step's reward in [0, 1].
