@@ -37,7 +37,7 @@ _METRICS: Mapping[Metric, str] = {
     Metric.PATHS_AGREE: "all paths agree",
     Metric.RIGHT_WHERE_AGREED: "right where they agree",
 }
-"""Metrics that people know by another name than their own."""
+"""Captions of metrics that differ from the metric's own name."""
 
 
 def votes_caption(votes: int | None) -> str:
