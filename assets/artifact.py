@@ -67,8 +67,8 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An artifact that another one is made from. `mapping` says which of its partitions are read; without one it is
-    Dagster's default, the same key."""
+    """An artifact that another one is made from. `mapping` says which of its partitions are read; by default those
+    with the same key, as Dagster matches them."""
 
     name: str
     mapping: dg.PartitionMapping | None = None
@@ -113,7 +113,7 @@ class Table:
     without: tuple[str, ...] = ()
     """Fields left out of the version: when only these change, nothing downstream becomes stale."""
     decides: bool = True
-    """Whether the artifact's version depends on this table; not for tables that only people read."""
+    """Whether the artifact's version depends on this table; false for tables that only people read."""
 
 
 @dataclass(frozen=True, slots=True)

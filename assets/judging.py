@@ -60,7 +60,7 @@ class JudgeMachine:
         return self._machines.sandbox()
 
     def here(self, model: str) -> EngineSettings:
-        """Settings for a network that is loaded without the engine, whose memory is released first."""
+        """Close the engine to free its memory, and return the settings for a network that takes its place."""
         self._machines.release()
         return self._machines.settings
 

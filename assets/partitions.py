@@ -163,5 +163,5 @@ def dimension(partition_key: str, name: str) -> str:
 
 
 def by_dimension(name: str) -> dg.PartitionMapping:
-    """The mapping between an artifact with one dimension and one that also has another: equal keys in the first."""
+    """The mapping between an artifact with this one dimension and one with a second, too: this one's keys match."""
     return dg.MultiToSingleDimensionPartitionMapping(name)

@@ -151,5 +151,5 @@ class Tracking(Protocol):
         ...
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
-        """Register measured models that were trained; return the champion's key, None if nothing is registered."""
+        """Register trained and measured models; return the champion's key, None where nothing is registered."""
         ...

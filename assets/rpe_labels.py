@@ -89,7 +89,7 @@ def _imported(context: ArtifactContext) -> Made:
 
 def rollouts_behind(scores: Sequence[StepScores], variant: LabelVariant) -> str:
     """Say in words whether the rollouts were drawn for these labels: sequential estimation decides for one epsilon
-    of the ratio, and labels for another epsilon are less exact near that one."""
+    of the ratio. Labels for another epsilon are less exact where the ratio is near that other epsilon."""
     decided_for = sorted({row.decided_for for row in scores if row.decided_for is not None})
     if not decided_for:
         return "K for every step"

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 POINTER_TAG = "dagster/input_event_pointer/"
-"""Tag prefix, followed by the key of an input: the event-log id of the input's version that was read."""
+"""Tag prefix, followed by the key of an input: the event-log id of the newest version of it that was read."""
 VALUE_CHARACTERS = 40
 MOST_VALUES = 3
 

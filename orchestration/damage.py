@@ -56,7 +56,7 @@ def _local_damage(node: Node, version: str | None, store: TableStore, verify: bo
 
 
 def is_recorded(node: Node, store: TableStore) -> bool:
-    """Whether the files of a partition were recorded, so that they can be compared; earlier releases did not."""
+    """Whether the files of a partition were recorded and can be compared; earlier releases did not record them."""
     try:
         return bool(store.note(node.asset, node.partition).files)
     except DamagedFile:

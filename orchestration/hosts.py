@@ -1,4 +1,4 @@
-"""The machine that the process of a run is on: a process id means nothing on another machine or in a container.
+"""The machine that the process of a run is on: its id means nothing on another machine or in another container.
 
 Dagster records only the process id, and several machines may share the records.
 """

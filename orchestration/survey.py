@@ -20,7 +20,7 @@ STATES = ("fresh", "stale", "missing", BEHIND)
 @dataclass(frozen=True)
 class Survey:
     """The standing of every partition, upstream first. `behind` maps each partition that is fresh itself, but made
-    from one that is not, to that one: it may come out differently once that one is made again."""
+    from one that is not, to that one: it may come out differently once that one is made."""
 
     standings: Mapping[Node, Standing]
     behind: Mapping[Node, Node]

@@ -251,7 +251,7 @@ class MlflowTracking:
             _log_metrics(self.client(), run_id, values)
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
-        """Register measured models that were trained; return the champion's key, None if nothing is registered."""
+        """Register trained and measured models; return the champion's key, None where nothing is registered."""
         if not self._settings.registry or not contenders:
             return None
         client = self.client()

@@ -41,7 +41,7 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: a partition of an artifact and why it is made; without an artifact, the checks beside them."""
+    """One run: a partition of an artifact and why it is made; without an artifact, the separate checks."""
 
     artifact: str | None
     partition: str | None

@@ -1,4 +1,4 @@
-"""ProcessBench metrics: accuracy on wrong and on right solutions, their harmonic mean (F1), and its interval.
+"""ProcessBench metrics: accuracy on wrong and on right solutions, their harmonic mean (F1), and its 95 % interval.
 
 A case is judged by the index of the first wrong step, -1 for none. Accuracies and F1 are in percent. The headline
 is the unweighted mean of the subsets' F1 (paper 5.2).

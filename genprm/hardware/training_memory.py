@@ -36,7 +36,7 @@ def recomputes(parameters: int, settings: TrainingSettings) -> bool:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a model is trained. `shards` processes share weights, gradients and optimizer states (FSDP2), and
-    each has its own rows. On a CPU, attention keeps its scores, and gloo, over which shards communicate, copies."""
+    each has its own rows. On a CPU, attention keeps its scores, and gloo, which connects shards, makes copies."""
 
     shards: int = 1
     is_gpu: bool = True
@@ -83,7 +83,7 @@ class _Training:
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)
 
     def _frozen_weights(self) -> float:
-        """Weights that are not trained; of those in 4 bits, one matrix at a time is expanded for computing."""
+        """Bytes of the weights that are not trained; in 4 bits, one matrix at a time is expanded for computing."""
         if not self._settings.in_4_bits:
             return float(self._frozen * self._held)
         sizes = [inputs * outputs for _, inputs, outputs in self._shape.linear]
@@ -127,7 +127,7 @@ class _Training:
         return 0.0 if self._recomputed else self._copies()
 
     def _loss(self) -> Memory:
-        """The moment when the loss goes back: gradients of the head and of what came into it, in float32."""
+        """The backward pass of the loss: gradients of the head and of what came into it, in float32."""
         head = self._table if self._generative else 0
         into = FLOAT * self._tokens * self._shape.hidden
         parts = {"gradients": self._gradients(0) + head, "activations": self._kept() + into}

@@ -61,7 +61,7 @@ class Assumptions(Section):
     """Problems of a set with answers where the profile sets no limit (MATH500)."""
     generated_per_second: Positive = 4600
     """Output tokens a GPU writes a second with a model of 7B, batched (an independent measurement of a 7B GenPRM
-    under vLLM: 6.2 steps a second of about 745 tokens). The time is in proportion to the model's size."""
+    under vLLM: 6.2 steps a second of about 745 tokens). Time per token is in proportion to a model's size."""
     read_per_second: Positive = 30000
     """Prompt tokens a GPU reads a second with such a model."""
     trained_per_second: Positive = 3000

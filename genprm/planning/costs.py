@@ -156,7 +156,7 @@ def _rollout_cost(counts: list[int], assumed: Assumptions) -> Spent:
     read = sum(
         count * (assumed.problem_tokens + done * assumed.step_tokens) for done, count in enumerate(counts, start=1)
     )
-    # Each prompt begins with the prompt after the step before, so read once they are as many tokens as the longest.
+    # Each prompt extends that of the step before, so with shared prefixes read once only the longest one counts.
     deepest = max((done for done, count in enumerate(counts, start=1) if count), default=0)
     longest = assumed.problem_tokens + deepest * assumed.step_tokens if deepest else 0
     return Spent(sum(counts), round(left * assumed.step_tokens), round(read), round(longest))

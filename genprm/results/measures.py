@@ -11,7 +11,7 @@ from enum import StrEnum
 from genprm.intervals import Interval
 
 OURS, PAPER = "ours", "paper"
-"""Whose a number is."""
+"""Where a number comes from."""
 
 MEAN = "mean"
 """The subset that stands for the unweighted mean over all subsets."""
