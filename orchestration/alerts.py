@@ -1,4 +1,4 @@
-"""Telling somebody that a run failed: one line, posted to a webhook."""
+"""Reports that a run failed: one line, posted to a webhook."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Lease:
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for devices."""
+        """Whether another process waits for devices."""
         with (self._folder / _WAITING).open("a") as file:
             return not _lock(file)
 

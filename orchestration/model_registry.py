@@ -113,6 +113,6 @@ class ModelRegistry:
                 return one.judged
         there = known_run(self._client, champion.run_id) is not None
         if not there or JUDGED not in {file.path for file in self._client.list_artifacts(champion.run_id)}:
-            return []  # lost with a home that was moved: nobody can be compared, and the champion stays
+            return []  # lost with a home that was moved: nothing can be compared, and the champion stays
         kept = Path(self._client.download_artifacts(champion.run_id, JUDGED))
         return _JUDGED.validate_json(kept.read_bytes())

@@ -165,7 +165,7 @@ class Runner:
                 self._display.advanced(worker.node, message.finished, message.total)
                 continue
             node, worker.node = worker.node, None
-            if not message.run_id:  # nobody closed the run
+            if not message.run_id:  # the run was left open
                 close_runs(self._instance, self._profile, self._session, node)
             self._settle(schedule, node, message)
 

@@ -42,7 +42,7 @@ class LabelledRewards:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The steps whose rewards fall into one bin: how many, their mean reward, and which share of them is right."""
+    """The steps whose rewards fall into one bin: how many, their mean reward, and the share that is right."""
 
     steps: int
     mean_reward: float

@@ -61,7 +61,7 @@ def kv_bytes(shape: ModelShape, serving: Serving) -> float:
 
 
 def padded(columns: int) -> int:
-    """The multiple of 16 that backend transformers reads of a row with so many tokens.
+    """The tokens, a multiple of 16, that backend transformers reads of a row with `columns` tokens.
 
     >>> padded(199), padded(208)
     (208, 208)

@@ -19,7 +19,7 @@ _MOMENT = {"adamw": FLOAT, "adamw-8bit": 1 + FLOAT / 256}
 _NF4 = 0.5 + 1 / 64 + FLOAT / (64 * 256)
 """Bytes of a weight in 4 bits: a scale in 8 bits for each block of 64, and one in float32 for 256 of these."""
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
-"""TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
+"""TRL's loss computes logits in tiles of this many tokens and this many entries of the vocabulary."""
 _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
 """Further tiles, in float32, that TRL's loss holds where there is no Triton, as on a CPU."""
 

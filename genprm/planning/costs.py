@@ -41,7 +41,7 @@ class Spent:
 
 
 class Kept(NamedTuple):
-    """Solutions of one kind that consensus filtering keeps, and the judged steps of them all."""
+    """How many solutions of one kind consensus filtering keeps, and how many judged steps they have in all."""
 
     solutions: float
     steps: float

@@ -104,5 +104,5 @@ def gpu_hours(model: str, tokens: float, prefix_tokens: float, assumed: Assumpti
 
 
 def disk_mb(tokens: float, assumed: Assumptions) -> float:
-    """Mebibytes of so many tokens as text."""
+    """Mebibytes that tokens take as text."""
     return tokens * assumed.bytes_per_token / 2**20

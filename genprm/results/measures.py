@@ -18,7 +18,7 @@ MEAN = "mean"
 
 
 class Table(StrEnum):
-    """The table of results that a measure stands in."""
+    """The table of results that a measure belongs to."""
 
     POLICY = "policy"
     LABELS = "labels"
