@@ -84,6 +84,6 @@ def read_calibration(path: Path) -> Fitted:
 
 
 def calibration_beside(model: str) -> Path | None:
-    """The calibration in the directory of a checkpoint; None where there is none, or the model is not a directory."""
+    """The calibration in the directory of a checkpoint; None where there is none, or `model` is no directory."""
     path = Path(model) / CALIBRATION_FILE
     return path if path.is_file() else None
