@@ -4,8 +4,8 @@
     def rpe_labels(context: ArtifactContext) -> Made:
         '''What the artifact is, for the UI.'''
 
-What is registered so is assembled, ordered, and counted; nothing else has to know of it. Modules of this package
-are found by themselves, those of other packages through entry points of the group `genprm.artifacts`.
+A registered artifact is assembled, ordered, and counted; nothing else has to know about it. Modules of this package
+are found automatically, those of other packages through entry points of the group `genprm.artifacts`.
 Integrity checks come before anything is written: when one fails, the step reports it and stops, and nothing
 downstream sees the rows.
 """
@@ -57,7 +57,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Under which names the metadata of an artifact tell its cost; an empty name where it has no such cost."""
+    """The names of an artifact's costs in its metadata; empty where it has no such cost."""
 
     requests: str
     tokens: str = "tokens"
@@ -67,27 +67,27 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Another artifact that one is made from; `mapping` says which of its partitions, all that have the same key
-    when it is empty."""
+    """An artifact that another one is made from. `mapping` says which of its partitions are read; by default those
+    with the same key, as Dagster matches them."""
 
     name: str
     mapping: dg.PartitionMapping | None = None
 
     def dependency(self) -> dg.AssetDep:
-        """As Dagster has it."""
+        """The input as a Dagster dependency."""
         return dg.AssetDep(self.name, partition_mapping=self.mapping)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must be true of an artifact. A failed integrity check stops the step; another one warns."""
+    """One thing that must be true of an artifact. A failed integrity check stops the step; any other one warns."""
 
     name: str
     description: str
     integrity: bool = True
 
     def spec(self, asset: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetCheckSpec:
-        """Its definition; that of a partitioned artifact has its `partitions`, or the UI shows no result."""
+        """The check's definition; for a partitioned artifact with its `partitions`, or the UI shows no result."""
         return dg.AssetCheckSpec(
             self.name,
             asset=asset,
@@ -97,32 +97,32 @@ class Check:
         )
 
     def result(self, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
-        """Its outcome; `metadata` says what was found."""
+        """The check's outcome; `metadata` says what was found."""
         severity = dg.AssetCheckSeverity.ERROR if self.integrity else dg.AssetCheckSeverity.WARN
         return dg.AssetCheckResult(check_name=self.name, passed=bool(passed), severity=severity, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows to be written. Without a name they go under the artifact's own, without a partition to the one made."""
+    """Rows to be written; by default under the artifact's own name, and to the partition that is being made."""
 
     record: type[Any]
     rows: Sequence[Any]
     name: str | None = None
     partition: str | None = None
     without: tuple[str, ...] = ()
-    """Fields that are no news when they alone change: what follows from the rows stays as it is."""
+    """Fields left out of the version: when only these change, nothing downstream becomes stale."""
     decides: bool = True
-    """Whether the version of the artifact follows from it. What people alone read decides nothing."""
+    """Whether the artifact's version depends on this table; false for tables that only people read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What an artifact came to: rows (the first table is the artifact's own, the others go with it), what was found
-    when they were checked, and what to tell about them.
+    """What the function of an artifact returns: rows (the first table is the artifact's own, the others go with
+    it), the results of their checks, and metadata about them.
 
-    An artifact whose files are no tables says the `version` of what it wrote, and the `files` (or directories) that
-    it recorded in the store.
+    An artifact whose files are not tables gives the `version` of what it wrote, and the `files` (or directories)
+    that it recorded in the store.
     """
 
     tables: Sequence[Table] = ()
@@ -133,7 +133,7 @@ class Made:
 
 
 class BrokenArtifactError(Exception):
-    """A check that guards integrity did not pass, and nothing may be written."""
+    """An integrity check failed, so nothing may be written."""
 
     def __init__(self, checks: Sequence[dg.AssetCheckResult]) -> None:
         super().__init__(", ".join(str(check.check_name) for check in _broken(checks)))
@@ -145,10 +145,10 @@ def _broken(checks: Sequence[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:
 
 
 def require(checks: Sequence[dg.AssetCheckResult]) -> None:
-    """Stop before anything is written when a check that guards integrity did not pass.
+    """Stop before anything is written when an integrity check failed.
 
     Raises:
-        BrokenArtifactError: it did not; the step reports the checks and fails.
+        BrokenArtifactError: a check failed; the step reports the checks and fails.
     """
     if _broken(checks):
         raise BrokenArtifactError(checks)
@@ -157,7 +157,7 @@ def require(checks: Sequence[dg.AssetCheckResult]) -> None:
 @dataclass(frozen=True)
 class ArtifactContext:
     """What the function of an artifact is given: the profile with its line-up, the partition to be made, and the
-    surroundings. Its store reads the declared inputs and nothing else."""
+    resources. The store reads the declared inputs and nothing else."""
 
     dagster: dg.AssetExecutionContext
     artifact: str
@@ -192,7 +192,7 @@ class ArtifactContext:
         return dimension(self.dagster.partition_key, name)
 
     def advance(self, total: int) -> Callable[[int], None]:
-        """The progress over `total` items: told how many more are finished."""
+        """A callback for the progress over `total` items, to be called with how many more are finished."""
         return self.progress.of(self.dagster, total)
 
     def journal(self) -> Journal:
@@ -210,7 +210,7 @@ class Artifact:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The names under which it writes tables, its own first."""
+        """The names of the tables that it writes, its own first."""
         return self.declared.tables or (self.name,)
 
     def define(
@@ -219,7 +219,7 @@ class Artifact:
         op_tags: Mapping[str, Any] | None = None,
         retry_policy: dg.RetryPolicy | None = None,
     ) -> dg.AssetsDefinition:
-        """The Dagster asset of a profile. Tags and policy are those of its step, which other executors read."""
+        """The Dagster asset for a profile. Its step has these tags and this retry policy, for other executors."""
         declared = self.declared
         partitions, inputs = declared.partitions(pipeline), declared.inputs(pipeline)
         readable = frozenset(
@@ -231,7 +231,7 @@ class Artifact:
             description=inspect.getdoc(self.make),
             partitions_def=partitions,
             deps=[*(one.dependency() for one in inputs), *declared.parameters(pipeline)],
-            group_name=declared.stage.value,  # the pages are sent text, no enumeration
+            group_name=declared.stage.value,  # the pages need text, not an enum member
             kinds=set(declared.kinds),
             owners=OWNERS,
             code_version=declared.code_version,
@@ -247,7 +247,7 @@ class Artifact:
         return asset
 
     def _run(self, context: dg.AssetExecutionContext, pipeline: Pipeline, readable: frozenset[str]) -> Events:
-        """Make one partition, and tell Dagster of it."""
+        """Make one partition, and report it to Dagster."""
         started, resources = time.perf_counter(), context.resources
         given = ArtifactContext(
             dagster=context,
@@ -303,11 +303,11 @@ ARTIFACTS: dict[str, Artifact] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class artifact:  # noqa: N801  reads as the decorator that it is
-    """Registers a function as the artifact of its name. What depends on the profile is asked of a pipeline.
+    """Registers a function as the artifact of its name. What depends on the profile is a function of a pipeline.
 
-    `code_version` is raised when the algorithm changes; what was made before is then stale. `tables` are the names
-    under which it writes, when it writes more than its own. `wanted` says whether a profile has it, `measured`
-    whether the leaderboard reads it, `spends` where its metadata tell what it cost.
+    Raise `code_version` when the algorithm changes; what was made before is then stale. `tables` names its tables,
+    when it writes more than its own. `wanted` says whether a profile has it, `measured` whether the leaderboard
+    reads it, `spends` under which names its metadata give its cost.
 
     Raises:
         ValueError: on use, when the name is taken.

@@ -81,7 +81,7 @@ def best_of_n(context: ArtifactContext) -> Made:
 
 
 def ranked_row(sampled: SampledSolution, score: SolutionScore) -> SolutionRewards:
-    """A candidate with the rewards of its steps, or with the one of a model that answers for a whole solution."""
+    """A candidate with the rewards of its steps, or with one reward where the model judges solutions as a whole."""
     return SolutionRewards(
         id=sampled.id,
         problem_id=sampled.problem_id,
@@ -95,7 +95,7 @@ def ranked_row(sampled: SampledSolution, score: SolutionScore) -> SolutionReward
 
 
 def metric_name(way: str, n: int) -> str:
-    """A way of choosing at N as the tracking server allows it.
+    """The metric's name for a way of choosing at N, in characters that the tracking server allows.
 
     >>> metric_name("best, min", 8), metric_name("Pass@N", 8)
     ('best_min_8', 'pass_n_8')

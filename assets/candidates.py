@@ -31,14 +31,14 @@ GROUPED = Check("grouped", "Candidates with the same answer are right or wrong t
     wanted=lambda pipeline: bool(pipeline.profile.scaling.sets),
 )
 def candidates(context: ArtifactContext) -> Made:
-    """N solutions of each problem by the policy whose answers are to be chosen from. They are drawn once, at
-    the largest N; smaller N are disjoint parts of them. Raising N adds to those that are there.
+    """N solutions of each problem, sampled from the policy, among whose answers one is to be chosen. They are
+    sampled once, at the largest N; smaller N use disjoint parts of them. Raising N adds to the existing ones.
     """
     settings = context.profile.scaling
     key = context.key
     problems = answer_problems(key, settings, data_directory())
     items = [(problem, index) for problem in problems for index in range(settings.candidates)]
-    # The count is no part of what decides a candidate.
+    # A candidate does not depend on how many there are.
     how = (CODE_VERSION, _without_count(context.pipeline), weights_version(settings.model))
     engine = context.machines.engine(settings.model)
 

@@ -46,7 +46,7 @@ WHOLE = Check("whole", "The checkpoint has weights, tokenizer and manifest; a re
     kinds=("huggingface", "mlflow"),
     uses_engine=True,
     measured=True,
-    # Nothing is generated: what is trained on is read.
+    # Nothing is generated: training only reads its conversations.
     spends=Spent(requests="conversations", tokens="", prompt_tokens="tokens in all epochs"),
 )
 def checkpoints(context: ArtifactContext) -> Made:
@@ -128,7 +128,7 @@ def _train(context: ArtifactContext, model: Model, run: TrackedRun) -> tuple[Pat
 
 
 def _is_whole(context: ArtifactContext, model: Model, directory: Path) -> bool:
-    """Whether a directory holds a finished checkpoint. A damaged one is removed: it is trained again."""
+    """Whether a directory holds a finished checkpoint. A damaged one is removed, so that it is trained again."""
     if not directory.is_dir():
         return False
     found = context.store.damage(directory, verify=True)
@@ -142,7 +142,7 @@ def _is_whole(context: ArtifactContext, model: Model, directory: Path) -> bool:
 
 
 def _unlike_its_card(context: ArtifactContext, model: Model, directory: Path) -> str:
-    """What is wrong with weights that were never recorded file by file: the card knows the version of the last."""
+    """What is wrong with weights that were never recorded file by file, by the version on the checkpoint's card."""
     try:
         card = read_checkpoint(context.store, model.key)
     except (MissingTable, DamagedFile):
@@ -167,7 +167,7 @@ def _examples(context: ArtifactContext, model: Model) -> list[Any]:
 
 
 def _directory(context: ArtifactContext, model: Model, examples: Sequence[Any]) -> Path:
-    """Where the weights belong that these examples and the recipe give."""
+    """The directory for the weights trained with the model's recipe on these examples."""
     decided = [content_hash(examples), recipe(context.profile, model).fingerprint]
     if model.recipe.further:
         before = _fine_tuned(context, model)
@@ -176,7 +176,7 @@ def _directory(context: ArtifactContext, model: Model, examples: Sequence[Any]) 
 
 
 def _fine_tuned(context: ArtifactContext, model: Model) -> Model:
-    """The full model that a model is trained further from."""
+    """The full model from which this model's training continues."""
     found = context.lineup.full(model.base)
     assert found is not None, "a profile with training.rl has one"
     return found
@@ -185,7 +185,8 @@ def _fine_tuned(context: ArtifactContext, model: Model) -> Model:
 def _base(context: ArtifactContext, model: Model) -> str:
     """The weights that training starts from: the model's base, or the full model's.
 
-    Where those are not there yet, or are being made in another partition, a copy is made beside the model.
+    Where the full model's weights do not exist yet, or are being made in another partition, a copy is trained
+    beside the model.
     """
     if not model.recipe.further:
         return resolve_model(model.weights)
@@ -215,7 +216,7 @@ def _share(examples: Sequence[E], share: float) -> list[E]:
 
 
 def _job(context: ArtifactContext, model: Model, directory: Path) -> TrainingJob:
-    """What the training process is told; the manifest is what a checkpoint is to know of itself."""
+    """The job for the training process; the manifest is what a checkpoint records about itself."""
     profile = context.profile
     judged_from = context.store.read(Provenance, "training_set", part(str(model.variant), JUDGED_FROM))
     manifest = {
@@ -232,7 +233,8 @@ def _job(context: ArtifactContext, model: Model, directory: Path) -> TrainingJob
 
 
 def _log(context: ArtifactContext) -> Callable[[str], None]:
-    """Lines of the training process go to Dagster's log; those that tell a step move the progress on."""
+    """A callback that writes lines of the training process to Dagster's log; lines that name a step move the
+    progress on."""
     advance: Callable[[int], None] | None = None
     done = 0
 

@@ -1,4 +1,4 @@
-"""Everything in a profile that decides an artifact, for the tracked run that makes it."""
+"""All values of a profile that an artifact depends on, for the tracked run that makes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHECKPOINTS = "checkpoints"
 
 
 def decided_by(context: ArtifactContext, model: Model | None = None) -> dict[str, dict[str, Any]]:
-    """The values that decide an artifact, by section: its own, and those that its inputs are made with.
+    """The values that an artifact depends on, by section: its own, and those that its inputs are made with.
 
-    Of sections that differ between models it is the part of `model`. Without a model nothing is said of
-    checkpoints, and of a reference, which is not trained, nothing about training data.
+    Of sections that differ between models, only the part of `model` is taken. Without a model, checkpoints are left
+    out; for a reference, which is not trained, so are training data.
     """
     versions = parameter_versions(context.pipeline)
     found: dict[str, dict[str, Any]] = {}
@@ -41,7 +41,7 @@ def _dependencies(pipeline: Pipeline, name: str, model: Model | None) -> Iterato
 
 
 def _parts(dependency: dg.AssetDep, model: Model | None) -> Sequence[str]:
-    """The partitions of a section that have a say."""
+    """The partitions of a section that the artifact depends on."""
     mapping = dependency.partition_mapping
     if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
         return list(mapping.partition_keys)

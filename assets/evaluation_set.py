@@ -20,7 +20,7 @@ BOTH = Check("both_kinds", "Every subset has solutions with an error and without
 
 
 MINIATURE_CASES = 200
-"""Cases per subset of the miniature, which has no end, when no limit is given."""
+"""Cases per subset of the miniature, which could make any number of them, when no limit is given."""
 
 
 @artifact(
@@ -56,10 +56,10 @@ def evaluation_set(context: ArtifactContext) -> Made:
 
 
 def check_subsets(settings: EvaluationSettings) -> None:
-    """Look whether the benchmark has the subsets that are asked for; those of own rows are only known when read.
+    """Check that the benchmark has the subsets asked for; those of the user's own rows are only known when read.
 
     Raises:
-        SettingsError: it has not.
+        SettingsError: the benchmark lacks a subset.
     """
     from genprm.data_sets import processbench
     from genprm.evaluation import miniature

@@ -18,7 +18,7 @@ def _inputs(pipeline: Pipeline) -> list[Input]:
 
 
 def _parameters(pipeline: Pipeline) -> list[dg.AssetDep]:
-    """The threshold of escalation has a say where a model judges adaptively."""
+    """The threshold of escalation matters only for models that judge adaptively."""
     everyone = pipeline.judged_otherwise.get_partition_keys()
     adaptive = [model.key for model in pipeline.lineup.otherwise if model.mode is Mode.ADAPTIVE]
     return [reads("evaluation", dg.StaticPartitionMapping({VERIFICATION: everyone, ESCALATION: adaptive}))]

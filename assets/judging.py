@@ -1,4 +1,4 @@
-"""Models of the line-up at work on solutions, on this process's machines."""
+"""Judging of solutions by models of the line-up, on this process's machines."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def open_verifier(
 
 
 class JudgeMachine:
-    """This process's machines as a reward model is opened on them."""
+    """This process's machines, in the form that reward models are opened on."""
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
 
     @property
     def live_paths(self) -> int:
-        """Verification paths that are judged at a time."""
+        """Verification paths that are judged at the same time."""
         return self._machines.settings.live_paths
 
     def engine(self, model: str) -> Engine:
@@ -60,15 +60,15 @@ class JudgeMachine:
         return self._machines.sandbox()
 
     def here(self, model: str) -> EngineSettings:
-        """Settings for a network beside the engine, which gives its memory back."""
+        """Close the engine to free its memory, and return the settings for a network that takes its place."""
         self._machines.release()
         return self._machines.settings
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A model of the line-up with the weights that it judges with; `votes` paths over each solution where it
-    samples any."""
+    """A model of the line-up with the weights that it judges with. It samples `votes` paths over each solution, if
+    it samples at all."""
 
     context: ArtifactContext
     model: Model
@@ -82,13 +82,13 @@ class Judge:
         until: float | None = None,
         kept_texts: int = 0,
     ) -> dict[StepwiseSolution, SolutionScore]:
-        """What it says of the rows of an artifact, whose way of judging has a version.
+        """Score the rows of an artifact; `version` is the version of its way of judging.
 
         Args:
-            rows: each solution with what the artifact knows it by; paths are found again in its journal by that.
-            until: a reward; nothing is judged that the first one below it does not need.
-            kept_texts: how many paths of a verifier, from the first, are kept and answered with their text, and the
-                rest without it; none are answered when it is 0.
+            rows: each solution with the values that identify it, by which paths are found again in the journal.
+            until: a reward; paths are judged no further than it takes to find the first reward below it.
+            kept_texts: how many paths of a verifier, from the first, are kept and returned with their text, the
+                rest without it; when it is 0, no paths are returned.
 
         Raises:
             EngineError, SandboxError: as raised by the model.
@@ -107,7 +107,7 @@ class Judge:
         return dict(zip(rows, scores, strict=True))
 
     def run_parameters(self, **on: str) -> dict[str, object]:
-        """What the tracked run of its judgement is told: what is judged and how, and all values that decide it."""
+        """The parameters of the tracked run: what is judged and how, and all values that affect the judgement."""
         sandbox = self.context.machines.sandbox().description() if self.model.mode.runs else None
         return {
             "model": self.model.key,
@@ -129,14 +129,14 @@ async def _score_and_free(
 
 
 class JudgedCases(NamedTuple):
-    """What a model says of benchmark cases, in order, and its paths where any text is kept: those of each case by
-    number."""
+    """A model's predictions for benchmark cases, in order, and its paths where any text is kept: those of each case
+    by number."""
 
     predictions: list[Prediction]
     transcripts: list[Verification]
 
     def verified(self, context: ArtifactContext, model: Model) -> Verified:
-        """As the tracked run is told of them."""
+        """The form in which the tracked run logs them."""
         evaluation = context.profile.evaluation
         return Verified(model.key, evaluation.source, evaluation.threshold, self.predictions, self.transcripts)
 
@@ -147,7 +147,7 @@ class JudgedCases(NamedTuple):
 
 
 def judge_cases(judge: Judge, cases: Sequence[BenchmarkCase]) -> JudgedCases:
-    """Judge benchmark cases: no path goes further than Maj@N and Pass@1 need it."""
+    """Judge benchmark cases; no path goes further than Maj@N and Pass@1 need."""
     evaluation = judge.context.profile.evaluation
     threshold, rows = evaluation.threshold, {as_solution(case): (to_dict(case),) for case in cases}
     scores = judge.score(rows, JUDGING_VERSION, threshold, evaluation.kept_paths)

@@ -24,7 +24,7 @@ SAME = Check("same_cases", "All models judged the same cases.")
 
 
 def _inputs(pipeline: Pipeline) -> list[Input]:
-    """Everything that is measured, whole; and both sides of what must not meet."""
+    """All partitions of everything that is measured; and the two sets that must share no problem."""
     measured = [one for one in wanted_artifacts(pipeline) if one.declared.measured]
     return [
         Input("problems"),
@@ -75,8 +75,7 @@ def leaderboard(context: ArtifactContext) -> Made:
 
 
 def _contenders(context: ArtifactContext, predictions: Mapping[str, Sequence[Prediction]]) -> list[Contender]:
-    """The models that were trained here, with what they say of the benchmark: their vote where they have several
-    paths."""
+    """The models that were trained here, with their predictions for the benchmark (the vote of several paths)."""
     found = []
     for model in context.lineup.models:
         if model.trained:
@@ -86,7 +85,7 @@ def _contenders(context: ArtifactContext, predictions: Mapping[str, Sequence[Pre
 
 
 def metric_name(row: Measure) -> str:
-    """What the tracking server calls a mean F1: `f1_pass1`, `f1_maj8`."""
+    """The tracking server's name for a mean F1: `f1_pass1`, `f1_maj8`."""
     return "f1_pass1" if row.votes == 1 else f"f1_maj{row.votes}"
 
 

@@ -15,7 +15,7 @@ EXAMPLES = 3
 CELL = 600
 """Characters of a cell in the table of examples."""
 PLOT_BYTES = 100_000
-"""Plots lie in the event log; larger ones would slow the UI down."""
+"""Plots are stored in the event log; larger ones would slow the UI down."""
 
 
 def column_schema(record: type[Any]) -> dg.TableSchema:
@@ -53,7 +53,7 @@ def _shown(value: Any) -> str:
 
 
 def plot(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0) -> dg.MarkdownMetadataValue:
-    """A picture for the UI, coarser where the event log should not hold all of it; `draw` gets matplotlib axes."""
+    """A picture for the UI, at a lower resolution where `PLOT_BYTES` requires it; `draw` gets matplotlib axes."""
     pictures = (png(draw, width, height, dpi) for dpi in (80, 50, 30))
     fitting = next((picture for picture in pictures if len(picture) <= PLOT_BYTES), None)
     return dg.MetadataValue.md(
@@ -62,5 +62,5 @@ def plot(draw: Callable[[Any], None], width: float = 5.0, height: float = 3.0) -
 
 
 def share(part: int, whole: int) -> float:
-    """Percent, 0 of nothing."""
+    """A share in percent; 0 where `whole` is 0."""
     return round(100 * part / whole, 2) if whole else 0.0

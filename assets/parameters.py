@@ -29,23 +29,23 @@ CANDIDATES, REWARDS, CHOICE = "candidates", "rewards", "choice"
 """The three things that the scaling section decides; each is a partition of `parameters/scaling`."""
 
 PARAMETERS = "parameters"
-"""The first part of the key of each section, and the group that they stand in."""
+"""The first part of the key of each section, and the asset group of all sections."""
 
 ONLY = "all"
 """Partition of a section that has one version for everything."""
 
 FILE = "file"
-"""The source of rows whose content counts, too."""
+"""The `source` of rows that come from a file, whose content is part of the version, too."""
 
 IMPORTED = "imported"
-"""The section of a set of others that the run starts from; it stands in `training.source` or `labels.source`."""
+"""The section of an imported set that the run starts from, given in `training.source` or `labels.source`."""
 
 WHICH_MODELS = ("base", "modes", "variants", "discriminative", "think", "outcome", "shares", "source", "rl")
-"""Values of the training section that say which models there are and where their training set is from, and decide
+"""Values of the training section that say which models there are and where their training set is from, and affect
 nothing else about a model."""
 
 OPERATIONAL = ("kept_paths", "processes", "nodes", "padding_free")
-"""Values of the evaluation and training sections that decide no result."""
+"""Values of the evaluation and training sections that affect no result."""
 
 _DESCRIPTIONS = {
     "problems": "Which problems are used.",
@@ -84,7 +84,7 @@ def _with_weights(section: Section, model: str) -> Version:
 
 
 def recipe(profile: Profile, model: Model) -> Version:
-    """What decides a checkpoint besides its training set. A reference is its weights and nothing else."""
+    """What a checkpoint depends on besides its training set. A reference is only its weights and mode."""
     values: dict[str, Any] = {"weights": weights_version(model.weights), "mode": model.judging}
     if model.share < 1:
         values["share"] = model.share
@@ -197,7 +197,7 @@ def parameter_key(section: str) -> dg.AssetKey:
 
 
 def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinition]:
-    """Partitions of the parameters. Those with one version have one partition: Dagster does not see what was
+    """Partitions of the parameters. Those with one version have one partition, because Dagster ignores what is
     reported about an external asset without partitions."""
     whole = dg.StaticPartitionsDefinition([ONLY])
     partitions: dict[str, dg.PartitionsDefinition] = {

@@ -14,7 +14,7 @@ from genprm.settings import MAIN_VARIANT, Profile, SettingsError
 from genprm.store import partition_key
 
 MOST_PARTITIONS = 99
-"""Above this many upstream partitions per downstream one Dagster drops staleness without a word."""
+"""Above this many upstream partitions per downstream one, Dagster silently stops tracking staleness."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pipeline:
 
     @property
     def imported(self) -> bool:
-        """Whether models are trained on a set of others, so that nothing is sampled, labelled or filtered."""
+        """Whether models are trained on an imported set, so that nothing is sampled, labelled or filtered."""
         return self.profile.training.source is not None
 
     @property
@@ -65,7 +65,7 @@ class Pipeline:
 
     @property
     def solutions_from(self) -> str:
-        """The artifact, and its table, that holds the solutions which are judged for training."""
+        """The name of the artifact, and of its table, that holds the solutions to be judged for training."""
         return "solutions" if self.sampled else "imported_solutions"
 
     @cached_property
@@ -78,7 +78,7 @@ class Pipeline:
 
     @cached_property
     def variants(self) -> dg.StaticPartitionsDefinition:
-        """Label variants; one for a set of others, whose labels are given."""
+        """Label variants; one for an imported set, whose labels are given."""
         names = [MAIN_VARIANT] if self.imported else self.profile.labels.variant_names()
         return dg.StaticPartitionsDefinition(names)
 
@@ -113,12 +113,12 @@ class Pipeline:
         )
 
     def ranked_with(self) -> Mapping[str, list[str]]:
-        """What is ranked with each checkpoint."""
+        """The partitions of `ranked` that use each checkpoint."""
         sets = self.profile.scaling.sets
         return {model.key: [partition_key(model.key, name) for name in sets] for model in self.lineup.rankers}
 
     def ranked_from(self) -> Mapping[str, list[str]]:
-        """What is ranked of each answer set."""
+        """The partitions of `ranked` that use each answer set."""
         return {
             name: [partition_key(model.key, name) for model in self.lineup.rankers]
             for name in self.profile.scaling.sets
@@ -133,7 +133,7 @@ class Pipeline:
         )
 
     def searched_from(self) -> Mapping[str, list[str]]:
-        """What is searched of each answer set."""
+        """The partitions of `searched` that use each answer set."""
         search = self.profile.search
         return {name: [partition_key(method, name) for method in search.chosen_methods] for name in search.sets}
 
@@ -149,7 +149,7 @@ class Pipeline:
         }
 
     def judging_with(self) -> Mapping[str, list[str]]:
-        """The models that judge otherwise with each checkpoint."""
+        """The models that judge in another mode with each checkpoint."""
         return {
             checkpoint: [model.key for model in self.lineup.otherwise if model.checkpoint == checkpoint]
             for checkpoint in dict.fromkeys(model.checkpoint for model in self.lineup.otherwise)
@@ -163,5 +163,5 @@ def dimension(partition_key: str, name: str) -> str:
 
 
 def by_dimension(name: str) -> dg.PartitionMapping:
-    """Between an artifact with one dimension and one with that dimension and another: the same key of it."""
+    """The mapping between an artifact with this one dimension and one with a second, too: this one's keys match."""
     return dg.MultiToSingleDimensionPartitionMapping(name)

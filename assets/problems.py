@@ -20,8 +20,8 @@ DISTINCT = Check("distinct", "Ids and texts are distinct, and every problem has 
 def problems(context: ArtifactContext) -> Made:
     """Questions with their reference answers: MATH train in the paper, synthetic word problems in the
     miniature. Sampling the policy on them starts the pipeline; **no evaluation problem is among them** (check
-    `held_out` of `evaluation_set`). With `training.source` or `labels.source` they are those of that set, without
-    answers.
+    `held_out` of `evaluation_set`). With `training.source` or `labels.source` they are the problems of that set,
+    without answers.
     """
     settings, imported = context.profile.problems, context.profile.given
     rows = load_problems(settings, data_directory()) if imported is None else imported_problems(imported)

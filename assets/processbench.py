@@ -65,7 +65,7 @@ def processbench(context: ArtifactContext) -> Made:
 def log_scores(
     context: ArtifactContext, run: TrackedRun, model: Model, rows: Sequence[Prediction]
 ) -> dict[str, dict[str, float]]:
-    """The headline numbers per subset; the run is told which cases they are measured on."""
+    """The headline numbers per subset; the run records which cases they are measured on."""
     settings, votes, store = context.profile.evaluation, context.lineup.votes_of(model), context.store
     single = score(single_paths(rows, settings.threshold), settings.bootstrap).subsets
     voted = score_predictions(rows, settings.bootstrap).subsets
@@ -88,7 +88,7 @@ def judging_checks(
 
 
 def judging_facts(model: Model, rows: Sequence[Prediction], run: TrackedRun) -> dict[str, Any]:
-    """What to tell about predictions, besides how good they are."""
+    """Metadata about predictions, besides how good they are."""
     return {
         "tokens": sum(row.tokens for row in rows),
         "prompt tokens": sum(row.prompt_tokens for row in rows),

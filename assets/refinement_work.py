@@ -29,7 +29,7 @@ class Critics:
         self._context = context
 
     def critic(self, name: str) -> tuple[str, Critic]:
-        """A model of the line-up, or the policy itself."""
+        """A critic with the version of its weights: a model of the line-up, or the policy itself."""
         context, settings = self._context, self._context.profile.refinement
         model = context.lineup.critic_models[name]
         if model is None:
@@ -42,19 +42,19 @@ class Critics:
         return checkpoint.version, RewardCritic(verifier, evaluation.threshold, lead)
 
     def policy(self) -> tuple[str, Engine]:
-        """The model that drew the candidates."""
+        """The model that sampled the candidates, with the version of its weights."""
         model = self._context.profile.scaling.model
         return weights_version(model), self._context.machines.engine(model)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """On the machines' loop."""
+        """Run a coroutine on the machines' loop."""
         return self._context.machines.run(work)
 
 
 def refiner(context: ArtifactContext, journal: Journal) -> Refiner:
-    """Refines as the profile says; what is finished is found again in the journal."""
+    """The refiner of a profile; finished work is found again in the journal."""
     profile = context.profile
-    # How many turns and solutions there are decides no critique and no rewrite.
+    # No critique and no rewrite depends on how many turns and solutions there are.
     how = profile.refinement.model_dump(mode="json", exclude={"sets", "solutions", "turns"})
     verifier = profile.evaluation.verifier.deciding(Mode.FULL)
 

@@ -37,7 +37,7 @@ TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def report_path(store: TableStore) -> Path:
-    """Where the report lies."""
+    """The path of the report."""
     return store.folder("report") / "index.html"
 
 
@@ -92,7 +92,7 @@ def render(profile: str, results: Results, cost: CostCurve | None = None) -> str
 
 
 def _sections(measures: Sequence[Measure]) -> dict[Table, list[Measure]]:
-    """The tables of the page in order, as far as something was measured. F1 of the models has a figure above."""
+    """The tables of the page in order, as far as something was measured; without F1, which has a figure above."""
     shown = [row for row in measures if row.table is not Table.JUDGES or row.metric is not Metric.F1]
     found = {table: [row for row in shown if row.table is table] for table in ORDER}
     return {table: rows for table, rows in found.items() if rows}

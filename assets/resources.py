@@ -1,6 +1,6 @@
 """The resources of the assets: where tables lie, how text is generated, where runs are recorded.
 
-The protocols are there because the classes belong to `orchestration`, which the assets do not know.
+They are protocols because the classes belong to `orchestration`, which the assets do not import.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Machines(Protocol):
     def engine(self, model: str) -> Engine:
         """The engine of a model; those of other models are closed.
 
-        Not from inside `run`.
+        Not to be called from inside `run`.
         """
         ...
 
     def engines(self, *models: str) -> list[Engine]:
         """The engines of several models that work at the same time; those of other models are closed.
 
-        Not from inside `run`.
+        Not to be called from inside `run`.
         """
         ...
 
@@ -53,7 +53,7 @@ class Machines(Protocol):
         ...
 
     def devices(self, count: int) -> AbstractContextManager[None]:
-        """What is started in the block sees `count` GPUs that nobody else has, or all where there are fewer.
+        """Lease `count` GPUs, or all where there are fewer: processes started in the block see only these.
 
         Engine and sandbox are closed first.
         """
@@ -65,16 +65,16 @@ class Machines(Protocol):
 
 
 class Progress(Protocol):
-    """Who is told how far a long asset has come."""
+    """Reports how far a long asset has come."""
 
     def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
-        """A callback for one step of `total` items: how many more are finished."""
+        """A callback for one step of `total` items, to be called with how many more are finished."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a model said of benchmark cases, and the verification paths that are kept of it.
+    """A model's predictions for benchmark cases, and those of its verification paths that are kept.
 
     `benchmark` is the source of cases and labels; a step is wrong when its reward is below `threshold`.
     """
@@ -109,7 +109,7 @@ class TrackedRun(Protocol):
         ...
 
     def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before; where that is lost, a warning says so."""
+        """Log metrics to this run, or to another that ended before; if that run is lost, a warning says so."""
         ...
 
     def series(self, name: str, values: Sequence[float]) -> None:
@@ -121,7 +121,7 @@ class TrackedRun(Protocol):
         ...
 
     def benchmark(self, data: Benchmark, path: Path) -> None:
-        """Record the cases that this run is an evaluation on, and the table that holds them."""
+        """Record the cases that this run evaluates on, and the table that holds them."""
         ...
 
     def verifications(self, verified: Verified) -> None:
@@ -147,9 +147,9 @@ class Tracking(Protocol):
         ...
 
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
-        """Log metrics to a run that ended before; where that is lost, a warning says so."""
+        """Log metrics to a run that ended before; if that run is lost, a warning says so."""
         ...
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
-        """Register trained models that were measured; the champion's key, None where nothing is registered."""
+        """Register trained and measured models; return the champion's key, None where nothing is registered."""
         ...

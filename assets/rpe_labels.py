@@ -29,7 +29,7 @@ def rpe_labels(context: ArtifactContext) -> Made:
     MC(s_t)` and label 1 iff `P_t >= epsilon` (0.8 in the paper). The other variants are the difference of the
     two scores, the hard label `MC > 0`, and ours, which looks for the first wrong step in all scores of a
     solution. Arithmetic only: a new epsilon re-labels in a moment.
-    With `labels.source` they are the labels of the set, as they are.
+    With `labels.source` the labels are those of that set, unchanged.
     """
     if not context.pipeline.sampled:
         return _imported(context)
@@ -68,7 +68,7 @@ def rpe_labels(context: ArtifactContext) -> Made:
 
 
 def _imported(context: ArtifactContext) -> Made:
-    """The labels that others gave."""
+    """The labels of an imported set."""
     rows = context.store.read(StepLabels, "imported_labels", context.dimension("shard"))
     sound = all(
         set(row.labels) <= {0, 1} and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
@@ -88,8 +88,8 @@ def _imported(context: ArtifactContext) -> Made:
 
 
 def rollouts_behind(scores: Sequence[StepScores], variant: LabelVariant) -> str:
-    """Whether the rollouts were drawn for these labels, in words: sequential estimation decides for one epsilon of
-    the ratio, and labels of another are less exact near it."""
+    """Say in words whether the rollouts were drawn for these labels: sequential estimation decides for one epsilon
+    of the ratio. Labels for another epsilon are less exact where the ratio is near that other epsilon."""
     decided_for = sorted({row.decided_for for row in scores if row.decided_for is not None})
     if not decided_for:
         return "K for every step"

@@ -127,7 +127,7 @@ def _parties(
 
 
 def _deciding(profile: Profile) -> dict[str, Any]:
-    """What decides a search besides its problem, method, budget and weights."""
+    """What a search depends on besides its problem, method, budget and weights."""
     return {
         **profile.search.model_dump(mode="json", exclude={"sets", "methods", "budgets"}),
         "policy": profile.scaling.model_dump(mode="json", include={"model", "system", "prompt", "sampling"}),

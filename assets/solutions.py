@@ -94,7 +94,7 @@ def _encode(sampled: Sampled) -> dict[str, Any]:
 
 
 def _decode(value: dict[str, Any]) -> Sampled:
-    """What `_encode` made."""
+    """The inverse of `_encode`."""
     return from_dict(SampledProblem, value["problem"]), [from_dict(Solution, row) for row in value["solutions"]]
 
 

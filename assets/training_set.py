@@ -25,7 +25,7 @@ KEPT = Check("kept_only", "Every conversation comes from a kept solution, and no
 SAME = Check("same_in_all_modes", "All modes are made from the same solutions.")
 
 JUDGED_FROM = "judged_from"
-"""The store's name, in the place of a mode, for what the judgements of a training set were read from."""
+"""Stands in place of a mode in the store's name for what the judgements of a training set were read from."""
 PROVENANCE = tuple(schema_of(Provenance).names)
 
 

@@ -1,1 +1,1 @@
-"""Dagster's side of the house: definitions, resources, staleness, tracking, and the runner behind `genprm run`."""
+"""Orchestration with Dagster: definitions, resources, staleness, tracking, and the runner behind `genprm run`."""

@@ -1,4 +1,4 @@
-"""Telling somebody that a run failed: one line, posted to a webhook."""
+"""Reports that a run failed: one line, posted to a webhook."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from orchestration.tracking import dagster_address
 from orchestration.worker import one_line
 
 VARIABLE = "GENPRM_ALERT_WEBHOOK"
-"""The address that a failure is posted to; nothing is posted where it is not set."""
+"""Environment variable with the address that failures are posted to; unset, nothing is posted."""
 SECONDS = 10.0
 CHARACTERS = 500
 
 
 def failure_sensor() -> dg.SensorDefinition:
-    """Posts `{"text": ...}` for each run of this code location that fails. Slack, Mattermost and Discord (with
-    `/slack` behind its address) read that."""
+    """A sensor that posts `{"text": ...}` for each failed run of this code location. Slack, Mattermost and Discord
+    (with `/slack` behind its address) accept this format."""
 
     @dg.run_failure_sensor(
         name="alerts",
@@ -51,8 +51,8 @@ def post(address: str, text: str) -> None:
     """Post a line to a webhook.
 
     Raises:
-        SettingsError: the address is none of http or https.
-        URLError: it does not answer, or not with success.
+        SettingsError: the address is neither http nor https.
+        URLError: the address does not answer, or answers with an error.
     """
     if not address.startswith(("http://", "https://")):
         raise SettingsError(f"{VARIABLE} is no http or https address")  # it is a secret: not repeated

@@ -1,4 +1,4 @@
-"""The parts put together for a profile: assets, checks, jobs, sensors, resources."""
+"""Puts the parts together for a profile: assets, checks, jobs, sensors, resources."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from orchestration.sensors import parameters_sensor
 def build_definitions(
     profile: Profile, resources: Mapping[str, object] | None = None, definitions: str = DEFINITIONS
 ) -> dg.Definitions:
-    """Everything that Dagster shows of a profile.
+    """Return everything that Dagster shows of a profile.
 
-    `resources` stand in for those of this machine. `definitions` names the function (`module:function`) by which
-    worker processes make the same definitions from the profile.
+    `resources` replace those of this machine. `definitions` names the function (`module:function`) with which
+    worker processes build the same definitions from the profile.
 
     Raises:
-        SettingsError: the profile asks for more than can be tracked, or for subsets that its benchmark has not.
+        SettingsError: the profile has too many partitions to track, or asks for subsets that its benchmark lacks.
     """
     check_subsets(profile.evaluation)
     pipeline = Pipeline(profile)
@@ -41,7 +41,7 @@ def build_definitions(
     sections = parameters.define(pipeline)
 
     def graph() -> AssetGraph:
-        return artifacts.resolve_asset_graph()  # not called before a check, a job or a sensor runs
+        return artifacts.resolve_asset_graph()  # called only once a check, a job or a sensor runs
 
     refresh = refresh_asset(profile, [section.key for section in sections], graph, definitions)
     artifacts = dg.Definitions(
@@ -65,5 +65,5 @@ def build_definitions(
 
 
 def _needs_check(asset: dg.AssetsDefinition, partitioned: frozenset[dg.AssetKey]) -> bool:
-    """Whether Dagster's graph fails to show that it is out of date: it has partitions, or an input has."""
+    """Whether Dagster's graph cannot show the asset as out of date, because it or an input has partitions."""
     return asset.partitions_def is not None or not partitioned.isdisjoint(asset.dependency_keys)

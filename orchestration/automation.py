@@ -9,11 +9,11 @@ import dagster as dg
 from assets.artifact import Artifact
 
 CONDITION = dg.AutomationCondition.eager() | dg.AutomationCondition.code_version_changed()
-"""An input or a parameter has another version, or the code of the artifact has."""
+"""Holds when an input, a parameter or the code of the artifact has a new version."""
 
 
 def with_automation(artifact: Artifact, asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """The asset of an artifact, with the condition if it is cheap."""
+    """The asset of an artifact, with the automation condition if it uses no engine."""
     if artifact.declared.uses_engine:
         return asset
     return asset.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=CONDITION))

@@ -1,9 +1,9 @@
-"""What orchestration costs: partitions whose work is nothing, made in the ways that there are to make them.
+"""Measures what orchestration costs, on partitions that do no work, made in each of the possible ways.
 
 - runner: `genprm run`, long-lived workers, each partition a Dagster run on the persistent instance.
 - one process: the same runs, one after the other in this process.
-- process per run: `dagster asset materialize`, as a run that is launched in the web pages: a fresh interpreter for
-  each.
+- process per run: `dagster asset materialize`, a fresh interpreter each time, as for a run launched in the web
+  pages.
 - look: what `genprm run` and `genprm status` do before anything is made, on partitions that are all fresh.
 """
 
@@ -38,11 +38,11 @@ BLANK = "blank"
 _COUNT = "GENPRM_BENCH_PARTITIONS"
 """Environment variable that tells the processes of a measurement how many partitions there are."""
 _SAMPLE = 2
-"""Partitions that are made in a process each: they take seconds."""
+"""Partitions made with a process per run, each of which takes seconds."""
 
 
 def definitions(profile: Profile) -> dg.Definitions:
-    """One asset of `GENPRM_BENCH_PARTITIONS` partitions whose work is nothing."""
+    """One asset with `GENPRM_BENCH_PARTITIONS` partitions that do no work."""
     keys = [f"p{number}" for number in range(int(os.environ[_COUNT]))]
 
     @dg.asset(name=BLANK, partitions_def=dg.StaticPartitionsDefinition(keys), group_name="solutions")
@@ -53,7 +53,7 @@ def definitions(profile: Profile) -> dg.Definitions:
 
 
 def loaded() -> dg.Definitions:
-    """The same for `dagster --module-name`."""
+    """The same definitions, for `dagster --module-name`."""
     return definitions(_profile(1))
 
 
@@ -62,7 +62,10 @@ def _profile(workers: int) -> Profile:
 
 
 def measure(partitions: int, workers: int) -> list[dict[str, Cell]]:
-    """A row per way, in a home of its own that `GENPRM_HOME` names. Ratios are to a process per run."""
+    """Return a row per way, measured in the empty home that `GENPRM_HOME` names.
+
+    `ratio` says how many times faster a way is than a process per run.
+    """
     prepare()
     warnings.simplefilter("ignore")
     profile = _profile(workers)
@@ -127,7 +130,7 @@ def bench(
     """Time per partition that orchestration adds, and what a process for each run would add."""
     with tempfile.TemporaryDirectory(prefix="genprm-bench-") as folder:
         os.environ |= {"GENPRM_HOME": folder, _COUNT: str(partitions)}
-        for kept in (postgres.HOST, carried.ADDRESS):  # nothing of this is to be kept
+        for kept in (postgres.HOST, carried.ADDRESS):  # these runs must not reach Postgres or the object store
             os.environ.pop(kept, None)
         rows = measure(partitions, workers)
     notes = [

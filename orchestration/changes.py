@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 POINTER_TAG = "dagster/input_event_pointer/"
-"""With the key of an input: where in the log of events the newest version stood that a materialization read."""
+"""Tag prefix, followed by the key of an input: the event-log id of the newest version of it that was read."""
 VALUE_CHARACTERS = 40
 MOST_VALUES = 3
 
@@ -20,8 +20,8 @@ def changes_since(
     parameter: dg.AssetKey,
     read: str | None,
 ) -> str:
-    """What changed in the partition `read` of a parameter since a partition of an asset was made; empty where what
-    was reported about the parameter does not tell."""
+    """What changed in the partition `read` of a parameter since a partition of an asset was made; empty where the
+    values reported for the parameter do not show it."""
     made = instance.fetch_materializations(_records(asset, partition), limit=1).records
     event = made[0].asset_materialization if made else None
     pointer = (event.tags or {}).get(POINTER_TAG + parameter.to_user_string(), "") if event else ""

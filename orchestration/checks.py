@@ -1,4 +1,4 @@
-"""The `in_sync` checks: Dagster's graph shows no partitioned asset as out of date, nor what is made from it."""
+"""The `in_sync` checks: Dagster's graph never shows partitioned assets, or their dependents, as out of date."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,9 +17,9 @@ SHOWN = 50
 def in_sync_checks(
     assets: Sequence[dg.AssetsDefinition], graph: Callable[[], AssetGraph]
 ) -> dg.AssetChecksDefinition:
-    """For each asset: which partitions are out of date or missing, and why (severity WARN), in the whole `graph`.
+    """A check per asset: which partitions are out of date or missing in the whole `graph`, and why (severity WARN).
 
-    One look at the home serves all of them.
+    One survey of the home serves all checks.
     """
     specs = [
         dg.AssetCheckSpec(
@@ -41,7 +41,7 @@ def in_sync_checks(
 
 
 def in_sync(found: Survey, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """What a survey says of one asset."""
+    """The check result for one asset, from a survey."""
     nodes = found.of(asset.to_user_string())
     late = [node for node in nodes if found.state(node) != "fresh"]
     lines = [
@@ -62,7 +62,7 @@ def in_sync(found: Survey, asset: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def checks_job(checks: Sequence[dg.AssetChecksDefinition]) -> UnresolvedAssetJobDefinition:
-    """The checks that stand beside the assets, in one process, without making anything."""
+    """The job that runs the checks beside the assets, in one process, without making anything."""
     return dg.define_asset_job(
         SYNC_REPORT,
         selection=dg.AssetSelection.checks(*checks),

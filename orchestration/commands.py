@@ -73,13 +73,13 @@ def status(
 
 
 def refuse(message: str) -> typer.Exit:
-    """Say in one line what is wrong; to be raised."""
+    """Print in one line what is wrong, and return the exit (status 2) for the caller to raise."""
     print(f"genprm: {message}", file=sys.stderr)
     return typer.Exit(2)
 
 
 def read_profile(name: str | None, overrides: list[str] | None) -> Profile:
-    """The profile that a command is told, or status 2 and one line."""
+    """The profile that a command was given; an invalid one ends the command with status 2 and one line."""
     from genprm.profiles import load_profile
     from genprm.settings import SettingsError
 
@@ -162,7 +162,7 @@ def _foretell(profile: Profile, graph: Any, select: list[str], only_again: bool)
 
 
 def _survey(profile: Profile, graph: Any, instance: Any, verify: bool = False) -> Survey:
-    """How everything stands, after the profile's values were reported."""
+    """Survey all partitions. The profile's values are reported first, unless a run in progress reports its own."""
     from assets.partitions import Pipeline
     from genprm.store import profile_store
     from orchestration.lock import run_in_progress

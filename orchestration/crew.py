@@ -16,12 +16,12 @@ from orchestration.staleness import Node
 from orchestration.worker import Advance, Order, Outcome, Ready, Refused, Worker
 
 STARTS = 3
-"""How often in a row a crew as a whole may be started without anybody who gets ready."""
+"""How many times in a row a whole crew may be started without any worker becoming ready."""
 
 
 class Member(Protocol):
-    """The near end of a worker. `ready` is false until it has a place; orders are for those that have one, so that
-    no partition waits for a place while others idle."""
+    """The runner's handle on a worker. `ready` is false until the worker has a place. Only ready workers are given
+    orders, so that no partition waits for a place while other workers idle."""
 
     needs: Needs
     node: Node | None
@@ -36,7 +36,7 @@ class Member(Protocol):
 
 
 class Crew:
-    """At most `limit` workers. `start` makes one, `needs` says what an artifact needs of it."""
+    """At most `limit` workers. `start` makes one, `needs` says what an artifact needs of a worker."""
 
     def __init__(self, limit: int, start: Callable[[Needs], Member], needs: Callable[[str | None], Needs]) -> None:
         self._limit = limit
@@ -47,13 +47,13 @@ class Crew:
 
     @property
     def room(self) -> int:
-        """How many more could work on something than do now."""
+        """How many more workers could be busy than are now."""
         return self._limit - sum(member.node is not None for member in self._members)
 
     def give(self, node: Node | None, order: Order) -> Member | None:
-        """Have an idle worker do an order, who it is; None when nobody idle has what it needs.
+        """Give an order to an idle worker and return that worker; None when no idle one has what the order needs.
 
-        A worker with more than that is fit, too: that is cheaper than to end it and to start another.
+        A worker with more than that is used, too: that is cheaper than ending it and starting another.
         """
         needs = self._needs(order.artifact)
         fit = [one for one in self._members if one.ready and one.node is None and one.needs.cover(needs)]
@@ -67,9 +67,9 @@ class Crew:
         return None
 
     def summon(self, artifacts: Sequence[str | None]) -> bool:
-        """Start workers for orders that nobody idle is fit for; whether one of them is ready at once.
+        """Start workers for orders that no idle worker can do; return whether one of them is ready at once.
 
-        Those who are fit for none of them make room first: what they hold may be what the others wait for.
+        Idle workers that can do none of these orders are ended first: new ones may need the resources they hold.
         """
         waiting = Counter(self._needs(artifact) for artifact in artifacts)
         for member in list(self._members):
@@ -85,7 +85,8 @@ class Crew:
         return any(member.ready for member in started)
 
     def messages(self) -> Iterator[tuple[Member, Advance | Outcome]]:
-        """What workers say next, which is waited for. Of one that has ended it is the outcome, and it is gone.
+        """Wait for the next messages of workers, and yield them. A worker that has ended yields its outcome and
+        leaves the crew.
 
         Raises:
             ClusterError: a worker cannot work where it was placed, or will find no place; or none gets ready.
@@ -111,7 +112,7 @@ class Crew:
                 yield member, message
 
     def do(self, order: Order) -> None:
-        """Have an order done that is about no partition, and wait for its end."""
+        """Have a worker do an order that is about no partition, and wait until it is done."""
         while (worker := self.give(None, order)) is None:
             if not self.summon([order.artifact]):
                 list(self.messages())
@@ -119,8 +120,8 @@ class Crew:
             pass
 
     def stop(self, awaits: Callable[[Node], None]) -> None:
-        """Ask everybody to stop and close what they opened; who is in a training may take the time to save its
-        state, and `awaits` is told what is waited for. An interrupt meanwhile is passed on and ends the wait.
+        """Ask all workers to stop and close what they opened. A worker that trains may take the time to save its
+        state; `awaits` is called with its node. An interrupt meanwhile is passed on and ends the wait.
         """
         self._interrupt()
         try:
@@ -160,7 +161,7 @@ class Crew:
 
 
 def crew_of(profile: Profile, definitions: str, session: str) -> Crew:
-    """The crew that a profile asks for; nobody is started yet. `definitions` is as for a `Runner`."""
+    """The crew that a profile asks for; no worker is started yet. `definitions` is as for a `Runner`."""
     if profile.runner.backend == "local":
         return Crew(profile.runner.workers, lambda _: Worker(profile, definitions, session), lambda _: Needs())
 

@@ -1,7 +1,7 @@
-"""Everything of Dagster that is used here and not part of its public interface. No other module imports any.
+"""Everything used here that is not part of Dagster's public interface. No other module imports Dagster's internals.
 
-`tests/orchestration/test_dagster_private.py` says what each name has to do. The version in pyproject.toml is exact
-because of this module: raise it with that test in hand.
+`tests/orchestration/test_dagster_private.py` tests what each name has to do. The version in pyproject.toml is exact
+because of this module: run that test when you raise it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ __all__ = [
 ]
 
 DAEMON_MODULE = "dagster._daemon"
-"""What `python -m` runs as the daemon in this very Python."""
+"""The module with which `python -m` starts the daemon in this same Python."""
 
 
 def stale_status_resolver(instance: dg.DagsterInstance, graph: AssetGraph) -> CachingStaleStatusResolver:
-    """What says which partitions are stale, and why. It remembers what it has read from the instance."""
+    """The resolver that says which partitions are stale, and why. It caches what it reads from the instance."""
     return CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
 
 
 def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:
-    """The data version of an external asset that was reported last; None before the first report."""
+    """The data version last reported for an external asset; None before the first report."""
     record = instance.get_latest_data_version_record(key, is_source=True, partition_key=partition)
     if record is None:
         return None
@@ -55,8 +55,8 @@ def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
 
 @contextmanager
 def runs_of_location(instance: dg.DagsterInstance, location: str, job: str) -> Iterator[None]:
-    """Runs of a job that this process executes in the block belong to a code location, as those do that its pages
-    launch. Runs of no location are in no timeline and in no job's history."""
+    """Make runs of a job that this process executes in the block belong to a code location, like runs launched from
+    the web pages. Runs without a location appear in no timeline and in no job's history."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME)
     origin = RemoteJobOrigin(repository, job)
     create = instance.create_run_for_job
@@ -68,18 +68,18 @@ def runs_of_location(instance: dg.DagsterInstance, location: str, job: str) -> I
 
 
 def sent_to_pages(definitions: dg.Definitions) -> str:
-    """What a code server sends to the pages of all that is defined, as JSON.
+    """The JSON that a code server sends to the web pages about all definitions.
 
     Raises:
         dagster_shared.serdes.errors.SerializationError: a value is of a type that cannot be sent; the pages would
-            then show nothing but that error. `dagster definitions validate` does not look.
+            then show nothing but that error. `dagster definitions validate` does not check this.
     """
     snapshot = RepositorySnap.from_def(definitions.get_repository_def(), defer_snapshots=False)
     return str(serialize_value(snapshot))
 
 
 def artifact_job(definitions: dg.Definitions, artifact: str) -> dg.JobDefinition:
-    """The job that materializes one artifact, with the checks of its own step and without those beside it."""
+    """The job that materializes one artifact, with the checks of its own step but not the separate ones."""
     key = dg.AssetKey.from_user_string(artifact)
     own_checks = definitions.resolve_assets_def(key).check_keys
     everything = definitions.resolve_implicit_global_asset_job_def()

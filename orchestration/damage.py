@@ -1,4 +1,4 @@
-"""Whether what lies on disk is what was recorded when it was made: tables, checkpoints and the report."""
+"""Checks whether tables, checkpoints and the report on disk are what was recorded when they were made."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from orchestration.staleness import Node, Staleness, Standing
 
 
 def standing_of(node: Node, staleness: Staleness, store: TableStore | None, verify: bool = False) -> Standing:
-    """How a partition stands. What Dagster calls fresh is stale when the store holds something else, or nothing.
+    """How a partition stands. What Dagster calls fresh counts as stale when its files are gone or differ.
 
     Args:
-        verify: read every content, also where size and time of change are as recorded.
+        verify: read the content of every file, even where size and modification time are as recorded.
     """
     standing = staleness.standing(node)
     if standing.state != "fresh" or store is None:
@@ -30,8 +30,10 @@ def standing_of(node: Node, staleness: Staleness, store: TableStore | None, veri
 
 
 def damage_of(node: Node, version: str | None, store: TableStore, verify: bool = False) -> str:
-    """What is wrong with the files of a partition that was made with this version; empty where nothing is. They are
-    brought from where they were carried if something is."""
+    """What is wrong with the files of a partition whose data version is `version`; empty where nothing is.
+
+    Damaged files are first brought back from the place that they were carried to (`genprm.carried`).
+    """
     found = _local_damage(node, version, store, verify)
     if found and version and store.bring(node.asset, node.partition, version):
         return _local_damage(node, version, store, verify)
@@ -54,7 +56,7 @@ def _local_damage(node: Node, version: str | None, store: TableStore, verify: bo
 
 
 def is_recorded(node: Node, store: TableStore) -> bool:
-    """Whether the files of a partition can be compared: those made by earlier releases were not recorded."""
+    """Whether the files of a partition were recorded and can be compared; earlier releases did not record them."""
     try:
         return bool(store.note(node.asset, node.partition).files)
     except DamagedFile:
@@ -62,8 +64,8 @@ def is_recorded(node: Node, store: TableStore) -> bool:
 
 
 def _unrecorded_damage(node: Node, version: str, store: TableStore, verify: bool) -> str:
-    """The same for a partition whose files were not recorded: they have to be there, and with `verify` to hold
-    what the version says, where that follows from the files alone."""
+    """What is wrong with a partition whose files were not recorded. The files must exist; with `verify` their
+    content must also match the version, where the version follows from the files alone."""
     if node.asset == FOLDER:
         return _unrecorded_checkpoint(store, str(node.partition), version if verify else "")
     if "parquet" not in load_artifacts()[node.asset].declared.kinds:
@@ -93,7 +95,7 @@ def _unrecorded_checkpoint(store: TableStore, model: str, version: str) -> str:
 
 
 def _possible_versions(paths: list[Path]) -> Iterator[str]:
-    """The version of tables: by all of their columns, or by all but one that was no news when it alone changed."""
+    """The versions that the tables may have: by all columns, or by all but one (see `without` of a `Table`)."""
     tables = [pq.read_table(path) for path in paths]
     yield joined_hash([table_hash(table) for table in tables])
     if len(tables) == 1:

@@ -1,4 +1,4 @@
-"""Benchmarks as evaluation data sets in MLflow: one for each content, with the first wrong step as expectation."""
+"""Benchmarks as evaluation data sets in MLflow: one per content version, the first wrong step as expectation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERSION = "genprm/version"
 
 
 def data_set_name(benchmark: Benchmark) -> str:
-    """The name of a benchmark's data set, which no other content has.
+    """The name of a benchmark's data set, unique to its content.
 
     >>> data_set_name(Benchmark("processbench", "0123456789abcdef", ()))
     'processbench 01234567'
@@ -25,16 +25,16 @@ def data_set_name(benchmark: Benchmark) -> str:
 
 
 def make_data_set(client: MlflowClient, store: TracingClient, experiment: str, benchmark: Benchmark) -> str:
-    """The name of the benchmark's data set, which is made unless it is there.
+    """Return the name of the benchmark's data set, after creating it unless it exists.
 
-    One that an interrupted process left empty is filled.
+    A data set that an interrupted process left empty is filled.
     """
     name = data_set_name(benchmark)
     found = client.search_datasets([experiment], f"name = '{name}'")
     data_set = found[0] if found else client.create_dataset(name, experiment, {VERSION: benchmark.version})
     if not data_set.profile:
         records = [_record(case) for case in benchmark.cases]
-        # `data_set.merge_records` would write to the store of the process, which may be another one.
+        # `data_set.merge_records` would write to this process's default store, which may be another one.
         store.store.upsert_dataset_records(data_set.dataset_id, records)
     return name
 

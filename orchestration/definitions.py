@@ -1,4 +1,4 @@
-"""What Dagster loads: the assets of one profile (`GENPRM_PROFILE`, `GENPRM_SET`) with their surroundings."""
+"""What Dagster loads: the assets of one profile (`GENPRM_PROFILE`, `GENPRM_SET`) with checks, jobs and sensors."""
 
 from __future__ import annotations
 

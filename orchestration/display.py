@@ -29,10 +29,10 @@ class LineDisplay:
         self._total = total
 
     def started(self, node: Node, why: str) -> None:
-        """Nothing: only what is finished is worth a line."""
+        """Print nothing: only finished partitions get a line."""
 
     def advanced(self, node: Node, finished: int, total: int) -> None:
-        """Nothing."""
+        """Print nothing."""
 
     def fresh(self, node: Node) -> None:
         self._settled += 1
@@ -69,7 +69,7 @@ class MadeOne(NamedTuple):
 
 
 class LogDisplay(LineDisplay):
-    """The same lines in the log of a step; what was `made` is remembered."""
+    """The same lines in the log of a step; finished partitions are kept in `made`."""
 
     def __init__(self, log: logging.Logger) -> None:
         super().__init__(Console(quiet=True))

@@ -1,6 +1,6 @@
-"""Where the steps go of runs that Dagster launches by itself, from its pages or for a backfill.
+"""Where steps execute in runs that Dagster launches itself, from its web pages or for a backfill.
 
-The jobs of the stages and `genprm run` do not come here: their workers are a crew's.
+`genprm run` and the jobs of the stages hand their partitions to the workers of a crew instead.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from orchestration.hosts import tagging
 from orchestration.needs import needs_of
 
 RAY_TAG = "dagster-ray/config"
-"""The tag of a step that says what dagster-ray asks of the cluster for it."""
+"""The tag of a step with the resources that dagster-ray requests from the cluster for it."""
 IN_PROCESS = tagging(dg.in_process_executor)
-"""All steps in the process of the run."""
+"""Executes all steps in the process of the run."""
 TRIES_AGAIN = 2
-"""How often a step begins again on the cluster. Dagster does not know whether the node failed or the code did."""
+"""How often a failed step is tried again on the cluster. Dagster cannot tell a failed node from failing code."""
 
 
 def executor_of(profile: Profile) -> dg.ExecutorDefinition:
-    """In the process of the run; or each step as a job of the Ray cluster, on a node that has what it needs.
+    """Executes steps in the process of the run; or each as a job of the Ray cluster, on a node with what it needs.
 
     Raises:
         ModuleNotFoundError: the profile is for Ray, and dagster-ray is not installed.
@@ -36,7 +36,7 @@ def executor_of(profile: Profile) -> dg.ExecutorDefinition:
         return IN_PROCESS
     from dagster_ray import ray_executor
 
-    # The nodes have the same environment of Python. A shell that did not activate it would not find `dagster`.
+    # All nodes have the same Python environment. A shell that did not activate it would not find `dagster`.
     path = f"PATH={Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
     configured: dg.ExecutorDefinition = tagging(ray_executor).configured(
         {"ray": {"env_vars": [path, *sorted(handed_on())]}}, name="ray"
@@ -45,7 +45,7 @@ def executor_of(profile: Profile) -> dg.ExecutorDefinition:
 
 
 def define_placed(artifact: Artifact, pipeline: Pipeline) -> dg.AssetsDefinition:
-    """The asset of an artifact, with what its step asks of a cluster where the profile is for one."""
+    """The asset of an artifact; where the profile is for a cluster, its step requests the resources it needs."""
     if pipeline.profile.runner.backend == "local":
         return artifact.define(pipeline)
     needs = needs_of(artifact.name, pipeline.profile)

@@ -1,8 +1,8 @@
-"""Fences: whoever works on another machine holds a file of the home, and has ended when the file is free.
+"""Fences: a worker on another machine locks a file of the home, and has ended when the file is free.
 
-When a node is lost, Ray says so before the processes there have ended, and where the network alone was lost, long
-before. Nobody begins a partition again while somebody may still write it. The lock is the kernel's, so it ends with
-its process; a server of network files frees it when it no longer hears of the machine.
+Ray reports a lost node before the processes there have ended: long before, where only the network failed. No
+partition may begin again while the lost worker could still write it. The lock is the kernel's, so it ends with its
+process; a network file server frees it when it no longer hears from the machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAUSE = 0.2
 
 
 def new_fence() -> Path:
-    """A file that nobody holds. A node that does not find it has another home."""
+    """Create a file that nobody holds. A node that does not see the file has another home."""
     path = home() / "workers" / uuid.uuid4().hex
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
@@ -30,7 +30,7 @@ def hold(path: Path) -> IO[str]:
     """Hold a fence until the file is closed or the process ends.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: the file does not exist.
     """
     file = path.open("r+")
     fcntl.flock(file, fcntl.LOCK_EX)
@@ -38,7 +38,7 @@ def hold(path: Path) -> IO[str]:
 
 
 def is_free(path: Path, seconds: float) -> bool:
-    """Whether nobody holds a fence, which is waited for."""
+    """Wait up to `seconds` for a fence to be free; return whether it is."""
     deadline = time.monotonic() + seconds
     with path.open("r+") as file:
         while True:

@@ -1,4 +1,4 @@
-"""Where everything lies that a run makes, and the environment that Dagster and MLflow need to find it."""
+"""Where everything that a run makes is kept, and the environment that Dagster and MLflow need to find it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from orchestration import postgres
 
 _PROCESS_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # The server would keep seven processes (1.3 GB) ready for jobs that nothing here asks for.
+    # The server would keep seven processes (1.3 GB) ready for jobs that are never used here.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     # On a busy machine the process of a run takes longer to start than the minute after which it counts as failed.
     "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
-    # The client would print two lines a run, with the address that machines use, not people.
+    # The client would print two lines per run, with an address for machines, not for people.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # More threads than one a process only make small models slower on shared cores.
+    # More than one thread per process only makes small models slower on shared cores.
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     # glibc would return and re-fault blocks of a few megabytes on every call; larger ones are given back.
@@ -30,7 +30,7 @@ _PROCESS_ENVIRONMENT = {
 }
 
 _HANDED_ON = ("GENPRM_", "DAGSTER_", "MLFLOW_", "HF_", "PYTHONPATH", *_PROCESS_ENVIRONMENT)
-"""How the variables begin that are the same on all machines of a run."""
+"""Prefixes of the variables that are the same on all machines of a run."""
 
 
 def dagster_home() -> Path:
@@ -44,17 +44,17 @@ def mlflow_database() -> Path:
 
 
 def artifacts_folder() -> Path:
-    """Where files of tracked runs lie."""
+    """The directory with the files of tracked runs."""
     return home() / "mlartifacts"
 
 
 def prepare() -> Path:
-    """Make the home usable and let this process and its children know it; the home.
+    """Make the home usable, name it in the environment of this process and its children, and return it.
 
     `DAGSTER_HOME` and `GENPRM_HOME` are set; variables that the user set for threads and memory stay as they are.
 
     Raises:
-        SettingsError: it cannot be made, or nothing can be written to it; or as `require_place`, `postgres.settle`.
+        SettingsError: the home cannot be created or written to; or as for `require_place` and `postgres.settle`.
     """
     usable_home()
     require_place()
@@ -73,7 +73,7 @@ def prepare() -> Path:
 
 
 def handed_on() -> dict[str, str]:
-    """The variables that processes on other machines are given, after `prepare`."""
+    """The variables to set for processes on other machines; call `prepare` first."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -1,6 +1,6 @@
-"""On which machine the process of a run is: its number says nothing on another machine or in another container.
+"""The machine that the process of a run is on: its id means nothing on another machine or in another container.
 
-Dagster's records name the process alone, and several machines may share them.
+Dagster records only the process id, and several machines may share the records.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ HOST_TAG = ".dagster/genprm_host"
 def is_here(run: DagsterRun) -> bool:
     """Whether the process of a run was started on this machine.
 
-    A run of an earlier release does not say: it was, unless the records are for several machines.
+    Runs of earlier releases have no tag with the machine. They count as started here unless the records are in
+    Postgres, which several machines may share.
     """
     host = run.tags.get(HOST_TAG)
     return not postgres.chosen() if host is None else host == socket.gethostname()
 
 
 def tagging(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
-    """The same executor, which first says on which machine the run's process is."""
+    """The same executor, which first tags the run with the machine of its process."""
     create = definition.executor_creation_fn
     assert create is not None
     return dg.ExecutorDefinition(
@@ -41,7 +42,7 @@ def tagging(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
 
 
 class _Tagging(dg.Executor):
-    """Runs in the process of the run, wherever its steps go."""
+    """Is called in the process of the run, wherever the steps execute."""
 
     def __init__(self, executor: dg.Executor) -> None:
         self._executor = executor

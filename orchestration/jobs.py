@@ -1,6 +1,6 @@
 """The jobs: one for each stage, and one for everything.
 
-A job of assets with partitions can only have assets that share them, and those of a stage do not. So a stage is
+All partitioned assets of a Dagster job must have the same partitions, and those of a stage differ. So a stage is
 made by the runner in one step, and each partition is a run of its own, as with `genprm run`.
 """
 
@@ -60,11 +60,11 @@ def make_in_step(
     definitions: str,
     display: LogDisplay,
 ) -> None:
-    """Make a choice in this step, each partition as a run of its own.
+    """Make what was chosen in this step, each partition as a run of its own.
 
     Raises:
-        Failure: something could not be made, an input is missing, another run is in progress, or the cluster that
-            the profile works on cannot be joined.
+        Failure: something could not be made, an input is missing, another run is in progress, or the profile's
+            cluster cannot be joined.
     """
     try:
         with run_lock():

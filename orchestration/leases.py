@@ -1,7 +1,7 @@
 """Leases of GPUs: each belongs to one process of this user's at a time, whichever run or home it works for.
 
-A lease is a lock of the kernel on a file, so it ends with its process however that ends; processes that inherit its
-descriptor hold it, too. The file says who has it, for people.
+A lease is a kernel lock on a file, so it ends with its process, however that ends; processes that inherit the
+descriptor hold the lock, too. The file names the holder, for people to read.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import IO
 log = logging.getLogger(__name__)
 
 _PAUSE = 0.2
-"""Seconds between looks at whether devices are free, and up to twice that: many that wait do not look at once."""
+"""Shortest pause, in seconds, between looks for free devices; a random one up to twice that keeps waiters apart."""
 _WAITING = "waiting"
 
 
 def lease_folder() -> Path:
-    """Where the lock files of this user lie."""
+    """The directory of this user's lock files."""
     return Path(tempfile.gettempdir()) / f"genprm-devices-{os.getuid()}"
 
 
@@ -49,7 +49,7 @@ class Lease:
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for devices."""
+        """Whether another process waits for devices."""
         with (self._folder / _WAITING).open("a") as file:
             return not _lock(file)
 
@@ -60,12 +60,12 @@ class Lease:
 
 
 def take(names: Sequence[str], count: int, folder: Path | None = None) -> Lease:
-    """A lease of `count` of the devices `names`; waits until so many are free, and says once that it does.
+    """Lease `count` of the devices `names`; wait until that many are free, and log once that it waits.
 
-    None is held while it waits, so that two who want several do not wait for each other.
+    No device is held while waiting, so that two processes that want several do not wait for each other.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: there are fewer devices than `count`.
     """
     if count > len(names):
         raise ValueError(f"{count} devices are asked for, allowed: at most the {len(names)} that there are")

@@ -1,5 +1,5 @@
-"""One `genprm run` at a time in a home, and on a database of records: what it left open when killed can then be
-told from what is running."""
+"""One `genprm run` at a time per home and per database of records, so that what a killed run left open can be told
+from what is running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genprm.settings import home
 from orchestration import postgres
 
 PATIENCE_SECONDS = 2.0
-"""How long a run tries: who looks whether one is in progress holds the lock for a moment."""
+"""How long a run tries to get the lock: a process that only checks for a run in progress holds it for a moment."""
 _PAUSE = 0.1
 
 
@@ -27,7 +27,7 @@ def _path() -> Path:
 
 @contextmanager
 def run_lock() -> Iterator[None]:
-    """Hold the home, and the records where they are in Postgres, for one run.
+    """Lock the home, and the records where they are in Postgres, for one run.
 
     Raises:
         AnotherRun: another process holds one of them, and still does after `PATIENCE_SECONDS`.
@@ -46,7 +46,7 @@ def run_lock() -> Iterator[None]:
 
 
 def run_in_progress() -> bool:
-    """Whether some process holds the home or the records. Who looks shares them with others who do."""
+    """Whether some process holds the home or the records. Processes that only look can do so at the same time."""
     if not _path().exists() and not postgres.chosen():
         return False
     try:

@@ -23,8 +23,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class LocalMachines:
-    """One engine at a time (a GPU holds one) unless several are asked for at once or servers hold the models, and
-    one sandbox, on one event loop of their own. GPUs are leased with the first engine on this machine until
+    """One engine at a time (a GPU holds one), unless several are asked for at once or the models are on servers;
+    and one sandbox. All share one event loop. GPUs are leased when the first engine opens on this machine, until
     `release`."""
 
     def __init__(self, engine: EngineSettings, sandbox: SandboxSettings) -> None:
@@ -84,7 +84,7 @@ class LocalMachines:
 
     @contextmanager
     def devices(self, count: int) -> Iterator[None]:
-        """What is started in the block sees `count` GPUs that nobody else has, or all where there are fewer.
+        """Lease `count` GPUs, or all where there are fewer: processes started in the block see only these.
 
         Engine and sandbox are closed first.
         """
@@ -107,7 +107,7 @@ class LocalMachines:
 
     @property
     def awaited(self) -> bool:
-        """Whether GPUs are held here and somebody waits for some."""
+        """Whether GPUs are leased here while another process waits for some."""
         return self._lease is not None and self._lease.awaited
 
     def sandbox(self) -> Sandbox:
@@ -123,7 +123,7 @@ class LocalMachines:
         return self._sandbox
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end. One loop serves all calls; after a failure nothing is kept."""
+        """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed."""
         loop = self._loop()
         try:
             return loop.run(work)
@@ -173,13 +173,13 @@ def release_machines() -> None:
 
 
 def release_awaited_machines() -> None:
-    """Close what this process has opened, between two partitions, where another waits for its GPUs."""
+    """Close what this process has opened if another process waits for its GPUs; called between two partitions."""
     if any(machines.awaited for machines in _OPEN):
         release_machines()
 
 
 def _give_memory_back() -> None:
-    """Return freed memory to the machine: the allocator is told to keep large blocks while an engine works."""
+    """Return freed memory to the machine, because the allocator is set to keep large blocks (see `home`)."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # glibc only

@@ -20,12 +20,12 @@ from orchestration.staleness import Node, Staleness
 
 
 class MissingInput(RuntimeError):  # noqa: N818  says what it is
-    """Something that was chosen needs an input that was not chosen and is not there."""
+    """A chosen artifact needs an input that was not chosen and is missing or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is to be made: some artifacts (all when empty), and of them perhaps only what was made before."""
+    """What to make: some artifacts (all when empty), and with `only_again` only what was made before."""
 
     artifacts: Sequence[str] = ()
     only_again: bool = False
@@ -39,9 +39,9 @@ def materialize(
     display: Display,
     definitions: str,
 ) -> tuple[list[Node], Summary]:
-    """Make what is missing or stale; the partitions that were looked at, and what became of them.
+    """Make what is missing or stale; return the partitions that were looked at, and what became of them.
 
-    To be called with the home's `run_lock`. `definitions` is as for a `Runner`.
+    The caller holds the home's `run_lock`. `definitions` is as for a `Runner`.
 
     Raises:
         MissingInput: an input was neither chosen nor ever made, or was damaged since.

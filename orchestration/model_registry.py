@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 JUDGED = "judged.json"
-"""The artifact of a checkpoint's run that holds what it said of the benchmark, for comparisons case by case."""
+"""The artifact of a checkpoint's run that holds its predictions for the benchmark, for comparisons case by case."""
 FINGERPRINT = "genprm/fingerprint"
 MODEL = "genprm/model"
 F1 = "genprm/f1"
@@ -52,10 +52,10 @@ class ModelRegistry:
         self._name = profile
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
-        """Register the checkpoints that are new, move aliases, and name the champion's model afterwards.
+        """Register the checkpoints that are new, move aliases, and return the name of the champion's model.
 
-        The alias `champion` moves only as `genprm.evaluation.promotion.successor` says. A checkpoint whose run has
-        no logged model is left out; None where there is no champion.
+        The alias `champion` moves only when `genprm.evaluation.promotion.successor` names a new one. A checkpoint
+        whose run has no logged model is left out; None where there is no champion.
         """
         self._make()
         before = self._champion()
@@ -92,7 +92,7 @@ class ModelRegistry:
             return ""
         made = self._client.create_model_version(
             self._name,
-            # As `models:/...` MLflow would look for it in the store of the process, which may be another one.
+            # For `models:/...` MLflow would look in this process's default store, which may be another one.
             source=logged.artifact_location,
             run_id=contender.run_id,
             model_id=logged.model_id,
@@ -105,7 +105,7 @@ class ModelRegistry:
         return str(made.version)
 
     def _judged_by(self, champion: Any, contenders: Sequence[Contender]) -> Sequence[Judged] | None:
-        """What the champion says of the benchmark: as measured just now, else as it was kept with its run."""
+        """The champion's predictions for the benchmark: those just measured, or else those kept with its run."""
         if champion is None:
             return None
         for one in contenders:
@@ -113,6 +113,6 @@ class ModelRegistry:
                 return one.judged
         there = known_run(self._client, champion.run_id) is not None
         if not there or JUDGED not in {file.path for file in self._client.list_artifacts(champion.run_id)}:
-            return []  # lost with a home that was moved: nobody can be compared, and the champion stays
+            return []  # lost with a home that was moved: nothing can be compared, and the champion stays
         kept = Path(self._client.download_artifacts(champion.run_id, JUDGED))
         return _JUDGED.validate_json(kept.read_bytes())

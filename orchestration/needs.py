@@ -1,4 +1,4 @@
-"""What an artifact needs of the machine that makes it, for those who place workers on several."""
+"""What an artifact needs of the machine that makes it, for placing workers on several machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Needs:
     gpus: int = 0
 
     def cover(self, other: Needs) -> bool:
-        """Whether a worker with these can do what needs `other`."""
+        """Whether a worker with these resources can do work that needs `other`."""
         return self.cpus >= other.cpus and self.gpus >= other.gpus
 
     def __str__(self) -> str:
@@ -30,10 +30,10 @@ def trains(artifact: str) -> bool:
 
 
 def needs_of(artifact: str | None, profile: Profile) -> Needs:
-    """What the worker needs that makes `artifact`; that of what is no artifact one processor.
+    """What a worker needs to make `artifact`; one processor where that is None or uses no engine.
 
-    Each process of a training and each shard of each copy of a model has a GPU; a processor where
-    `runner.gpus` is false. Models on servers need none.
+    Each process of a training and each shard of each copy of a model needs a GPU, or a processor where
+    `runner.gpus` is false. Models on servers need no GPU.
     """
     known = None if artifact is None else _on_an_engine(artifact)
     if known is None:

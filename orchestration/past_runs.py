@@ -1,7 +1,7 @@
-"""Runs of MLflow that ended before: what is logged to one later is lost with it, and fails nothing.
+"""MLflow runs that ended before. Where such a run is lost, logging to it later is a warning and not an error.
 
-MLflow does not know a run where the home was lost and its tables came from elsewhere, or where `tracking.uri` is
-another one; and the files of a run are out of reach where the home was moved since.
+MLflow does not know a run when the home was lost and its tables were brought back from elsewhere, or when
+`tracking.uri` has changed. The files of a run are out of reach when the home was moved since.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EROFS)
-"""How the place of a run's files fails that is no longer there; a full disk is none of them."""
+"""Errors that mean that the place of a run's files is gone; a full disk is not among them."""
 
 
 def known_run(client: MlflowClient, run_id: str) -> Run | None:
@@ -42,10 +42,10 @@ def takes_more(client: MlflowClient, run_id: str) -> bool:
 
 
 def keep_text(client: MlflowClient, run_id: str, text: str, name: str) -> None:
-    """Keep a text among the files of a run; a warning says why where it cannot be.
+    """Save a text among the files of a run; where that is impossible, a warning says why.
 
     Raises:
-        OSError: its place is there and cannot be written.
+        OSError: the place of the files exists but cannot be written.
     """
     if not takes_more(client, run_id):
         return

@@ -1,6 +1,6 @@
 """Dagster's records in Postgres instead of SQLite, where the environment names a server; and the lock on them.
 
-Read are the variables of Dagster's own examples. `DAGSTER_POSTGRES_HOST` decides, the others have defaults.
+The variables are those of Dagster's own examples. `DAGSTER_POSTGRES_HOST` decides, the others have defaults.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PASSWORD, DATABASE = "DAGSTER_POSTGRES_PASSWORD", "DAGSTER_POSTGRES_DB"
 DEFAULTS = {PORT: "5432", USER: "genprm", PASSWORD: "", DATABASE: "dagster"}
 
 DRIVER = "postgresql+psycopg2"
-"""What SQLAlchemy calls the driver. Without a name its version 2.1 takes another one, on which Dagster's
+"""SQLAlchemy's name of the driver. Without a name, SQLAlchemy 2.1 takes another driver, with which Dagster's
 notifications fail."""
 
 STORAGE = f"""
@@ -49,15 +49,16 @@ def chosen() -> bool:
 
 
 def address() -> str:
-    """Where the records are, for people."""
+    """The address of the records, for messages."""
     return f"{os.environ[USER]}@{os.environ[HOST]}:{os.environ[PORT]}/{os.environ[DATABASE]}"
 
 
 def settle(settings: Path) -> None:
-    """Fill in the variables that have defaults, and see that `dagster.yaml` fits them and the server answers.
+    """Fill in the variables that have defaults, and check that `dagster.yaml` fits them and the server answers.
 
     Raises:
-        SettingsError: the file keeps the records elsewhere, reads a variable that is not set, or nobody answers.
+        SettingsError: the file keeps the records elsewhere, reads a variable that is not set, or the server does
+            not answer.
     """
     import yaml
 
@@ -108,10 +109,10 @@ def _connect() -> connection:
 
 @contextmanager
 def to_ourselves(shared: bool) -> Iterator[bool]:
-    """Hold the records for one run, from whatever machine, or `shared` with others who only look; whether nobody
-    else holds them. Records in files are held with their home.
+    """Lock the records for one run on any machine, or `shared` by processes that only look; yields whether it
+    succeeded. Records in files are covered by the lock of their home.
 
-    Postgres gives the lock back when the connection ends, however it does.
+    Postgres releases the lock when the connection ends, however it ends.
     """
     if not chosen():
         yield True

@@ -1,4 +1,4 @@
-"""How far a long asset has come: in Dagster's log, and to whoever listens in this process."""
+"""Reports how far a long asset has come, in Dagster's log and to a listener in this process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ LOG_LINES = 10
 
 
 class StepProgress:
-    """Writes `lines` lines at equal distances; `listener` of the process, if there is one, hears every row."""
+    """Writes `lines` log lines at equal distances; calls the `listener` of the process, if set, for every row."""
 
     listener: ClassVar[Callable[[int, int], None] | None] = None
-    """Told rows finished and rows in all."""
+    """Called with the rows finished and the rows in all."""
 
     def __init__(self, lines: int = LOG_LINES) -> None:
         self._lines = lines
 
     def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
-        """A callback for one step of `total` items: how many more are finished."""
+        """A callback for one step of `total` items, to be called with how many more are finished."""
         finished = last = 0
 
         def advance(items: int) -> None:

@@ -1,7 +1,7 @@
-"""Workers on the nodes of a Ray cluster: each an actor that starts the same process as on this machine.
+"""Workers on the nodes of a Ray cluster: each is an actor that starts the same worker process as used locally.
 
-The actor holds the resources that its artifacts need. It has nothing to do but to pass on: orders to the process,
-what the process says to the runner. Ray tells when it is lost with its node.
+The actor holds the resources that its artifacts need. It only passes messages on: orders to the process, and what
+the process says to the runner. Ray reports when the actor is lost with its node.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from orchestration.staleness import Node
 from orchestration.worker import STOP_SECONDS, Advance, Order, Outcome, Ready, Refused, Worker
 
 LOOK_SECONDS = 5.0
-"""How often a worker without a place looks whether there still could be one."""
+"""Seconds after which a worker that waits for a place checks again that a node could have one."""
 FENCE_SECONDS = 150.0
-"""How long a lost worker may go on: a server of network files has heard of a dead machine within 90 s."""
+"""How long a lost worker may hold its fence: a network file server notices a dead machine within 90 s."""
 BESIDE = "beside"
-"""Calls of this group do not wait for the work in hand."""
+"""Ray's concurrency group for calls that do not wait for the work in hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastWord:
-    """The outcome of an order under which the process ended."""
+    """The outcome of an order during which the process ended."""
 
     outcome: Outcome
 
 
 class WorkerActor:
-    """On its node: the near end of the process that works."""
+    """The actor on a node, which owns the worker process there."""
 
     def __init__(
         self, profile: Profile, definitions: str, session: str, environment: Mapping[str, str], fence: str
@@ -52,7 +52,7 @@ class WorkerActor:
         self._has_home = Path(fence).exists()
         if self._has_home:
             self._fence = hold(Path(fence))
-            # The process ends with this thread, which lasts. Methods are called in others.
+            # The process dies with the thread that started it. This one lasts; methods are called in others.
             self._worker = Worker(profile, definitions, session)
 
     def place(self) -> tuple[str, bool]:
@@ -60,14 +60,14 @@ class WorkerActor:
         return ray.util.get_node_ip_address(), self._has_home
 
     def work(self, order: Order) -> Iterator[Advance | Outcome | LastWord]:
-        """What the process says about an order, until its outcome."""
+        """Send an order to the process, and yield what it says up to the outcome."""
         said = None
         try:
             self._worker.send(None, order)
             while not isinstance(said, Outcome):
                 said = self._worker.connection.recv()
                 if isinstance(said, Advance) and self._worker.connection.poll():
-                    continue  # the next word says more
+                    continue  # a newer message is already there
                 yield said
         except (EOFError, ConnectionResetError, BrokenPipeError):
             yield LastWord(self._worker.outcome)
@@ -82,7 +82,7 @@ class WorkerActor:
 
 
 class RayWorker:
-    """The near end of a worker on some node. Its `connection` ends as that of a process does.
+    """The runner's handle on a worker on some node. Its `connection` ends like that of a local process.
 
     Raises:
         ClusterError: no cluster can be joined, or no node of it has what is needed.
@@ -131,7 +131,7 @@ class RayWorker:
             self._fence.unlink(missing_ok=True)
 
     def _pass_on(self, far: Connection) -> None:
-        """Between the runner, at the other end of `far`, and the actor, until one of them is gone."""
+        """Pass messages between the runner, at the other end of `far`, and the actor, until one of them is gone."""
         with far, suppress(EOFError, OSError):  # the runner has closed its end
             try:
                 if refusal := self._refusal():
@@ -144,7 +144,7 @@ class RayWorker:
                 self.outcome = self._lost(error)
 
     def _refusal(self) -> str:
-        """Why there is no place for it, which is waited for; empty once it has one."""
+        """Wait for a place on a node; return why the worker cannot have one or work there, empty if it can."""
         placed = self._actor.place.remote()
         while not ray.wait([placed], timeout=LOOK_SECONDS)[0]:
             if lack := lacking(self.needs):  # nodes have gone since
@@ -157,7 +157,7 @@ class RayWorker:
         )
 
     def _goes_on(self, order: Order, far: Connection) -> bool:
-        """Pass on what is said about an order; whether the process is still there after it."""
+        """Pass on what is said about an order; return whether the process is still alive afterwards."""
         for part in self._actor.work.remote(order):
             said = ray.get(part)
             if isinstance(said, LastWord):
@@ -167,8 +167,8 @@ class RayWorker:
         return True
 
     def _lost(self, error: RayActorError) -> Outcome:
-        """What became of the order in hand: it may begin again once nobody works on it any more. One that was never
-        ready has none, but a cause, which is Ray's last line."""
+        """The outcome of the order in hand, which may begin again once nobody works on it any more. A worker that
+        was never ready had no order: its outcome gives the cause, which is the last line of Ray's error."""
         ray.kill(self._actor)
         if not self.ready:
             return Outcome("", 0.0, str(error).strip().rpartition("\n")[2])
@@ -179,7 +179,7 @@ class RayWorker:
 
 
 def lacking(needs: Needs) -> str:
-    """What no node of the cluster has, in one line; empty where one has it."""
+    """One line that says that no node of the cluster has what is needed; empty where one has."""
     nodes = cluster_nodes()
     if any(node.gpus >= needs.gpus and node.cpus >= needs.cpus for node in nodes):
         return ""

@@ -1,8 +1,8 @@
 """Closing what a killed process left open, in Dagster and in MLflow.
 
 Runs of the runner are closed when no runner holds the home. Runs that were launched in the web pages are processes
-of their own: Dagster notices when one dies, but not when all went with the machine, and then they stay open and
-hold their place in the pool for ever.
+of their own: Dagster notices when one dies, but not when all died with the machine. Those stay open and hold their
+places in the pool forever.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _CLOCK_SECONDS = 1.0
 def close_runs(
     instance: dg.DagsterInstance, profile: Profile, session: str | None = None, node: Node | None = None
 ) -> list[DagsterRun]:
-    """Close the open runs of one session of the runner (of all when None) as canceled; those for one
-    partition only, where it is named.
+    """Close as canceled the open runs of one session of the runner (of all when None); with `node`, only the runs
+    for that partition.
 
-    To be called when no process of that session, or none that makes the partition, is alive: `run_lock` is held,
+    Call it only when no process of that session, or none that makes the partition, is alive: `run_lock` is held,
     or the workers have ended.
     """
     tags = {} if session is None else {SESSION_TAG: session}
@@ -56,9 +56,9 @@ def close_runs(
 def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[DagsterRun]:
     """Close the runs that the web pages or the daemon launched on this machine and whose process is gone.
 
-    A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. Nor is that of
-    another machine, whose processes are not seen from here. With a launcher other than Dagster's default one
-    (Docker, Kubernetes) nothing is: that launcher watches its runs by itself.
+    A run that waits in the queue, or has no process yet, is not touched: the daemon starts it. Nor is a run on
+    another machine, whose processes cannot be seen from here. With a launcher other than Dagster's default one
+    (Docker, Kubernetes) nothing is closed: that launcher watches its runs itself.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
@@ -68,9 +68,9 @@ def close_dead_runs(instance: dg.DagsterInstance, profile: Profile) -> list[Dags
 
 
 def close_tracked(instance: dg.DagsterInstance, profile: Profile) -> int:
-    """End the tracked runs that are open although their Dagster run has ended; how many there were.
+    """End the tracked runs that are open although their Dagster run has ended; return how many.
 
-    One whose Dagster run is not known has ended too, unless `tracking.uri` names a place that other homes share.
+    A run whose Dagster run is unknown counts as ended, unless `tracking.uri` names a place that other homes share.
     """
     tracking = MlflowTracking(profile.tracking, profile.name)
     found = {name: instance.get_run_by_id(name) for name in tracking.open_for()}
@@ -92,7 +92,7 @@ def _is_of_runner(run: DagsterRun) -> bool:
 
 
 def _is_dead(instance: dg.DagsterInstance, run: DagsterRun) -> bool:
-    """Whether the process that Dagster last started for the run is gone, or its number belongs to another one."""
+    """Whether the process that Dagster last started for the run is gone, or its id belongs to another process."""
     started = None
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
         found = _PROCESS.search(entry.get_dagster_event().message or "")

@@ -1,4 +1,4 @@
-"""Parameter versions, told to Dagster without a run."""
+"""Reports parameter versions to Dagster without a run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def changed_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list
 
 
 def report_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[str]:
-    """Report what changed; the names of the parameters, with their partition where they have one."""
+    """Report the parameters that changed; return their names, each with its partition."""
     observations = changed_parameters(instance, pipeline)
     for observation in observations:
         instance.report_runless_asset_event(observation)

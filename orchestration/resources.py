@@ -1,7 +1,7 @@
-"""The resources of the assets, with the settings that the web pages show and let be changed for one launch.
+"""The resources of the assets, with settings that the web pages show and that can be changed there for one launch.
 
-Each hands the assets an object of a class that knows nothing of Dagster's configuration. Objects that are dear to
-open, an engine and a client of the tracking server, are kept for the next run of the process.
+Each hands the assets an object of a class that knows nothing of Dagster's configuration. Objects that are expensive
+to open (an engine, a client of the tracking server) are kept for the next run of the process.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class TrackingResource(dg.ConfigurableResource[MlflowTracking]):
 
 
 class ProgressResource(dg.ConfigurableResource[StepProgress]):
-    """How often a long step says in its log how far it has come."""
+    """How often a long step logs how far it has come."""
 
     lines: int = Field(default=LOG_LINES, ge=1, description="Lines in the log from start to end.")
 
@@ -85,7 +85,7 @@ def profile_resources(profile: Profile) -> Mapping[str, dg.ConfigurableResource[
     return {
         "store": StoreResource(home=str(home()), profile=profile.name),
         "machines": MachinesResource(
-            # Dagster takes no null in a map, and what is empty is so by default.
+            # Dagster accepts no null in a map. The values left out are None by default.
             engine=profile.engine.model_dump(mode="json", exclude_none=True),
             sandbox=profile.sandbox.model_dump(mode="json", exclude_none=True),
         ),

@@ -31,7 +31,7 @@ SHOWN = (
 
 
 def result_table(results: Results) -> RenderableType:
-    """Data, labels, models and differences, with what did not come out as in the paper below."""
+    """Data, labels, models and differences; below them, what did not come out as in the paper."""
     measures, claims = results
     parts: list[RenderableType | None] = [
         _policy([row for row in measures if row.table is Table.POLICY]),

@@ -35,7 +35,7 @@ DEFINITIONS = "orchestration.assembly:build_definitions"
 
 
 class Display(Protocol):
-    """Who is shown what happens."""
+    """Shows what happens in a run."""
 
     def waits(self, node: Node, parent: Node) -> None: ...
     def begin(self, total: int) -> None: ...
@@ -94,15 +94,15 @@ class Runner:
         self._begun: Counter[Node] = Counter()
 
     def run(self, nodes: Sequence[Node], everything: bool = False) -> Summary:
-        """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt goes on; a
-        training saves its state first, unless a second interrupt comes.
+        """Make what is not fresh. On an interrupt the partitions in hand are closed and the interrupt is raised
+        again; a training saves its state first, unless a second interrupt comes.
 
         Args:
-            everything: nothing stale is left out, so that all is in sync when nothing fails.
+            everything: `nodes` leaves out nothing stale, so that all is in sync when nothing fails.
 
         Raises:
-            KeyboardInterrupt: after nothing is left running.
-            ClusterError: likewise, where workers are on a cluster and it lacks what they need.
+            KeyboardInterrupt: once nothing is left running.
+            ClusterError: likewise, where workers are on a cluster that lacks what they need.
         """
         schedule = Schedule(nodes, parents_within(nodes, self._staleness()))
         self._display.begin(len(nodes))
@@ -138,7 +138,7 @@ class Runner:
             self._listen(schedule)
 
     def _hand_out(self, schedule: Schedule) -> list[str]:
-        """Give what is due to idle workers; the artifacts that found none, as many as could be begun."""
+        """Give due partitions to idle workers; return artifacts that found none, at most as many as could begin."""
         waiting: list[str] = []
         for node in schedule.ready():
             standing = standing_of(node, self._staleness(), self._store)
@@ -165,7 +165,7 @@ class Runner:
                 self._display.advanced(worker.node, message.finished, message.total)
                 continue
             node, worker.node = worker.node, None
-            if not message.run_id:  # nobody closed the run
+            if not message.run_id:  # the run was left open
                 close_runs(self._instance, self._profile, self._session, node)
             self._settle(schedule, node, message)
 

@@ -37,7 +37,7 @@ def artifact_names(graph: AssetGraph) -> list[str]:
 
 
 def parents_within(nodes: Sequence[Node], staleness: Staleness) -> dict[Node, list[Node]]:
-    """For each node those of the others that have to be there first."""
+    """For each node, those of the other nodes that have to be made first."""
     known = set(nodes)
     return {node: [parent for parent in staleness.inputs(node) if parent in known] for node in nodes}
 
@@ -54,27 +54,27 @@ class Schedule:
     skipped: set[Node] = field(default_factory=set)
 
     def ready(self) -> Iterator[Node]:
-        """The nodes whose inputs are all there, also those that become so meanwhile."""
+        """The nodes whose inputs are all there, including those that become ready meanwhile."""
         for node in self.nodes:
             begun = any(node in nodes for nodes in (self.done, self.running, self.failed, self.skipped))
             if not begun and all(parent in self.done for parent in self.parents[node]):
                 yield node
 
     def start(self, node: Node) -> None:
-        """It is being made."""
+        """Mark a node as being made."""
         self.running.add(node)
 
     def put_back(self, node: Node) -> None:
-        """It was begun and has to begin again."""
+        """Put back a node that was begun and has to begin again."""
         self.running.discard(node)
 
     def finish(self, node: Node) -> None:
-        """It is there."""
+        """Mark a node as made, or found fresh."""
         self.running.discard(node)
         self.done.add(node)
 
     def fail(self, node: Node) -> None:
-        """It could not be made: everything downstream of it is given up."""
+        """Mark a node that could not be made: everything downstream of it is given up."""
         self.running.discard(node)
         self.failed.add(node)
         broken = self.failed | self.skipped
@@ -87,9 +87,10 @@ class Schedule:
 def made_before(
     nodes: Sequence[Node], staleness: Staleness, graph: AssetGraph
 ) -> tuple[list[Node], dict[Node, Node]]:
-    """Split those of `nodes` (upstream first) that were made before: their inputs are all there, or they wait.
+    """Split the nodes that were made before into those whose inputs are all there, and those that wait.
 
-    Each one that waits is given with the input that it waits for: that was never made, or waits itself.
+    `nodes` come upstream first. Each waiting node has the input that it waits for, which was never made or waits
+    itself.
     """
     again: list[Node] = []
     waiting: dict[Node, Node] = {}

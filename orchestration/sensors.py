@@ -31,7 +31,7 @@ def parameters_sensor(checked: Sequence[dg.AssetKey], graph: Callable[[], AssetG
     )
     def parameters(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         profile, instance = load_profile(), context.instance
-        # A genprm run that is in progress reports its own, perhaps of another profile.
+        # A genprm run in progress reports its own parameters, perhaps of another profile.
         changed = [] if run_in_progress() else report_parameters(instance, Pipeline(profile))
         found = survey(instance, graph(), profile_store(profile.name))
         said = json.loads(context.cursor or "{}")
@@ -51,8 +51,8 @@ def parameters_sensor(checked: Sequence[dg.AssetKey], graph: Callable[[], AssetG
 def _evaluations(
     instance: dg.DagsterInstance, found: Survey, checked: Sequence[dg.AssetKey]
 ) -> Iterator[tuple[str, tuple[str, dg.AssetCheckEvaluation]]]:
-    """For each asset its evaluation, with a digest of it and of the materialization that it is about: the pages
-    show no result that is older than the newest materialization."""
+    """For each asset its evaluation, with a digest of the evaluation and of the asset's newest materialization,
+    because the pages show no result that is older than that materialization."""
     newest = {
         record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
         for record in instance.get_asset_records(checked)

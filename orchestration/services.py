@@ -1,4 +1,4 @@
-"""The servers that the environment names, waited for: in containers they start together with what asks them."""
+"""Waits for the servers that the environment names: in containers they start together with their clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def await_services(seconds: float) -> None:
-    """Wait until something listens at each of them; when nothing ever does, what connects to it says so."""
+    """Wait up to `seconds` until each server listens. If one never does, whatever connects to it reports that."""
     deadline = time.monotonic() + seconds
     for host, port in named():
         while not _listens(host, port) and time.monotonic() < deadline:
@@ -27,7 +27,7 @@ def await_services(seconds: float) -> None:
 
 
 def named() -> Iterator[tuple[str, int]]:
-    """Host and port of Postgres and of the object store, of each if there is one."""
+    """Host and port of Postgres and of the object store, as far as the environment names them."""
     if postgres.chosen():
         port = os.environ.get(postgres.PORT, postgres.DEFAULTS[postgres.PORT])
         yield os.environ[postgres.HOST], int(port)

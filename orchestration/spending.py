@@ -1,7 +1,7 @@
 """What a run has spent, beside what was planned for it.
 
-Every partition's materialization says what its rows cost, whenever and in however many runs they were made, so the
-sum over the partitions is what the artifact cost.
+Every partition's materialization records what its rows cost, no matter when and in how many runs they were made, so
+the sum over the partitions is what the artifact cost.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestration.staleness import Node
 
 
 def counted_artifacts() -> dict[str, Spent]:
-    """The artifacts that plans are about, with the names under which their metadata tell what they cost."""
+    """The artifacts that plans cover, each with the names of its costs in the metadata."""
     return {name: one.declared.spends for name, one in load_artifacts().items() if one.declared.spends}
 
 
@@ -29,7 +29,7 @@ HEADINGS = ("requests", "read once", "written", "runs of code")
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What the `made` of an artifact's `partitions` cost. A quantity that not all of them tell is None."""
+    """What the `made` ones of an artifact's `partitions` cost. A quantity that not all of them record is None."""
 
     made: int
     partitions: int
@@ -40,9 +40,9 @@ class Spending:
 
 
 def spending(metadata: Sequence[Mapping[str, Any] | None], names: Spent) -> Spending:
-    """The sum over an artifact's partitions of what their metadata tell; None is one that was never made."""
+    """Sum what the metadata of an artifact's partitions record; None stands for a partition that was never made."""
     made = [values for values in metadata if values is not None]
-    # References among the checkpoints are not trained, and say nothing.
+    # References among the checkpoints are not trained, and record no cost.
     telling = [values for values in made if names.requests in values]
 
     def total(name: str) -> float | None:
@@ -54,7 +54,7 @@ def spending(metadata: Sequence[Mapping[str, Any] | None], names: Spent) -> Spen
 
 
 def recorded(instance: dg.DagsterInstance, node: Node) -> dict[str, Any] | None:
-    """What the last materialization of a partition says; None when there is none."""
+    """The metadata of a partition's last materialization; None when there is none."""
     wanted = dg.AssetRecordsFilter(
         dg.AssetKey.from_user_string(node.asset), asset_partitions=[node.partition] if node.partition else None
     )
@@ -64,12 +64,12 @@ def recorded(instance: dg.DagsterInstance, node: Node) -> dict[str, Any] | None:
 
 
 def planned_for(artifact: str, rows: Iterable[Planned]) -> Planned | None:
-    """The row of a plan that is about an artifact, of `mc_scores` that with the profile's estimator."""
+    """The row of a plan for an artifact; for `mc_scores`, the one with the profile's estimator."""
     return next((row for row in rows if row.artifact == artifact and row.chosen), None)
 
 
 def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: str) -> Table:
-    """A row per artifact that something was made of: what it spent, and what share of the plan that is."""
+    """A row for each artifact with something made: what it spent, and what share of the plan that is."""
     table = Table("asset", "made", title=f"spent, beside the plan {source}", title_justify="left", box=None)
     for heading in HEADINGS:
         table.add_column(heading, justify="right")

@@ -12,7 +12,7 @@ from orchestration.survey import BEHIND, STATES, Survey
 
 
 def standing_table(found: Survey) -> Table:
-    """A row per asset: how many partitions are in which state, how many are behind what is not fresh, and why."""
+    """A row per asset: how many partitions are in each state (`behind`: made from what is not fresh), and why."""
     table = Table("asset", *STATES, "why", box=None, pad_edge=False)
     for asset in dict.fromkeys(node.asset for node in found.standings):
         nodes = found.of(asset)
@@ -25,7 +25,7 @@ def standing_table(found: Survey) -> Table:
 
 
 def standing_json(profile: str, found: Survey) -> dict[str, object]:
-    """The same for programs, partition by partition; `fresh` says whether everything is."""
+    """The same for programs, partition by partition; `fresh` says whether all partitions are."""
     partitions = [
         {"asset": node.asset, "partition": node.partition, "state": found.state(node), "why": found.why(node)}
         for node in found.standings

@@ -19,8 +19,8 @@ STATES = ("fresh", "stale", "missing", BEHIND)
 
 @dataclass(frozen=True)
 class Survey:
-    """The standing of every partition, upstream first. `behind` names for each that is fresh itself, but made from
-    something that is not, what that is: it may come out otherwise once that is made."""
+    """The standing of every partition, upstream first. `behind` maps each partition that is fresh itself, but made
+    from one that is not, to that one: it may come out differently once that one is made."""
 
     standings: Mapping[Node, Standing]
     behind: Mapping[Node, Node]
@@ -54,7 +54,7 @@ class Survey:
 def survey(
     instance: dg.DagsterInstance, graph: AssetGraph, store: TableStore | None, verify: bool = False
 ) -> Survey:
-    """Look at everything of a profile's graph, and with `verify` read every file."""
+    """Look at every partition of a profile's graph, and with `verify` read every file."""
     staleness = Staleness(instance, graph)
     nodes = pipeline_nodes(graph)
     standings = {node: standing_of(node, staleness, store, verify) for node in nodes}

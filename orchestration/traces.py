@@ -27,12 +27,12 @@ FIRST_ERROR, PREDICTED, CORRECT = "first_error", "predicted_first_error", "corre
 SPANS_AT_ONCE = 1000
 PREVIEW_CHARACTERS = 200
 _LABELLED_BY = {"processbench": "HUMAN"}
-"""Who labelled a benchmark, where that is known; else labels are what the code read."""
+"""Who labelled a benchmark, where that is known; other labels are attributed to code."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceTarget:
-    """Where traces belong: an experiment, a run of it, and the logged model that judged, where there is one."""
+    """Where traces belong: an experiment, one of its runs, and the logged model that judged, where there is one."""
 
     experiment: str
     run_id: str
@@ -42,7 +42,7 @@ class TraceTarget:
 def sampled(verified: Verified, count: int) -> list[tuple[Prediction, Verification]]:
     """The kept paths of `count` cases per subset, evenly spread over those that have texts.
 
-    The same cases for every model, as far as texts of all are kept.
+    They are the same cases for every model, as far as the texts of all models are kept.
     """
     paths: dict[str, list[Verification]] = {}
     for path in verified.paths:
@@ -61,7 +61,7 @@ def _spread(rows: Sequence[Prediction], count: int) -> list[Prediction]:
 
 
 def log_traces(client: TracingClient, target: TraceTarget, verified: Verified, count: int) -> int:
-    """Log the verifications of `count` cases per subset; how many traces that were."""
+    """Log the verifications of `count` cases per subset; return the number of traces."""
     made = [_Trace(target, verified, row, path) for row, path in sampled(verified, count)]
     for trace in made:
         client.start_trace(trace.info())

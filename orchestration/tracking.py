@@ -1,4 +1,4 @@
-"""Runs in MLflow, linked with Dagster's both ways. MLflow is imported where it is used: it costs a second.
+"""Runs in MLflow, linked with Dagster's both ways. MLflow is imported only where used: the import takes a second.
 
 A run ends with the block that opened it: FINISHED, or FAILED when the block raises or is interrupted. What a killed
 process left open is closed by `close_orphans`.
@@ -37,7 +37,7 @@ VALUE_CHARACTERS = 6000
 AT_ONCE = 100
 """The most parameters that MLflow takes at once."""
 _DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
-"""How the addresses of databases begin that MLflow records in without a server."""
+"""Prefixes of the addresses of databases in which MLflow records without a server."""
 DAGSTER_RUN = "dagster/run_id"
 MLFLOW_RUN = "mlflow/run_id"
 
@@ -71,8 +71,8 @@ def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class MlflowRun:
-    """An open run. `model_id` is the logged model that it is an evaluation of; verifications of `traces` cases per
-    subset are logged."""
+    """An open run. `model_id` is the logged model that it evaluates; verifications of `traces` cases per subset are
+    logged."""
 
     client: MlflowClient
     id: str
@@ -91,7 +91,7 @@ class MlflowRun:
         return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_RUN_ID": self.id, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before; where that is lost, a warning says so."""
+        """Log metrics to this run, or to another that ended before; if that run is lost, a warning says so."""
         if run_id is None or takes_more(self.client, run_id):
             _log_metrics(self.client, run_id or self.id, values)
 
@@ -113,7 +113,7 @@ class MlflowRun:
         self.client.log_inputs(self.id, [DatasetInput(data, [InputTag("mlflow.data.context", use)])])
 
     def benchmark(self, data: Benchmark, path: Path) -> None:
-        """Record the cases that this run is an evaluation on, as an evaluation data set and as the run's input."""
+        """Record the cases that this run evaluates on, as an evaluation data set and as the run's input."""
         from mlflow.tracing.client import TracingClient
 
         with _one_at_a_time(mlflow_database().with_suffix(".lock")):
@@ -205,7 +205,7 @@ class MlflowTracking:
         found = client.get_experiment_by_name(name)
         if found is not None:
             return client, str(found.experiment_id)
-        # A server has a place for files; what is recorded in a database would leave them in the current directory.
+        # A server has a place for files; with a database alone they would land in the current directory.
         location = self._artifacts.as_uri() if self.uri.startswith(_DATABASES) else None
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return client, str(client.create_experiment(name, artifact_location=location, tags=tags))
@@ -246,12 +246,12 @@ class MlflowTracking:
             client.set_terminated(run.id, status)
 
     def metrics(self, run_id: str, values: Mapping[str, float]) -> None:
-        """Log metrics to a run that ended before; where that is lost, a warning says so."""
+        """Log metrics to a run that ended before; if that run is lost, a warning says so."""
         if takes_more(self.client(), run_id):
             _log_metrics(self.client(), run_id, values)
 
     def register(self, contenders: Sequence[Contender], resamples: int) -> str | None:
-        """Register trained models that were measured; the champion's key, None where nothing is registered."""
+        """Register trained and measured models; return the champion's key, None where nothing is registered."""
         if not self._settings.registry or not contenders:
             return None
         client = self.client()
@@ -269,7 +269,7 @@ class MlflowTracking:
         return found
 
     def close_orphans(self, dagster_runs: Iterable[str]) -> int:
-        """End the runs that killed Dagster runs left open, as KILLED; how many there were."""
+        """End as KILLED the runs that killed Dagster runs left open; return how many."""
         wanted = set(dagster_runs)
         found = self.open_for() if wanted else {}
         orphans = [run_id for dagster_run in wanted for run_id in found.get(dagster_run, [])]
@@ -295,7 +295,7 @@ def _log_model_input(client: MlflowClient, run: MlflowRun) -> None:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[Any]:
-    """The first client makes the database's tables; two at once would both try."""
+    """Let one client at a time connect: the first makes the database's tables, and two at once would both try."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -96,11 +96,11 @@ def _require_free(ports: Mapping[str, int]) -> None:
 
 
 def serve(servers: dict[str, list[str]], logs: Path, addresses: Mapping[str, int]) -> int:
-    """Run until interrupted (0), by SIGTERM or a closed terminal too, or until one of the servers ends (1); no
-    server is left behind.
+    """Run the servers until interrupted (returns 0), by SIGTERM or a closed terminal too, or until one of them ends
+    (returns 1); no server is left running.
 
     Args:
-        addresses: the lines to print, each with the port that it is printed for once something listens there.
+        addresses: the lines to print, each with its port; a line is printed once something listens there.
     """
     logs.mkdir(parents=True, exist_ok=True)
     _listen_to_the_end()
@@ -128,15 +128,15 @@ def serve(servers: dict[str, list[str]], logs: Path, addresses: Mapping[str, int
 
 
 def _listen_to_the_end() -> None:
-    """SIGTERM and SIGHUP, which a terminal sends that is closed, interrupt this process as Ctrl-C does."""
+    """Make SIGTERM and SIGHUP (sent when the terminal is closed) interrupt this process as Ctrl-C does."""
 
     def interrupt(signum: int, frame: object) -> None:
-        # The kernel and the shell may both tell of a closed terminal: the second one must not disturb the end.
+        # The kernel and the shell may both signal a closed terminal: the second signal must not disturb the end.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it, to outlive the terminal
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, to outlive the terminal
         signal.signal(signal.SIGHUP, interrupt)
 
 

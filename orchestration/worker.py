@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 LOCATION = "genprm"
 """The code location, as the pages call it."""
 SESSION_TAG = ".dagster/genprm_session"
-"""Whose run it is. The pages show no tag with this prefix, which is for machines."""
+"""The session of the runner that made a run. The pages hide tags with this prefix."""
 PROFILE_TAG = "genprm/profile"
 ARTIFACT_TAG = ".dagster/genprm_artifact"
 REASON_TAG = "genprm/reason"
 TAG_CHARACTERS = 200
 LOOK_SECONDS = 1.0
-"""How often a worker without an order looks whether somebody waits for its GPUs."""
+"""How often a worker without an order checks whether another process waits for its GPUs."""
 STOP_SECONDS = 20.0
 """How long an interrupted worker may take to close what it opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: a partition of an artifact and why it is made, or the checks beside the artifacts when None."""
+    """One run: a partition of an artifact and why it is made; without an artifact, the separate checks."""
 
     artifact: str | None
     partition: str | None
@@ -58,8 +58,8 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an order ended. `error` is one line, empty when all went well; `died` says that a process ended under it,
-    which is no fault of the code and worth another try."""
+    """How an order ended. `error` is one line, empty when all went well; `died` says that a process ended during
+    it, which is no fault of the code and worth another try."""
 
     run_id: str
     seconds: float
@@ -74,7 +74,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A worker on another machine cannot work there, for a reason that goes for all."""
+    """A worker on another machine cannot work there, for a reason that holds for all workers."""
 
     why: str
 
@@ -178,7 +178,7 @@ def _take_orders(
 
 
 class Ended(NamedTuple):
-    """How a run ended: its id, the error in one line, and whether a process died under it."""
+    """How a run ended: its id, the error in one line, and whether a process died during it."""
 
     run_id: str
     error: str = ""
@@ -224,7 +224,7 @@ def one_line(failure: StepFailureData) -> str:
 
 
 def is_death(failure: StepFailureData) -> bool:
-    """Whether a step failed because a copy of its engine, or what starts its sandbox sessions, ended."""
+    """Whether a step failed because a copy of its engine ended, or the process that starts its sandbox sessions."""
     from genprm.engines.copies.processes import ReplicaDied
     from genprm.sandbox.base import ZygoteGoneError
 

@@ -15,7 +15,7 @@ from genprm.records import NO_ERROR
 BINS = 10
 Binning = Literal["width", "mass"]
 """Bins that are equally wide (Guo et al., arXiv 1706.04599), or whose edges are quantiles of the rewards, so that
-they hold about equally many steps (Nixon et al., arXiv 1904.01685). Saturated rewards fill a bin of equal width."""
+they hold about equally many steps (Nixon et al., arXiv 1904.01685). Saturated rewards fill one equally wide bin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class LabelledRewards:
     """Rewards of steps in [0, 1], shape (steps,), and whether each step is right, shape (steps,).
 
     Raises:
-        ValueError: other lengths, no steps, or a reward that is none.
+        ValueError: the shapes differ, there are no steps, or a reward is not in [0, 1].
     """
 
     rewards: Floats
@@ -42,7 +42,7 @@ class LabelledRewards:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The steps whose rewards fall into one bin: how many, their mean reward, and which share of them is right."""
+    """The steps whose rewards fall into one bin: how many, their mean reward, and the share that is right."""
 
     steps: int
     mean_reward: float
@@ -61,7 +61,7 @@ class RewardedCase(Protocol):
 def labelled_rewards(cases: Iterable[RewardedCase]) -> LabelledRewards:
     """The steps of benchmark cases that have a reward and a label.
 
-    Those before the first wrong step are right, and it is wrong; the steps behind it have no label. A case whose
+    Steps before the first wrong step are right, that step is wrong, and steps behind it have no label. A case whose
     judging ended earlier counts as far as it was judged.
 
     Raises:
@@ -82,7 +82,7 @@ def reliability_curve(
 ) -> list[ReliabilityBin]:
     """Mean reward and share of right steps by bins of rewards, lowest first, empty bins left out.
 
-    A reward on the edge of two bins belongs to the lower one, and equal rewards to the same.
+    A reward on the edge of two bins belongs to the lower one, and equal rewards are in the same bin.
 
     Raises:
         ValueError: fewer than one bin.

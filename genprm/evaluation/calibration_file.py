@@ -58,7 +58,7 @@ _FILE: TypeAdapter[_TemperatureFile | _IsotonicFile] = TypeAdapter(
 
 
 def calibration_json(calibrator: Fitted) -> str:
-    """What a file holds for `read_calibration`.
+    """The content of a file for `read_calibration`.
 
     >>> calibration_json(TemperatureScaling(2.0))
     '{"map": "temperature", "temperature": 2.0}'
@@ -71,7 +71,7 @@ def read_calibration(path: Path) -> Fitted:
     """The map that a file holds.
 
     Raises:
-        InputError: the file cannot be read, or holds no map of rewards that never falls.
+        InputError: the file cannot be read, or its content is not a map of rewards that never falls.
     """
     try:
         return _FILE.validate_json(path.read_bytes()).fitted()
@@ -84,6 +84,6 @@ def read_calibration(path: Path) -> Fitted:
 
 
 def calibration_beside(model: str) -> Path | None:
-    """The calibration in the directory of a checkpoint; None where there is none, or the model is no directory."""
+    """The calibration in the directory of a checkpoint; None where there is none, or `model` is no directory."""
     path = Path(model) / CALIBRATION_FILE
     return path if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Rewards made to mean something: maps of rewards that are fitted on held-out labelled steps."""
+"""Calibration of rewards: maps of rewards that are fitted on held-out labelled steps."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from genprm.intervals import Floats
 from genprm.verification.rewards import DIGITS
 
 COLDEST, HOTTEST = 0.01, 100.0
-"""Temperatures between which one is looked for. Steps that their rewards tell apart without a mistake have no best
-temperature: the colder, the better."""
+"""Bounds of the search for a temperature. Where rewards tell right and wrong steps apart without a mistake, there
+is no best temperature: the colder, the better."""
 
 
 class Calibrator(Protocol):
-    """A map of rewards that never turns two of them round."""
+    """A map of rewards that never reverses the order of two of them."""
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards in [0, 1], of the same shape."""
@@ -37,7 +37,7 @@ class Calibrator(Protocol):
 class TemperatureScaling:
     """The log-odds of a reward divided by a temperature: above 1, rewards move towards 0.5.
 
-    What is above and below 0.5 stays there, so no verdict changes. Source: Guo et al., arXiv 1706.04599, 4.2.
+    Rewards above and below 0.5 stay there, so no verdict changes. Source: Guo et al., arXiv 1706.04599, 4.2.
 
     >>> TemperatureScaling(2.0)(np.array([0.5, 0.9, 1.0])).round(3)
     array([0.5  , 0.75 , 0.999])
@@ -55,7 +55,7 @@ class TemperatureScaling:
 
 @dataclass(frozen=True, slots=True)
 class IsotonicCalibration:
-    """Calibrated rewards at the rewards of the fit, a straight line between two of them, and flat outside.
+    """Maps the rewards of the fit to calibrated ones; linear between two of them, and constant outside.
 
     Rewards between which the shares of right steps do not rise become equal, so ranks are lost; a verdict changes
     where rewards above 0.5 were mostly wrong, or the other way round. Source: Zadrozny and Elkan, KDD 2002.
@@ -70,7 +70,7 @@ class IsotonicCalibration:
 
 
 def fit_temperature(labelled: LabelledRewards) -> TemperatureScaling:
-    """The temperature under which the labels are most probable.
+    """The temperature at which the labels are most probable.
 
     Raises:
         ValueError: all steps are right, or all are wrong.
@@ -115,7 +115,7 @@ FITS: dict[str, Callable[[LabelledRewards], TemperatureScaling | IsotonicCalibra
 def cross_fitted(cases: Sequence[RewardedCase], fit: Callable[[LabelledRewards], Calibrator]) -> LabelledRewards:
     """The labelled steps of all cases, each calibrated by a map that was fitted without its case.
 
-    Every other case is one half, and each half is calibrated by what is fitted on the other one.
+    Every other case is one half, and each half is calibrated by the map that is fitted on the other one.
 
     Raises:
         ValueError: fewer than two cases, or a half without right or without wrong steps.
@@ -147,7 +147,7 @@ def held_out_errors(cases: Sequence[RewardedCase], bins: int = BINS) -> dict[str
 
 
 def _log_odds(rewards: Floats) -> Floats:
-    """Rewards are rounded, so that none is as sure as 0 or 1 say."""
+    """The log-odds of rewards, clipped: rewards are rounded, so 0 and 1 do not mean certainty."""
     from scipy.special import logit
 
     smallest = 10.0**-DIGITS

@@ -18,7 +18,7 @@ class Evaluation(NamedTuple):
 
 
 def as_solution(case: BenchmarkCase) -> StepwiseSolution:
-    """What a reward model is asked about a case."""
+    """A case in the form that a reward model is given."""
     return StepwiseSolution(case.problem, tuple(case.steps), case.id)
 
 
@@ -45,7 +45,7 @@ def predict(case: BenchmarkCase, score: SolutionScore, threshold: float) -> Pred
 async def evaluate_cases(
     model: RewardModel, cases: Sequence[BenchmarkCase], threshold: float, progress: Progress | None = None
 ) -> list[Prediction]:
-    """Predictions at a threshold that is given, in the order of the cases.
+    """Predictions at a given threshold, in the order of the cases.
 
     Raises:
         EngineError, SandboxError: as raised by the model.
@@ -60,7 +60,7 @@ async def evaluate_tuned(
     tuning: Sequence[BenchmarkCase],
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Predictions at the threshold that serves the model best on `tuning` (ProcessBench takes GSM8K).
+    """Predictions at the threshold that is best for the model on `tuning` (ProcessBench tunes on GSM8K).
 
     Cases that are in both are scored once.
 

@@ -1,4 +1,4 @@
-"""ProcessBench metrics: accuracy on wrong and on right solutions, their harmonic mean, and how sure it is.
+"""ProcessBench metrics: accuracy on wrong and on right solutions, their harmonic mean (F1), and its 95 % interval.
 
 A case is judged by the index of the first wrong step, -1 for none. Accuracies and F1 are in percent. The headline
 is the unweighted mean of the subsets' F1 (paper 5.2).
@@ -91,7 +91,7 @@ def f1(error_acc: float, correct_acc: float) -> float:
 
 
 def voted(cases: Iterable[PredictedCase]) -> list[Judged]:
-    """Cases with their one prediction (Maj@N after the vote, or anyone's)."""
+    """Cases with their one prediction (that of Maj@N after the vote, or any other)."""
     return [Judged(case.id, case.subset, case.label, (case.prediction,)) for case in cases]
 
 
@@ -248,7 +248,7 @@ def f1_difference(
 
 
 def report_json(score: BenchmarkScore) -> dict[str, object]:
-    """The report of `genprm score --json`. What does not exist (an empty group) is null."""
+    """The report of `genprm score --json`. A number that does not exist (an empty group) is null."""
     return {
         "subsets": {
             name: {

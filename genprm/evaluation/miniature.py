@@ -1,6 +1,6 @@
 """A ProcessBench of the miniature world: the policy's own solutions of held-out problems, judged by the program.
 
-The program's judgement is the counterpart of ProcessBench's human labels: it measures, nothing is trained on it.
+The program's judgement is the counterpart of ProcessBench's human labels: it measures; nothing is trained on it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Wanted:
     right: int
 
     def takes(self, label: int) -> bool:
-        """Count a case with this label in, unless there are enough of its kind."""
+        """Count a case with this label in, unless there are enough of its kind; return whether it was counted."""
         if label == NO_ERROR:
             taken = self.right > 0
             self.right -= taken

@@ -1,4 +1,4 @@
-"""Anyone's predictions as JSON lines, read for scoring (`genprm score`)."""
+"""Reads predictions of any model from JSON lines, for scoring (`genprm score`)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _label(row: Mapping[str, Any], where: str) -> int:
 
 
 def _complete(rewards: Sequence[float]) -> bool:
-    """Whether the rewards cover all steps: they may end at the first one below the threshold."""
+    """Whether the rewards surely cover all steps: they may not if only the last one is below the threshold."""
     return first_error(rewards) != len(rewards) - 1
 
 
@@ -91,10 +91,10 @@ def parse_predictions(placed: Iterable[Row], source: str) -> list[PredictionRow]
     """Rows `{"id", "subset"?, "label", "prediction": int | null}`, or with `"rewards": [float]` for a prediction.
 
     With rewards the prediction is the first index below 0.5, else -1; where both are given, `prediction` counts.
-    Without a subset, an id as ProcessBench writes them (`gsm8k-0`) says it. Other fields are ignored.
+    Without a subset, it is taken from an id in ProcessBench's form (`gsm8k-0`). Other fields are ignored.
 
     Raises:
-        InputError: a row is not such a one, an id comes twice in a subset, or there are none.
+        InputError: a row has another form, an id comes twice in a subset, or there are no rows.
     """
     rows: list[PredictionRow] = []
     seen: dict[tuple[str, str], str] = {}
@@ -115,6 +115,6 @@ def parse_rewarded(placed: Iterable[Row]) -> list[RewardedRow]:
     """Rows `{"label", "rewards": [float]}`, as of predictions; other fields are ignored.
 
     Raises:
-        InputError: a row is not such a one.
+        InputError: a row has another form.
     """
     return [RewardedRow(_label(row, where), shares_field(row, "rewards", where)) for where, row in placed]

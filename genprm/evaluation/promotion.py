@@ -11,8 +11,8 @@ from genprm.intervals import RESAMPLES
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A trained model with what it says of the benchmark; `version` is the fingerprint of its weights, `run_id` the
-    tracked run that made them."""
+    """A trained model with its predictions for the benchmark; `version` is the fingerprint of its weights, `run_id`
+    the tracked run that made them."""
 
     model: str
     version: str
@@ -28,8 +28,8 @@ class Contender:
 def is_better(challenger: Sequence[Judged], champion: Sequence[Judged], resamples: int = RESAMPLES) -> bool:
     """Whether the challenger's mean F1 is above the champion's beyond its 95 % interval.
 
-    On the same cases the paired interval of the difference has to lie above 0. On others, where nothing is paired,
-    the challenger's whole interval has to lie above the champion's.
+    On the same cases the paired interval of the difference has to lie above 0. On different cases, which cannot be
+    paired, the challenger's whole interval has to lie above the champion's.
     """
     if _cases(challenger) == _cases(champion):
         return f1_difference(challenger, champion, resamples).ci95.low > 0

@@ -11,7 +11,7 @@ from genprm.records import NO_ERROR
 
 
 def tune_threshold(rewards: Sequence[Sequence[float]], labels: Sequence[int]) -> float:
-    """The threshold with the highest F1 of the first reward below it; the lowest such one.
+    """The threshold with the highest F1 for predicting the first step with a reward below it; the lowest of equals.
 
     Args:
         rewards: per solution one reward per step.
@@ -30,7 +30,7 @@ def tune_threshold(rewards: Sequence[Sequence[float]], labels: Sequence[int]) ->
     values = np.unique(np.concatenate([np.asarray(row, dtype=float) for row in rewards]))
     edges = np.concatenate([[values[0]], values, [values[-1]]])
     candidates = (edges[:-1] + edges[1:]) / 2
-    # A step is wrong when its reward is strictly below the threshold: above the last value all are.
+    # A step is wrong when its reward is strictly below the threshold: above the largest reward all steps are.
     candidates[-1] = np.nextafter(values[-1], np.inf)
     right = (bounds[:, :1] < candidates) & (candidates <= bounds[:, 1:])
     scores = [

@@ -1,4 +1,4 @@
-"""Settings with which work would fit that does not."""
+"""Settings that would make work fit that does not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genprm.settings import EngineSettings, LoraSettings, TrainingSettings
 ADAPTER = LoraSettings(rank=32)
 """The adapter that is advised; the shipped profiles with one have its rank."""
 _SHORTEST = 1024
-"""Tokens of a context below which no advice goes: conversations would not fit in."""
+"""The shortest context that is advised, in tokens: conversations would not fit in a shorter one."""
 
 
 def engine_settings(
@@ -33,8 +33,9 @@ def training_settings(
     usable_gib: float,
     adaptable: bool = True,
 ) -> list[str]:
-    """Each alone lets a training fit in one of the places, and where nothing does there are none: an adapter (where
-    it is `adaptable`; on weights in 4 bits if need be), moments in 8 bits, single rows, or the longest rows.
+    """Settings of which each alone lets a training fit in one of the places; empty where none does. They are an
+    adapter (where it is `adaptable`; on weights in 4 bits if need be), moments in 8 bits, single rows, or the
+    longest rows.
     """
 
     def fits(allowed: Sequence[Place] = places, **changes: object) -> bool:

@@ -1,6 +1,6 @@
 """The Ray cluster that a machine belongs to: joining it, and what its nodes have.
 
-Which cluster that is says Ray's own variable `RAY_ADDRESS`; without it, the one that was started on this machine.
+Ray's own variable `RAY_ADDRESS` names the cluster; without it, it is the one that was started on this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ClusterError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ClusterNode:
-    """A node that is alive: its address, and what Ray was told that it has."""
+    """A node that is alive: its address, and the resources that Ray was told it has."""
 
     address: str
     cpus: float
@@ -57,12 +57,12 @@ def join_cluster() -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _unreachable(address, str(error).strip().partition("\n")[0]) from None
     finally:
-        if in_main_thread:  # Ray puts a handler of its own in place, which would end the process at once
+        if in_main_thread:  # Ray installs its own handler, which would end the process at once
             signal.signal(signal.SIGTERM, asked_to_end)
 
 
 def _require_answer(address: str) -> None:
-    """Ray itself tries for minutes before it gives an address up."""
+    """Fail early where nothing answers: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not port.isdigit() or not host or "/" in host:
         raise ClusterError(
@@ -82,7 +82,7 @@ def _unreachable(address: str | None, reason: str) -> ClusterError:
 
 
 def cluster_nodes() -> list[ClusterNode]:
-    """The nodes that are alive. To be called by a process that has joined."""
+    """The nodes that are alive; the process must have joined the cluster."""
     import ray
 
     return [

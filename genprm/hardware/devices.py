@@ -9,7 +9,7 @@ from genprm.data_sets.rows import InputError
 
 _FORM = re.compile(r"(?:(?P<nodes>\d+)x)?(?:(?P<devices>\d+)x)?(?:(?P<name>[A-Za-z]\w*)-)?(?P<gib>\d+)GB")
 RESERVED_GIB = 1.0
-"""Of each device: what its driver and its libraries take before any work."""
+"""What driver and libraries take of each device before any work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ _SPEEDS = {
 }
 """By name and memory, from the makers' data sheets; of those sold in several forms, the one with SXM sockets."""
 _UNNAMED = _SPEEDS["A100", 80]
-"""Speed of devices that only their memory is known of."""
+"""Speed of devices of which only the memory is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def larger(hardware: Hardware) -> list[Hardware]:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Memory that this machine has: of a GPU, or its own. In bytes."""
+    """The memory of a GPU of this machine, or of the machine itself, in bytes."""
 
     name: str
     total: int

@@ -10,11 +10,11 @@ from genprm.hardware.shapes import ModelShape
 from genprm.settings import EngineSettings
 
 _VLLM_SHARE = 0.9
-"""Part of a device's memory that vLLM takes unless told; CUDA graphs and its libraries want the rest."""
+"""Part of a device's memory that vLLM takes by default; CUDA graphs and its libraries need the rest."""
 PREFILL_TOKENS = 16384
 """Tokens of prompts that backend transformers reads in one pass at most, unless a single one is longer."""
 _VLLM_PREFILL_TOKENS = 8192
-"""Those of vLLM, which reads longer prompts in parts, and tries the largest pass before it does anything."""
+"""The same for vLLM, which reads longer prompts in parts, and tries the largest pass when it starts."""
 _SLOT_COLUMNS = 16
 """Attention of backend transformers reads this many tokens of each row, or a multiple."""
 
@@ -61,7 +61,7 @@ def kv_bytes(shape: ModelShape, serving: Serving) -> float:
 
 
 def padded(columns: int) -> int:
-    """The multiple of 16 that backend transformers reads of a row with so many tokens.
+    """The tokens, a multiple of 16, that backend transformers reads of a row with `columns` tokens.
 
     >>> padded(199), padded(208)
     (208, 208)
@@ -71,7 +71,7 @@ def padded(columns: int) -> int:
 
 def slot_width(columns: int, context: int) -> int:
     """Tokens of a row that backend transformers makes room for where it needs `columns`: half as many more, so that
-    rows that grow are seldom copied, within the `context`.
+    growing rows are seldom copied, but no more than the `context`.
 
     >>> slot_width(200, 1024), slot_width(900, 1024)
     (312, 1024)
@@ -97,8 +97,8 @@ def room(settings: EngineSettings, load: Load) -> int:
 def inference_memory(
     shape: ModelShape, settings: EngineSettings, serving: Serving, load: Load | None = None
 ) -> Memory:
-    """What lies on each device at the worse of two moments, as prompts are read and as the last tokens are chosen:
-    weights, keys and values, and what a pass works with.
+    """What is on each device at the worse of two moments, when prompts are read or when the last tokens are
+    sampled: weights, keys and values, and what a pass works with.
 
     Args:
         load: one whole context unless given.
@@ -136,12 +136,13 @@ def _chosen_together(settings: EngineSettings, load: Load) -> int:
 
 
 def _reading(shape: ModelShape, serving: Serving, tokens: int) -> float:
-    """A pass over prompts, in the MLP of a block: three of its width, four of the model's (embeddings, what came
-    into the block and into the MLP, once more normalised), and the angles of positions."""
+    """Bytes of a pass over prompts, in the MLP of a block: three tensors of the MLP's width, four of the model's
+    (embeddings, what came into the block and into the MLP, once more normalised), and the angles of positions."""
     wide = 3 * shape.intermediate / serving.tensor_parallel + 4 * shape.hidden + 2 * shape.head_size
     return tokens * wide * serving.number
 
 
 def _choosing(shape: ModelShape, rows: int) -> float:
-    """A token for each row: logits in float32, by temperature, as probabilities, and added up."""
+    """Bytes of sampling a token for each row: logits in float32, divided by temperature, as probabilities, and as
+    cumulative sums."""
     return float(4 * rows * shape.vocabulary * FLOAT)

@@ -27,7 +27,7 @@ class Memory:
         return self.bytes / GIB
 
     def __add__(self, other: Memory) -> Memory:
-        """Both at a time, on the same device."""
+        """Both at the same time, on the same device."""
         names = dict.fromkeys([*self.parts, *other.parts])
         return Memory({name: self.parts.get(name, 0) + other.parts.get(name, 0) for name in names})
 

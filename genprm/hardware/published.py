@@ -36,7 +36,7 @@ PUBLISHED = {
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": _QWEN_32B,
     "HuggingFaceTB/SmolLM2-135M-Instruct": Published("llama", 576, 30, 9, 3, 1536, 49152, True),
 }
-"""By id on the hub, from the config.json there; held against the published parameter counts by a test."""
+"""By id on the hub, from the config.json there; a test compares them with the published parameter counts."""
 
 
 def published_config(model: str) -> Any | None:

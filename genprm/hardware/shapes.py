@@ -13,8 +13,8 @@ class ModelShape:
     """Sizes of a language model, counted on the architecture that transformers has for it.
 
     `block` are the parameters of one layer, `embedding` those of the table of input embeddings; a head that
-    predicts tokens has as many of its own unless it is `tied` to it. `linear` are the matrices of the layers: name,
-    inputs, outputs.
+    predicts tokens has as many of its own unless it is `tied` to that table. `linear` are the matrices of the
+    layers: name, inputs, outputs.
     """
 
     parameters: int

@@ -1,4 +1,4 @@
-"""Whether work fits on a device that is there."""
+"""Whether work fits on an existing device."""
 
 from __future__ import annotations
 

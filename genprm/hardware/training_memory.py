@@ -1,7 +1,7 @@
-"""What a training process needs of its device: a sum over what has to lie there at the worst of four moments.
+"""What a training process needs of its device: the sum of what has to be there at the worst of four moments.
 
-Counted from the sizes of the model and the settings, with no number fitted to a measurement;
-`tests/genprm/hardware/test_training_memory.py` holds it against the peak of real training.
+It is computed from the sizes of the model and the settings, with no number fitted to a measurement;
+`tests/genprm/hardware/test_training_memory.py` compares it with the peak of real training.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from genprm.hardware.shapes import ModelShape
 from genprm.settings import TrainingSettings
 
 RECOMPUTED_FROM = 5e11
-"""Parameters times tokens in a batch of a device from which on activations are recomputed; see `recomputes`."""
+"""Where parameters times tokens in a device's batch reach this, activations are recomputed; see `recomputes`."""
 _MOMENT = {"adamw": FLOAT, "adamw-8bit": 1 + FLOAT / 256}
 """Bytes of one of the two moments, for each parameter; those in 8 bits with a scale for each block."""
 _NF4 = 0.5 + 1 / 64 + FLOAT / (64 * 256)
 """Bytes of a weight in 4 bits: a scale in 8 bits for each block of 64, and one in float32 for 256 of these."""
 _TILE_TOKENS, _TILE_WORDS = 4096, 32768
-"""TRL's loss works logits out in tiles of so many tokens and so many entries of the vocabulary."""
+"""TRL's loss computes logits in tiles of this many tokens and this many entries of the vocabulary."""
 _FORWARD_TILES, _BACKWARD_TILES = 3.0, 7.25
-"""Tiles in float32 beside its own that it holds where there is no Triton, as on a CPU."""
+"""Further tiles, in float32, that TRL's loss holds where there is no Triton, as on a CPU."""
 
 
 def recomputes(parameters: int, settings: TrainingSettings) -> bool:
-    """Whether activations are worked out again on the way back, by the longest batch that the settings allow.
+    """Whether activations are recomputed in the backward pass, by the longest batch that the settings allow.
 
-    It saves memory and costs a third more computing. Below the limit to keep them takes a few GiB: those of
-    SmolLM2-135M take 1 MB a token (bf16, on a GPU).
+    Recomputing saves memory and costs a third more computing. Below the limit, keeping activations takes a few GiB:
+    those of SmolLM2-135M take 1 MB a token (bf16, on a GPU).
     """
     return parameters * settings.device_batch_size * settings.max_length >= RECOMPUTED_FROM
 
@@ -36,7 +36,7 @@ def recomputes(parameters: int, settings: TrainingSettings) -> bool:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a model is trained. `shards` processes share weights, gradients and optimizer states (FSDP2), and
-    each has its own rows. On a CPU attention keeps its scores, and gloo, which shards talk over there, copies."""
+    each has its own rows. On a CPU, attention keeps its scores, and gloo, which connects shards, makes copies."""
 
     shards: int = 1
     is_gpu: bool = True
@@ -45,7 +45,7 @@ class Place:
 def training_memory(
     shape: ModelShape, settings: TrainingSettings, place: Place, generative: bool = True, tokens: int | None = None
 ) -> Memory:
-    """Peak of one process.
+    """The peak memory of one process.
 
     Args:
         generative: whether its head predicts tokens; that of a discriminative model gives two numbers.
@@ -71,7 +71,7 @@ class _Training:
         # A sharded model is held in one format, that of the weights that are trained.
         self._held = self._number if self._frozen and place.shards == 1 else FLOAT
         self._table = 0 if settings.lora is not None else FLOAT * shape.embedding
-        """Bytes of the gradient of the embeddings, as long as that of the head."""
+        """Bytes of the gradient of the embeddings; that of the head is as large."""
 
     def peak(self) -> Memory:
         static = {
@@ -83,7 +83,7 @@ class _Training:
         return Memory(static) + max(moments, key=lambda moment: moment.bytes)
 
     def _frozen_weights(self) -> float:
-        """What is not trained; of layers in 4 bits one matrix at a time is there as it is computed with."""
+        """Bytes of the weights that are not trained; in 4 bits, one matrix at a time is expanded for computing."""
         if not self._settings.in_4_bits:
             return float(self._frozen * self._held)
         sizes = [inputs * outputs for _, inputs, outputs in self._shape.linear]
@@ -91,13 +91,13 @@ class _Training:
         return _NF4 * sum(sizes) + (rest + max(sizes)) * self._number
 
     def _mask(self) -> float:
-        """Which token of a row that several conversations share sees which: once as bits, and as the fused kernel
+        """The attention mask of a row that several conversations share: once as booleans, and as the fused kernel
         reads it, padded."""
         return float((1 + 2 * HALF) * self._tokens * self._row) if self._one_row and self._place.is_gpu else 0.0
 
     def _gathered(self) -> float:
-        """Of shards: what a process holds whole for a while. Two blocks in the format that is computed in, and the
-        gradient of one; embeddings and head as they are held, from the forward to the backward pass."""
+        """What a process of a sharded training holds whole for a while: two blocks in the format that is computed
+        in, and the gradient of one; embeddings and head as they are held, from the forward to the backward pass."""
         if self._place.shards == 1:
             return 0.0
         shape = self._shape
@@ -108,12 +108,12 @@ class _Training:
         return 2 * self._number * shape.block + copies * FLOAT * ends + gradient
 
     def _gradients(self, when_alone: float) -> float:
-        """Gradients from before: of all batches of an update but the last, all; of a batch alone, `when_alone`."""
+        """Gradients that are there already: all of them where an update has several batches, else `when_alone`."""
         accumulates = self._settings.batch_size > self._settings.device_batch_size * self._place.shards
         return FLOAT * self._trained / self._place.shards if accumulates else when_alone
 
     def _forward_end(self) -> Memory:
-        """The loss, while autocast still holds its copies of the weights."""
+        """The moment of the loss, while autocast still holds its copies of the weights."""
         parts = {"gradients": self._gradients(0), "weights": self._copies(), "activations": self._kept()}
         return Memory({**parts, "logits": self._tile(_FORWARD_TILES)})
 
@@ -123,11 +123,11 @@ class _Training:
         return float(self._number * self._trained) if alone and self._number < FLOAT else 0.0
 
     def _waiting_copies(self) -> float:
-        """Those that matrices wait for on their way back; where blocks are recomputed, they make new ones."""
+        """Autocast's copies that are kept for the backward pass; recomputed blocks make new ones instead."""
         return 0.0 if self._recomputed else self._copies()
 
     def _loss(self) -> Memory:
-        """The gradient of the loss, of the head and of what came into it, in float32."""
+        """The backward pass of the loss: gradients of the head and of what came into it, in float32."""
         head = self._table if self._generative else 0
         into = FLOAT * self._tokens * self._shape.hidden
         parts = {"gradients": self._gradients(0) + head, "activations": self._kept() + into}
@@ -135,7 +135,7 @@ class _Training:
         return Memory({**parts, "logits": self._tile(_BACKWARD_TILES)})
 
     def _first_block(self) -> Memory:
-        """The first step back: the last block is recomputed, or gives up what it kept."""
+        """The start of the backward pass: the last block is recomputed, or uses what it kept."""
         held = self._table if self._generative else 0
         gradients = self._gradients(held) + (held if self._table_waits else 0)
         block = self._block() if self._recomputed else 0
@@ -143,7 +143,7 @@ class _Training:
         return Memory({"gradients": gradients, "activations": activations, "weights": self._waiting_copies()})
 
     def _embedding(self) -> Memory:
-        """The last step back, with all gradients there; beside that of the table may wait that of the head."""
+        """The end of the backward pass, with all gradients; the head's may wait beside that of the embeddings."""
         waiting = self._table if self._table_waits and self._generative else 0
         everything = FLOAT * self._trained / self._place.shards
         held = self._gradients(everything - waiting / self._place.shards)
@@ -161,16 +161,16 @@ class _Training:
         return recomputes(self._shape.parameters, self._settings)
 
     def _kept(self) -> float:
-        """What the forward pass leaves behind: what came into each block, or all that each block computed."""
+        """What the forward pass keeps: the input of each block, and all that each block keeps unless recomputed."""
         into = self._tokens * self._shape.hidden * self._held
         return float(self._shape.layers * (into if self._recomputed else into + self._block()))
 
     def _block(self) -> float:
         """What one block keeps for its backward pass.
 
-        Of the width of the model: two normalised inputs in float32, what the matrices read of them (a copy in bf16
-        for each of the five), and a residual. Queries, keys, values and what attention gave, once more for the
-        matrix behind it. Four of the width of the MLP.
+        Of the model's width: two normalised inputs in float32, what the matrices read of them (a copy in bf16 for
+        each of the five), and a residual. Queries, keys, values and the output of attention, which is there once
+        more for the matrix behind it. Four tensors of the MLP's width.
         """
         shape, number = self._shape, self._number
         hidden = shape.hidden * (3 * FLOAT + (5 * HALF if number == HALF else 2 * FLOAT))
@@ -187,7 +187,7 @@ class _Training:
         return float(self._tokens * self._row * self._shape.heads * size)
 
     def _backward(self) -> float:
-        """Gradients within one block: three of the width of the MLP, or two of its scores."""
+        """Gradients within one block: three of the MLP's width, or two of the attention scores."""
         mlp = 3 * self._number * self._tokens * self._shape.intermediate
         scores = 0 if self._place.is_gpu else 2 * FLOAT * self._tokens * self._row * self._shape.heads
         return float(max(mlp, scores))

@@ -1,4 +1,4 @@
-"""What a plan takes for granted where nothing was measured; every number can be given another value."""
+"""What a plan takes for granted where nothing was measured; every number can be changed."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Assumptions(Section):
     invalid: Share = 0.02
     """Sampled solutions that are truncated or misnumbered."""
     strength: float = 1.0
-    """Log-odds of the completion model above the policy."""
+    """How far the completion model is above the policy, in log-odds."""
     recovery: Annotated[float, Field(ge=0.0, le=0.95)] = 0.1
-    """Part of the share of rollouts that arrive which a wrong step leaves."""
+    """Mean factor by which a wrong step reduces the share of rollouts that reach the right answer."""
     judged_step_tokens: Positive = 345
     """Output tokens of one judged step (paper table 9, MATH)."""
     analysis: Share = 0.6
-    """Part of them that is the analysis: what a judge that writes no code makes of a step."""
+    """Part of these tokens that is the analysis: all that a judge without code writes about a step."""
     executions: Amount = 1.0
     """Code blocks run for a judged step."""
     agree: Share = 0.49
@@ -50,18 +50,18 @@ class Assumptions(Section):
     case_steps: Positive = 7.8
     """Steps of a benchmark case (ProcessBench)."""
     case_judged: Share = 0.67
-    """Part of them that is judged: up to the first wrong one (ProcessBench, mean of its subsets)."""
+    """Part of these steps that is judged: up to the first wrong one (ProcessBench, mean of its subsets)."""
     found_wrong: Share = 0.3
     """First solutions that a critic finds wrong (one in three or four is, at the assumed Pass@1)."""
     found_again: Share = 0.6
-    """Rewritten solutions that it finds wrong again: those that were hard stay so."""
+    """Rewritten solutions that the critic finds wrong again: hard problems stay hard."""
     critique_tokens: Positive = 500
     """Output tokens of the policy's own critique of a solution."""
     answer_problems: Annotated[int, Field(ge=1)] = 500
     """Problems of a set with answers where the profile sets no limit (MATH500)."""
     generated_per_second: Positive = 4600
-    """Output tokens a GPU makes a second with a model of 7B, batched (an independent measurement of a 7B GenPRM
-    under vLLM: 6.2 steps a second of about 745 tokens). Models of other sizes: in proportion to their size."""
+    """Output tokens a GPU writes a second with a model of 7B, batched (an independent measurement of a 7B GenPRM
+    under vLLM: 6.2 steps a second of about 745 tokens). Time per token is in proportion to a model's size."""
     read_per_second: Positive = 30000
     """Prompt tokens a GPU reads a second with such a model."""
     trained_per_second: Positive = 3000
@@ -71,13 +71,13 @@ class Assumptions(Section):
     bandwidth_share: Part = 0.6
     """On named hardware: part of a device's memory bandwidth that decoding reaches."""
     read_share: Part = 0.5
-    """Part of its peak in bf16 that reading prompts reaches, and decoding at most."""
+    """Part of a device's peak in bf16 that reading prompts reaches, and that decoding reaches at most."""
     train_share: Part = 0.4
-    """Part of it that training reaches on one device."""
+    """Part of that peak that training reaches on one device."""
     tensor_share: Part = 0.9
-    """Speed that is left each time the devices that share a model at inference are doubled."""
+    """Part of the speed that is left each time the devices that share a model at inference are doubled."""
     shard_share: Part = 0.9
-    """Speed of a device that trains with others of its node, beside one that trains alone."""
+    """Speed of a device that trains with others of its node, as a part of that of one that trains alone."""
 
 
 def read_assumptions(given: Iterable[str]) -> Assumptions:

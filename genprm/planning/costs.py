@@ -18,13 +18,13 @@ from genprm.solutions import next_batch
 
 ESTIMATORS = ("fixed", "sequential")
 VERDICT_TOKENS = 1
-"""Of a step judged directly: the verdict alone."""
+"""Tokens of a step that is judged directly: the verdict alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Requests of one kind: completions, their tokens, and the tokens of their prompts with each counted in full
-    (`prompt_tokens`) and with what shares a prefix read once (`prefix_tokens`)."""
+    """Requests of one kind: completions, their tokens, and the tokens of their prompts, with each prompt counted in
+    full (`prompt_tokens`) and with shared prefixes read once (`prefix_tokens`)."""
 
     completions: int = 0
     tokens: int = 0
@@ -41,7 +41,7 @@ class Spent:
 
 
 class Kept(NamedTuple):
-    """Solutions of one kind that consensus filtering keeps, and the judged steps of them all."""
+    """How many solutions of one kind consensus filtering keeps, and how many judged steps they have in all."""
 
     solutions: float
     steps: float
@@ -64,7 +64,7 @@ class ProblemCost:
 
 
 def with_estimator(settings: MonteCarloSettings, estimator: str) -> MonteCarloSettings:
-    """The same settings with the other way of estimating."""
+    """The same settings with the given estimator."""
     return settings.model_copy(update={"estimator": estimator})
 
 
@@ -110,8 +110,8 @@ def _agreed(judged: list[int], kinds: list[bool], kind: bool, assumed: Assumptio
 
 
 def judged_tokens(mode: Mode, assumed: Assumptions) -> float:
-    """Output tokens of one judged step. A direct verdict is read off, not written; adaptive judgement writes as
-    much as full at most, and how often it stops before is not known beforehand."""
+    """Output tokens of one judged step. A direct verdict is read off, not written. Adaptive judgement counts like
+    full: it writes no more than that, and how often it stops earlier is not known beforehand."""
     if not mode.sampled:
         return VERDICT_TOKENS
     share = assumed.analysis * mode.analysis + (1 - assumed.analysis) * mode.code
@@ -126,7 +126,7 @@ def executions_of(mode: Mode, assumed: Assumptions) -> float:
 def judged_steps(paths: float, steps: float, mode: Mode, assumed: Assumptions) -> Spent:
     """`steps` steps judged on `paths` verification paths.
 
-    Every step is asked for after all that was said about the steps before it: half a conversation on average.
+    Each request includes all that was said about the steps before: half a conversation on average.
     """
     each = judged_tokens(mode, assumed)
     conversation = steps / paths * (assumed.step_tokens + each) if paths else 0.0
@@ -156,7 +156,7 @@ def _rollout_cost(counts: list[int], assumed: Assumptions) -> Spent:
     read = sum(
         count * (assumed.problem_tokens + done * assumed.step_tokens) for done, count in enumerate(counts, start=1)
     )
-    # The prompt after a step begins with the prompt after the one before: read once, they are the longest.
+    # Each prompt extends that of the step before, so with shared prefixes read once only the longest one counts.
     deepest = max((done for done, count in enumerate(counts, start=1) if count), default=0)
     longest = assumed.problem_tokens + deepest * assumed.step_tokens if deepest else 0
     return Spent(sum(counts), round(left * assumed.step_tokens), round(read), round(longest))

@@ -1,4 +1,4 @@
-"""What a pilot did, as costs of its problems and as what takes the place of assumptions."""
+"""What a pilot did: the costs of its problems, and values that replace assumptions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pilot:
     judging: Spent
 
     def costs(self) -> list[ProblemCost]:
-        """Problem by problem."""
+        """The cost of each problem, in order."""
         return [self._cost(spent, row.problem_id) for spent, row in zip(self.sampled, self.counts, strict=True)]
 
     def _cost(self, sampled: Spent, problem_id: str) -> ProblemCost:
@@ -63,14 +63,14 @@ class Pilot:
         return decide(label_steps(labelled.scores, self.profile.labels.variant(MAIN_VARIANT)), rationale).kept
 
     def _judgement(self, rationale: Rationale) -> Spent:
-        """Its steps and tokens; of the prompts in full its share by steps."""
+        """Steps and tokens of a judgement; its prompts in full are a share of the judge's, by steps."""
         path = rationale.verification
         steps = sum(len(one.verification.steps) for one in self.rationales)
         in_full = round(self.judging.prompt_tokens * len(path.steps) / steps)
         return Spent(len(path.steps), path.tokens, in_full, path.prompt_tokens)
 
     def assumptions(self) -> dict[str, float]:
-        """What the pilot says in place of assumptions about steps and judgements; nothing where it kept nothing."""
+        """Values that replace assumptions about steps and judgements; none where the pilot kept no solution."""
         paths = [rationale.verification for rationale in self.rationales]
         judged = [step for path in paths for step in path.steps]
         if not judged:

@@ -12,7 +12,7 @@ from genprm.hardware.shapes import ModelShape, shape_of
 
 @functools.cache
 def model_shape(model: str) -> ModelShape:
-    """From its directory, from what is known of it, or from its configuration on the hub.
+    """The shape of a model: as published, if that is known here, or from its configuration on disk or on the hub.
 
     Raises:
         EngineError: the configuration cannot be had, or is of an architecture that transformers does not know.

@@ -1,4 +1,4 @@
-"""How many more of the same devices would do."""
+"""How many more of the same devices would be enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genprm.hardware.training_memory import Place, training_memory
 from genprm.settings import EngineSettings, TrainingSettings
 
 _NODE = 8
-"""Devices of a node at most: an engine does not go beyond a node."""
+"""The most devices of a node: an engine never spans several nodes."""
 _NODES = 4
 """Nodes that a training is advised to take at most."""
 
@@ -36,8 +36,8 @@ def devices_for_engine(shape: ModelShape, settings: EngineSettings, hardware: Ha
 
 
 def devices_for_training(shape: ModelShape, settings: TrainingSettings, hardware: Hardware) -> str | None:
-    """The fewest of these devices that hold a training in shards, on several nodes where one does not; otherwise of
-    larger ones; None where none does."""
+    """The fewest devices of this kind that hold a training in shards, on several nodes if one is too small; else
+    the fewest of a larger kind; None where none are enough."""
     for kind in (hardware, *larger(hardware)):
         for shards in shard_counts(settings, replace(kind, nodes=_NODES, devices=_NODE)):
             if training_memory(shape, settings, Place(shards)).gib <= kind.usable_gib:
@@ -47,8 +47,8 @@ def devices_for_training(shape: ModelShape, settings: TrainingSettings, hardware
 
 
 def shard_counts(settings: TrainingSettings, hardware: Hardware) -> list[int]:
-    """Numbers of processes that can share a training: each has rows of its own in a batch, and beyond a node they
-    fill whole ones; one alone where its weights are in 4 bits."""
+    """Numbers of processes that can share a training: each has rows of its own in a batch, and beyond one node they
+    fill whole nodes. Only a single process where the weights are in 4 bits."""
     return [
         count
         for count in powers(1 if settings.in_4_bits else hardware.count)

@@ -39,8 +39,8 @@ class Placed:
 
 
 def place(profile: Profile, rows: Sequence[Planned], hardware: Hardware, assumed: Assumptions) -> list[Placed]:
-    """Every artifact of a plan, model by model, in the order of the plan; estimators that are not chosen are left
-    out.
+    """Place every artifact of a plan, model by model, in the order of the plan; estimators that are not chosen are
+    left out.
 
     Raises:
         EngineError: the configuration of a model cannot be had.
@@ -88,7 +88,7 @@ def _training_advice(shape: ModelShape, settings: TrainingSettings, hardware: Ha
 
 
 def refusals(placed: Sequence[Placed]) -> list[str]:
-    """What cannot be done on this hardware, one by one; of artifacts that ask the same of a model, the first."""
+    """What cannot be done on this hardware, a line each; of artifacts that place a model alike, only the first."""
     seen = set()
     lines = []
     for one in placed:

@@ -32,7 +32,7 @@ from genprm.verification.verifier import Verifier
 
 
 class CountingEngine(WrappedEngine):
-    """An engine that counts what is asked of it. Its requests share one prefix, or extend one another's."""
+    """An engine that counts what is asked of it, for requests that share one prefix or extend one another's."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -45,7 +45,7 @@ class CountingEngine(WrappedEngine):
         return self._spent + Spent(prefix_tokens=self._longest)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """As the engine does, counted."""
+        """Complete as the engine does, and count."""
         completions = await super().complete(prompt, sampling, n)
         prompt_tokens = [completion.prompt_tokens for completion in completions]
         self._longest = max([self._longest, *prompt_tokens])
@@ -54,7 +54,7 @@ class CountingEngine(WrappedEngine):
 
 
 def spread(problems: Sequence[Problem], count: int) -> list[Problem]:
-    """`count` of the problems, by hash of their ids: the same ones each time, and no special ones."""
+    """`count` of the problems, chosen by a hash of their ids: the same ones each time, and in effect at random."""
     return sorted(problems, key=lambda problem: shard_of(problem.id, 1 << 30))[:count]
 
 
@@ -69,8 +69,8 @@ async def _sample(
 async def _rolled_out(
     solution: Solution, engine: Engine, profile: Profile, grader: Grader, journal: Journal
 ) -> Labelled:
-    """The second estimator takes its rollouts from the journal, where the first has put them; the tokens of its
-    prompts follow from the first one's, by rollouts."""
+    """Score a solution under each estimator. The second one takes its rollouts from the journal, where the first
+    has put them; the tokens of its prompts are a share of the first one's, in proportion to rollouts."""
     spent, scores = {}, {}
     counting = CountingEngine(engine)
     for name in ESTIMATORS:
@@ -104,7 +104,7 @@ async def run_pilot(profile: Profile, problems: Sequence[Problem]) -> Pilot:
     """Sample, roll out and judge these problems as a run of the profile would.
 
     Raises:
-        EngineError, SandboxError: a model is not there, or the isolation asked for.
+        EngineError, SandboxError: a model, or the isolation asked for, is not available.
     """
     with tempfile.TemporaryDirectory() as folder, domain_of(profile.problems.source).grader() as grader:
         policy = open_engine(profile.solutions.model, profile.engine)
@@ -134,7 +134,7 @@ def plan_from_pilot(
     """The plan of a profile from these problems, and its assumptions: measured, except for those in `given`.
 
     Raises:
-        EngineError, SandboxError: a model is not there, or the isolation asked for.
+        EngineError, SandboxError: a model, or the isolation asked for, is not available.
     """
     started = time.perf_counter()
     pilot = asyncio.run(run_pilot(profile, problems))

@@ -28,9 +28,9 @@ from genprm.settings import EngineSettings, TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One way to place a model: `split` devices share it, in `copies`. `hours` is None where it does not fit.
+    """One way to place a model: `split` devices share each of its `copies`. `hours` is None where it does not fit.
 
-    Of an engine `memory` holds one whole context; `rows` are those of the mean length that fit beside each other.
+    For an engine, `memory` holds one whole context, and `rows` of the mean length fit beside each other.
     """
 
     way: str
@@ -53,7 +53,7 @@ class Placement:
 
     @property
     def gpu_hours(self) -> float:
-        """Of all devices that it takes; 0 where it does not fit."""
+        """Hours of all devices that it takes together; 0 where it does not fit."""
         return (self.hours or 0.0) * self.split * self.copies
 
 
@@ -65,7 +65,8 @@ def best(placements: Sequence[Placement]) -> Placement:
 def inference_placements(
     shape: ModelShape, settings: EngineSettings, hardware: Hardware, works: Sequence[Work], assumed: Assumptions
 ) -> list[Placement]:
-    """With one device for each copy of a model, with two, four and so on within a node; copies fill the devices."""
+    """Placements with one device for each copy of a model, with two, four and so on within a node; copies fill all
+    devices."""
     return [
         _served(shape, settings, hardware, serving, works, assumed)
         for serving in servings(shape, settings, hardware)
@@ -109,8 +110,8 @@ def _served(
 def training_placements(
     shape: ModelShape, settings: TrainingSettings, hardware: Hardware, tokens: float, assumed: Assumptions
 ) -> list[Placement]:
-    """On one device, and in shards over two, four and so on, as long as each has rows of its own; beyond a node on
-    whole ones."""
+    """Placements on one device, and in shards over two, four and so on, as long as each has rows of its own; beyond
+    one node on whole nodes."""
     found = []
     kind = "all weights" if settings.lora is None else f"LoRA of rank {settings.lora.rank}"
     for shards in shard_counts(settings, hardware):

@@ -27,10 +27,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One artifact. `low` and `high` bound its output tokens with 95 %, of `checkpoints` the tokens trained on: the
-    chance of these problems only, not the truth of the assumptions. `prefix_tokens` is what is left of the prompts
-    when shared prefixes are read once. Monte-Carlo scores are planned under several estimators; one is `chosen`.
-    `work` is the same by model.
+    """One artifact. `low` and `high` bound its output tokens with 95 % (for `checkpoints`, the tokens trained on).
+    They cover only the chance in the choice of problems, not errors of the assumptions. `prefix_tokens` is what is
+    left of the prompts when shared prefixes are read once. Monte-Carlo scores are planned under several estimators;
+    one is `chosen`. `work` splits the total by model.
     """
 
     artifact: str
@@ -76,12 +76,12 @@ def short(number: float) -> str:
 
 
 def slowness(name: str) -> float:
-    """Time that a model takes for a token, beside the models that throughputs are stated for."""
+    """Time that a model takes for a token, relative to the models that throughputs are stated for."""
     return (billions_in(name) or REFERENCE_SIZE) / REFERENCE_SIZE
 
 
 def priced(artifact: str, model: str, spent: Spent, executions: float, assumed: Assumptions) -> Planned:
-    """What a model is asked for an artifact, when nothing is left to chance and what it writes is kept."""
+    """The line of a plan for what a model does for an artifact: without an interval, and with all its text kept."""
     return Planned(
         artifact,
         requests=spent.completions,
@@ -104,5 +104,5 @@ def gpu_hours(model: str, tokens: float, prefix_tokens: float, assumed: Assumpti
 
 
 def disk_mb(tokens: float, assumed: Assumptions) -> float:
-    """Mebibytes of so many tokens as text."""
+    """Mebibytes that tokens take as text."""
     return tokens * assumed.bytes_per_token / 2**20

@@ -1,9 +1,9 @@
-"""Seconds that work takes on given devices, by two limits: how fast memory is read, and how fast is computed.
+"""Tokens per second on given devices, by two limits: how fast memory is read, and how fast the device computes.
 
 A decoding step reads the weights once for all of its rows, and the keys and values of each row. Reading prompts
 takes two operations for each parameter and token. Training takes six: two forward, two for the gradients of
-activations, two for those of weights, of which an adapter spares the last; activations that are recomputed add two.
-Attention itself is left out (a tenth of it at 8,192 tokens in a model of 7B).
+activations, two for those of weights. An adapter saves the last two; activations that are recomputed add two.
+Attention itself is left out (a tenth of the rest at 8,192 tokens in a model of 7B).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _together(serving: Serving, assumed: Assumptions) -> float:
 def train_rate(
     shape: ModelShape, settings: TrainingSettings, hardware: Hardware, shards: int, assumed: Assumptions
 ) -> float:
-    """Tokens a second that `shards` devices train on together; those of several nodes lose as much once more."""
+    """Tokens a second that `shards` devices train on together; over several nodes `shard_share` is lost twice."""
     operations = (6 if settings.lora is None else 4) + (2 if recomputes(shape.parameters, settings) else 0)
     among = assumed.shard_share ** ((shards > 1) + (shards > hardware.devices))
     flops = shards * hardware.speed.flops * assumed.train_share * among

@@ -1,4 +1,4 @@
-"""What models cost once they are there: judging the benchmark, choosing among candidates, criticising."""
+"""What models cost once they are trained: judging the benchmark, choosing among candidates, criticising."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genprm.settings import Profile, RefinementSettings
 
 
 class Judge(NamedTuple):
-    """Weights, how they judge, and on how many paths each solution."""
+    """Weights, the mode in which they judge, and the number of paths over each solution."""
 
     weights: str
     mode: Mode
@@ -24,8 +24,8 @@ class Judge(NamedTuple):
 
 
 def evaluation(profile: Profile, assumed: Assumptions) -> list[Planned]:
-    """Every model that is judged by, on every subset, with its number of verification paths; and the full models in
-    other modes, where the profile wants them."""
+    """Every judging model on every subset, with its number of verification paths; and the full models in other
+    modes, where the profile wants them."""
     cases = len(profile.evaluation.subsets) * (profile.evaluation.limit or assumed.cases)
     steps = cases * assumed.case_steps * assumed.case_judged
     lineup = Lineup(profile)
@@ -56,7 +56,7 @@ def best_of_n(profile: Profile, assumed: Assumptions) -> list[Planned]:
 
 
 def refinement(profile: Profile, assumed: Assumptions) -> list[Planned]:
-    """The policy and the reward models as critics of the same solutions, and what the policy makes of each one's
+    """The policy and the reward models as critics of the same solutions, and the policy's rewrites after each one's
     critiques; requests are critiques and rewrites. Nothing without sets."""
     settings, policy = profile.refinement, profile.scaling.model
     if not settings.sets:
@@ -109,7 +109,7 @@ class Turns(NamedTuple):
 
 def turns_of(solutions: float, turns: int, assumed: Assumptions) -> Turns:
     """The turns of a critic, which finds the first solutions wrong at one rate and their rewrites at another. A
-    rewrite without numbered steps ends it; a wrong step is in the middle on average."""
+    rewrite without numbered steps ends a refinement; a wrong step is in the middle on average."""
     critiques = judged = rewrites = 0.0
     due, wrong = solutions, assumed.found_wrong
     for _ in range(turns):
@@ -126,7 +126,8 @@ def _own_critiques(turns: Turns, assumed: Assumptions) -> Spent:
 
 
 def _rewrites(turns: Turns, critique: float, settings: RefinementSettings, assumed: Assumptions) -> Spent:
-    """Each reads the problem, the solution, its wrong step once more and `critique` tokens about it."""
+    """The cost of the rewrites: each reads the problem, the solution, its wrong step once more, and `critique`
+    tokens about that step."""
     solution = _steps(assumed) * assumed.step_tokens
     written = solution / 2 if settings.keep_steps else solution
     read = turns.rewrites * (assumed.problem_tokens + solution + assumed.step_tokens + critique)

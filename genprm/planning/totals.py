@@ -19,8 +19,8 @@ from genprm.settings import Profile
 def plan(profile: Profile, costs: Sequence[ProblemCost], assumed: Assumptions) -> list[Planned]:
     """Every artifact that costs tokens, in the order of the pipeline; `mc_scores` under both estimators.
 
-    With a `training.source` or `labels.source` nothing is planned for training: how much there is to read only the
-    set knows.
+    With a `training.source` or `labels.source` nothing is planned for training: how much there is to read is known
+    only from the imported set.
     """
     made_here = _training_data(profile, costs, assumed) if profile.given is None else []
     return [
@@ -54,7 +54,7 @@ class _Run:
         return self._problems * float(np.mean([per_problem(cost) for cost in self._costs]))
 
     def _spread(self, per_problem: Callable[[ProblemCost], float]) -> float:
-        """Half a 95 % interval of the total: what the few problems leave open, and the luck of the many."""
+        """Half a 95 % interval of the total: chance in the few problems looked at, and in the many of the run."""
         values = [per_problem(cost) for cost in self._costs]
         deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.inf
         return 1.96 * deviation * self._problems * math.sqrt(1 / len(values) + 1 / self._problems)

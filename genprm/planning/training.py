@@ -15,7 +15,7 @@ from genprm.planning.planned import Planned, Work, slowness
 from genprm.settings import FilterSettings, Profile
 
 RESAMPLES = 1000
-"""Sets of problems behind an interval."""
+"""Sets of problems drawn for an interval."""
 
 
 def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assumed: Assumptions) -> Planned:
@@ -46,7 +46,7 @@ def training(profile: Profile, costs: Sequence[ProblemCost], problems: int, assu
 
 
 def chosen(kept: np.ndarray, settings: FilterSettings) -> tuple[float, float]:
-    """Solutions that are trained on, and judged steps of them: what the filter keeps, less what balance and share
+    """Solutions that are trained on, and their judged steps: what the filter keeps, less what balance and share
     leave out.
 
     Args:
@@ -60,8 +60,9 @@ def chosen(kept: np.ndarray, settings: FilterSettings) -> tuple[float, float]:
 
 
 def _tokens(profile: Profile, model: Model, kept: np.ndarray, assumed: Assumptions) -> float:
-    """Tokens that a model is trained on, in all epochs. A head reads what direct does, a ThinkPRM writes what cot
-    does. Reinforcement reads each of its verifications once; what it takes to make them is not counted."""
+    """Tokens that a model is trained on, in all epochs. A classification head reads as much as mode direct, a
+    ThinkPRM writes as much as mode cot. Reinforcement learning reads each of its verifications once; the cost of
+    making them is not counted."""
     conversations, steps = chosen(kept, profile.consensus)
     step = assumed.step_tokens + judged_tokens(model.mode, assumed)
     epochs, rl = profile.training.epochs, profile.training.rl
@@ -71,8 +72,8 @@ def _tokens(profile: Profile, model: Model, kept: np.ndarray, assumed: Assumptio
 
 
 def _means(kept: np.ndarray, problems: int) -> np.ndarray:
-    """What a problem gives on average in sets that differ as much as these and the whole run's may, (RESAMPLES,
-    columns of `kept`): the few that were looked at leave it open, and the many have luck of their own."""
+    """Means over problems in resampled sets, shape (RESAMPLES, columns of `kept`). The size of the sets makes their
+    means vary as much as the few problems that were looked at and the many of the whole run do together."""
     size = max(1, math.floor(1 / (1 / len(kept) + 1 / problems)))
     drawn = np.random.default_rng(0).integers(len(kept), size=(RESAMPLES, size))
     means: np.ndarray = kept[drawn].mean(axis=1)

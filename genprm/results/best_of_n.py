@@ -32,12 +32,12 @@ COMPARED_AT = 8
 
 Candidates = list[list[Candidate]]
 Predictions = Mapping[str, Sequence[Prediction]]
-"""What every model says of the benchmark cases, by the model's key. Rewards are calibrated on the labels of these
-cases, whose problems are others than those of the candidates."""
+"""Every model's predictions for the benchmark cases, by the model's key. Rewards are calibrated on the labels of
+these cases, whose problems are not those of the candidates."""
 
 
 def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[SolutionRewards]) -> Candidates:
-    """The candidates with their rewards, problem by problem in the order of drawing."""
+    """The candidates with their rewards, problem by problem in the order of sampling."""
     problems: dict[str, list[Candidate]] = {}
     for row, reward in zip(sampled, judged, strict=True):
         tokens = row.tokens + reward.tokens + reward.prompt_tokens
@@ -47,7 +47,7 @@ def read_candidates(sampled: Sequence[SampledSolution], judged: Sequence[Solutio
 
 
 def policy_candidates(store: TableStore, answer_set: str) -> Candidates:
-    """The candidates of a set as a majority sees them: without rewards, at the price of the policy's tokens."""
+    """The candidates of a set for a majority vote: without rewards, costing the policy's tokens only."""
     problems: dict[str, list[Candidate]] = {}
     for row in store.read(SampledSolution, "candidates", answer_set):
         problems.setdefault(row.problem_id, []).append(Candidate(row.group, row.correct, (), row.tokens))
@@ -55,7 +55,7 @@ def policy_candidates(store: TableStore, answer_set: str) -> Candidates:
 
 
 def rewarded_candidates(store: TableStore, model: str, answer_set: str) -> Candidates:
-    """The candidates of a set with a model's rewards, at the price of everything that was generated and read."""
+    """The candidates of a set with a model's rewards, costing all tokens that were generated and read."""
     sampled = store.read(SampledSolution, "candidates", answer_set)
     judged = store.read(SolutionRewards, "best_of_n", partition_key(model, answer_set))
     return read_candidates(sampled, judged)
@@ -92,8 +92,8 @@ def _by_set(lineup: Lineup, store: TableStore, model: Model) -> dict[str, Candid
 
 
 def best_of_n_measures(lineup: Lineup, store: TableStore, predictions: Predictions) -> list[Measure]:
-    """Per model and set the accuracy of the profile's way of choosing over N, beside the references; for the full
-    model also that of votes weighted with its rewards, and of both with calibrated rewards."""
+    """Accuracy over N of the profile's way of choosing, per model and set, beside the references. For a full model
+    also of votes weighted with its rewards, and of both ways with calibrated rewards."""
     settings, resamples = lineup.profile.scaling, lineup.profile.evaluation.bootstrap
     rows = []
     for index, model in enumerate(lineup.rankers):
@@ -121,8 +121,8 @@ def best_of_n_measures(lineup: Lineup, store: TableStore, predictions: Predictio
 def _ways(
     lineup: Lineup, model: Model, problems: Candidates, predictions: Predictions, first: bool
 ) -> list[tuple[str, str, Candidates, Selector]]:
-    """The ways of choosing by a model's rewards: its key, the name, the candidates and the selector. The first
-    model's candidates also serve the ways that need no rewards."""
+    """The ways of choosing by a model's rewards, each as the model's key, a name, candidates and a selector. The
+    first model's candidates also serve the ways that need no rewards."""
     aggregate = lineup.profile.scaling.aggregate
     ways: list[tuple[str, str, Candidates, Selector]] = [
         (model.key, f"best, {aggregate}", problems, best(aggregate))
@@ -141,9 +141,11 @@ def _ways(
 
 
 def best_of_n_claims(lineup: Lineup, store: TableStore, predictions: Predictions) -> list[Claim]:
-    """How much choosing by the rewards of the full model gains over the majority, and over choosing by those of the
-    direct model, the discriminative one, ThinkPRM and the outcome verifier, in points over the problems of all sets
-    together; how much votes gain that are weighted with them; and what both gain once the rewards are calibrated.
+    """Gains in accuracy, in points over the problems of all sets together.
+
+    They are those of choosing by the full model's rewards over the majority, and over choosing by the rewards of
+    the direct model, the discriminative one, ThinkPRM and the outcome verifier; of votes weighted with the full
+    model's rewards over the majority; and of both once the rewards are calibrated.
     """
     settings = lineup.profile.scaling
     fulls = [full for full in lineup.fulls if settings.sets]

@@ -1,4 +1,4 @@
-"""Whether the rewards of a run mean what they say, and what calibration makes of a choice by them."""
+"""Whether the rewards of a run are calibrated, and candidates with calibrated rewards."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from genprm.scaling.best_of_n import Candidate
 
 
 def calibration_measures(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction]]) -> list[Measure]:
-    """The calibration error of every model whose rewards belong to steps, as they are and calibrated on held-out
-    cases, and the reliability curve of the full models, both over bins of equal mass.
+    """The calibration error of every model with step rewards, for the raw rewards and for rewards calibrated on the
+    other half of the cases; and the reliability curve of the full models. Both use bins of equal mass.
 
-    A model that was right about all steps, or judged no wrong one, has none: there is nothing to fit.
+    A model has neither unless it rewarded right and wrong steps in both halves: there would be nothing to fit.
     """
     rows: list[Measure] = []
     for model in lineup.judges:
@@ -43,7 +43,7 @@ def calibration_measures(lineup: Lineup, predictions: Mapping[str, Sequence[Pred
 
 
 def _curve(error: Measure, labelled: LabelledRewards) -> list[Measure]:
-    """Two measures per bin: what the rewards promise, and what holds."""
+    """Two measures per bin: the mean reward, and the share of right steps."""
     rows = []
     for number, one in enumerate(reliability_curve(labelled), 1):
         promised = replace(
@@ -70,7 +70,7 @@ def _has_both(cases: Sequence[Prediction]) -> bool:
 
 
 def calibrator_of(cases: Sequence[Prediction]) -> Calibrator | None:
-    """The isotonic map that is fitted on benchmark cases; None where their steps are all right or all wrong."""
+    """The isotonic map fitted on benchmark cases; None where their rewarded steps are all right or all wrong."""
     return fit_isotonic(labelled_rewards(cases)) if _has_both(cases) else None
 
 

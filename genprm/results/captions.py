@@ -37,7 +37,7 @@ _METRICS: Mapping[Metric, str] = {
     Metric.PATHS_AGREE: "all paths agree",
     Metric.RIGHT_WHERE_AGREED: "right where they agree",
 }
-"""Metrics that people know by another name than their own."""
+"""Captions of metrics that differ from the metric's own name."""
 
 
 def votes_caption(votes: int | None) -> str:
@@ -52,7 +52,7 @@ def votes_caption(votes: int | None) -> str:
 
 
 def row_caption(measure: Measure) -> str:
-    """The row of its table in which a measure stands."""
+    """The caption of a measure's row in its table."""
     row = measure
     match row.table:
         case Table.LABELS:
@@ -86,7 +86,7 @@ def row_caption(measure: Measure) -> str:
 
 
 def line_caption(measure: Measure) -> str:
-    """The line of a figure that a measure is a point of: its row without what lies along the axis."""
+    """The caption of a measure's line in a figure: its row without the quantity along the axis."""
     row = measure
     match row.table:
         case Table.BEST_OF_N:
@@ -126,7 +126,7 @@ def metric_caption(measured: Measure | Claim) -> str:
 
 
 def column_caption(measure: Measure) -> str:
-    """The column of its table in which a measure stands."""
+    """The caption of a measure's column in its table."""
     name = _column(measure)
     return f"paper {name}" if measure.source == PAPER and measure.table is not Table.REFINEMENT else name
 

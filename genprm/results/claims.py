@@ -1,8 +1,8 @@
 """The orderings that the paper claims, looked for in our own numbers.
 
 Each is a difference with a 95 % interval, paired where the two sides judge the same cases or choose for the same
-problems. It holds when the interval is above zero, does not hold when it is below, and is else not decided by as
-many cases as there are.
+problems. A claim holds when the interval is above zero, does not hold when it is below, and otherwise is not
+decided by the available cases.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Verdict = Literal["holds", "does not hold", "not decided"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """That a first way is better than a second: what the numbers of a run say of it.
+    """A claim that a first way is better than a second, with the numbers of a run.
 
     `difference` is the value of the first side minus that of the second, in `unit`, on `count` items. With a
-    `margin` all that is claimed is that the first side is not worse by more than that. `first_paper` and
+    `margin`, the claim is only that the first side is not worse by more than the margin. `first_paper` and
     `second_paper` are what the paper reports for the two sides, where it does.
     """
 
@@ -106,11 +106,11 @@ class JudgedBy:
 
     @property
     def label(self) -> str:
-        """What it is called."""
+        """The name of this side in a claim."""
         return f"{self.model.key} {'Maj' if self.votes else 'Pass@1'}"
 
     def read(self, rows: Sequence[Prediction], threshold: float) -> list[Judged]:
-        """What it says of the cases that the model judged."""
+        """Its predictions for the cases that the model judged."""
         return voted(rows) if self.votes else single_paths(rows, threshold)
 
 
@@ -153,7 +153,7 @@ def _contrasts_of(lineup: Lineup, full: Model) -> Iterable[Contrast]:
 
 
 def _component(trained: str, judging: str) -> tuple[float, float]:
-    """Full mode against another row of the components' table, Maj@8."""
+    """The paper's F1 of the full mode and of another row of the components table (Maj@8)."""
     return paper.COMPONENTS["full", "full"].mean, paper.COMPONENTS[trained, judging].mean
 
 
@@ -169,7 +169,7 @@ def _label_contrasts(lineup: Lineup, full: Model) -> Iterable[Contrast]:
 
 
 def label_setting(variant: LabelVariant) -> tuple[str, float]:
-    """How the paper names a label setting: estimator and threshold; that of an estimator without one is 0.
+    """The key of a label setting among the paper's numbers: estimator and threshold, 0 for one without a threshold.
 
     >>> label_setting(LabelVariant(estimator="hard", epsilon=0.8))
     ('hard', 0.0)
@@ -178,7 +178,7 @@ def label_setting(variant: LabelVariant) -> tuple[str, float]:
 
 
 def judging_claims(lineup: Lineup, predictions: Mapping[str, Sequence[Prediction]]) -> list[Claim]:
-    """Differences of mean F1 in points with paired 95 % intervals, and the two numbers of each."""
+    """Differences of mean F1 in points with paired 95 % intervals, each with the F1 of both sides."""
     settings = lineup.profile.evaluation
     found = []
     for contrast in contrasts(lineup):

@@ -18,21 +18,21 @@ from genprm.scaling.escalation import escalate
 from genprm.settings import EvaluationSettings
 
 TAUS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-"""Thresholds of whole solutions' escalation that are shown besides the verifier's own."""
+"""Thresholds for escalating whole solutions that are shown besides the verifier's own."""
 STAGES = ("direct", "analysis", "full")
 ALONE = "full alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Models from cheap to dear, the last one the paper's GenPRM: whole solutions climb while a judge is unsure."""
+    """Models from cheap to expensive, the paper's GenPRM last: a solution moves up while its judge is unsure."""
 
     name: str
     models: tuple[Model, ...]
 
 
 def ladders(lineup: Lineup) -> list[Ladder]:
-    """One full model asked in three modes, and three models trained in one mode each, as far as they are there."""
+    """One full model asked in three modes, and three models trained in one mode each, if the line-up has them."""
     found = []
     for full in lineup.fulls:
         stem = f"{full.base}.{full.variant}"
@@ -50,7 +50,8 @@ def ladders(lineup: Lineup) -> list[Ladder]:
 def escalation_measures(
     lineup: Lineup, predictions: Mapping[str, Sequence[Prediction]]
 ) -> tuple[list[Measure], list[Claim]]:
-    """F1 (Pass@1) and tokens for each threshold, and whether the verifier's own is no worse than full for less."""
+    """F1 (Pass@1) and tokens for each threshold, and claims that the verifier's own is no worse than full mode, and
+    cheaper."""
     rows: list[Measure] = []
     claims: list[Claim] = []
     if not lineup.otherwise:

@@ -21,8 +21,8 @@ from genprm.verification.rewards import first_error
 def evidence_measures(
     lineup: Lineup, store: TableStore, predictions: Mapping[str, Sequence[Prediction]]
 ) -> list[Measure]:
-    """Per full model, where it was measured: how often its paths agree (a vote changes the other cases alone), how
-    it takes right and wrong candidates, and how often the first model of each ladder of escalation is sure, and
+    """Per full model, where it was measured: how often its paths agree (a vote changes only the other cases), and
+    how many right and wrong candidates it accepts. Per escalation ladder: how often the first model is sure, and
     right when it is.
     """
     evaluation, scaling = lineup.profile.evaluation, lineup.profile.scaling
@@ -43,7 +43,7 @@ def evidence_measures(
 
 
 def agreement(predictions: Sequence[Prediction], threshold: float) -> list[Measure]:
-    """Cases on which all paths name the same first wrong step, and how often that is the right one."""
+    """How often all paths of a case name the same first wrong step, and how often that step is the right one."""
     judged = single_paths(predictions, threshold)
     agreed = [case for case in judged if len(set(case.predictions)) == 1]
     right = sum(case.predictions[0] == case.label for case in agreed)
@@ -54,8 +54,8 @@ def agreement(predictions: Sequence[Prediction], threshold: float) -> list[Measu
 
 
 def acceptance(problems: Candidates, aggregate: Aggregate, threshold: float) -> list[Measure]:
-    """Right and wrong candidates that a model accepts, and problems in which it prefers a wrong one to a right one
-    that it accepts as well."""
+    """Right and wrong candidates that a model accepts, and problems in which it prefers a wrong candidate to a
+    right one that it also accepts."""
     taken: dict[bool, list[bool]] = {True: [], False: []}
     outvoted = 0
     for candidates in problems:
@@ -74,7 +74,7 @@ def acceptance(problems: Candidates, aggregate: Aggregate, threshold: float) -> 
 
 
 def sureness(predictions: Sequence[Prediction], tau: float, threshold: float) -> list[Measure]:
-    """Cases that are not escalated, and how often the judgement that they rest with is right."""
+    """How often a judgement is sure, so that its case is not escalated, and how often it is then right."""
     paths = [(row, path) for row in predictions for path in row.path_rewards]
     sure = [(row, path) for row, path in paths if is_sure(path, tau, threshold)]
     right = sum(first_error(path, threshold) == row.label for row, path in sure)

@@ -1,4 +1,4 @@
-"""Figures drawn from measures, as matplotlib draws on axes and as base64 PNG for pages."""
+"""Figures drawn from measures: functions that draw on matplotlib's axes, and base64 PNG for pages."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def budget_lines(rows: Sequence[Measure]) -> dict[str, Line]:
 
 
 def reliability_lines(rows: Sequence[Measure]) -> dict[str, Line]:
-    """Share of right steps against mean reward over the bins, a line for each model, and that of honest rewards."""
+    """Share of right steps against mean reward over the bins, a line per model, and one for calibrated rewards."""
     found = [row for row in rows if row.table is Table.RELIABILITY]
     lines = _against(found, Metric.MEAN_REWARD, Metric.SHARE_RIGHT)
     return {**lines, "calibrated": ([0.0, 100.0], [0.0, 100.0])} if lines else lines
@@ -120,7 +120,7 @@ def search_intervals(rows: Sequence[Measure]) -> dict[str, list[Interval]]:
 
 
 def _against(rows: Sequence[Measure], x: Metric, y: Metric) -> dict[str, Line]:
-    """Points of two measures that differ in their metric alone, in order along each line."""
+    """Points from pairs of measures that differ only in their metric (`x`, `y`), in order along each line."""
     points: dict[tuple[str, float | None, int | None], dict[Metric, float]] = {}
     for row in rows:
         points.setdefault((line_caption(row), row.tau, row.n), {})[row.metric] = row.value

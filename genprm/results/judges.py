@@ -78,7 +78,7 @@ def _measures_of(model: str, votes: int, found: BenchmarkScore, count: int) -> l
 
 
 def policy_measures(counts: Sequence[SampledProblem]) -> list[Measure]:
-    """How often the policy is right, and what sampling made of the problems."""
+    """How often the policy is right, and how many problems had each outcome of sampling."""
 
     def share(metric: Metric, part: int, whole: int, setting: str = "") -> Measure:
         return Measure(

@@ -1,4 +1,4 @@
-"""What fewer rollouts would have cost in labels, from the rollouts that the run recorded."""
+"""How many labels fewer rollouts would have changed, computed from the rollouts that the run recorded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CostCurve(NamedTuple):
 
 
 def label_cost(profile: Profile, store: TableStore) -> CostCurve | None:
-    """The curve of this run; None where rollouts were drawn sequentially, so that none are left to be spared."""
+    """The curve of this run; None where rollouts were drawn sequentially, so that none are left to save."""
     shards = shard_keys(profile.problems.shards)
     rows = (row for shard in shards for row in store.read(StepScores, "mc_scores", shard))
     fixed = (row for row in rows if row.decided_for is None and any(row.rollouts))

@@ -60,7 +60,7 @@ def filter_shares(variant: str, decisions: list[FilterDecision]) -> list[Measure
 
 
 def true_first_errors(solutions: Iterable[Solution]) -> dict[str, int]:
-    """The program's first wrong step per solution id; solutions about which it claims nothing are left out."""
+    """The program's first wrong step per solution id; solutions that the program cannot judge are left out."""
     judged = {solution.id: judge(solution.problem, solution.steps) for solution in solutions}
     return {name: verdict.first_error for name, verdict in judged.items() if verdict.kind != "format"}
 
@@ -99,8 +99,8 @@ def _has_threshold(variant: LabelVariant) -> bool:
 
 
 def label_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
-    """How much more often the labels of the main variant find the first wrong step than hard labels do, and others
-    that have no threshold."""
+    """How much more often the labels of the main variant find the first wrong step than those of each variant
+    without a threshold, such as hard labels."""
     labels, resamples = lineup.profile.labels, lineup.profile.evaluation.bootstrap
     found = []
     for name, other in labels.variants.items():
@@ -114,7 +114,8 @@ def label_claims(lineup: Lineup, store: TableStore) -> list[Claim]:
 def compare_hits(
     first: tuple[str, Sequence[LabelHit]], second: tuple[str, Sequence[LabelHit]], resamples: int
 ) -> Claim:
-    """Exact first errors of two label variants on the same solutions, those of a problem drawn together.
+    """Compare exact first errors of two label variants on the same solutions; those of a problem are resampled
+    together.
 
     Raises:
         ValueError: the two are not about the same solutions.

@@ -80,7 +80,7 @@ def measure_run(lineup: Lineup, store: TableStore) -> Results:
 
 
 def read_predictions(lineup: Lineup, store: TableStore) -> dict[str, list[Prediction]]:
-    """What every model says of the benchmark cases, by the model's key."""
+    """Every model's predictions for the benchmark cases, by the model's key."""
     return {model.key: _predictions_of(lineup, store, model) for model in lineup.judges}
 
 

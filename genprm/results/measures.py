@@ -1,6 +1,6 @@
 """Measures: the numbers that a run ends with, each with fields for everything that tells it from the others.
 
-Nothing reads a caption back. What people see of a measure is put into words by `genprm.results.captions` alone.
+Captions are never parsed: only `genprm.results.captions` puts measures into words, for people.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from enum import StrEnum
 from genprm.intervals import Interval
 
 OURS, PAPER = "ours", "paper"
-"""Whose a number is."""
+"""Where a number comes from."""
 
 MEAN = "mean"
 """The subset that stands for the unweighted mean over all subsets."""
 
 
 class Table(StrEnum):
-    """The table of results that a measure stands in."""
+    """The table of results that a measure belongs to."""
 
     POLICY = "policy"
     LABELS = "labels"
@@ -70,7 +70,7 @@ class Metric(StrEnum):
     """Expected calibration error of step rewards; `setting` names how they were calibrated."""
     MEAN_REWARD = "mean reward"
     SHARE_RIGHT = "share right"
-    """Of the steps of a bin of rewards, which `n` numbers from the lowest."""
+    """Right steps among those of a bin of rewards; `n` numbers the bins from the lowest."""
     CONVERSATIONS = "conversations"
     TOKENS_PER_STEP = "tokens per step"
     TOKENS_PER_RESPONSE = "tokens per response"
@@ -78,7 +78,7 @@ class Metric(StrEnum):
     TOKENS_PER_SOLUTION = "tokens per solution"
     TOKENS_PER_PROBLEM = "tokens per problem"
     ENDED = "ended"
-    """Cases that escalation leaves with one stage, which `setting` names."""
+    """Cases that escalation leaves with one stage, which `mode` names."""
     BLAMED = "blamed at first"
     MADE_RIGHT = "made right"
     MADE_WRONG = "made wrong"
@@ -112,7 +112,7 @@ class Measure:
     label variant; `mode` a way of judging; `setting` what else tells it from its neighbours (a label setting, a way
     of choosing, an outcome, a reason); `subset` a benchmark subset or an answer set. `votes` is the N of Maj@N, 1
     for Pass@1; `n` how many candidates were chosen from, the budget of a search in candidates, or the number of a
-    bin of rewards; `turn` that of a refinement; `tau` that of an escalation.
+    bin of rewards; `turn` the turn of a refinement; `tau` the threshold of an escalation.
     Fields that do not apply are empty or None. `source` says whose number it is, ours or the paper's.
     """
 

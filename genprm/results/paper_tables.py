@@ -1,4 +1,4 @@
-"""The paper's tables in our own numbers, with the paper's beside them, which are counted over its own cases."""
+"""The paper's tables with our own numbers, and beside them the paper's numbers, measured on the paper's cases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT = "agree"
 class PaperTables:
     """What the tables are made of: a line-up, the measures of its labels and models, and their predictions.
 
-    `conversations` says how many each trained model saw.
+    `conversations` says how many conversations each trained model saw.
     """
 
     lineup: Lineup
@@ -80,7 +80,7 @@ class PaperTables:
                     yield replace(row, model=shown, variant=variant, setting=setting)
 
     def _label_setting(self, base: str, variant: str) -> Iterable[Measure]:
-        """The labels themselves, the models trained on them, and what the paper has for such labels."""
+        """The labels themselves, the models trained on them, and what the paper reports for such labels."""
         for row in self.measures:
             kept = row.metric is Metric.FILTERED and row.setting == KEPT
             if row.table is Table.LABELS and row.variant == variant and (row.metric in _OF_LABELS or kept):
@@ -166,7 +166,7 @@ def _paper(table: Table, metric: Metric, value: float) -> Measure:
 
 
 def paper_row(model: Model, votes: int) -> paper.F1Row | None:
-    """What the paper reports for a model like this one; for bases of no stated size its 7B."""
+    """What the paper reports for a model like this one; the paper's 7B where the base's name states no size."""
     if not (model.as_trained and model.recipe.by_step and model.trained) or model.share < 1:
         return None
     if model.mode is Mode.DIRECT:

@@ -17,11 +17,11 @@ class Pivot(NamedTuple):
 
 
 ITEMS = "n"
-"""The last column: the most items that a number of ours in the row was measured on."""
+"""The last column: the largest number of items that one of our numbers in the row was measured on."""
 
 
 def pivot(measures: Sequence[Measure], intervals: bool = True) -> Pivot:
-    """The table of one table's measures, rows and columns in the order of appearance."""
+    """Arrange the measures of one table in rows and columns, both in the order of appearance."""
     columns = list(dict.fromkeys(column_caption(row) for row in measures))
     by_row: dict[str, dict[str, Measure]] = {}
     for row in measures:

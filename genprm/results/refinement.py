@@ -50,11 +50,11 @@ def _paper_measures(turns: int) -> Iterable[Measure]:
 
 
 Correct = dict[tuple[str, str], list[bool]]
-"""(problem, solution) -> whether the answer is right after turn 0, 1, ...; what has ended stays as it is."""
+"""(problem, solution) -> whether the answer is right after turn 0, 1, ...; after the last one it stays the same."""
 
 
 def correct_by_turn(attempts: Sequence[RefinedAttempt], critic: str, turns: int) -> Correct:
-    """Right or wrong after every turn under one critic."""
+    """Whether each solution is right after every turn under one critic."""
     found: Correct = {}
     for row in attempts:
         if row.critic == critic:
@@ -79,7 +79,7 @@ class _Critic:
     resamples: int
 
     def measures(self, attempts: Sequence[RefinedAttempt]) -> list[Measure]:
-        """`attempts` are those under this critic."""
+        """All measures of this critic, whose attempts are `attempts`."""
         count = len(self.correct)
         asked = sum(row.turn == 0 and row.blamed is not None for row in attempts)
         made_right = sum(not values[0] and values[-1] for values in self.correct.values())
@@ -116,7 +116,7 @@ class _Critic:
 def _critic_claim(
     answer_set: str, turned: Mapping[str, Correct], critics: tuple[str, str], resamples: int
 ) -> Claim:
-    """The accuracy that one critic leads to, against another's."""
+    """The claim that one critic leads to a higher accuracy than another."""
     (first, second), (ours, theirs) = critics, (turned[critic] for critic in critics)
     differences = {key: float(ours[key][-1]) - float(theirs[key][-1]) for key in ours}
     one, other = (

@@ -1,4 +1,4 @@
-"""What a search buys: accuracy of every method over budgets, and against majority and Best-of-N on the same one."""
+"""What a search buys: accuracy of each method over budgets, and its gains over majority and Best-of-N at each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from genprm.search.budgets import SearchedProblem
 from genprm.store import TableStore, partition_key
 
 BASELINES = {"majority": Metric.OVER_MAJORITY, "best-of-n": Metric.OVER_BEST_OF_N}
-"""The methods that all others are compared with: without a judge, and with one that only chooses."""
+"""The methods that all others are compared with: one without a judge, and one whose judge only chooses."""
 
 
 def search_measures(lineup: Lineup, store: TableStore) -> tuple[list[Measure], list[Claim]]:
-    """Per method and budget accuracy, tokens, and the differences to the baselines on the same budget and problems;
-    as claims the differences on the largest budget."""
+    """Accuracy, tokens, and the differences to the baselines on the same budget and problems, per method and
+    budget; and the differences on the largest budget as claims."""
     settings, resamples = lineup.profile.search, lineup.profile.evaluation.bootstrap
     rows: list[Measure] = []
     claims: list[Claim] = []
@@ -64,7 +64,8 @@ class _OneBudget:
                 yield claim(name, Metric.ACCURACY, (first, second), gain, len(self._rows(method)))
 
     def _baselines_of(self, method: str) -> list[str]:
-        """Those that it is compared with: a baseline only with the one before it, so that no pair comes twice."""
+        """The baselines of a method: a baseline itself is compared only with those before it, so that no pair comes
+        twice."""
         before = itertools.takewhile(lambda baseline: baseline != method, BASELINES)
         return [baseline for baseline in before if baseline in self.searched]
 
