@@ -82,7 +82,7 @@ class BalancedEngine:
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Prompt tokens of them that were not computed again."""
+        """Prompt tokens that did not have to be computed again."""
         return sum(copy.prefix_tokens_reused for copy in self._copies)
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:

@@ -70,7 +70,7 @@ class Batch:
         self.tokens_seen = 0
         """Prompt tokens of all sequences that joined."""
         self.tokens_reused = 0
-        """Prompt tokens of them that did not have to be computed."""
+        """Prompt tokens that did not have to be computed."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in tokenizer.ends if token < size]] = True
         self._checks = [self._ends]

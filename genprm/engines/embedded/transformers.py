@@ -118,7 +118,7 @@ class TransformersEngine:
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Prompt tokens of them that were not computed, because an earlier or a simultaneous request had them."""
+        """Prompt tokens that were not computed, because an earlier or a simultaneous request had them."""
         return 0 if self._batch is None else self._batch.tokens_reused
 
     @property

@@ -50,7 +50,7 @@ class RemoteBatchingEngine(ABC):
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Prompt tokens of them that were not computed again; 0 where the engine does not say."""
+        """Prompt tokens that did not have to be computed again; 0 where the engine does not say."""
         return self._prefix_tokens_reused
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
