@@ -76,9 +76,9 @@ class Engine(Protocol):
         spelled out in either are read as text (`genprm.engines.prompts`).
 
         With `prefill` the last assistant turn is left open: `prefill` begins a new turn (step forcing, paper 4.2),
-        or continues the last message when that is the assistant's. With an empty `prefill` the template begins the
-        new turn (with its generation prompt, which may open a thought). Without `prefill` the text ends after the
-        last message.
+        or continues the last message when that is the assistant's. With an empty one the template begins the new
+        turn (with its generation prompt, which may open a thought). Without `prefill` the text ends after the last
+        message.
 
         Raises:
             EngineError: there is no chat template, it does not work, or it changes what an assistant said.

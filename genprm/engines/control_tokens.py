@@ -41,8 +41,8 @@ class ControlTokens:
         return tuple(match.span() for match in self._pattern.finditer(text))
 
     def disguise(self, texts: Sequence[str]) -> tuple[list[str], str]:
-        """The texts with a mark put into each control token that they spell out, and the mark; it is empty if no
-        text spells one out."""
+        """The texts with a mark put into each control token that they spell out, and the mark, empty if there is
+        none."""
         if not any(map(self.find, texts)):
             return list(texts), ""
         mark = next(mark for mark in _NONCHARACTERS if not any(mark in text for text in texts))

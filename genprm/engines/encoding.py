@@ -63,8 +63,7 @@ class PromptEncoder:
         return tuple(self._tokenizer.encode(str(text), add_special_tokens=False).ids)
 
     def _part_boundary(self) -> re.Pattern[str] | None:
-        """Matches the special tokens; None if there are none, or if text after one is not tokenised as it is
-        alone."""
+        """Matches the special tokens; None if there are none, or text after one is not tokenised as alone."""
         specials = [
             token.content
             for token in self._tokenizer.get_added_tokens_decoder().values()
@@ -122,8 +121,7 @@ class PromptEncoder:
 
     @cached_property
     def _plain_within(self) -> Any:
-        """`_plain` for data that does not begin the prompt: a tokenizer that marks the beginning of a text adds no
-        mark here."""
+        """`_plain` for data within a prompt: a tokenizer that marks the beginning of a text adds no mark here."""
         content = json.loads(self._tokenizer.to_str())
         steps = content.get("pre_tokenizer") or {}
         for step in (steps, *steps.get("pretokenizers", ())):

@@ -116,8 +116,7 @@ def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence
 def check_weights(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = ()) -> None:
     """Refuse weights that `load_network` would refuse, from the names and shapes in the files alone.
 
-    Quantised weights and GGUF files pass: their tensors have other names, and `load_network` checks them once they
-    are read.
+    Quantised weights and GGUF files pass: their tensors have other names, and `load_network` checks them later.
 
     Raises:
         EngineError: as `load_network`.

@@ -1,2 +1,1 @@
-"""Checkpoints and data sets as directories for a model hub: the files to load them, and a card that describes
-them."""
+"""Checkpoints and data sets as directories for a model hub: the files to load them, and a card about them."""

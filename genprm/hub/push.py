@@ -21,8 +21,7 @@ def check_token() -> None:
 
 
 def push(directory: Path, repository: str, kind: Literal["model", "dataset"]) -> str:
-    """Upload a directory as the newest commit of a repository, which is made if need be; return the commit's
-    address.
+    """Upload a directory as the newest commit of a repository, made if need be; return the commit's address.
 
     Raises:
         InputError: the hub refuses it, or cannot be reached.
@@ -30,8 +29,7 @@ def push(directory: Path, repository: str, kind: Literal["model", "dataset"]) ->
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    # A hub that cannot be reached raises an error of the library's HTTP client, a different package in other
-    # releases.
+    # A hub out of reach raises an error of the library's HTTP client, a different package in other releases.
     unreachable: type[Exception] = HfHubHTTPError.__bases__[0]
     api = HfApi()
     try:

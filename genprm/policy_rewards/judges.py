@@ -17,8 +17,7 @@ Solution = tuple[str, list[str]]
 StepRewards = list[float | None]
 """The reward of each step of a solution; None for a step without a verdict."""
 _AT_ONCE = 256
-"""Solutions that one process sends to a server at a time; the queue of `genprm serve` has room for four times as
-many."""
+"""Solutions that one process has at a server at a time; the queue of `genprm serve` takes four times as many."""
 _LOOKS = 10.0
 """Seconds after which a busy server is asked again, at most."""
 
@@ -40,8 +39,7 @@ class StepJudge(Protocol):
 
 
 def step_rewards(rewards: Sequence[float], unjudged: Sequence[int], steps: int) -> StepRewards:
-    """One reward for each of `steps` steps: None for those without a verdict, and for those after the end of
-    judging.
+    """One reward for each of `steps` steps: None for those without a verdict or after the end of judging.
 
     >>> step_rewards([0.9, 0.5, 0.1], unjudged=[1], steps=4)
     [0.9, None, 0.1, None]
@@ -96,8 +94,8 @@ class ServerJudge:
         self._options: dict[str, Any] = {} if votes is None else {"votes": votes}
 
     async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
-        """Judge some hundred solutions at a time: a server refuses what its queue has no room for, and others may
-        use it too."""
+        """Judge some hundred at a time: a server refuses what its queue has no room for, and others may use it
+        too."""
         return await together([self._ask(problem, steps) for problem, steps in solutions])
 
     async def _ask(self, problem: str, steps: list[str]) -> StepRewards:

@@ -1,5 +1,4 @@
-"""How rewards are given, set by environment variables or in code: a file that a flag points to takes no
-arguments."""
+"""How rewards are given, set by environment variables or code: a file that a flag points to takes no arguments."""
 
 from __future__ import annotations
 
@@ -97,8 +96,7 @@ def shared_rewards(options: RewardOptions) -> PolicyRewards:
 
 @atexit.register
 def close_shared_rewards() -> None:
-    """Free what `shared_rewards` opened. The end of the process does so, too: no interpreter of the sandbox
-    outlives it."""
+    """Free what `shared_rewards` opened. The end of the process does so, too: no sandbox outlives it."""
     with _opening:
         while _opened:
             _opened.popitem()[1].close()

@@ -38,8 +38,7 @@ class Execution:
     output: str
     seconds: float
     state: Literal["kept", "lost", "replayed"] = "kept"
-    """What became of the names of earlier blocks: still there, gone, or made again by running these blocks
-    again."""
+    """What became of the names of earlier blocks: still there, gone, or made again by replaying the blocks."""
     ending: str = ""
 
 

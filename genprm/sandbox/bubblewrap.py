@@ -16,8 +16,7 @@ from genprm.settings import SandboxSettings
 _DEVICES = ("null", "zero", "urandom", "random")
 _INSIDE_THERE = "/inside"
 _CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
-"""What the zygote needs: to mount the scratch directory of a session, and to give each session a user id of its
-own."""
+"""What the zygote needs: to mount scratch directories of sessions, and to give each session its own user id."""
 
 _TRIAL_SECONDS = 30.0
 
@@ -84,8 +83,7 @@ def _interpreter_paths() -> list[str]:
 
 
 def trial() -> str | None:
-    """Why namespaces with a scratch directory cannot be had here; None when they can. Tries it by starting Python
-    in them."""
+    """Why namespaces with a scratch directory cannot be had here; None when they can. Starts Python in them."""
     try:
         command = command_prefix() + call_inside(sys.executable, _INSIDE_THERE, "scratch", "trial")
         done = subprocess.run(

@@ -36,8 +36,8 @@ LABEL = "genprm.sandbox"
 _DOCKERFILE = "infra/docker/sandbox.Dockerfile"
 _INSIDE_THERE, _CONTROL_THERE = "/inside", "/control"
 _UNPRIVILEGED = 61999
-"""User id in containers that root starts. Those that another user starts have that user's id, so that sessions can
-be killed."""
+"""User id in containers that root starts. Those of another user have that user's id, so that sessions can be
+killed."""
 
 _IDLE_MB = 2048
 """Memory for the zygote and the sessions that wait for their next block (13 MB each after a few steps)."""
@@ -168,8 +168,7 @@ class _Output:
 
 
 def _readable(seconds: float, *sockets: socket.socket) -> list[socket.socket]:
-    """The sockets that have something to read, or end, within the time given. (`select` only knows 1024
-    descriptors.)"""
+    """The sockets that can be read, or end, within the time given. (`select` only knows 1024 descriptors.)"""
     poll = select.poll()
     for one in sockets:
         poll.register(one, select.POLLIN)

@@ -66,8 +66,7 @@ class LocalSandbox:
         return {"level": self.level, **limits, "versions": self._zygote.versions}
 
     def slot(self) -> asyncio.Semaphore:
-        """The semaphore that a session holds while it runs a block: `workers` sessions at a time on each event
-        loop."""
+        """The semaphore that a session holds while it runs a block: `workers` at a time on each event loop."""
         return self._workers.here()
 
     async def process(self) -> Child:

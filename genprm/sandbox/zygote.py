@@ -40,8 +40,7 @@ class Zygote:
         return running is not None and running.problem() is None and not _hung_up(running.control)
 
     def start(self) -> None:
-        """Make sure that a zygote runs whose sessions passed the self-test. Takes a second: not to be called on an
-        event loop.
+        """Make sure that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
 
         Raises:
             SandboxError: the zygote cannot be started, or isolation has a hole.
@@ -94,8 +93,7 @@ class Zygote:
             child.kill()
 
     def session(self) -> Child:
-        """A session process, one forked ahead where one is ready; `Child.start` waits for it. `start` has to come
-        first.
+        """A session process, forked ahead if one is ready; `Child.start` waits for it. Call `start` before.
 
         Raises:
             SandboxError: the zygote was not started, or was stopped.

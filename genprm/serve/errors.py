@@ -47,8 +47,7 @@ KEY_ERRORS = _page({401: "The API key is missing or wrong."})
 
 
 def status_and_reason(error: Exception) -> tuple[int, str]:
-    """Status and detail of the answer to an error in judging or in a request's content; any other error is raised
-    again."""
+    """Status and detail that answer an error in judging or in a request's content; any other is raised again."""
     match error:
         case HTTPException():
             return error.status_code, str(error.detail)

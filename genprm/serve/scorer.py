@@ -51,8 +51,7 @@ class Judged:
     complete: bool = True
 
     def first_error(self, threshold: float) -> int | None:
-        """0-based index of the first wrong step, -1 if there is none; None if a step that was not judged leaves it
-        open."""
+        """0-based index of the first wrong step, -1 if there is none; None if an unjudged step leaves it open."""
         wrong = self.score.first_error(threshold)
         return None if self.unjudged and wrong in (NO_ERROR, len(self.score.rewards)) else wrong
 

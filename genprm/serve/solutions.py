@@ -26,13 +26,12 @@ MESSAGE_SCHEMA: dict[str, Any] = {
     "required": ["role", "content"],
 }
 ChatMessage = Annotated[dict[str, Any], WithJsonSchema(MESSAGE_SCHEMA)]
-"""A message with role and content. The content is null in the call of a tool; where it is a list of parts, some of
-them have `text`."""
+"""A message with role and content. The content is null in the call of a tool; if it is a list, some parts have
+`text`."""
 
 
 def written(problem: str, solution: str, where: str) -> WrittenSolution:
-    """Read a problem and a solution as text: split at the marks after its steps where it has them, else as free
-    text.
+    """Read a problem and a solution as text: split at the marks after its steps if it has any, else as free text.
 
     A thought, and marks of a chat template at the end of the text, are left out.
 

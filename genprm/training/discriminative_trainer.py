@@ -57,8 +57,7 @@ class EncodedSolutions:
 
 
 def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int) -> EncodedSolutions:
-    """Encode solutions in the layout in which the model is asked; those of more than `max_length` tokens are
-    dropped.
+    """Encode solutions as the model is asked about them; those of more than `max_length` tokens are dropped.
 
     Raises:
         ValueError: no solution fits.
@@ -80,8 +79,7 @@ def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_
 
 
 def step_loss(logits: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
-    """Cross-entropy (nats) of the labelled steps of a batch, divided by `steps`, the number of labelled steps in
-    the whole update.
+    """Cross-entropy (nats) of the labelled steps of a batch, divided by `steps`, their number in the whole update.
 
     `logits` are (solutions, tokens, 2), `labels` (solutions, tokens).
     """

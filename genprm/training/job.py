@@ -41,8 +41,7 @@ class TrainingJob:
 
     @property
     def work_dir(self) -> Path:
-        """The directory in which the process works, beside `out_dir`; the finished checkpoint is moved to `out_dir`
-        in one step."""
+        """Where the process works, beside `out_dir`; the finished checkpoint moves to `out_dir` in one step."""
         return self.out_dir.with_name(f".{self.out_dir.name}.work")
 
     def content(self) -> dict[str, Any]:

@@ -112,8 +112,7 @@ def _modules(module: str, processes: int) -> list[str]:
 
 
 def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str], None]) -> None:
-    """Fill the working directory; the state of an interrupted run of the same job stays, that of another job
-    goes."""
+    """Fill the working directory; the state of an interrupted run stays if it was of the same job, else it goes."""
     job.work_dir.mkdir(parents=True, exist_ok=True)
     examples_file = job.work_dir / EXAMPLES_FILE
     write_examples(examples, examples_file)
@@ -129,8 +128,7 @@ def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str],
 
 
 def child_environment(env: Mapping[str, str], processes: int = 1) -> dict[str, str]:
-    """The environment of a training: that of this process with `env`, and the first visible devices, one per
-    process.
+    """The environment of a training: this process's with `env`, and the first visible devices, one per process.
 
     >>> child_environment({"CUDA_VISIBLE_DEVICES": "2,3"})["CUDA_VISIBLE_DEVICES"]
     '2'

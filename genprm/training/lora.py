@@ -21,8 +21,8 @@ def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequenc
     """Freeze the network and put a new adapter on it to be trained; the adapter changes nothing yet, B = 0.
 
     Args:
-        seed: for the initial values of the adapter. heads: modules whose weights are all trained beside the
-            adapter, such as a new classification head.
+        seed: for the initial values of the adapter.
+        heads: modules that are trained as a whole beside the adapter, such as a new classification head.
 
     Raises:
         EngineError: no module of the network has a name of `settings.modules`.

@@ -56,8 +56,7 @@ def invitations() -> Path:
 
 @contextmanager
 def inviting(invitation: Invitation) -> Iterator[Path]:
-    """Publish an invitation as long as the block runs, in place of an earlier one to the same job; yield its
-    path."""
+    """Publish an invitation while the block runs, in place of an earlier one to the same job; yield its path."""
     for path in invitations().glob("*.json"):
         if _read(path).job == invitation.job:  # left by a run that was killed
             _remove(path)
@@ -80,8 +79,7 @@ def _remove(path: Path) -> None:
 
 
 def answer() -> int:
-    """Wait for a training that has room for this machine, and take part; return the exit status of its processes
-    here."""
+    """Wait for a training that has room for this machine, and join it; return the exit status of its processes."""
     while True:
         for path in sorted(invitations().glob("*.json")):
             with suppress(FileNotFoundError):  # it has ended meanwhile

@@ -1,5 +1,4 @@
-"""The order in which conversations are seen: a function of seed and epoch, so that a resumed run has the same
-order."""
+"""The order in which conversations are seen: a function of seed and epoch, the same in a resumed run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Critiques for an outcome verifier: the chains of ThinkPRM without their verdicts on single steps.
 
-So the verifier is trained on the same solutions and analyses as GenPRM; the verdict at the end is on the whole
-solution.
+So the verifier learns from the same solutions and analyses as GenPRM; its verdict at the end is on the whole.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""What changes in transformers' trainer when its model is sharded: which process gets which rows, and states on
-disk."""
+"""What changes in transformers' trainer when its model is sharded: who gets which rows, and states on disk."""
 
 from __future__ import annotations
 

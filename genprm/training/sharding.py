@@ -73,8 +73,7 @@ def sharded(model: Any, settings: TrainingSettings) -> Any:
     for block in _blocks(network):
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh)
-    # Tells transformers' trainer that devices and gradients are taken care of: it would wrap the model in DDP
-    # otherwise.
+    # Tells transformers' trainer that devices and gradients are taken care of: else it would wrap the model in DDP.
     network._is_distributed_loading_by_transformers = True
     share = share_of(model)
     print(f"training on {mesh.size()} processes (FSDP2): {share.held} of {share.whole} parameters each", flush=True)

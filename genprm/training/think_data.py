@@ -27,12 +27,11 @@ def verification_chains(
 
     A chain is kept only where the verdicts that `read_verdicts` finds in it are the labels of the steps, with none
     behind the first wrong one (process-based filtering, as in the paper). That fails where an analysis boxes
-    verdicts of its own, or contains a text that ends a chain. A chain that says nothing about a step is left out
-    too.
+    verdicts of its own, or contains a text that ends a chain. A chain silent about a step is left out, too.
 
     Args:
-        solutions: as from `labelled_solutions`, with labels up to and including the first wrong step. turn_format:
-            that of the rationales; the lead with which it begins every analysis is left out.
+        solutions: as from `labelled_solutions`, with labels up to and including the first wrong step.
+        turn_format: that of the rationales; the lead with which it begins every analysis is left out.
     """
     found = {rationale.solution_id: rationale for rationale in rationales}
     examples = []

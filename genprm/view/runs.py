@@ -15,8 +15,7 @@ from genprm.view.transcripts import Case, KeptPaths, from_prediction, from_ratio
 R = TypeVar("R")
 
 TRANSCRIPTS = "transcripts"
-"""The table of verification paths, with their texts where these were kept. It has the partitions of the
-predictions."""
+"""The table of verification paths, with texts where these were kept; partitioned as the predictions are."""
 
 JUDGED = ("processbench", "judged_otherwise")
 """Artifacts that hold predictions. The first dimension of their partitions is the model."""

@@ -10,15 +10,13 @@ from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
 
 DEVICES_VARIABLE = "GENPRM_DEVICES"
-"""Environment variable that names the GPUs to use, such as `0,1`; if it is set, CUDA is not asked which there
-are."""
+"""Environment variable that names the GPUs to use, such as `0,1`; CUDA is then not asked which there are."""
 
 
 class Devices(NamedTuple):
     """GPUs by the names that `CUDA_VISIBLE_DEVICES` takes.
 
-    Processes inherit the file descriptors `locks`, so that leased GPUs stay leased until the last of these
-    processes ends.
+    Processes inherit the file descriptors `locks`, so that leased GPUs stay leased until the last of them ends.
     """
 
     names: tuple[str, ...]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 BLOCK = 64
 """Characters in a block; beginnings of prompts are compared in whole blocks."""
 SLACK = 8
-"""Samples that a copy may have beyond 1.25 times those of the least busy copy, and still be sent prompts that it
-knows."""
+"""Samples that a copy may have beyond 1.25 times those of the least busy one, and still be sent what it knows."""
 REMEMBERED = 200_000
 """Beginnings remembered; the least recently used go first."""
 

@@ -17,8 +17,7 @@ from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import Extension, Slots
 
 BLOCK = 64
-"""Tokens of a block. Smaller blocks take more passes; of larger ones, more tokens are read again while a block is
-not full."""
+"""Tokens of a block. Smaller blocks take more passes; of a larger one, more is read again until it is full."""
 
 
 class AloneReader:

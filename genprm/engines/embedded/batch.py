@@ -98,8 +98,7 @@ class Batch:
         return len(self.sequences)
 
     def join(self, sequences: Sequence[Decoding]) -> None:
-        """Prefill the prompts (each distinct one once, and only what the prefix cache lacks) and add the
-        sequences."""
+        """Prefill the prompts (each distinct one once, and only what is not cached) and add the sequences."""
         rows: dict[tuple[int, ...], list[Decoding]] = defaultdict(list)
         for sequence in sequences:
             rows[sequence.prompt].append(sequence)
@@ -155,8 +154,8 @@ class Batch:
         return self._check_of[stops]
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], first: int, starts: np.ndarray) -> None:
-        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and already hold `starts`
-        tokens."""
+        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and hold `starts` tokens so
+        far."""
         width = max(len(prompt) - 1 - start for prompt, start in zip(prompts, starts, strict=True))
         if width == 0:
             return
@@ -308,8 +307,8 @@ class Batch:
 def _similar(lengths: np.ndarray, budget: int, padding: int) -> list[tuple[int, int]]:
     """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each).
 
-    A length that would add more than `padding` tokens of padding to a run begins the next one, and so does the
-    first length above zero.
+    A length that would add more than `padding` tokens of padding to a run begins the next, as does the first length
+    above zero.
     """
     runs: list[tuple[int, int]] = []
     begin = 0

@@ -24,14 +24,12 @@ class _Segment:
     parent: _Segment | None = None
     at: int = 0
     children: dict[tuple[int, int], _Segment] = field(default_factory=dict)
-    """Keyed by where they hang and the token they begin with, which is never this segment's own token at that
-    place."""
+    """Keyed by where they hang and the token they begin with, which is never this segment's own there."""
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """The known beginning of a prompt: its length in tokens, and its segments with the number of tokens taken of
-    each."""
+    """The known beginning of a prompt: its length in tokens, and its segments, each with the tokens taken of it."""
 
     length: int
     parts: Sequence[tuple[_Segment, int]]

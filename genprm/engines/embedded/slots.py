@@ -153,8 +153,7 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """An attention function for transformers' `AttentionInterface`; `options` are that interface's, and the
-    `extension`."""
+    """An attention function for transformers' `AttentionInterface`; `options` are its own, and the `extension`."""
     extension: Extension = options["extension"]
     scaling: float | None = options.get("scaling")
     sliding_window: int | None = options.get("sliding_window")

@@ -123,8 +123,7 @@ class TransformersEngine:
 
     @property
     def tokens_repeated(self) -> int:
-        """Tokens of rows that were computed once more, alone, because the other rows of the batch could have tipped
-        a choice."""
+        """Tokens of rows that were computed once more, alone, because other rows could have tipped a choice."""
         return 0 if self._batch is None else self._batch.alone.tokens_read
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
@@ -215,8 +214,7 @@ class TransformersEngine:
             request.fail(self._failure)
 
     def take_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Go on with other weights of the same architecture; what was computed with the old ones is dropped from
-        the caches.
+        """Go on with other weights of the same architecture; what was computed with the old ones is forgotten.
 
         Raises:
             EngineError: the engine is closed, or works on a request.

@@ -78,8 +78,7 @@ class Calls:
             self._tasks.discard(task)
 
     def fail(self, error: EngineError) -> None:
-        """Refuse new requests with `error` from now on. To be called on the loop itself; `close` also ends requests
-        in flight."""
+        """Refuse new requests with `error`. To be called on the loop itself; `close` also ends those in flight."""
         self._failure = self._failure or error
 
     async def close(self, error: EngineError, last: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,5 +1,4 @@
-"""JSON over HTTP with bounded retries: after a fault that may pass, a request is repeated, later each time, and not
-for ever."""
+"""JSON over HTTP with bounded retries: after a fault that may pass, a request is repeated, later each time."""
 
 from __future__ import annotations
 

@@ -43,17 +43,16 @@ _PROBES = (1.0, 2.0)
 _HOTTEST = 2.0
 """The highest temperature that servers of this interface take; it is part of its definition."""
 _DIFFERENT = 0.05
-"""Nats: log-probabilities of one token that differ by more under the two temperatures are processed. Rounding makes
-less of a difference."""
+"""Nats: log-probabilities of one token that differ by more under the two temperatures are processed, and not just
+rounded."""
 
 
 class OpenAIEngine(RemoteBatchingEngine):
     """A model behind a completion server; cancelling a request closes its connection.
 
     `names` are those under which the server may serve the model when `settings.served_model` is empty, the
-    preferred one first. `retries` says how often a request to a failing server is repeated; by default
-    `settings.attempts` times. The context of a `tokenizer` that several servers share becomes the shortest of
-    theirs.
+    preferred one first. `retries` says how often a request to a failing server is tried; by default
+    `settings.attempts` times. The context of a shared `tokenizer` becomes the shortest of its servers.
 
     Raises:
         EngineError: no address, no server there, or one that does not serve the model.
@@ -92,8 +91,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         return self._root
 
     async def _greet(self, names: list[str]) -> None:
-        """Check that the server serves the model; find out its context, its version and its kind of
-        log-probabilities."""
+        """Check that the server serves the model; find out its context, version and kind of log-probabilities."""
         try:
             served = await self._client.ask("/v1/models", ServedModels)
             models = {model.id: model for model in served.data}

@@ -87,8 +87,7 @@ class LogProbabilities(_Answer):
     def positions(self) -> list[dict[int | str, float]]:
         """Nats by token at each position; a token is an id, or its text where the server gives no ids.
 
-        Completions have `top_logprobs` (vLLM writes ids when asked to); llama.cpp uses the format of chats
-        (`content`).
+        Completions have `top_logprobs` (vLLM writes ids when asked to); llama.cpp writes as for chats (`content`).
         """
         if self.content:
             tops = [position.top_logprobs for position in self.content]

@@ -79,8 +79,7 @@ def open_servers(model: str, path: str, settings: EngineSettings, retries: Retri
 
 
 def _difference(engines: Sequence[OpenAIEngine]) -> EngineError | None:
-    """The error of servers whose log-probabilities are of different kinds, so that answers cannot be mixed; else
-    None."""
+    """The error of servers with different kinds of log-probabilities, whose answers cannot be mixed; else None."""
     kinds = {engine.provenance.logprobs: engine.address for engine in engines}
     if len(kinds) < 2:
         return None

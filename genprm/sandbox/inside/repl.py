@@ -16,8 +16,8 @@ from .clock import Clock, TimeLimit
 from .sources import FILE, Sources
 
 MOST_DIGITS = 300_000
-"""Digits of an integer as text; Python's own limit of 4,300 is for servers. Converting this many takes 2 seconds of
-CPU time."""
+"""Digits of an integer as text; Python's own limit of 4,300 is for servers. This many take 2 seconds of CPU
+time."""
 
 _LONGEST_MESSAGE = 4000
 

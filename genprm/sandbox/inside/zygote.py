@@ -89,8 +89,7 @@ class Zygote:
                 self._fork(descriptors)
 
     def _wait(self) -> bool:
-        """Wait for a request or a death, but only while there is nothing else to do; False if the supervisor
-        died."""
+        """Wait for a request or a death while there is nothing else to do; False if the supervisor died."""
         idle = 0 if self._ahead else -1
         patience = idle if self._libraries.warm else _QUIET_MS
         poll = select.poll()

@@ -16,8 +16,7 @@ from genprm.serve.solutions import written
 
 
 class VerifyRequest(BaseModel):
-    """What the policy was asked, and its answer as a Response of OpenAI's; the fields of the task come beside
-    them."""
+    """What the policy was asked and its answer, a Response of OpenAI's; the fields of the task come beside them."""
 
     model_config = ConfigDict(extra="allow")
 

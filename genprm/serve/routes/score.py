@@ -1,5 +1,4 @@
-"""`/v1/score`: rewards per step, with all that is known of them; as events during judging if the request asks for
-it."""
+"""`/v1/score`: rewards per step, with all that is known of them; as events during judging if a request asks so."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The job of a process of reinforcement learning: that of every training, and the machine settings to judge
-with."""
+"""The job of a process of reinforcement learning: that of any training, and the machine settings to judge with."""
 
 from __future__ import annotations
 
@@ -48,8 +47,8 @@ class ReinforcementJob(TrainingJob):
 
     @property
     def engine(self) -> EngineSettings:
-        """The machine's engine settings with the training's maximum length as context, so that a verification is
-        learned from whole."""
+        """The machine's engine settings with the maximum length of the training as context, so that no verification
+        is cut."""
         return self.machine.engine.model_copy(update={"max_context": self.further.max_length})
 
     def described(self) -> dict[str, object]:
@@ -96,8 +95,7 @@ def train_further(
 
     Raises:
         ValueError: no cases, or fewer than a batch of verifications takes; or the verifier judges in mode adaptive,
-            in which it would never write an analysis: a verdict that is drawn has reward 0 or 1, so it is always
-            sure.
+            in which it would never write an analysis: a drawn verdict is always sure, with reward 0 or 1.
         EngineError: the model cannot be used.
         TrainingError: the process failed.
     """

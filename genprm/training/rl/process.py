@@ -66,7 +66,7 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         return GroupOrder(len(self._cases), rl.solutions, rl.group, self.args.steps_per_generation, self.args.seed)
 
     def _verify(self, cases: Sequence[LabelledCase]) -> dict[str, Any]:
-        """Verify `cases`, in which those of a group follow each other, and return the verifications as TRL takes
+        """Verify `cases`, in which those of a group follow each other; return the verifications as TRL takes
         them."""
         rl = self._rl
         first = self.state.global_step * rl.group

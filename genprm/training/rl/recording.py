@@ -87,8 +87,8 @@ class TokenSequence:
 
     @property
     def start(self) -> int:
-        """Where the completion begins that is learned from: at the first token written, at the last token where
-        none was."""
+        """Where the completion begins: at the first token that the model wrote, at the last token if it wrote
+        none."""
         return next((place for place, step in enumerate(self.steps) if step >= 0), len(self.ids) - 1)
 
 

@@ -57,8 +57,7 @@ def steps_judged(episode: Episode) -> float:
 
 
 def step_rewards(episode: Episode) -> list[float]:
-    """1 for each verdict that agrees with the label of its step, else -1; steps after the first wrong one have no
-    label.
+    """1 for each verdict that agrees with its step's label, else -1; steps after the first wrong one have no label.
 
     >>> step_rewards(Episode(label=1, steps=4, verdicts=("Yes", "Yes", "Yes")))
     [1.0, -1.0]
