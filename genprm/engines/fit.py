@@ -1,4 +1,4 @@
-"""Whether an engine fits into the memory there is, before any weights are read."""
+"""Whether an engine fits into the available memory, checked before any weights are read."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _write_generation_config(source: Path, out: Path, manifest: CheckpointManife
 
 
 def _write_manifest(source: Path, out: Path, manifest: CheckpointManifest) -> None:
-    """Write the manifest of the checkpoint; how the model is asked is added where only its name told that."""
+    """Write the manifest of the checkpoint; how the model is asked is added where only its name says so."""
     file = source / MANIFEST_FILE
     said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     known = manifest.model_dump(mode="json", include={"inference_mode", "verifier"}, exclude_none=True)

@@ -97,7 +97,7 @@ async def while_connected(request: Request, answer: Awaitable[Response]) -> Resp
         ClientDisconnect: the client has gone.
     """
     answering = asyncio.ensure_future(answer)
-    gone = asyncio.ensure_future(request.receive())  # nothing but the end of the connection is left to hear of
+    gone = asyncio.ensure_future(request.receive())  # only the end of the connection can still arrive
     try:
         await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
         if not answering.done():

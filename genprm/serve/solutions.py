@@ -1,4 +1,4 @@
-"""Solutions as requests hold them: text, messages, or a chat template's text with a mark behind each step."""
+"""Solutions as requests hold them: text, messages, or a chat template's text with a mark after each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a training fits into the memory there is, before its first step."""
+"""Whether a training fits into the available memory, checked before its first step."""
 
 from __future__ import annotations
 

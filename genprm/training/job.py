@@ -1,4 +1,4 @@
-"""What the training process is told, as a file: one job, its examples and the directory it works in."""
+"""The job of a training process as a file, with its examples and the directory it works in."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def free_endpoint() -> str:
 
 
 def invitations() -> Path:
-    """Where invitations lie."""
+    """The directory of invitations."""
     return home() / "trainings"
 
 

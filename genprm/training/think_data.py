@@ -26,7 +26,7 @@ def verification_chains(
     """The chain of each solution as a conversation of one question and one answer, in the order of `solutions`.
 
     A chain is kept only where the verdicts that `read_verdicts` finds in it are the labels of the steps, with none
-    behind the first wrong one (process-based filtering, as in the paper). That fails where an analysis boxes
+    after the first wrong one (process-based filtering, as in the paper). That fails where an analysis boxes
     verdicts of its own, or contains a text that ends a chain. A chain silent about a step is left out, too.
 
     Args:

@@ -1,6 +1,6 @@
 """The time that a block may use: CPU time, so that no other work on the machine decides how it ends.
 
-| limit | counts | past it |
+| limit | counts | when exceeded |
 |---|---|---|
 | `seconds` | CPU time, but for imports of installed modules | `TimeLimit` is raised in the block |
 | `import_seconds` | CPU time of these imports | the same |

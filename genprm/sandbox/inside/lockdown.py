@@ -85,7 +85,7 @@ class Limits:
 
 
 class Lock:
-    """The lockdown of sessions: what is the same for all is prepared once, `apply` is for each forked process.
+    """The lockdown of sessions: what is the same for all is prepared once; each forked process calls `apply`.
 
     With `drop_uid` each session takes an unprivileged user id. `ruleset` is the descriptor of the Landlock rules.
 

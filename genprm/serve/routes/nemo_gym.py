@@ -51,7 +51,7 @@ def problem_of(body: VerifyRequest) -> str:
     """The problem: a field of the task with a name in `PROBLEM`, else what the user asked last.
 
     Raises:
-        InputError: neither is there.
+        InputError: there is neither.
     """
     task = body.model_extra or {}
     named = next((task[name] for name in PROBLEM if isinstance(task.get(name), str)), None)

@@ -61,7 +61,7 @@ class Recipe(ABC):
         return False
 
     def asked_in(self, mode: Mode) -> Mode | None:
-        """The mode that its reward model is told; None for a kind with one way of judging."""
+        """The mode in which its reward model is asked; None for a kind with one way of judging."""
         return mode if self.by_step else None
 
     def judging(self, mode: Mode) -> str:

@@ -47,8 +47,8 @@ class ReinforcementJob(TrainingJob):
 
     @property
     def engine(self) -> EngineSettings:
-        """The machine's engine settings with the maximum length of the training as context, so that no verification
-        is cut."""
+        """The machine's engine settings with the training's maximum length as context: what it writes is learned
+        from whole."""
         return self.machine.engine.model_copy(update={"max_context": self.further.max_length})
 
     def described(self) -> dict[str, object]:
