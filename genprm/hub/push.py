@@ -12,7 +12,7 @@ def check_token() -> None:
     """Refuse to go on without a token of the hub.
 
     Raises:
-        InputError: there is none.
+        InputError: nobody is logged in.
     """
     from huggingface_hub import get_token
 

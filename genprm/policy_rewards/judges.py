@@ -17,7 +17,7 @@ Solution = tuple[str, list[str]]
 StepRewards = list[float | None]
 """The reward of each step of a solution; None for a step without a verdict."""
 _AT_ONCE = 256
-"""Solutions that one process has at a server at a time; the queue of `genprm serve` takes four times as many."""
+"""Solutions of one process in flight at a server; the queue of `genprm serve` has room for four times as many."""
 _LOOKS = 10.0
 """Seconds after which a busy server is asked again, at most."""
 
