@@ -1,7 +1,7 @@
 """How text is generated: one small interface (`genprm.engines.base`), and three backends.
 
 `embedded` runs a model in this process, `remote` hands requests to engines that batch by themselves, and `copies`
-makes several of either one engine.
+presents several copies of a model, of either kind, as one engine.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 def resolve_model(name: str, weights: bool = True) -> str:
     """The directory, GGUF file or hub id behind a model name; `miniature/<name>` is a model shipped with genprm.
 
-    A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough. That of
-    a LoRA adapter names the model that it belongs to.
+    A directory has to hold weights, unless `weights` is false: then configuration and tokenizer are enough. For the
+    directory of a LoRA adapter, the base model that it names is checked.
 
     Raises:
         EngineError: a directory without the files of a model, a file of another kind, or no such shipped model.
@@ -68,11 +68,11 @@ def _checked_gguf(name: str) -> str:
 
 
 def open_engine(model: str, settings: EngineSettings, devices: Devices | None = None) -> Engine:
-    """The engine with `model` (a directory, a hub id or `miniature/<name>`): its servers where `settings.servers`
-    has some, otherwise that of `settings.backend`.
+    """Open an engine for `model` (a directory, a hub id or `miniature/<name>`): its servers where
+    `settings.servers` names some, otherwise the backend `settings.backend`.
 
-    On the GPUs `devices`, and then in processes of their own that see no others; otherwise on those that this
-    process sees. Not from a running event loop that has to go on meanwhile: loading takes a while.
+    With `devices` the engine runs in processes of its own that see only those GPUs, otherwise on the GPUs that this
+    process sees. Loading takes a while, so this must not be called from an event loop that has other work to do.
 
     Raises:
         EngineError: the backend is not available or the model cannot be loaded.
@@ -96,7 +96,7 @@ def open_engine(model: str, settings: EngineSettings, devices: Devices | None = 
 
 
 def is_served(model: str, settings: EngineSettings) -> bool:
-    """Whether servers generate the model's text, and not this machine.
+    """Whether servers, and not this machine, generate the model's text.
 
     Raises:
         EngineError: as `resolve_model`, where some models have servers.

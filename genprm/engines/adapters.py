@@ -12,15 +12,15 @@ from genprm.engines.unreadable import UNREADABLE, first_line
 from genprm.extras import how_to_install
 
 ADAPTER_CONFIG = "adapter_config.json"
-"""What marks a directory as a LoRA adapter."""
+"""File that marks a directory as a LoRA adapter."""
 _WEIGHTS = "adapter_model.safetensors"
 
 
 def adapter_base(model: str) -> str | None:
-    """The model that an adapter was trained on, None where `model` is no directory of an adapter.
+    """The base model that an adapter was trained on; None where `model` is not the directory of an adapter.
 
     Raises:
-        EngineError: the adapter does not name it.
+        EngineError: the adapter names no base model.
     """
     directory = Path(model)
     if not (directory / ADAPTER_CONFIG).is_file() or (directory / "config.json").is_file():
@@ -41,7 +41,8 @@ def merge_adapter(network: Any, model: str) -> Any:
     """The network with the adapter of a directory added to its weights, W + (alpha / rank) B A (LoRA, eq. 3).
 
     Raises:
-        EngineError: PEFT is not installed, a file of the adapter is missing or wrong, or it does not fit.
+        EngineError: PEFT is not installed, a file of the adapter is missing or wrong, or the adapter does not fit
+            the network.
     """
     if importlib.util.find_spec("peft") is None:
         raise EngineError(
@@ -56,7 +57,7 @@ def merge_adapter(network: Any, model: str) -> Any:
         adapted = PeftModel.from_pretrained(network, model)
     except (*UNREADABLE, TypeError) as error:
         raise EngineError(f"model {model!r}: the adapter cannot be loaded: {first_line(error)}") from error
-    # What an adapter lacks, PEFT would leave at its random beginning.
+    # PEFT would leave weights that the adapter lacks at their random initial values.
     wanted = set(get_peft_model_state_dict(adapted))
     if given != wanted:
         missing, unexpected = sorted(wanted - given), sorted(given - wanted)

@@ -72,13 +72,13 @@ class Engine(Protocol):
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template.
 
-        What the messages say is data, as is what a caller adds to the prompt with `+`: control tokens spelled out
-        in it are read as text (`genprm.engines.prompts`).
+        The content of messages is data, and so is text that a caller adds to the prompt with `+`: control tokens
+        spelled out in either are read as text (`genprm.engines.prompts`).
 
-        With `prefill` the last assistant turn is left open: a new one is begun with it (step forcing, paper 4.2),
-        or, when the last message is the assistant's, that one is continued. An empty one leaves the beginning of a
-        new turn to the template (its generation prompt, which may open a thought). Without `prefill` the text ends
-        after the last message.
+        With `prefill` the last assistant turn is left open: `prefill` begins a new turn (step forcing, paper 4.2),
+        or continues the last message when that is the assistant's. With an empty one the template begins the new
+        turn (with its generation prompt, which may open a thought). Without `prefill` the text ends after the last
+        message.
 
         Raises:
             EngineError: there is no chat template, it does not work, or it changes what an assistant said.
@@ -88,7 +88,8 @@ class Engine(Protocol):
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
         """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
 
-        Of what `render` gave, only the template's own control tokens are tokenised as such; of a plain string all.
+        In a prompt from `render`, only the template's own control tokens are tokenised as control tokens; in a
+        plain string, all that it spells out are.
 
         Raises:
             ContextFull: the prompt leaves no room in the context.

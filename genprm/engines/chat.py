@@ -2,8 +2,8 @@
 
 What messages say is data: a control token that is spelled out in one stays text (`genprm.engines.prompts`). A
 template without a system role (Gemma) gets the system message in front of the first user turn, with a blank line
-between them. A template that opens the last turn with a thought and leaves that out once others follow (Qwen3) has
-every turn of the assistant written as one that others follow, so that a conversation only ever grows.
+between them. Some templates (Qwen3) open the last turn with a thought and drop the thought once other turns follow.
+With these, every turn of the assistant is written as if others followed it, so that a conversation only ever grows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genprm.records import Message
 _OPEN = Message("assistant", "\u2063open turn\u2063")
 """Stands for the open turn while the template is applied; no template or message holds its text."""
 _NEXT = Message("user", "The next turn.")
-"""What follows the open turn while the template is applied, to see how that begins then."""
+"""Placed after the open turn while the template is applied, to see how a turn begins that others follow."""
 
 
 def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill: str | None = None) -> Prompt:
@@ -35,10 +35,10 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
         return apply_template(tokenizer, model, messages, open_turn=prefill is not None)
     *messages, last = messages if continued else [*messages, Message("assistant", "")]
     # The turn begins as a finished one would: a template's generation prompt may hold more (such as an opened
-    # thought), which neither the history of a conversation nor its training tokens have.
+    # thought), and neither the history of a conversation nor its training tokens have that.
     before, _ = _around(tokenizer, model, [*messages, _OPEN, _NEXT])
     if prefill is not None:
-        # Rendered without the open turn's text, which a template may strip: what is appended stays as given.
+        # The open turn's text is appended after rendering, because a template may strip it.
         return before + (last.content + prefill)
     as_last, behind = _around(tokenizer, model, [*messages, _OPEN])
     if as_last == before:
@@ -47,7 +47,7 @@ def render_chat(tokenizer: Any, model: str, messages: Sequence[Message], prefill
 
 
 def _around(tokenizer: Any, model: str, messages: Sequence[Message]) -> tuple[Prompt, Prompt]:
-    """What a template writes before and behind the text of the open turn."""
+    """What a template writes before and after the text of the open turn."""
     rendered = apply_template(tokenizer, model, messages)
     if rendered.count(_OPEN.content) != 1:
         raise EngineError(f"model {model}: the chat template does not render an assistant turn as it is")
@@ -56,7 +56,7 @@ def _around(tokenizer: Any, model: str, messages: Sequence[Message]) -> tuple[Pr
 
 
 def apply_template(tokenizer: Any, model: str, messages: Sequence[Message], open_turn: bool = False) -> Prompt:
-    """The conversation as the template writes it, with its generation prompt at the end for `open_turn`.
+    """Render the conversation with the template; with `open_turn` it ends with the generation prompt.
 
     Raises:
         EngineError: there is no chat template, or it does not work.
@@ -89,7 +89,7 @@ def _apply_template(tokenizer: Any, turns: list[dict[str, str]], open_turn: bool
 
 
 def before_turn(engine: Engine, messages: Sequence[Message], opening: str) -> str:
-    """The conversation up to the assistant turn that is to begin with `opening`, as finished turns begin.
+    """The prompt up to `opening`, with which a new assistant turn begins; the turn is begun as finished turns are.
 
     Raises:
         EngineError: the chat template changes the opening.

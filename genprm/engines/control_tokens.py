@@ -1,4 +1,4 @@
-"""Control tokens: those that build the turns of a chat. Text of people and of models never becomes one."""
+"""Control tokens: those that structure the turns of a chat. Text that people or models wrote never becomes one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jinja2 import TemplateError
 from genprm.engines.prompts import Prompt, Span
 
 _NONCHARACTERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
-"""Code points that Unicode keeps out of texts: marks within a program."""
+"""Noncharacters: code points that Unicode reserves for use within a program, so texts do not contain them."""
 _PROBE = [{"role": role, "content": "1"} for role in ("user", "assistant", "user")]
 
 
 class ControlTokens:
-    """The control tokens of a tokenizer: special tokens, and added ones that its chat template parts turns with.
+    """The control tokens of a tokenizer: special tokens, and added tokens that separate turns in its chat template.
 
-    Added tokens that a template does not write, such as the tags of a turn format, are words like any other.
+    Added tokens that a template does not write, such as the tags of a turn format, are ordinary text.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
@@ -41,20 +41,22 @@ class ControlTokens:
         return tuple(match.span() for match in self._pattern.finditer(text))
 
     def disguise(self, texts: Sequence[str]) -> tuple[list[str], str]:
-        """The texts with a mark inside each control token that they spell out, and that mark; empty without any."""
+        """The texts with a mark put into each control token that they spell out, and the mark, empty if there is
+        none."""
         if not any(map(self.find, texts)):
             return list(texts), ""
         mark = next(mark for mark in _NONCHARACTERS if not any(mark in text for text in texts))
         return [self._disguised(text, mark) for text in texts], mark
 
     def _disguised(self, text: str, mark: str) -> str:
-        # Where two overlap, the second one shows once the first is marked.
+        # Of two control tokens that overlap, the second is found only once the first is marked.
         while self.find(text):
             text = self._pattern.sub(lambda match: mark.join(match[0]), text)
         return text
 
     def prompt(self, rendered: str, mark: str) -> Prompt:
-        """What a chat template made of disguised texts: the marks taken out, the template's own tokens known."""
+        """Make a Prompt of what a chat template rendered from disguised texts: drop the marks, and record the
+        control tokens that the template itself wrote."""
         controls: list[Span] = []
         end = 0
         pieces = rendered.split(mark) if mark else [rendered]
@@ -65,10 +67,10 @@ class ControlTokens:
 
 
 def _plain_chat(tokenizer: Any) -> str:
-    """Two turns and the beginning of a third by the tokenizer's template; empty if it has none that works."""
+    """A chat of three turns as the tokenizer's template writes it; empty if it has no template that works."""
     if not tokenizer.chat_template:
         return ""
     try:
         return str(tokenizer.apply_chat_template(_PROBE, tokenize=False))
-    except TemplateError:  # whoever renders a conversation is told
+    except TemplateError:  # raised again when a conversation is rendered
         return ""

@@ -1,4 +1,4 @@
-"""Prompts as token ids: the template's control tokens as such, everything else as text."""
+"""Prompts as token ids: the template's control tokens as control tokens, everything else as text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from genprm.engines.control_tokens import ControlTokens
 from genprm.engines.prompts import Prompt, Span
 
 _PARTS = 4096
-"""Parts of prompts whose tokens are remembered."""
+"""How many parts of prompts have their tokens cached."""
 
 
 class PromptEncoder:
-    """Encodes the prompts of one tokenizer; none gets special tokens beyond those in it.
+    """Encodes prompts with one tokenizer, without adding special tokens.
 
-    A `Prompt` says which of its characters are control tokens. A plain string says nothing: all that it spells out
-    are taken as such. Safe to use from several threads.
+    A `Prompt` says which of its characters are control tokens. A plain string does not, so all control tokens that
+    it spells out count. Safe to use from several threads.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
@@ -38,8 +38,8 @@ class PromptEncoder:
     def encode(self, prompt: str) -> list[int]:
         """Token ids.
 
-        Nothing is tokenised across a special token, so a conversation that has grown is only new from its last one
-        on: what lies between special tokens is remembered.
+        No token spans a special token, so the text between two special tokens is encoded once and cached. Of a
+        conversation that has grown, only the part after its last special token is new.
         """
         if self._poses(prompt):
             return [token for ids, _ in self._parts(prompt) for token in ids]
@@ -63,7 +63,7 @@ class PromptEncoder:
         return tuple(self._tokenizer.encode(str(text), add_special_tokens=False).ids)
 
     def _part_boundary(self) -> re.Pattern[str] | None:
-        """Matches the special tokens; None where text after one is not tokenised as it is alone."""
+        """Matches the special tokens; None if there are none, or text after one is not tokenised as alone."""
         specials = [
             token.content
             for token in self._tokenizer.get_added_tokens_decoder().values()
@@ -79,7 +79,7 @@ class PromptEncoder:
         return boundary if parts == list(self._tokens(probe)) else None
 
     def _parts(self, prompt: str) -> Iterator[tuple[Sequence[int], list[Span]]]:
-        """Ids and characters of the data and the control tokens of a Prompt, in turn."""
+        """Ids and spans of the parts of a Prompt: data and control tokens in turn."""
         assert isinstance(prompt, Prompt)
         text, end = str(prompt), 0
         for begin, stop in prompt.controls:
@@ -93,11 +93,11 @@ class PromptEncoder:
         yield self._data(text[end:], end)
 
     def _data(self, text: str, start: int) -> tuple[list[int], list[Span]]:
-        """Text that begins at character `start`, with no control token in it whatever it spells out."""
+        """Encode data that begins at character `start`; no id is a control token, whatever the text spells out."""
         ids, spans = self._as_text(text, start)
         if self._control_ids.isdisjoint(ids):
             return ids, spans
-        # The vocabulary holds the text of a control token as a word, too: its letters are encoded one by one.
+        # The vocabulary also has the control token's text as an ordinary word: encode its letters one by one.
         cuts = {at for begin, stop in self.controls.find(text) for at in range(begin + 1, stop)}
         pieces = [
             self._as_text(text[begin:end], start + begin)
@@ -116,12 +116,12 @@ class PromptEncoder:
 
     @cached_property
     def _plain(self) -> Any:
-        """The tokenizer to which control tokens are text like any other."""
+        """A copy of the tokenizer that treats control tokens as ordinary text."""
         return _blind_to(self.controls, json.loads(self._tokenizer.to_str()))
 
     @cached_property
     def _plain_within(self) -> Any:
-        """The same in the midst of a text, for tokenizers that mark its beginning."""
+        """`_plain` for data within a prompt: a tokenizer that marks the beginning of a text adds no mark here."""
         content = json.loads(self._tokenizer.to_str())
         steps = content.get("pre_tokenizer") or {}
         for step in (steps, *steps.get("pretokenizers", ())):
@@ -152,12 +152,12 @@ def encoder_of(tokenizer: Any) -> PromptEncoder:
 
 
 def encode_text(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of text, without any control token but those that it has as a `Prompt`."""
+    """Token ids of text; control tokens only where a `Prompt` says so."""
     return encoder_of(tokenizer).encode(_as_prompt(text))
 
 
 def encode_text_at(tokenizer: Any, text: str) -> tuple[list[int], list[Span]]:
-    """The same, and the characters that each token covers."""
+    """As `encode_text`, with the characters that each token covers."""
     return encoder_of(tokenizer).encode_at(_as_prompt(text))
 
 

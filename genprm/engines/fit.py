@@ -1,4 +1,4 @@
-"""Whether an engine fits into the memory there is, before any weights are read."""
+"""Whether an engine fits into the available memory, checked before any weights are read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from genprm.settings import EngineSettings
 
 
 def check_engine(model: str, settings: EngineSettings) -> None:
-    """Refuse a model that does not fit on the GPUs of one copy; where there are none, say so if the machine is too
-    small.
+    """Refuse a model that does not fit on the GPUs of one copy; without GPUs only warn if the machine is too small.
 
-    Weights that are quantised pass: how much they take only their files say.
+    Quantised weights pass unchecked, because only their files say how much memory they take.
 
     Raises:
-        EngineError: it needs more memory than is free; the line says what would fit.
+        EngineError: the model needs more memory than is free; the message says what would fit.
     """
     config = None if is_gguf(model) else load_config(model)
     if config is None or settings.quantization or quantised(config):

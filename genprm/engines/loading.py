@@ -1,6 +1,6 @@
 """Configuration, tokenizer and network of a checkpoint, the same way wherever one is loaded.
 
-No code of a checkpoint is ever run, and nobody is asked whether it may be: where one ships modelling code, it is
+Code of a checkpoint is never run, and there is no prompt to allow it: a checkpoint that ships modelling code is
 loaded as the architecture that transformers knows under its `model_type`, or refused. Weights are refused unless
 they are exactly what that architecture holds: transformers itself would fill what is missing with random numbers.
 """
@@ -18,13 +18,13 @@ from genprm.engines.unreadable import UNREADABLE, first_line
 
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _NAMED = 3
-"""Tensors of a kind that an error names."""
+"""How many tensors of each kind an error names."""
 _COMPUTED = ("rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")
-"""Ends of the names under which older checkpoints keep numbers that an architecture computes itself."""
+"""Name suffixes of tensors that older checkpoints hold although the architecture computes them itself."""
 
 
 def unloadable(model: str, error: BaseException) -> EngineError:
-    """The error of a checkpoint of which a file is missing or wrong."""
+    """The error for a checkpoint with a missing or wrong file."""
     if "trust_remote_code" in str(error):
         return EngineError(
             f"model {model!r}: its architecture is code that comes with it (auto_map), which is never run"
@@ -33,7 +33,7 @@ def unloadable(model: str, error: BaseException) -> EngineError:
 
 
 def source(model: str) -> tuple[str, dict[str, str]]:
-    """Where transformers finds a model, and what it is told besides: a GGUF file is named apart from its folder.
+    """Where transformers finds a model, and further options to load it: a GGUF file is named apart from its folder.
 
     >>> source("models/smol.Q8_0.gguf"), source("Qwen/Qwen2.5-Math-1.5B")
     (('models', {'gguf_file': 'smol.Q8_0.gguf'}), ('Qwen/Qwen2.5-Math-1.5B', {}))
@@ -44,7 +44,7 @@ def source(model: str) -> tuple[str, dict[str, str]]:
 
 
 def is_gguf(model: str) -> bool:
-    """Whether a model is a single file as llama.cpp has it."""
+    """Whether a model is a single GGUF file, the format of llama.cpp."""
     return model.endswith(".gguf")
 
 
@@ -97,8 +97,8 @@ def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence
 
     Args:
         kind: an auto class of transformers.
-        heads: beginnings of the names of tensors in the files that the network has no use for.
-        new: beginnings of the names of tensors that the files need not hold, as they are still to be trained.
+        heads: name prefixes of tensors in the files that the network does not use.
+        new: name prefixes of tensors that the files need not hold, because they are still to be trained.
         options: for `kind.from_pretrained`.
 
     Raises:
@@ -116,7 +116,7 @@ def load_network(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence
 def check_weights(kind: Any, model: str, heads: Sequence[str] = (), new: Sequence[str] = ()) -> None:
     """Refuse weights that `load_network` would refuse, from the names and shapes in the files alone.
 
-    Quantised weights and GGUF files pass: their names are others, and `load_network` looks at them once read.
+    Quantised weights and GGUF files pass: their tensors have other names, and `load_network` checks them later.
 
     Raises:
         EngineError: as `load_network`.

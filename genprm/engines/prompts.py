@@ -42,7 +42,7 @@ class Prompt(str):
         return Prompt(text, kept)
 
     def removesuffix(self, suffix: str, /) -> Prompt:
-        """Without `suffix` at its end, if it has it."""
+        """The prompt without `suffix`, if it ends with it."""
         return self[: len(self) - len(suffix)] if suffix and self.endswith(suffix) else self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -50,9 +50,9 @@ class Prompt(str):
 
 
 def begun_twice(prompt: str) -> str:
-    """A conversation with the control token that it begins with, its BOS, written once more before it.
+    """A conversation with its BOS, the control token that it begins with, written twice.
 
-    It stays as it is where it begins with none, or with one that comes again later: that begins a turn.
+    It stays as it is if it begins with no control token, or with one that comes again later: that one begins turns.
 
     >>> begun_twice(Prompt("<s>[user]Hi[user]So?", ((0, 3), (3, 9), (11, 17))))
     '<s><s>[user]Hi[user]So?'

@@ -1,4 +1,4 @@
-"""What an engine needs to know of a model besides its weights: tokens of prompts, text of tokens, ends, context."""
+"""What an engine needs of a model besides its weights: tokens of prompts, text of tokens, end tokens, context."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class ModelTokenizer:
     """The tokenizer of a model, used the same way whatever runs the model.
 
     Prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is exactly
-    one). The end token is not part of a completion's text, other added tokens are. What would otherwise be found
-    out after the weights are read, or never, is tried at once: the chat template, that text comes back from its
-    tokens as it was, and (with a warning) that Yes and No are tokens which can be told apart behind a brace.
+    one). The end token is not part of a completion's text, other added tokens are. Some faults would otherwise be
+    found only after the weights are read, or never. So these are checked at once: that the chat template works,
+    that text comes back from its tokens as it was, and (with a warning only) that Yes and No are distinct tokens
+    after a brace.
 
     Raises:
         EngineError: there is no fast tokenizer, it changes text, or its chat template is missing or does not work.
@@ -57,7 +58,7 @@ class ModelTokenizer:
             )
 
     def _check_verdicts(self) -> None:
-        """Say where the word of a verdict is not a token of its own behind the brace that it is read at."""
+        """Warn if the words of verdicts are not distinct tokens after the brace at which they are read."""
         lead = self._encoder.encode(Prompt(_BRACE))
         following = []
         for word in _VERDICTS:
@@ -87,8 +88,8 @@ class ModelTokenizer:
         """Ids of a prompt that leaves room for an answer.
 
         Raises:
-            ContextFull: it leaves none.
-            EngineError: it is empty, or has a token that the model does not know.
+            ContextFull: the prompt leaves none.
+            EngineError: the prompt is empty, or has a token that the model does not know.
         """
         ids = self._embeddable(self._encoder.encode(text))
         if len(ids) >= self.context:
@@ -107,7 +108,7 @@ class ModelTokenizer:
         prompt_tokens: int,
         top_logprobs: Sequence[Mapping[str, float]] = (),
     ) -> Completion:
-        """What generated `ids` (the end token included) say, cut after the first stop string."""
+        """Make a completion of generated `ids` (the end token included), cut after the first stop string."""
         ended = bool(ids) and ids[-1] in self.ends
         text = self.vocabulary.decode(ids[:-1] if ended else ids)
         found = first_stop(text, sampling.stop)

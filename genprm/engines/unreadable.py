@@ -1,4 +1,4 @@
-"""What libraries raise where a file of a checkpoint is missing or wrong, and its text in one line."""
+"""The exceptions for a missing or wrong file of a checkpoint, and the text of an exception in one line."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Vocabulary:
         return [text[len(self._lead) :] for text in texts]
 
     def enders(self, stops: Sequence[str]) -> np.ndarray:
-        """Which tokens (size,) may complete one of `stops`: those whose text holds its last character."""
+        """Which tokens (size,) may complete one of `stops`: those whose text holds the last character of a stop."""
         last = {stop[-1] for stop in stops}
         # A character outside ASCII may be completed by a token that holds only its last bytes.
         if any(ord(character) > 127 for character in last):

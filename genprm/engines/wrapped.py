@@ -1,4 +1,4 @@
-"""An engine in front of another one, for those that look at what is asked or decide when it is."""
+"""An engine in front of another one: a base for engines that observe requests or change how they are made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genprm.records import Message, Provenance
 
 
 class WrappedEngine:
-    """Does in everything as the engine behind it."""
+    """Passes every call on to the engine behind it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,1 +1,1 @@
-"""Checkpoints and data sets as directories for a model hub: what loads them, and a card that says what they are."""
+"""Checkpoints and data sets as directories for a model hub: the files to load them, and a card about them."""

@@ -1,4 +1,4 @@
-"""The card of a data set: its rows, its columns, and where it is from."""
+"""The card of a data set: its rows, its columns, and where it comes from."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ def export_model(model: str, out: Path, name: str | None = None, licence: str | 
     Args:
         model: a directory, or `miniature/<name>`.
         name: what the card calls it; the last part of `out` when empty.
-        licence: an SPDX identifier as the hub has them; none is guessed.
+        licence: an SPDX identifier as the hub uses them; there is no default.
 
     Raises:
         InputError: `out` is not empty, or the model is no directory with weights as safetensors.
         EngineError: no such model.
-        TableError: the run that it is from is damaged.
+        TableError: the run that the model comes from is damaged.
     """
     source = Path(resolve_model(model))
     if not source.is_dir() or not any(source.glob("*.safetensors")):
@@ -67,7 +67,7 @@ def export_model(model: str, out: Path, name: str | None = None, licence: str | 
 def export_data(
     rows: Sequence[Mapping[str, Any]], source: Path, out: Path, name: str | None = None, licence: str | None = None
 ) -> None:
-    """Write a data set and its card to `out`; `rows` are those of the file `source`, which is taken as it is.
+    """Write a data set and its card to `out`; `rows` are those of the file `source`, which is copied as it is.
 
     Raises:
         InputError: `out` is not empty, or there are no rows.
@@ -121,7 +121,7 @@ def _with_public_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_name(model: str) -> str:
-    """A model's name without the folders of this machine: a hub id as it is, of a path the end.
+    """A model's name without the folders of this machine: a hub id as it is, or the end of a path.
 
     >>> public_name("Qwen/QwQ-32B"), public_name("/opt/genprm/miniature/weights/base"), public_name("/data/judge")
     ('Qwen/QwQ-32B', 'miniature/base', 'judge')
@@ -139,7 +139,7 @@ def _public_base(manifest: CheckpointManifest, model: str) -> str | None:
 
 
 def _write_generation_config(source: Path, out: Path, manifest: CheckpointManifest) -> None:
-    """The generation settings of the model with the sampling that its verdicts are drawn with."""
+    """Write the generation settings of the model, with the sampling settings of its verifier."""
     file = source / GENERATION
     values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if manifest.verifier is not None:
@@ -152,7 +152,7 @@ def _write_generation_config(source: Path, out: Path, manifest: CheckpointManife
 
 
 def _write_manifest(source: Path, out: Path, manifest: CheckpointManifest) -> None:
-    """What the checkpoint says of itself; how it is asked is written down where it was only known by its name."""
+    """Write the manifest of the checkpoint; how the model is asked is added where only its name says so."""
     file = source / MANIFEST_FILE
     said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     known = manifest.model_dump(mode="json", include={"inference_mode", "verifier"}, exclude_none=True)

@@ -1,4 +1,4 @@
-"""The card of a checkpoint: what it is, how it was made and is asked, what was measured, and what it cannot do."""
+"""The card of a checkpoint: what it is, how it was made, how it is asked, what was measured, what it cannot do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SHOWN = (Metric.F1, Metric.ERROR_ACCURACY, Metric.CORRECT_ACCURACY, Metric.WRON
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a card is written from. `base` is a public name, and so is everything else here; `weights` maps files
-    to their SHA-256."""
+    """What a card is written from. Names are public ones, without paths of this machine; `weights` maps files to
+    their SHA-256."""
 
     name: str
     manifest: CheckpointManifest
@@ -33,7 +33,7 @@ class ModelFacts:
 
     @property
     def of_the_miniature(self) -> bool:
-        """Whether it knows nothing but the miniature's world."""
+        """Whether the model knows nothing but the miniature's world."""
         return any(_MINIATURE in Path(name).parts for name in (self.base, self.source) if name)
 
     @property
@@ -43,7 +43,7 @@ class ModelFacts:
 
     @property
     def measures(self) -> list[Measure]:
-        """What a card shows of the run's measures, in its order."""
+        """The run's measures that a card shows, in the order of the run."""
         return [row for row in self.run.measures if row.metric in _SHOWN] if self.run else []
 
     @property

@@ -9,10 +9,10 @@ from genprm.data_sets.rows import InputError
 
 
 def check_token() -> None:
-    """Refuse to go on where nobody is logged in.
+    """Refuse to go on without a token of the hub.
 
     Raises:
-        InputError: there is no token.
+        InputError: nobody is logged in.
     """
     from huggingface_hub import get_token
 
@@ -21,7 +21,7 @@ def check_token() -> None:
 
 
 def push(directory: Path, repository: str, kind: Literal["model", "dataset"]) -> str:
-    """Upload a directory as the newest commit of a repository, which is made where it is not there; its address.
+    """Upload a directory as the newest commit of a repository, made if need be; return the commit's address.
 
     Raises:
         InputError: the hub refuses it, or cannot be reached.
@@ -29,7 +29,7 @@ def push(directory: Path, repository: str, kind: Literal["model", "dataset"]) ->
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    # What cannot be reached raises an error of the hub's HTTP client, which is another package in other releases.
+    # A hub out of reach raises an error of the library's HTTP client, a different package in other releases.
     unreachable: type[Exception] = HfHubHTTPError.__bases__[0]
     api = HfApi()
     try:

@@ -22,7 +22,7 @@ class Choice(StrEnum):
     """The right final answer; in full only where no step is wrong, else half; after FAPO (arXiv 2510.22543),
     which also pays a right answer with a flaw less than one without. The numbers are ours."""
     SHARE = "share"
-    """The share of right steps; it can be raised by writing many steps that are sure."""
+    """The share of right steps; it can be raised by writing many steps that are sure to be right."""
 
     @property
     def needs_reference(self) -> bool:

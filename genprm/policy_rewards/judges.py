@@ -1,4 +1,4 @@
-"""Who judges the steps: a model that is loaded here, or a running `genprm serve`."""
+"""Judges of steps: a model that is loaded here, or a running `genprm serve`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Solution = tuple[str, list[str]]
 StepRewards = list[float | None]
 """The reward of each step of a solution; None for a step without a verdict."""
 _AT_ONCE = 256
-"""Solutions that one process has at a server; the queue of `genprm serve` has room for four times as many."""
+"""Solutions of one process in flight at a server; the queue of `genprm serve` has room for four times as many."""
 _LOOKS = 10.0
-"""Seconds between two requests to a server that is busy, at most."""
+"""Seconds after which a busy server is asked again, at most."""
 
 
 class StepJudge(Protocol):
@@ -29,7 +29,7 @@ class StepJudge(Protocol):
         """The rewards of the steps of each solution, in order.
 
         Raises:
-            EngineError, SandboxError: they cannot go on.
+            EngineError, SandboxError: the judge cannot go on.
         """
         ...
 
@@ -39,7 +39,7 @@ class StepJudge(Protocol):
 
 
 def step_rewards(rewards: Sequence[float], unjudged: Sequence[int], steps: int) -> StepRewards:
-    """One reward for each of `steps` steps: None for those without a verdict, and behind where judging ended.
+    """One reward for each of `steps` steps: None for those without a verdict or after the end of judging.
 
     >>> step_rewards([0.9, 0.5, 0.1], unjudged=[1], steps=4)
     [0.9, None, 0.1, None]
@@ -56,7 +56,7 @@ class LocalJudge:
         self._votes = votes
 
     async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
-        """All at once."""
+        """Judge all solutions at once."""
         results = await self._prm.score_many_async(solutions, self._votes)
         return [
             step_rewards(result.rewards, result.unjudged, len(steps))
@@ -74,7 +74,7 @@ class _Answer(BaseModel):
 
 
 class ServerJudge:
-    """A running `genprm serve`, asked for one solution at a time, so that one that fails is asked for again alone.
+    """A running `genprm serve`, asked for one solution per request, so that only a failed one is asked for again.
 
     Args:
         url: its address, as `http://host:8000`.
@@ -83,7 +83,7 @@ class ServerJudge:
         key: sent as a bearer token.
 
     Raises:
-        InputError: the address is none.
+        InputError: `url` is not the address of a server.
     """
 
     def __init__(self, url: str, votes: int | None, seconds: float, key: str | None = None) -> None:
@@ -94,7 +94,8 @@ class ServerJudge:
         self._options: dict[str, Any] = {} if votes is None else {"votes": votes}
 
     async def judge(self, solutions: Sequence[Solution]) -> list[StepRewards]:
-        """Some hundred at a time: a server refuses what its queue has no room for, and others may ask it too."""
+        """Judge some hundred at a time: a server refuses what its queue has no room for, and others may use it
+        too."""
         return await together([self._ask(problem, steps) for problem, steps in solutions])
 
     async def _ask(self, problem: str, steps: list[str]) -> StepRewards:

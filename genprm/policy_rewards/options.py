@@ -1,4 +1,4 @@
-"""How rewards are given, by environment variables or in code: a file that a flag points to takes no arguments."""
+"""How rewards are given, set by environment variables or code: a file that a flag points to takes no arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genprm.settings.base import Section, Share
 from genprm.verification.rewards import THRESHOLD
 
 PREFIX = "GENPRM_REWARD_"
-"""What stands before the name of an option, in capitals, in its environment variable."""
+"""Prefix of an option's environment variable; the name of the option follows in capitals."""
 KEY_VARIABLE = "GENPRM_REWARD_API_KEY"
 """Environment variable with the key that the reward server asks for, if it does."""
 
@@ -49,7 +49,7 @@ class RewardOptions(Section):
 
 
 def read_options(given: Mapping[str, Any] | None = None) -> RewardOptions:
-    """The options of the environment, and over them those that are given.
+    """The options of the environment, overridden by those in `given`.
 
     Raises:
         SettingsError: a name or a value that is not allowed.
@@ -64,7 +64,7 @@ def open_rewards(options: RewardOptions) -> PolicyRewards:
     """Rewards as the options say, ready for use.
 
     Raises:
-        InputError: it is not said who judges, or is said twice.
+        InputError: neither or both of `url` and `model` are set.
         EngineError, SandboxError: the model cannot be loaded.
     """
     if options.choice is Choice.OUTCOME:
@@ -96,7 +96,7 @@ def shared_rewards(options: RewardOptions) -> PolicyRewards:
 
 @atexit.register
 def close_shared_rewards() -> None:
-    """Free what `shared_rewards` opened. The end of the process does it, too: no interpreter outlives it."""
+    """Free what `shared_rewards` opened. The end of the process does so, too: no sandbox outlives it."""
     with _opening:
         while _opened:
             _opened.popitem()[1].close()

@@ -1,4 +1,4 @@
-"""Rewards of samples: the final answer is checked, the steps are judged where they count, and a choice is made."""
+"""Rewards of samples: the final answer is checked, the steps are judged where they count, and `Choice` decides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PolicyRewards:
     loop. Close it, or use it as a context manager.
 
     Args:
-        judge: who judges the steps; None where only the final answer is rewarded.
+        judge: the judge of steps; None where only the final answer is rewarded.
         threshold: a step is wrong when its reward is below this.
         thinks: the prompt opens a thought, so that a response in which none ends is nothing but thought.
 
@@ -51,7 +51,7 @@ class PolicyRewards:
 
     def rewards(self, samples: Sequence[Sample]) -> list[float | None]:
         """One reward in [0, 1] for each sample, in order (`policy_reward`); None where a step without a verdict
-        leaves it open. A response without a solution, as one that ends in its thought, has 0.
+        leaves it open. A response without a solution, such as one that ends within its thought, gets 0.
 
         Raises:
             InputError: a reference that is needed is missing or is no answer, or a problem is empty.
@@ -80,7 +80,7 @@ class PolicyRewards:
         ]
 
     def _solution(self, response: str) -> str:
-        """What stands behind the thought: the answer is not looked for in it either."""
+        """The response after its thought; the final answer is not looked for in the thought either."""
         return "" if self._thinks and _THOUGHT_END not in response else without_thought(response)
 
     async def _answer_right(self, sample: Sample, solution: str) -> bool | None:
@@ -118,7 +118,7 @@ class PolicyRewards:
 
 
 def solution_steps(solution: str) -> list[str]:
-    """The steps of a solution; none of one that is empty."""
+    """The steps of a solution; none if it is empty."""
     try:
         return split_solution(solution).steps
     except SplitError:
@@ -126,7 +126,7 @@ def solution_steps(solution: str) -> list[str]:
 
 
 def numbers(rewards: Sequence[float | None]) -> list[float]:
-    """The rewards, for frameworks that have no word for a missing one.
+    """The rewards, for frameworks that cannot express a missing one.
 
     Raises:
         EngineError: one is missing.

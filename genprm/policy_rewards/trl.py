@@ -1,6 +1,6 @@
 """Reward functions for TRL: `reward_funcs=[genprm_reward]` of `GRPOTrainer` and its kin, or `genprm_reward_async`.
 
-Both are functions of a module, so that they can be pickled, and `functools.partial(f, reward_options={...})` says
+Both are functions of a module, so that they can be pickled, and `functools.partial(f, reward_options={...})` sets
 options in code. Read from trl 1.16: `GRPOTrainer._calculate_rewards` and `_AsyncRolloutLoop._score_group`.
 """
 
@@ -48,7 +48,7 @@ async def genprm_reward_async(
     reward_options: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> list[float | None]:
-    """`genprm_reward` as a coroutine: TRL asks its asynchronous reward functions at the same time."""
+    """`genprm_reward` as a coroutine: TRL calls asynchronous reward functions concurrently."""
     rewards = shared_rewards(read_options(reward_options))
     return _logged(await rewards.rewards_async(_samples(prompts, completions, columns)), log_metric)
 

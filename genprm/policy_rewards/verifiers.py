@@ -2,7 +2,7 @@
 `genprm = { fn = "genprm.policy_rewards.verifiers:reward" }`. Options are environment variables.
 
 Read from verifiers: `Task.score` in `verifiers/v1/task.py`, where an error is an error of the rollout. `Rubric` of
-version 0 would turn it into the reward 0; do not use this there.
+version 0 would turn an error into the reward 0; do not use this function there.
 """
 
 from __future__ import annotations

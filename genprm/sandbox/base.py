@@ -38,7 +38,7 @@ class Execution:
     output: str
     seconds: float
     state: Literal["kept", "lost", "replayed"] = "kept"
-    """What became of the names of earlier blocks: still there, gone, or made again by running those again."""
+    """What became of the names of earlier blocks: still there, gone, or made again by replaying the blocks."""
     ending: str = ""
 
 
@@ -63,8 +63,8 @@ class Sandbox(Protocol):
     def session(self) -> Session: ...
 
     def description(self) -> dict[str, object]:
-        """What a run's record says of it: level, limits, versions of Python and of the loaded libraries. May start
-        processes; not from inside an event loop."""
+        """What a run's record says of the sandbox: level, limits, versions of Python and of the loaded libraries.
+        May start processes, so it must not be called from inside an event loop."""
         ...
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from genprm.settings import SandboxSettings
 _DEVICES = ("null", "zero", "urandom", "random")
 _INSIDE_THERE = "/inside"
 _CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
-"""What the zygote needs: to mount the scratch directory of a session, and to give each a user id of its own."""
+"""What the zygote needs: to mount scratch directories of sessions, and to give each session its own user id."""
 
 _TRIAL_SECONDS = 30.0
 
@@ -31,7 +31,7 @@ class BubblewrapHost:
     level = 1
 
     def start(self, settings: SandboxSettings) -> ZygoteProcess:
-        """A zygote below `bwrap`."""
+        """Start a zygote under `bwrap`."""
         prefix = command_prefix()
         return ZygoteProcess(
             lambda address: prefix + zygote_arguments(sys.executable, _INSIDE_THERE, address, settings, self.level)
@@ -39,7 +39,7 @@ class BubblewrapHost:
 
 
 def command_prefix() -> list[str]:
-    """The part of a command line that starts what follows inside the namespaces.
+    """The beginning of a command line, which runs the rest of it inside the namespaces.
 
     Raises:
         FileNotFoundError: there is no `bwrap`.
@@ -63,7 +63,7 @@ def command_prefix() -> list[str]:
 
 def _files() -> list[str]:
     """Arguments that show the interpreter's files, read-only, at their own paths, below directories that any user
-    may pass (a home directory that is private outside is not one inside: it holds nothing else)."""
+    may pass. (A home directory that is private outside is not private inside, where it holds nothing else.)"""
     shown = [path for path in dict.fromkeys(_interpreter_paths()) if os.path.exists(path)]
     parents = {str(parent) for path in shown for parent in Path(path).parents}
     arguments = [word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", parent)]
@@ -83,7 +83,7 @@ def _interpreter_paths() -> list[str]:
 
 
 def trial() -> str | None:
-    """Why namespaces with a scratch directory cannot be had here; None when they can. Starts Python there."""
+    """Why namespaces with a scratch directory cannot be had here; None when they can. Starts Python in them."""
     try:
         command = command_prefix() + call_inside(sys.executable, _INSIDE_THERE, "scratch", "trial")
         done = subprocess.run(

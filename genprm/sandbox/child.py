@@ -28,7 +28,7 @@ _LARGEST_ANSWER = 2**20
 
 @dataclass(frozen=True, slots=True)
 class BlockOptions:
-    """What one block may use (`genprm.sandbox.inside.clock`), and what of it is shown."""
+    """What one block may use (`genprm.sandbox.inside.clock`), and what of its output is shown."""
 
     seconds: float
     import_seconds: float
@@ -38,7 +38,7 @@ class BlockOptions:
 
     @classmethod
     def of(cls, settings: SandboxSettings) -> BlockOptions:
-        """Those of every block of a sandbox."""
+        """The options of every block of a sandbox."""
         wall_seconds = settings.wall_factor * settings.seconds
         return cls(
             settings.seconds, settings.import_seconds, wall_seconds, settings.echo_last, settings.show_stderr
@@ -49,7 +49,7 @@ class BlockOptions:
 class Outcome:
     """How a block ended.
 
-    `detail` is the error, what the block said when it exited, the limit that it came to, the exit status of a dead
+    `detail` is the error, what the block said when it exited, the limit that it reached, the exit status of a dead
     process, or empty.
     """
 
@@ -89,7 +89,7 @@ class Child:
                     raise SandboxError(f"a sandbox session did not start within {_START_SECONDS:g} s") from None
 
     def greeted(self) -> bool:
-        """Whether the process is locked down; False while it still is to be.
+        """Whether the process is locked down; False as long as it is not yet.
 
         Raises:
             SandboxError: it could not be locked down, or the zygote is gone.
@@ -163,7 +163,7 @@ class Child:
             ZygoteGoneError: the process was killed with its zygote, or by `kill`.
         """
         if self._pending or self._peek():
-            # Nothing was asked of it: a frame forged for this block.
+            # The process sent something unasked: a frame forged as the answer to this block.
             self.kill()
             return Outcome("protocol_violation", b"", 0)
         exchange = _Exchange(self, secrets.token_hex(16), options)
@@ -172,7 +172,7 @@ class Child:
             return await exchange.run(frames.pack(request))
 
     def ended(self) -> bool:
-        """Whether the process died since its last block; it is let go of then."""
+        """Whether the process died since its last block; if so, its handles are closed."""
         waiting = (bytes(self._pending) or self._peek()) if self.alive else b""
         if waiting is None or (waiting and not waiting[frames.HEADER.size :].startswith(b'{"died"')):
             return False
@@ -189,14 +189,14 @@ class Child:
             return b""
 
     def kill(self) -> None:
-        """Kill the process and let go of everything. Idempotent."""
+        """Kill the process and close its handles. Idempotent."""
         if not self.alive:
             return
         self.alive = False
         if self._handle >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        # Wakes whoever waits here, and ends a session that has not sent its handle yet.
+        # Wakes tasks that wait on the socket, and ends a session that has not sent its handle yet.
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         if not self._used_by:
@@ -271,7 +271,7 @@ class _Exchange:
             return None
         except ConnectionError:
             data = b""
-        if not data:  # a death that the zygote does not tell of
+        if not data:  # the session died, and the zygote did not report it
             return self._end("gone")
         self._child._pending += data
         try:

@@ -2,11 +2,11 @@
 
 One long-lived container for each zygote, never one for each block: without network, with a read-only root and
 nothing writable, no capabilities, no way to gain any, a user of its own, limits of processes and memory. Its zygote
-is process 1 and the same as everywhere else; it connects to a socket in a folder that is shown to the container,
-because descriptors pass over a Unix socket on the same kernel, and over nothing that reaches further.
+is process 1 and the same as everywhere else; it connects to a socket in a folder that is mounted into the
+container, because descriptors can only be passed over a Unix socket on the same kernel.
 
-When the supervisor dies, however it does, the zygote notices by the handle it was sent and exits; with process 1
-the kernel ends all that is in the container, and the engine removes it.
+However the supervisor dies, the zygote notices by the handle it was sent and exits; when process 1 is gone, the
+kernel ends all that is in the container, and the engine removes the container.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ LABEL = "genprm.sandbox"
 _DOCKERFILE = "infra/docker/sandbox.Dockerfile"
 _INSIDE_THERE, _CONTROL_THERE = "/inside", "/control"
 _UNPRIVILEGED = 61999
-"""User id in containers that root starts; anyone else's have the user's own, so that sessions can be killed."""
+"""User id in containers that root starts. Those of another user have that user's id, so that sessions can be
+killed."""
 
 _IDLE_MB = 2048
 """Memory for the zygote and the sessions that wait for their next block (13 MB each after a few steps)."""
@@ -52,7 +53,7 @@ class DockerHost:
     """Zygotes in containers of `image`, on the Docker engine of this machine.
 
     Raises:
-        SandboxError: no engine answers, it is another machine's, or it has no such image.
+        SandboxError: no engine answers, the engine is another machine's, or it has no such image.
     """
 
     level = 2
@@ -106,7 +107,7 @@ class ZygoteContainer:
                 raise SandboxError(f"the zygote did not start: {self._output.obituary()}")
 
     def problem(self) -> str | None:
-        """What the container said last, once its zygote is gone; None while it is there."""
+        """What the container said last, once its zygote is gone; None while the zygote is there."""
         try:
             if self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
                 return None
@@ -117,7 +118,7 @@ class ZygoteContainer:
         return self._output.obituary()
 
     def stop(self) -> None:
-        """End it; returns when the container is removed. Idempotent."""
+        """End the zygote; return when the container is removed. Idempotent."""
         self.control.close()
         self._output.close()
         with _engine_errors():
@@ -125,7 +126,7 @@ class ZygoteContainer:
 
 
 class _Output:
-    """What a container prints (a zygote that is well prints nothing), until its end."""
+    """What a container prints until its end (a healthy zygote prints nothing)."""
 
     def __init__(self, container: Container) -> None:
         self._stream = container.attach_socket(params={"stdout": 1, "stderr": 1, "stream": 1})
@@ -145,7 +146,7 @@ class _Output:
             self._heard += part
 
     def obituary(self) -> str:
-        """The last line that a container which is ending prints, as a reason for its end."""
+        """Why a container ended: the last line that it prints, for which this waits a short time."""
         while not self.ended() and _readable(_LAST_WORDS_SECONDS, self.socket):
             pass
         lines = self._text().strip().splitlines()
@@ -167,7 +168,7 @@ class _Output:
 
 
 def _readable(seconds: float, *sockets: socket.socket) -> list[socket.socket]:
-    """Those that have something to read, or end, within the time given. (`select` knows 1024 descriptors alone.)"""
+    """The sockets that can be read, or end, within the time given. (`select` only knows 1024 descriptors.)"""
     poll = select.poll()
     for one in sockets:
         poll.register(one, select.POLLIN)
@@ -178,7 +179,7 @@ def _readable(seconds: float, *sockets: socket.socket) -> list[socket.socket]:
 def _create(
     client: DockerClient, image: str, folder: str, user: tuple[int, int], settings: SandboxSettings
 ) -> Container:
-    """The container, which removes itself when it ends; not started yet."""
+    """Create the container without starting it; it removes itself when it ends."""
     from docker.types import LogConfig, Mount, Ulimit
 
     program, *arguments = zygote_arguments(
@@ -189,7 +190,7 @@ def _create(
         image,
         entrypoint=[program],
         command=arguments,
-        # The image knows where its interpreter is.
+        # The image has a PATH of its own, which leads to its interpreter.
         environment={name: value for name, value in ENVIRONMENT.items() if name != "PATH"},
         hostname="sandbox",
         working_dir="/",
@@ -203,9 +204,9 @@ def _create(
         read_only=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
-        # A session is one process; the zygote must never be the one that finds no place.
+        # A session is one process; this is enough that the zygote never runs into the limit.
         pids_limit=2 * LIVE_SESSIONS + 64,
-        # On a busy machine a container has the part of one process unless told otherwise.
+        # Unless told otherwise, a container on a busy machine gets the CPU share of one process.
         cpu_shares=1024 * settings.workers,
         mem_limit=memory,
         memswap_limit=memory,
@@ -217,14 +218,14 @@ def _create(
 
 
 def _remove(container: Container) -> None:
-    """Kill what runs in it; returns when it is gone."""
+    """Kill what runs in the container; return when it is removed."""
     from docker.errors import APIError, NotFound
 
     with contextlib.suppress(NotFound):
         try:
             container.remove(force=True)
         except APIError as error:
-            # It ended by itself and the engine is at it already.
+            # It ended by itself, and the engine is removing it already.
             if error.status_code != 409:
                 raise
         container.wait(condition="removed", timeout=_STOP_SECONDS)
@@ -261,7 +262,7 @@ def _require_image(client: DockerClient, image: str) -> None:
 
 @contextlib.contextmanager
 def _engine_errors() -> Iterator[None]:
-    """What the engine, or the way to it, complains about as an error of the sandbox."""
+    """Turn errors of the engine, or of the connection to it, into errors of the sandbox."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 

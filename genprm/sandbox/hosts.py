@@ -1,7 +1,7 @@
 """Where a zygote runs: here in a process of its own, or wherever else a host can start one.
 
 A host needs to do one thing: start `inside.zygote.main` somewhere and hand back the supervisor's end of its control
-socket. What is said on that socket is the same everywhere (`genprm.sandbox.inside.zygote`).
+socket. The protocol on that socket is the same everywhere (`genprm.sandbox.inside.zygote`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO, Protocol
 from genprm.settings import SandboxSettings
 
 INSIDE = Path(__file__).parent / "inside"
-"""The directory that must be readable where the zygote starts; its modules need the standard library alone."""
+"""The directory that must be readable where the zygote starts; its modules need only the standard library."""
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -54,7 +54,7 @@ class RunningZygote(Protocol):
         ...
 
     def problem(self) -> str | None:
-        """Why it ended; None while it runs."""
+        """Why the zygote ended; None while it runs."""
         ...
 
     def stop(self) -> None:
@@ -80,8 +80,8 @@ class ZygoteHost(Protocol):
 
 
 def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSettings, level: int) -> list[str]:
-    """The command line of a zygote: `inside` is the path of `INSIDE` there, `address` an inherited descriptor or
-    the path of a socket that listens for it, `level` the layers that its sessions put on."""
+    """The command line of a zygote: `inside` is the path of `INSIDE` where it runs, `address` an inherited
+    descriptor or the path of a listening socket, `level` the isolation level of its sessions."""
     order = {
         "level": level,
         "memory_mb": settings.memory_mb,
@@ -93,7 +93,7 @@ def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSe
 
 
 def call_inside(python: str, inside: str, module: str, function: str, *arguments: str) -> list[str]:
-    """The command line that calls one function of the modules inside, in an isolated interpreter."""
+    """The command line that calls one function of a module of `INSIDE` in an isolated interpreter."""
     # Not -I, which would ignore ENVIRONMENT, and with it the hash seed that every zygote has in common.
     return [python, "-s", "-P", "-c", _BOOT, inside, module, function, *arguments]
 
@@ -105,7 +105,7 @@ class ProcessHost:
         self.level = level
 
     def start(self, settings: SandboxSettings) -> ZygoteProcess:
-        """A zygote on this machine that shares the file system's view and the network with the supervisor."""
+        """Start a zygote on this machine that shares the supervisor's view of the file system and its network."""
         return ZygoteProcess(
             lambda address: zygote_arguments(sys.executable, str(INSIDE), address, settings, self.level)
         )
@@ -146,7 +146,7 @@ class ZygoteProcess:
         return f"it ended with status {status}" + (f": {words.splitlines()[-1]}" if words else "")
 
     def stop(self) -> None:
-        """End it; the kernel kills the sessions it still has. Idempotent."""
+        """End the zygote; the kernel kills the sessions it still has. Idempotent."""
         self.control.close()
         try:
             self._process.wait(_STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""A source of sessions: the zygote, and the places that live sessions take turns in."""
+"""A source of sessions: the zygote, and a limited number of places for live sessions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from genprm.sandbox.zygote import Zygote
 from genprm.settings import SandboxSettings
 
 LIVE_SESSIONS = 256
-"""Sessions that may have a process at a time. When a further one needs a process, the one idle for longest gives up
-its own (its next block rebuilds it, and says so): at once where all are idle; where some run, and so may be closed
-soon, after `PATIENCE_SECONDS`."""
+"""Sessions that may have a process at a time. When a further session needs a process, the one idle for longest
+gives up its process (its next block rebuilds it, and says so): at once if all are idle; after `PATIENCE_SECONDS` if
+some run, because these may soon be closed."""
 
 PATIENCE_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
@@ -50,10 +50,10 @@ class LocalSandbox:
 
     def description(self) -> dict[str, object]:
         """Level, limits, versions of Python and the loaded libraries, and the image of the container if there is
-        one; starts the zygote for these.
+        one; starts the zygote to learn the versions.
 
         Raises:
-            SandboxError: it cannot be started.
+            SandboxError: the zygote cannot be started.
         """
         self._zygote.start()
         named = ("seconds", "import_seconds", "wall_factor", "memory_mb", "output_bytes", "workers")
@@ -66,7 +66,7 @@ class LocalSandbox:
         return {"level": self.level, **limits, "versions": self._zygote.versions}
 
     def slot(self) -> asyncio.Semaphore:
-        """What a session holds while it runs a block: `workers` of them on each event loop."""
+        """The semaphore that a session holds while it runs a block: `workers` at a time on each event loop."""
         return self._workers.here()
 
     async def process(self) -> Child:
@@ -103,15 +103,15 @@ class LocalSandbox:
         self._live += 1
 
     def rest(self, session: LocalSession) -> None:
-        """The session has a process and nothing to run: its place may be given to another."""
+        """Note that the session has a process and nothing to run: its place may be given to another."""
         self._idle[session] = None
 
     def wake(self, session: LocalSession) -> None:
-        """The session is about to use its process."""
+        """Note that the session is about to use its process."""
         self._idle.pop(session, None)
 
     def release(self, session: LocalSession) -> None:
-        """The session has no process any more."""
+        """Note that the session has no process any more."""
         self._live -= 1
         self._idle.pop(session, None)
 

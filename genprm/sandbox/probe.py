@@ -32,7 +32,7 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One thing that isolation can be built from. `found` describes it; `problem` says why it is not there."""
+    """One thing that isolation can be built from. `found` describes it; `problem` says why it is missing."""
 
     name: str
     found: str
@@ -41,7 +41,7 @@ class Primitive:
 
 @functools.cache
 def primitive(name: str) -> Primitive:
-    """One of `REMEDIES`, tried on this machine (once for each process)."""
+    """The primitive of that name in `REMEDIES`, tried on this machine (once for each process)."""
     if not sys.platform.startswith("linux"):
         return Primitive(name, "", f"not on {platform.system()}")
     return _TRIALS[name]()
@@ -58,7 +58,7 @@ def lacking(level: int) -> list[Primitive]:
 
 
 def best_level() -> int | None:
-    """The strongest level to be had of those that are chosen unasked (1 and 2); None when there is none."""
+    """The strongest available level of those chosen by default (1 and 2); None when neither is available."""
     return next((level for level in (1, 2) if not lacking(level)), None)
 
 
@@ -99,7 +99,7 @@ def _bubblewrap() -> Primitive:
 
 
 def _namespaces() -> Primitive:
-    """Starts an interpreter in them, which mounts a scratch directory."""
+    """Try namespaces by starting an interpreter in them, which mounts a scratch directory."""
     problem = bubblewrap.trial() if shutil.which("bwrap") else "not tried without bubblewrap"
     how = "as root" if os.geteuid() == 0 else "in a user namespace"
     return Primitive("namespaces", f"process, network, mount, IPC, host name, {how}", problem)

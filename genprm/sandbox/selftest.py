@@ -1,5 +1,5 @@
-"""What a sandbox tries on itself before it runs anyone's code: each layer is asked, in a real session, to let
-something through, and a session must still be able to do its work."""
+"""The self-test of a sandbox before it runs any code: in a real session, things are tried that each layer must
+stop, and things that a session must still be able to do."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ print(json.dumps(went_through))
 
 
 async def holes(child: Child, level: int, settings: SandboxSettings) -> dict[str, str]:
-    """Each attempt of the level with what is wrong about it; empty where all is as it should be.
+    """What is wrong with each attempt of the level; an empty text where it ended as it should.
 
     Raises:
-        SandboxError: the session did not get to the end of them.
+        SandboxError: the session did not get to the end of the attempts.
     """
     wanted = {name: attempt for name, attempt in ATTEMPTS.items() if level in attempt.levels}
     script = _SCRIPT.format(

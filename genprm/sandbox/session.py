@@ -15,16 +15,16 @@ LONGEST_CODE = 4 * 2**20
 """Characters of one block."""
 
 TRIES = 3
-"""How often a block is run when the zygote dies under it."""
+"""How many times a block is tried when the zygote dies while it runs."""
 
 _FINISHED = ("ok", "error", "exit")
 
 
 class ProcessSource(Protocol):
-    """Where sessions get their processes: one place each among those that may live at a time."""
+    """Where sessions get their processes, of which a limited number may live at a time."""
 
     def slot(self) -> asyncio.Semaphore:
-        """What a session holds while it runs a block."""
+        """The semaphore that a session holds while it runs a block."""
         ...
 
     async def process(self) -> Child:
@@ -32,19 +32,19 @@ class ProcessSource(Protocol):
         ...
 
     async def replacement(self) -> Child:
-        """Another process in a place that the session has already."""
+        """Another process for a session that has a place already."""
         ...
 
     def rest(self, session: LocalSession) -> None:
-        """The session has a process and nothing to run: its place may be given to another."""
+        """Note that the session has a process and nothing to run: its place may be given to another."""
         ...
 
     def wake(self, session: LocalSession) -> None:
-        """The session is about to use its process."""
+        """Note that the session is about to use its process."""
         ...
 
     def release(self, session: LocalSession) -> None:
-        """The session has no process any more."""
+        """Note that the session has no process any more."""
         ...
 
 
@@ -71,10 +71,10 @@ class LocalSession:
     async def run(self, code: str) -> Execution:
         """Run one block. Never raises for what the code does.
 
-        When the process of an earlier block is gone, those that finished (ok, error, exit) are run again first, in
-        order, in a new one. The state is "replayed" if each of them ended and printed exactly as before; else it
-        is "lost", and this block runs in an interpreter without names. When the zygote dies meanwhile, all of this
-        begins again with another, `TRIES` times at most.
+        When the process of the earlier blocks is gone, those blocks that finished (ok, error, exit) are first run
+        again, in order, in a new process. The state is "replayed" if each of them ended and printed exactly as
+        before; else it is "lost", and this block runs in an interpreter without names. When the zygote dies
+        meanwhile, all of this is tried again with another zygote, `TRIES` times in all.
 
         Raises:
             SandboxError: the sandbox is closed or fails itself, or a block of this session is still running.
@@ -119,7 +119,7 @@ class LocalSession:
             return execution
 
     async def _ready(self) -> bool:
-        """See to it that there is a process; True when it is a new one."""
+        """Make sure that there is a process; return whether it is a new one."""
         self._source.wake(self)
         if self._child is not None and not self._child.ended():
             return False
@@ -145,11 +145,11 @@ class LocalSession:
         if outcome.kind in _FINISHED:
             self._finished.append(_Finished(code, _digest(outcome)))
         elif outcome.kind == "protocol_violation":
-            # Some earlier block prepared this: none of them is to be trusted with another process.
+            # An earlier block prepared this, so none of them is run again in another process.
             self._finished.clear()
 
     async def _rebuild(self) -> Literal["replayed", "lost"]:
-        """Run the finished blocks again in the new process; if one differs, an untouched one takes its place."""
+        """Run the finished blocks again in the new process; if one ends differently, replace that process, too."""
         for block in self._finished:
             outcome = await self._process().run(block.code, self._options)
             if _digest(outcome) != block.digest:
@@ -159,7 +159,7 @@ class LocalSession:
         return "replayed" if self._finished else "lost"
 
     async def _exchange(self) -> None:
-        """Put another process in the place of this one."""
+        """Replace the process by another one."""
         self._process().kill()
         child = await self._source.replacement()
         if self._child is None:
@@ -201,7 +201,7 @@ def shown(outcome: Outcome) -> str:
 
 
 def ending(outcome: Outcome) -> str:
-    """The line on how a block ended; nothing where it ended as blocks do."""
+    """The line on how a block ended; empty where it ended normally."""
     return _last_line(outcome).encode("utf-8", "replace").decode()
 
 

@@ -32,7 +32,7 @@ class Zygote:
         self._handle = -1
         self._ahead: list[Child] = []
         self.versions: dict[str, str] = {}
-        """Versions of Python and the loaded libraries there, once it has started."""
+        """Versions of Python and the libraries in the zygote, once it has started."""
 
     def running(self) -> bool:
         """Whether there is a zygote that has not ended."""
@@ -40,10 +40,10 @@ class Zygote:
         return running is not None and running.problem() is None and not _hung_up(running.control)
 
     def start(self) -> None:
-        """See to it that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
+        """Make sure that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
 
         Raises:
-            SandboxError: it cannot be started, or isolation has a hole.
+            SandboxError: the zygote cannot be started, or isolation has a hole.
         """
         with self._lock:
             if self.running():
@@ -71,7 +71,7 @@ class Zygote:
             pass  # it is gone already: the wait below ends at once, and says why
         finally:
             os.close(supervisor)
-        # Not `select`, which knows 1024 descriptors alone: a few hundred sessions hold as many.
+        # Not `select`, which only knows 1024 descriptors: a few hundred sessions hold as many.
         poll = select.poll()
         poll.register(running.control, select.POLLIN)
         if not poll.poll(1000 * _START_SECONDS):
@@ -93,9 +93,10 @@ class Zygote:
             child.kill()
 
     def session(self) -> Child:
-        """A session process, one forked ahead where one is ready; `Child.start` waits for it. `start` was called.
+        """A session process, forked ahead if one is ready; `Child.start` waits for it. Call `start` before.
 
         Raises:
+            SandboxError: the zygote was not started, or was stopped.
             ZygoteGoneError: the zygote is gone.
         """
         with self._lock:
@@ -111,7 +112,7 @@ class Zygote:
             try:
                 usable = child.greeted()
             except SandboxError:
-                child.kill()  # why it failed is said by the session that is asked for next
+                child.kill()  # the next session that is asked for says why it failed
                 usable = True
             if usable:
                 self._ahead[index] = self._ask(b"ahead")
@@ -157,7 +158,7 @@ class Zygote:
 
 
 def _hung_up(control: socket.socket) -> bool:
-    """Whether the other side is gone. (It says nothing after its greeting.)"""
+    """Whether the zygote is gone. (It sends nothing after its greeting.)"""
     try:
         return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

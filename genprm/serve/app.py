@@ -22,7 +22,8 @@ BEARER = HTTPBearer(auto_error=False)
 
 
 def create_app(scorer: Scorer, api_key: str | None = None, lifespan: Lifespan | None = None) -> FastAPI:
-    """The server. With an `api_key`, all but `/health` and the OpenAPI page ask for it as a bearer token."""
+    """The server. With an `api_key`, all endpoints but `/health` and the OpenAPI page ask for it as a bearer
+    token."""
     app = FastAPI(title="GenPRM reward server", lifespan=lifespan)
     guards = [] if api_key is None else [Depends(key_check(api_key))]
     for router in ROUTERS:

@@ -1,4 +1,4 @@
-"""Answers that are no reward: one shape, `{"detail": one line}`, and one status for each reason."""
+"""Answers about errors: one shape, `{"detail": one line}`, and one status for each reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genprm.engines.base import EngineError
 from genprm.sandbox.base import SandboxError
 
 CLIENT_GONE = 499
-"""Status in the counters of a request that nobody waits for; nginx counts so too."""
+"""Status under which a request is counted if its client has gone, as nginx counts it."""
 
 
 class Error(BaseModel):
@@ -41,13 +41,13 @@ JUDGING_ERRORS = _page(
         504: "The solutions were not judged in time.",
     }
 )
-"""What an endpoint that judges may answer instead."""
+"""The errors that an endpoint which judges may answer."""
 KEY_ERRORS = _page({401: "The API key is missing or wrong."})
-"""What an endpoint may answer that asks for a key."""
+"""The error that an endpoint which requires a key may answer, too."""
 
 
 def status_and_reason(error: Exception) -> tuple[int, str]:
-    """How an error of a judgement or of a request's content is answered; any other error is raised again."""
+    """Status and detail that answer an error in judging or in a request's content; any other is raised again."""
     match error:
         case HTTPException():
             return error.status_code, str(error.detail)
@@ -63,7 +63,7 @@ def status_and_reason(error: Exception) -> tuple[int, str]:
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Let `app` answer the errors that say whose fault they are."""
+    """Let `app` answer the errors that `status_and_reason` knows."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         status, reason = status_and_reason(error)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Limits:
     """What one request and all of them together may take.
 
-    `concurrent` solutions are judged at a time and the others wait. A request that would make more than `waiting`
-    solutions, judged ones included, is refused. The `request_bytes` of a request arrive within `body_seconds`, and
-    its answer takes at most `seconds`. `votes` is the most paths that it may ask for.
+    `concurrent` solutions are judged at a time and the others wait. A request is refused if with it more than
+    `waiting` solutions would wait or be judged. A request has at most `request_bytes`, which have to arrive within
+    `body_seconds`; its answer takes at most `seconds`. `votes` is the most paths that it may ask for.
     """
 
     concurrent: int = 256

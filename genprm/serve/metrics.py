@@ -44,7 +44,7 @@ class Metrics:
         self._unjudged.inc(unjudged)
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 

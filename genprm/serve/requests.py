@@ -27,7 +27,7 @@ class BoundedBodies:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; what reads its body hears of the limits as `HTTPException` 408 and 413."""
+        """Pass a request on; reading its body raises `HTTPException` 408 or 413 where a limit is exceeded."""
         bounded = self._bounded(receive) if scope["type"] == "http" else receive
         await self._app(scope, bounded, send)
 
@@ -53,13 +53,13 @@ class BoundedBodies:
 
 
 class JsonRequest(Request):
-    """A request whose body is JSON that can be read and sent back."""
+    """A request whose body is JSON that can be sent back: its numbers are finite."""
 
     async def json(self) -> Any:
-        """What the body says.
+        """The content of the body.
 
         Raises:
-            HTTPException: it is no such JSON (422).
+            HTTPException: the body is no such JSON (422).
         """
         try:
             return parse_json((await self.body()).decode(), "request", finite=True)
@@ -74,7 +74,7 @@ class JudgingRoute(APIRoute):
     """An endpoint that reads JSON, and gives up when its client goes."""
 
     def get_route_handler(self) -> Handle:
-        """What answers a request."""
+        """The handler of a request."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -91,13 +91,13 @@ def judging_routes() -> APIRouter:
 
 
 async def while_connected(request: Request, answer: Awaitable[Response]) -> Response:
-    """The answer to a request that has arrived; it is cancelled when the client goes.
+    """Wait for the answer to a request that has arrived completely; cancel it when the client goes.
 
     Raises:
         ClientDisconnect: the client has gone.
     """
     answering = asyncio.ensure_future(answer)
-    gone = asyncio.ensure_future(request.receive())  # nothing but the end of the connection is left to hear of
+    gone = asyncio.ensure_future(request.receive())  # only the end of the connection can still arrive
     try:
         await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
         if not answering.done():

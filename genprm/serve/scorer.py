@@ -23,9 +23,9 @@ from genprm.verification.voting import majority_rewards, silent_steps
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request says of how it is answered; None: as the server was started.
+    """The options of a request; None means as the server was started.
 
-    After `deadline` seconds the answer is what is judged by then. `told` hears of every step.
+    After `deadline` seconds the answer is what has been judged by then. `told` is called with every judged step.
     """
 
     votes: int | None = None
@@ -35,7 +35,7 @@ class Asked:
 
     @property
     def as_started(self) -> bool:
-        """Whether any model can do it."""
+        """Whether no option is set, so that any model can answer."""
         return self == Asked()
 
 
@@ -43,7 +43,7 @@ class Asked:
 class Judged:
     """A score, and the 0-based steps without a verdict: their reward, where there is one, says nothing.
 
-    Not `complete` when the deadline came first.
+    `complete` is false when the deadline came first.
     """
 
     score: SolutionScore
@@ -51,7 +51,7 @@ class Judged:
     complete: bool = True
 
     def first_error(self, threshold: float) -> int | None:
-        """0-based index of the first wrong step, -1 if there is none; None if none is and a step was not judged."""
+        """0-based index of the first wrong step, -1 if there is none; None if an unjudged step leaves it open."""
         wrong = self.score.first_error(threshold)
         return None if self.unjudged and wrong in (NO_ERROR, len(self.score.rewards)) else wrong
 
@@ -69,7 +69,7 @@ class Judged:
         """One number for a whole solution: the model's own score of it, else its lowest step reward.
 
         Raises:
-            EngineError: a step was not judged, or no word on the whole was had, so that there is none.
+            EngineError: a step was not judged, or the model gave no verdict on the whole solution.
         """
         if self.score.outcome is None:
             return min(self.step_rewards(where))
@@ -80,7 +80,7 @@ class Judged:
 
 @dataclass
 class _Heard:
-    """What was judged so far, by path and step, and who else wants to hear of it."""
+    """The judgements so far, by path and step; each one is also passed on to `others`."""
 
     others: Told | None
     paths: dict[int, list[StepVerification]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class _Heard:
             self.others(path, step, judgement)
 
     def so_far(self, steps: int) -> Judged:
-        """The vote on the steps that every path which has begun has reached."""
+        """The vote on the steps that all paths begun so far have reached."""
         paths = list(self.paths.values())
         length = min((len(path) for path in paths), default=0)
         rewards = [[judgement.reward for judgement in path] for path in paths]
@@ -106,7 +106,7 @@ class _Heard:
 
 
 class Scorer:
-    """The model, and the queue before it."""
+    """The model, and the queue in front of it."""
 
     def __init__(self, model: RewardModel, limits: Limits, threshold: float) -> None:
         self.model = model
@@ -120,7 +120,7 @@ class Scorer:
         """The judgements, in order.
 
         Raises:
-            InputError: the model cannot be asked so.
+            InputError: the model does not take options, and some are set.
             HTTPException: too many solutions are waiting (503), or the time limit passed (504).
             EngineError, SandboxError: as raised by the model.
         """
@@ -141,10 +141,10 @@ class Scorer:
         return judged
 
     def require_verifier(self) -> None:
-        """Refuse to be told how to judge, where the model has one way of it.
+        """Refuse options on how to judge where the model has a single way of judging.
 
         Raises:
-            InputError: it is no verifier.
+            InputError: the model is no verifier.
         """
         if not isinstance(self.model, GenPRMRewardModel):
             raise InputError(

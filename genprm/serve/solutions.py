@@ -1,4 +1,4 @@
-"""Solutions as requests hold them: text, messages, or a chat template's text with a mark behind each step."""
+"""Solutions as requests hold them: text, messages, or a chat template's text with a mark after each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genprm.data_sets.written_solutions import WrittenSolution, read_solution
 from genprm.splitting.free_text import without_thought
 
 STEP_END = "<extra_0>"
-"""What stands behind each step where a client asks as Qwen's reward models are asked."""
+"""The mark after each step where a client asks as Qwen's reward models are asked."""
 
 
 _TEXT = {"type": "string"}
@@ -26,13 +26,14 @@ MESSAGE_SCHEMA: dict[str, Any] = {
     "required": ["role", "content"],
 }
 ChatMessage = Annotated[dict[str, Any], WithJsonSchema(MESSAGE_SCHEMA)]
-"""A message with role and content, which is null in the call of a tool; one in parts has `text` in some of them."""
+"""A message with role and content. The content is null in the call of a tool; if it is a list, some parts have
+`text`."""
 
 
 def written(problem: str, solution: str, where: str) -> WrittenSolution:
-    """A problem and a solution as text: split at the marks behind its steps where it has them, else by itself.
+    """Read a problem and a solution as text: split at the marks after its steps if it has any, else as free text.
 
-    A thought, and marks of a chat template that end the text, are no part of it.
+    A thought, and marks of a chat template at the end of the text, are left out.
 
     Raises:
         InputError: the text holds no solution.
@@ -49,7 +50,7 @@ def of_messages(messages: Any, where: str) -> WrittenSolution:
     """The last turn of the assistant as a solution of what the user asked before it.
 
     Raises:
-        InputError: they are no chat, or hold no solution.
+        InputError: the messages are no chat, or hold no solution.
     """
     read = read_solution({"messages": messages}, where)
     said = last_turn(messages, ASSISTANTS, where)
@@ -57,10 +58,10 @@ def of_messages(messages: Any, where: str) -> WrittenSolution:
 
 
 def of_template(text: str, where: str) -> WrittenSolution:
-    """A chat as the text of a template that is known.
+    """Read a chat from the text that a known chat template writes.
 
     Raises:
-        InputError: it is something else.
+        InputError: the text is something else.
     """
     messages = template_messages(text)
     if not messages:

@@ -25,8 +25,8 @@ def labelled_solutions(
 ) -> list[LabelledSolution]:
     """The solutions of a training set with their labels, in the order of its conversations.
 
-    Consensus filtering has made sure that the labels and the judgements of what it kept agree; steps behind the
-    first error are left out, as they are in the conversations.
+    Consensus filtering kept only rationales whose judgements agree with the labels, so the judgements serve as
+    labels here. Steps after the first error are left out, as they are in the conversations.
 
     Raises:
         ValueError: a conversation has no rationale.

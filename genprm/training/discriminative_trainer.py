@@ -35,14 +35,14 @@ from genprm.training.trainer import (
 )
 
 _HEADS = ("score",)
-"""What a network gets that classifies steps, by name."""
+"""Names of the modules that a network gets to classify steps."""
 CLASSES = ("wrong", "right")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSolution:
-    """Token ids and labels of one solution, of equal length; the label of a token behind a step is the step's
-    (an index of `CLASSES`), that of any other token `IGNORED`."""
+    """Token ids and labels of one solution, of equal length; the token after a step has the label of the step (an
+    index of `CLASSES`), any other token has `IGNORED`."""
 
     input_ids: list[int]
     labels: list[int]
@@ -57,7 +57,7 @@ class EncodedSolutions:
 
 
 def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int) -> EncodedSolutions:
-    """Solutions as the model is asked about them; those of more than `max_length` tokens are dropped.
+    """Encode solutions as the model is asked about them; those of more than `max_length` tokens are dropped.
 
     Raises:
         ValueError: no solution fits.
@@ -79,7 +79,7 @@ def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_
 
 
 def step_loss(logits: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
-    """Cross-entropy (nats) of the labelled steps of a batch, divided by `steps`: those of the whole update.
+    """Cross-entropy (nats) of the labelled steps of a batch, divided by `steps`, their number in the whole update.
 
     `logits` are (solutions, tokens, 2), `labels` (solutions, tokens).
     """
@@ -89,7 +89,7 @@ def step_loss(logits: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor | 
 
 
 class StepTrainer(OrderedTrainer):
-    """Trains on `step_loss`, and logs with it the share of steps that are classified rightly."""
+    """Trains on `step_loss`, and logs the share of steps that are classified correctly."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(compute_loss_func=self._step_loss, **options)
@@ -103,7 +103,7 @@ class StepTrainer(OrderedTrainer):
         return step_loss(outputs.logits, labels, num_items_in_batch)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """The trainer's values of an update, with the accuracy since the last ones."""
+        """Log the trainer's values of an update, with the accuracy since the last log."""
         counts = torch.tensor([self._right, self._seen], device=self.args.device)
         right, seen = self.accelerator.reduce(counts).tolist()
         if seen:
@@ -113,7 +113,7 @@ class StepTrainer(OrderedTrainer):
 
 
 class ShardedStepTrainer(ShardedTraining, StepTrainer):
-    """The same on one process of several."""
+    """`StepTrainer` on one process of several."""
 
 
 def new_network(base: str, **options: Any) -> Any:
@@ -145,9 +145,9 @@ def collator(tokenizer: Any) -> DataCollatorForTokenClassification:
 
 
 def build_model(job: TrainingJob, whole: bool = True) -> Any:
-    """What a job trains, not yet in shards; `whole`, with no weight in 4 bits.
+    """The model that a job trains, not yet sharded; with `whole`, no weight is in 4 bits.
 
-    Its new head is drawn with the seed of the settings.
+    Its new head is initialised with the seed of the settings.
     """
     torch.manual_seed(job.settings.seed)
     return to_train(job, new_network(job.base, **loading(job.settings, whole, _HEADS)), heads=_HEADS)
@@ -157,7 +157,7 @@ def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -
     """Model with a new head, data and trainer, ready to train."""
     model, processes = build_model(job, whole=False), job.settings.processes
     kind = StepTrainer if processes == 1 else ShardedStepTrainer
-    # The fused kernel rounds otherwise: weights would not be those of heads trained before.
+    # The fused kernel rounds differently: weights would differ from those of heads trained before.
     arguments = TrainingArguments(**{"optim": "adamw_torch", **trainer_arguments(job, model)})
     trainer = kind(
         model=model if processes == 1 else sharded(model, job.settings),

@@ -1,4 +1,4 @@
-"""Whether a training fits into the memory there is, before its first step."""
+"""Whether a training fits into the available memory, checked before its first step."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ def check_training(
     beside: Memory = _NOTHING,
     adaptable: bool = True,
 ) -> None:
-    """Refuse a training that does not fit on its GPU; where there is none, say so if the machine is too small.
+    """Refuse a training that does not fit on its GPU; without a GPU only warn if the machine is too small.
 
     Args:
         longest: tokens of the longest row.
         generative: whether the head predicts tokens.
-        beside: what else lies on the device meanwhile.
+        beside: memory of what else is on the device during training.
         adaptable: whether an adapter could be trained in place of all weights.
 
     Raises:
-        EngineError: it needs more memory than is free; the line says what would fit.
+        EngineError: the training needs more memory than is free (the message says what would fit), or is to
+            quantise weights that are quantised already.
     """
     config = load_config(job.base)
     if quantised(config):

@@ -1,4 +1,4 @@
-"""What the training process is told, as a file: one job, its examples and the directory it works in."""
+"""The job of a training process as a file, with its examples and the directory it works in."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Example: TypeAlias = TrainingExample | LabelledSolution | LabelledCase
 class TrainingJob:
     """One fine-tuning run: what is trained, how, and where the checkpoint appears.
 
-    `manifest` is carried into the checkpoint's `genprm.json` as it is; `inference_mode` and `verifier` tell
-    `GenPRM.load` how to ask. `mask_code_output` takes the loss off what the sandbox wrote into
-    turns, of which a head sees none.
+    `manifest` is copied into the checkpoint's `genprm.json`, where `inference_mode` and `verifier` tell
+    `GenPRM.load` how to ask the model. `mask_code_output` takes the loss off what the sandbox wrote into turns; a
+    classification head sees no turns.
     """
 
     base: str
@@ -41,7 +41,7 @@ class TrainingJob:
 
     @property
     def work_dir(self) -> Path:
-        """Where the process works; beside `out_dir`, which the finished checkpoint takes in one step."""
+        """Where the process works, beside `out_dir`; the finished checkpoint moves to `out_dir` in one step."""
         return self.out_dir.with_name(f".{self.out_dir.name}.work")
 
     def content(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class TrainingJob:
         return {**self.content(), "out_dir": str(self.out_dir.resolve())}
 
     def write(self) -> Path:
-        """Write the job to its working directory; the path of the file."""
+        """Write the job to its working directory; return the path of the file."""
         path = self.work_dir / JOB_FILE
         path.write_text(json.dumps(self.described(), indent=1))
         return path

@@ -35,7 +35,7 @@ _CHILD_ENV = {
     # glibc returns and re-faults large blocks on every training step otherwise; up to 5 times slower on CPU.
     "MALLOC_MMAP_THRESHOLD_": "8589934592",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    # What is compiled for a moment in 8 bits is looked up without its shape, which differs from process to process.
+    # Code compiled for moments in 8 bits is cached without their shape, which differs from process to process.
     "TORCHINDUCTOR_AUTOGRAD_CACHE": "0",
     # transformers would log some 200 of its own arguments as parameters of the run; the profile says what counts.
     "MLFLOW_MAX_LOG_PARAMS": "0",
@@ -47,7 +47,7 @@ class TrainingError(RuntimeError):
 
 
 def progress_of(line: str) -> tuple[int, int] | None:
-    """Steps done and steps in all, from a line of a training's output that says so.
+    """Steps done and steps in all, from a progress line of a training; None for any other line.
 
     >>> progress_of("step 12/150  loss 0.4321  token accuracy 0.901  8 s"), progress_of("150 conversations")
     ((12, 150), None)
@@ -107,12 +107,12 @@ def run_job(
 
 
 def _modules(module: str, processes: int) -> list[str]:
-    """What is started: a training itself, or what starts it several times."""
+    """The module to run: the training itself, or the launcher that starts the training as several processes."""
     return [module] if processes == 1 else ["genprm.training.processes", module]
 
 
 def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str], None]) -> None:
-    """Fill the working directory; what an interrupted run of the same job left there stays, anything else goes."""
+    """Fill the working directory; the state of an interrupted run stays if it was of the same job, else it goes."""
     job.work_dir.mkdir(parents=True, exist_ok=True)
     examples_file = job.work_dir / EXAMPLES_FILE
     write_examples(examples, examples_file)
@@ -128,7 +128,7 @@ def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str],
 
 
 def child_environment(env: Mapping[str, str], processes: int = 1) -> dict[str, str]:
-    """The environment of a training: ours with `env`, and a device for each process, the first there are to see.
+    """The environment of a training: this process's with `env`, and the first visible devices, one per process.
 
     >>> child_environment({"CUDA_VISIBLE_DEVICES": "2,3"})["CUDA_VISIBLE_DEVICES"]
     '2'
@@ -142,12 +142,12 @@ def child_environment(env: Mapping[str, str], processes: int = 1) -> dict[str, s
 def follow(command: Sequence[str], env: Mapping[str, str], log: Callable[[str], None], processes: int = 1) -> None:
     """Run a training to its end; it dies with this process, and its output goes to `log` line by line.
 
-    An interrupt of this process is passed on, and goes on once the training has saved its state; a second one does
-    not wait for that.
+    An interrupt of this process is passed on to the training, and raised here once the training has saved its
+    state; a second one does not wait for that.
 
     Raises:
         EngineError: the base model cannot be used.
-        TrainingError: it failed.
+        TrainingError: the training failed.
     """
     process = subprocess.Popen(
         command,

@@ -18,11 +18,11 @@ ALL_LINEAR = "all-linear"
 
 
 def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequence[str] = ()) -> Any:
-    """The network frozen, with a new adapter on it that is to be trained; it changes nothing yet, B = 0.
+    """Freeze the network and put a new adapter on it to be trained; the adapter changes nothing yet, B = 0.
 
     Args:
-        seed: of the adapter's beginning.
-        heads: modules that are trained whole beside it, such as a new classification head.
+        seed: for the initial values of the adapter.
+        heads: modules that are trained as a whole beside the adapter, such as a new classification head.
 
     Raises:
         EngineError: no module of the network has a name of `settings.modules`.
@@ -49,10 +49,10 @@ def with_adapter(network: Any, settings: LoraSettings, seed: int, heads: Sequenc
 
 
 def quantization(settings: LoraSettings | None, precision: str, heads: Sequence[str] = ()) -> dict[str, Any]:
-    """How transformers is asked for a network whose layers are held in 4 bits; nothing where they are not.
+    """Options for transformers to load a network with its layers in 4 bits; empty where they are not to be.
 
-    They are NF4 in blocks of 64, whose scales are quantised once more; what is computed with is as precise as the
-    rest (QLoRA, Dettmers et al. 2023). New `heads` stay as they are.
+    Weights are NF4 in blocks of 64, whose scales are quantised once more; computing with them is as precise as with
+    the rest (QLoRA, Dettmers et al. 2023). New `heads` are not quantised.
     """
     if settings is None or not settings.quantized:
         return {}
@@ -69,20 +69,20 @@ def quantization(settings: LoraSettings | None, precision: str, heads: Sequence[
 
 
 def in_float32(model: Any) -> None:
-    """Hold what is trained in float32: in bfloat16 small updates vanish. A new head has the format of the frozen
-    network, and TRL makes an adapter on weights in 4 bits bfloat16."""
+    """Convert trained weights to float32, because in bfloat16 small updates vanish. A new head has the number
+    format of the frozen network, and TRL makes an adapter bfloat16 if the weights below it are in 4 bits."""
     for weight in model.parameters():
         if weight.requires_grad and weight.dtype != torch.float32:
             weight.data = weight.data.float()
 
 
 def merged(model: Any, directory: Path) -> Any:
-    """The model to save; an adapter on it is saved to a folder of `directory` first, and merged into it."""
+    """The model to save: an adapter is first saved to a folder of `directory`, then merged into the model."""
     from peft import PeftModel
 
     if not isinstance(model, PeftModel):
         return model
-    # Merged in float32: the sum rounds once, when it is saved. A GPU need not have room for that.
+    # Merged in float32, so that the sum rounds once, when it is saved; on the CPU, as a GPU need not have the room.
     whole = model.to("cpu", torch.float32)
     whole.save_pretrained(directory / ADAPTER)
     return whole.merge_and_unload()

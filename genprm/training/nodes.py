@@ -1,7 +1,7 @@
 """Trainings that several machines share: the first invites, and on each of the others `genprm join` answers.
 
-An invitation is a file in the home, which all machines see under one path. A machine takes part under a number of
-its own, for which it makes a file beside the invitation. Both are gone once the training has ended.
+An invitation is a file in the home, which all machines see under one path. A machine that takes part claims a
+number by making a file beside the invitation. These files are removed once the training has ended.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def free_endpoint() -> str:
 
 
 def invitations() -> Path:
-    """Where invitations lie."""
+    """The directory of invitations."""
     return home() / "trainings"
 
 
 @contextmanager
 def inviting(invitation: Invitation) -> Iterator[Path]:
-    """Have an invitation lie there as long as the block runs, in place of an earlier one to the job; its path."""
+    """Publish an invitation while the block runs, in place of an earlier one to the same job; yield its path."""
     for path in invitations().glob("*.json"):
-        if _read(path).job == invitation.job:  # of a try that was killed
+        if _read(path).job == invitation.job:  # left by a run that was killed
             _remove(path)
     path = invitations() / f"{uuid.uuid4().hex}.json"
     write_text(path, json.dumps(asdict(invitation)))
@@ -79,7 +79,7 @@ def _remove(path: Path) -> None:
 
 
 def answer() -> int:
-    """Wait for a training that has room for this machine, and take part in it; the exit status of its processes."""
+    """Wait for a training that has room for this machine, and join it; return the exit status of its processes."""
     while True:
         for path in sorted(invitations().glob("*.json")):
             with suppress(FileNotFoundError):  # it has ended meanwhile
@@ -104,7 +104,7 @@ def is_listening(endpoint: str) -> bool:
 
 
 def take_number(path: Path, nodes: int) -> int | None:
-    """Take the first number from 1 that no machine has; None where each has one.
+    """Claim the first number from 1 that no machine has; None where all are taken.
 
     Raises:
         FileNotFoundError: the invitation `path` is gone.

@@ -1,4 +1,4 @@
-"""The order in which conversations are seen: a function of seed and epoch, so that a resumed run sees the same."""
+"""The order in which conversations are seen: a function of seed and epoch, the same in a resumed run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def epoch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
     """Indices of all conversations; consecutive runs of `batch_size` are batches of similar length.
 
     Conversations are shuffled, sorted by length within windows of a few batches, and the batches shuffled again:
-    length goes with where the first error is, so a fixed order by length would be a curriculum nobody asked for.
-    A last batch that is not full stays last.
+    length depends on where the first error is, so a fixed order by length would be an unwanted curriculum. A last
+    batch that is not full stays last.
     """
     generator = random.Random(f"{seed} {epoch}")
     indices = list(range(len(lengths)))
@@ -33,7 +33,7 @@ def epoch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
 class EpochOrder(Sampler[int]):  # type: ignore[misc]
     """`epoch_order` as a sampler; the trainer sets the epoch.
 
-    It is filled up to a multiple of `turn` with the index behind the last.
+    The order is padded to a multiple of `turn` with the index after the last conversation, that of the blank row.
 
     >>> list(EpochOrder([5, 5, 5], batch_size=1, seed=0, turn=2))[3:]
     [3]

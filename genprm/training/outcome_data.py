@@ -1,6 +1,6 @@
 """Critiques for an outcome verifier: the chains of ThinkPRM without their verdicts on single steps.
 
-So it is trained on the same solutions and the same analyses as GenPRM; the verdict at the end is on the whole.
+So the verifier learns from the same solutions and analyses as GenPRM; its verdict at the end is on the whole.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from genprm.training.think_data import without_verdicts
 
 
 def outcome_critiques(chains: Iterable[TrainingExample]) -> list[TrainingExample]:
-    """The critique of each chain, in their order; one of the question and one of the answer.
+    """The critique of each chain, in the order of `chains`: one message of the question and one of the answer.
 
-    Chains that others wrote keep the verdicts on steps that are part of their sentences.
+    Chains that were not made here keep verdicts on steps that are part of their sentences.
     """
     return [_critique(chain) for chain in chains]
 

@@ -1,4 +1,4 @@
-"""What every training process does first, and how it says that it was given a model it cannot train."""
+"""What every training process does first, and how it reports a model that it cannot train."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Job = TypeVar("Job", bound=TrainingJob)
 
 
 def run(train: Callable[[TrainingJob], None], arguments: Sequence[str]) -> None:
-    """Train what the job file says, the first of `arguments`."""
+    """Run `train` on the job whose file is the first of `arguments`."""
     run_read(train, read_job, arguments)
 
 
 def run_read(train: Callable[[Job], None], read: Callable[[Path], Job], arguments: Sequence[str]) -> None:
-    """Train what `read` reads of the job file, the first of `arguments`."""
+    """Run `train` on the job that `read` reads from the file that is the first of `arguments`."""
     die_with_parent()
     try:
         train(read(Path(arguments[0])))

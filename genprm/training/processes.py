@@ -1,8 +1,8 @@
 """Start a training as several processes: `python -m genprm.training.processes MODULE JOB.json`.
 
-torch's elastic agent starts them and ends all when one dies. The first speaks for all; the others write to files of
-their own, of which the last lines are shown when one of them is the first to fail. Each of several machines has an
-agent; that of the first invites the others (`genprm.training.nodes`).
+torch's elastic agent starts them and ends all when one dies. Only the output of the first is shown; the others
+write to files of their own, whose last lines are shown when one of them is the first to fail. With several
+machines, each has an agent; that of the first machine invites the others (`genprm.training.nodes`).
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _WAIT_SECONDS = 24 * 3600
 
 
 def to_blame(failures: Iterable[ProcessFailure]) -> list[ProcessFailure]:
-    """Of the processes that were seen to end together those that the others failed over.
+    """Of the processes that ended together, those that made the others fail.
 
-    The others lose their connection within milliseconds, or are told to end (SIGTERM). One that was killed is to
-    blame; where none was, nothing tells them apart.
+    The others lose their connection within milliseconds, or are told to end (SIGTERM). A process that was killed is
+    to blame; where none was, nothing tells them apart, and all are returned.
     """
     failed = sorted(failures, key=lambda failure: failure.local_rank)
     return [failure for failure in failed if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM] or failed
 
 
 def explain(failure: ProcessFailure, processes: int, logs: Path) -> list[str]:
-    """What to say of a failure: one line that names the process, and its last lines."""
+    """The message about a failure: one line that names the process, and the last lines of its output."""
     code = failure.exitcode
     how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with status {code}"
     ended = f"process {failure.local_rank} of {processes} ended {how}, and the others with it"
@@ -62,7 +62,7 @@ def _last_lines(logs: Path, rank: int) -> list[str]:
 
 
 def report(blamed: Sequence[ProcessFailure], processes: int, logs: Path) -> int:
-    """Say how a training failed; the status to end with, its own where that has a meaning."""
+    """Print how a training failed; return the exit status: its own where that has a meaning, else 1."""
     first = blamed[0]
     if first.exitcode in (INTERRUPTED, WRONG_MODEL):
         for line in _last_lines(logs, first.local_rank)[-1:]:
@@ -91,7 +91,7 @@ def main(module: str, job_file: Path) -> None:
 
 
 def start(module: str, job_file: Path, endpoint: str, number: int | None) -> None:
-    """Run the processes of this machine, which has a `number` where there are several.
+    """Run the processes of this machine, which has a `number` where there are several machines.
 
     Raises:
         SystemExit: a process failed, or was asked to stop.
@@ -121,7 +121,7 @@ def start(module: str, job_file: Path, endpoint: str, number: int | None) -> Non
 
 
 def _meeting(number: int | None) -> dict[str, Any]:
-    """How agents find each other; an agent alone keeps to this machine."""
+    """Options by which agents find each other; a single agent stays on this machine."""
     if number is None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         return {"rdzv_backend": "c10d", "local_addr": "localhost"}

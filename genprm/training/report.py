@@ -1,4 +1,4 @@
-"""What a training leaves to be read beside the weights: the loss of every update, and what was seen."""
+"""What a training records beside the weights: the loss of every update, and how much data it saw."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What a training made, as its checkpoint says it.
+    """What a training made, as its checkpoint records it.
 
     `examples` were trained on, `dropped` were too long. `tokens` are those of one epoch, padding not counted;
     `loss_tokens` carry loss.

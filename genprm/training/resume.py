@@ -19,10 +19,10 @@ _WHOLE = "whole"
 
 
 def state_interval(updates: int) -> int:
-    """Updates between two states of a run of so many.
+    """Updates between two states, in a run of so many updates.
 
     A state takes 12 bytes a parameter (weights and both moments of AdamW in float32), so a run writes at most four
-    on its way, and a run that is short none.
+    on its way, and a short run writes none.
 
     >>> state_interval(3), state_interval(360)
     (10, 72)
@@ -31,11 +31,11 @@ def state_interval(updates: int) -> int:
 
 
 class ResumeStates(TrainerCallback):  # type: ignore[misc]
-    """Has the trainer save a state from time to time, and keeps the last one that is whole. SIGINT has it save one
-    behind the update in hand, and stop.
+    """Makes the trainer save a state from time to time, and keeps the last one that is whole. After SIGINT the
+    trainer finishes its update, saves a state and stops.
 
-    The arguments of the trainer say `save_strategy="no"`: what is saved when is decided here alone. `every` is the
-    number of updates that cannot be told apart by a state: one is only saved behind so many.
+    The arguments of the trainer say `save_strategy="no"`: only this callback decides when a state is saved. It
+    saves only after multiples of `every` updates, because a run cannot resume from a state in between.
     """
 
     def __init__(self, every: int = 1) -> None:
@@ -48,7 +48,7 @@ class ResumeStates(TrainerCallback):  # type: ignore[misc]
         self._handler = signal.signal(signal.SIGINT, self._ask_to_stop)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leave SIGINT to whoever had it before."""
+        """Restore the earlier handler of SIGINT."""
         signal.signal(signal.SIGINT, self._handler)
 
     def _ask_to_stop(self, signum: int, frame: object) -> None:
@@ -63,7 +63,7 @@ class ResumeStates(TrainerCallback):  # type: ignore[misc]
         return bool(asked)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a state, but for none after the last update: the checkpoint itself follows."""
+        """Ask for a state when one is due, but not after the last update: the checkpoint itself follows."""
         interval = math.ceil(state_interval(state.max_steps) / self._every) * self._every
         stops = self._stops(args) and state.global_step % self._every == 0
         due = stops or state.global_step % interval == 0

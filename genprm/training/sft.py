@@ -31,15 +31,15 @@ from genprm.training.trainer import (
 
 
 class ConversationTrainer(OrderedTrainer, SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer in our order."""
+    """TRL's trainer with the order of `OrderedTrainer`."""
 
 
 class ShardedConversationTrainer(ShardedTraining, ConversationTrainer):
-    """The same on one process of several."""
+    """`ConversationTrainer` on one process of several."""
 
 
 def build_model(job: TrainingJob, whole: bool = True) -> Any:
-    """What a job trains, not yet in shards; `whole`, with no weight in 4 bits."""
+    """The model that a job trains, not yet sharded; with `whole`, no weight is in 4 bits."""
     network = load_network(AutoModelForCausalLM, job.base, **loading(job.settings, whole))
     return to_train(job, network)
 

@@ -1,4 +1,4 @@
-"""What transformers' trainer does otherwise when its model is sharded: whose rows are whose, and states on disk."""
+"""What changes in transformers' trainer when its model is sharded: who gets which rows, and states on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCHEDULER = "scheduler.pt"
 
 
 class ShardedTraining(Trainer):  # type: ignore[misc]
-    """A trainer on one process of several; to stand before a trainer in our order.
+    """Makes an `OrderedTrainer` one process of several; to be named before it among the bases of a class.
 
     Its rows end with a blank one, without loss. Micro-batches of the order go to the processes in turn, so that an
     update sees the same ones whatever the number of processes; blank rows fill the last turn of an epoch.
@@ -33,7 +33,7 @@ class ShardedTraining(Trainer):  # type: ignore[misc]
         return self._order
 
     def _run_epoch(self, *, epoch: int, **options: Any) -> None:
-        # Where a resumed run skips batches, the library's own call does not get through to the order.
+        # When a resumed run skips batches, the library's own call of set_epoch does not reach the order.
         self._order.set_epoch(epoch)
         super()._run_epoch(epoch=epoch, **options)
 
@@ -42,7 +42,7 @@ class ShardedTraining(Trainer):  # type: ignore[misc]
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Nothing: a state has the weights among its shards."""
+        """Do nothing: the shards of a state hold the weights, too."""
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         weights, optimizer = get_state_dict(self.model, self.optimizer.optimizer)
@@ -55,7 +55,7 @@ class ShardedTraining(Trainer):  # type: ignore[misc]
         dist.barrier()  # each process writes a part: only then is the state whole
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Nothing yet: weights are read with the optimizer, once both are sharded."""
+        """Do nothing yet: weights are read with the optimizer, once both are sharded."""
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:

@@ -29,7 +29,7 @@ def join(processes: int) -> None:
     """Take this process's place among those that train together: over NCCL on GPUs, over gloo on a CPU.
 
     Raises:
-        RuntimeError: they were not started together, or there are fewer GPUs than processes.
+        RuntimeError: the processes were not started together, or there are fewer GPUs than processes.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != processes:
@@ -59,8 +59,8 @@ class Share:
 def sharded(model: Any, settings: TrainingSettings) -> Any:
     """The model with its parameters spread over all processes, block by block.
 
-    With `settings.precision` bf16 blocks are gathered in bfloat16, in which autocast computes with them; what goes
-    from block to block stays float32 as in one process, and gradients are summed in float32.
+    With `settings.precision` bf16 blocks are gathered in bfloat16, in which autocast computes with them;
+    activations between blocks stay float32 as in one process, and gradients are summed in float32.
 
     Raises:
         RuntimeError: this process holds more than its share.
@@ -73,7 +73,7 @@ def sharded(model: Any, settings: TrainingSettings) -> Any:
     for block in _blocks(network):
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh)
-    # Tells transformers' trainer that devices and gradients are taken care of: it would wrap the model in DDP.
+    # Tells transformers' trainer that devices and gradients are taken care of: else it would wrap the model in DDP.
     network._is_distributed_loading_by_transformers = True
     share = share_of(model)
     print(f"training on {mesh.size()} processes (FSDP2): {share.held} of {share.whole} parameters each", flush=True)
@@ -81,7 +81,7 @@ def sharded(model: Any, settings: TrainingSettings) -> Any:
 
 
 def _blocks(network: Any) -> list[Any]:
-    """The layers that a network is a stack of, by the names that transformers keeps together on one device."""
+    """The stacked layers of a network, by the names of classes that transformers keeps together on one device."""
     kinds = set(network._no_split_modules or ())
     return [module for module in network.modules() if type(module).__name__ in kinds]
 
@@ -114,5 +114,5 @@ def gathered(model: Any) -> dict[str, torch.Tensor]:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that speaks and writes for all."""
+    """Whether this process is the one that prints and writes for all."""
     return not dist.is_initialized() or dist.get_rank() == 0

@@ -17,7 +17,7 @@ from genprm.training.discriminative_data import LabelledSolution
 from genprm.verification.rewards import UNDECIDED
 
 _VERDICT_LINE = re.compile(r"\nStep \d+ is \\boxed\{(?:correct|incorrect)\}\.")
-"""As `_chain` writes it."""
+"""A verdict line as `_chain` writes it."""
 
 
 def verification_chains(
@@ -26,13 +26,12 @@ def verification_chains(
     """The chain of each solution as a conversation of one question and one answer, in the order of `solutions`.
 
     A chain is kept only where the verdicts that `read_verdicts` finds in it are the labels of the steps, with none
-    behind the first wrong one (process-based filtering, as in the paper). What fails that is an analysis that boxes
-    verdicts of its own, or one that writes what a chain ends with. A chain that says nothing about a step is left
-    out too.
+    after the first wrong one (process-based filtering, as in the paper). That fails where an analysis boxes
+    verdicts of its own, or contains a text that ends a chain. A chain silent about a step is left out, too.
 
     Args:
-        solutions: of `labelled_solutions`, with labels up to and including the first wrong step.
-        turn_format: that of the rationales; what it begins every analysis with is left out.
+        solutions: as from `labelled_solutions`, with labels up to and including the first wrong step.
+        turn_format: that of the rationales; the lead with which it begins every analysis is left out.
     """
     found = {rationale.solution_id: rationale for rationale in rationales}
     examples = []
@@ -57,8 +56,8 @@ def _analyses(rationale: Rationale, steps: int, turn_format: TurnFormat) -> list
 def _chain(analyses: Sequence[str], rationale: Rationale) -> str:
     """Each step's analysis and verdict, the verdict on a line of its own that begins with the number of the step.
 
-    It follows `OPENING` behind a space: a line break would be one token with the colon before it, and a model that
-    goes on from the colon would never have seen that.
+    It begins with a space, because it follows `OPENING`: a line break would be one token with the colon before it,
+    and a model that goes on from the colon would never have seen the colon alone in training.
     """
     lines = []
     for number, (analysis, step) in enumerate(zip(analyses, rationale.verification.steps, strict=False), start=1):
@@ -68,7 +67,7 @@ def _chain(analyses: Sequence[str], rationale: Rationale) -> str:
 
 
 def without_verdicts(chain: str) -> str:
-    """A chain of ours without the verdicts on single steps."""
+    """A chain that was made here, without its verdicts on single steps."""
     return _VERDICT_LINE.sub("", chain)
 
 

@@ -1,8 +1,8 @@
 """Conversations as token ids with the loss where it belongs: on what the assistant says, and on its end of turn.
 
-A conversation is rendered as one text by the base model's own chat template and tokenised once, so that the ids
-are those the verifier sees when it renders the same turns at inference: what is said is text there too, whatever
-control tokens it spells out. Which tokens carry loss follows from the characters they cover.
+A conversation is rendered as one text by the base model's own chat template and tokenised once, so that the ids are
+those the verifier sees when it renders the same turns at inference: the content of messages is text there, too,
+whatever control tokens it spells out. Which tokens carry loss follows from the characters they cover.
 """
 
 from __future__ import annotations

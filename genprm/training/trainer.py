@@ -50,7 +50,7 @@ class EncodedData(Protocol):
 
 
 def to_train(job: TrainingJob, network: Any, heads: Sequence[str] = ()) -> Any:
-    """What of a network a job trains: all of it, or an adapter on it and `heads`."""
+    """The network as a job trains it: whole, or frozen below a new adapter and new `heads`."""
     lora = job.settings.lora
     return network if lora is None else with_adapter(network, lora, job.settings.seed, heads)
 
@@ -58,16 +58,16 @@ def to_train(job: TrainingJob, network: Any, heads: Sequence[str] = ()) -> Any:
 def weights_dtype(settings: TrainingSettings) -> torch.dtype:
     """The number format that weights are held in.
 
-    Those that are trained are float32 also under bf16 (autocast): at a learning rate of 2e-6 an update is smaller
-    than the spacing of bf16 numbers and would be lost. Under an adapter, which is float32, the rest never changes;
-    a sharded model is held in one format, and computes in another.
+    Trained weights are float32 even under bf16 (autocast): at a learning rate of 2e-6 an update is smaller than the
+    spacing of bf16 numbers and would be lost. Frozen weights below an adapter, itself float32, may be bf16 because
+    they never change. A sharded model is held in one format, and computes in another.
     """
     frozen = settings.lora is not None and settings.processes == 1
     return torch.bfloat16 if frozen and settings.precision == "bf16" else torch.float32
 
 
 def loading(settings: TrainingSettings, whole: bool, heads: Sequence[str] = ()) -> dict[str, Any]:
-    """How the network to train is read, which gets new `heads`; `whole`, with no weight in 4 bits."""
+    """Options to load the network to train, which gets new `heads`; with `whole`, no weight is in 4 bits."""
     quantized = {} if whole else quantization(settings.lora, settings.precision, heads)
     return {"dtype": weights_dtype(settings), "attn_implementation": attention(), **quantized}
 
@@ -81,7 +81,7 @@ def attention() -> str:
 
 
 def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
-    """The rows as columns `input_ids` and `labels`; for several processes a blank one, without loss, follows."""
+    """The rows as columns `input_ids` and `labels`; for several processes a blank row without loss follows."""
     rows = [{"input_ids": row.input_ids, "labels": row.labels} for row in data.rows]
     if processes > 1:
         ids = data.rows[0].input_ids[:2]
@@ -92,7 +92,7 @@ def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
 def trainer_arguments(job: TrainingJob, model: Any) -> dict[str, Any]:
     """The settings of a job by the names of transformers' `TrainingArguments`."""
     settings: TrainingSettings = job.settings
-    parameters = model.num_parameters()  # of weights in 4 bits there are two in a number
+    parameters = model.num_parameters()  # weights in 4 bits are packed, two in a number
     tracked = os.environ.get("MLFLOW_TRACKING_URI") and os.environ.get("MLFLOW_RUN_ID")
     return {
         "output_dir": str(job.work_dir / TRAINER_STATE),
@@ -177,8 +177,9 @@ def the_device(arguments: TrainingArguments) -> str:
 def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callable[[], Any]) -> None:
     """Train, from the last state if there is one, and save the checkpoint.
 
-    `build` makes the model that is trained anew, whole: there the shards of several processes are put together, and
-    an adapter that was trained on weights in 4 bits finds those that came.
+    `build` makes the model anew, without shards and without weights in 4 bits. The gathered shards of several
+    processes are loaded into it, or the adapter that was trained on weights in 4 bits is put on the original
+    weights.
     """
     run_trainer(job, trainer)
     model = trainer.model
@@ -196,10 +197,10 @@ def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callabl
 
 
 def take_up(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
-    """Give parameters of a model other values.
+    """Set some parameters of a model to `weights`.
 
     Raises:
-        RuntimeError: it has no parameters of these names.
+        RuntimeError: the model has no parameters of these names.
     """
     unknown = model.load_state_dict(weights, strict=False).unexpected_keys
     if unknown:
@@ -210,7 +211,7 @@ def run_trainer(job: TrainingJob, trainer: Trainer) -> None:
     """Train, from the last state if there is one.
 
     Raises:
-        SystemExit: it was asked to stop; a state is saved.
+        SystemExit: the training was asked to stop; a state is saved.
     """
     if job.settings.processes == 1:
         print(f"training on one device: {the_device(trainer.args)}", flush=True)
@@ -249,7 +250,7 @@ def save_checkpoint(
     seen: Mapping[str, int],
     add: Callable[[Path], None] = lambda part: None,
 ) -> None:
-    """Weights of the `trained` model, tokenizer, loss curve and manifest; `out_dir` is replaced in one step.
+    """Save weights of the `trained` model, tokenizer, loss curve and manifest; `out_dir` is replaced in one step.
 
     `seen` is what the manifest says of the data: `examples`, `dropped`, `tokens` and `loss_tokens`. `add` writes
     what else belongs to the checkpoint.

@@ -1,4 +1,4 @@
-"""One HTML file with all it needs: it asks for nothing from a network."""
+"""One HTML file with all it needs: it loads nothing over a network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from genprm.view.transcripts import Case
 
 
 def render(cases: Sequence[Case], title: str) -> str:
-    """The page of these cases.
+    """Render the page of these cases.
 
-    They are in it as gzip in base64, an alphabet in which no markup can be written; the page unpacks them and puts
-    them in place as text, never as markup.
+    The page holds them as gzip in base64, an alphabet in which no markup can be written; it unpacks them and
+    inserts them as text, never as markup.
     """
     from jinja2 import Environment, PackageLoader
 

@@ -15,7 +15,7 @@ from genprm.view.transcripts import Case, KeptPaths, from_prediction, from_ratio
 R = TypeVar("R")
 
 TRANSCRIPTS = "transcripts"
-"""The table of verification paths, with text as far as that was kept. Its partitions are the predictions'."""
+"""The table of verification paths, with texts where these were kept; partitioned as the predictions are."""
 
 JUDGED = ("processbench", "judged_otherwise")
 """Artifacts that hold predictions. The first dimension of their partitions is the model."""
@@ -55,7 +55,7 @@ def predicted_cases(store: TableStore, chosen: Chosen | None = None) -> list[Cas
 
 
 def rationale_cases(store: TableStore) -> list[Case]:
-    """Rationales of a run, with scores, progress and labels (of the main variant) as far as they are made.
+    """Rationales of a run, with scores, progress and labels (of the main variant) as far as they exist.
 
     Raises:
         InputError: the run has no rationales.
@@ -80,8 +80,7 @@ def _rows_if_made(store: TableStore, record: type[R], table: str, partition: str
 
 
 def _kept_paths(store: TableStore, table: str, partition: str) -> dict[str, KeptPaths]:
-    """The paths of each case. A table that is left from before the predictions were made again counts
-    for nothing."""
+    """The paths of each case. A table that is left from before the predictions were made again is ignored."""
     path = store.path(TRANSCRIPTS, partition)
     if path.relative_to(store.root).as_posix() not in store.note(table, partition).files:
         return {}
@@ -92,7 +91,7 @@ def _kept_paths(store: TableStore, table: str, partition: str) -> dict[str, Kept
 
 
 def _partitions(store: TableStore, table: str) -> list[str]:
-    """Keys of the partitions that are there, in alphabetical order."""
+    """Keys of the partitions that exist, in alphabetical order."""
     folder = store.path(table).parent
     files = sorted(folder.rglob("*.parquet"))
     return [partition_key(*file.relative_to(folder).with_suffix("").parts) for file in files]

@@ -42,7 +42,7 @@ KeptPaths = Mapping[int, Verification]
 
 
 def from_prediction(prediction: Prediction, model: str, kept: KeptPaths | None = None) -> Case:
-    """A prediction for a benchmark case: its paths as far as they were kept, else the rewards of each."""
+    """A prediction for a benchmark case, with its kept paths; of a path that was not kept, only the rewards."""
     paths = enumerate(prediction.path_rewards)
     return {
         "id": prediction.id,
@@ -78,7 +78,8 @@ def _bare(path: Sequence[float]) -> list[dict[str, Any]]:
 
 
 def _kept_steps(path: Verification) -> list[dict[str, Any]]:
-    """Texts are missing where a path was judged before they were kept: a turn is never empty."""
+    """The judged steps of a path. Texts are left out where a step has none, because it was judged before texts were
+    kept: a turn is never empty."""
     unwritten = ("analysis", "code", "output")
     return [
         {name: value for name, value in judged_step(step).items() if step.text or name not in unwritten}

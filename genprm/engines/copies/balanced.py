@@ -1,4 +1,5 @@
-"""One engine in front of several copies of a model: even work, known beginnings, and nothing lost with a copy."""
+"""One engine in front of several copies of a model: it spreads requests evenly, uses what a copy has read before,
+and loses nothing when a copy dies."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Copy(Protocol):
 
 
 class Renderer(Protocol):
-    """What makes prompts of messages."""
+    """Renders messages as prompts."""
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str: ...
 
@@ -45,9 +46,9 @@ class Renderer(Protocol):
 class BalancedEngine:
     """`copies` of a model as one engine. Works from any number of event loops at once.
 
-    A request goes to the copy that knows most of its prompt (`PrefixRouter`) and is answered there as it would be
-    by the only copy: the same seed gives the same text. When a copy dies, one line says so, what it worked on is
-    sent to another, and it is asked nothing more.
+    A request goes to the copy that knows most of its prompt (`PrefixRouter`) and is answered as if that were the
+    only copy: the same seed gives the same text. When a copy dies, one line of the log says so, its requests go to
+    another copy, and it is sent no more.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class BalancedEngine:
         self._copies = list(copies)
         self._calls = calls
         self._loads = [0.0] * len(self._copies)
-        """Samples in flight; infinitely many where a copy is dead."""
+        """Samples in flight on each copy; infinity for a dead copy."""
         self._end: EngineDead | None = None
-        """How the last copy died."""
+        """The error with which the last copy died."""
         self._router = PrefixRouter()
 
     @property
@@ -81,7 +82,7 @@ class BalancedEngine:
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Those of them that were not computed again."""
+        """Prompt tokens that did not have to be computed again."""
         return sum(copy.prefix_tokens_reused for copy in self._copies)
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
@@ -126,7 +127,7 @@ class BalancedEngine:
             self._calls.fail(error)
             return
         log.warning("%s; what it worked on goes to the other %s", error, "copy" if left == 1 else f"{left} copies")
-        # What else waits for it fails at once, and is sent to another.
+        # Other requests that wait for this copy fail at once, and are sent to another.
         await self._copies[dead].close()
 
     async def close(self) -> None:

@@ -10,13 +10,13 @@ from genprm.engines.base import EngineError
 from genprm.settings import EngineSettings
 
 DEVICES_VARIABLE = "GENPRM_DEVICES"
-"""Environment variable that names the GPUs to use, `0,1`; whether there are any is then not looked up."""
+"""Environment variable that names the GPUs to use, such as `0,1`; CUDA is then not asked which there are."""
 
 
 class Devices(NamedTuple):
     """GPUs by the names that `CUDA_VISIBLE_DEVICES` takes.
 
-    Processes inherit the descriptors `locks`, so that GPUs which were leased are so until the last of them ends.
+    Processes inherit the file descriptors `locks`, so that leased GPUs stay leased until the last of them ends.
     """
 
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def wanted_devices(settings: EngineSettings, available: int) -> int:
-    """How many GPUs an engine is given: copies of the embedded engine share where there are too few.
+    """How many GPUs an engine gets; copies of the embedded engine share GPUs where there are too few.
 
     Raises:
         EngineError: there are fewer than vLLM needs.
@@ -55,7 +55,7 @@ def wanted_devices(settings: EngineSettings, available: int) -> int:
 
 
 def device_groups(names: Sequence[str], settings: EngineSettings) -> list[tuple[str, ...]]:
-    """The GPUs of each copy: its own, or in turn where copies of the embedded engine share them.
+    """The GPUs of each copy: its own ones, or assigned in turn where copies of the embedded engine share them.
 
     >>> device_groups("0123", EngineSettings(replicas=2, tensor_parallel=2))
     [('0', '1'), ('2', '3')]

@@ -28,7 +28,7 @@ from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
 CLOSING_SECONDS = 30.0
-"""Time that a copy has to end by itself; one decoding step, normally."""
+"""Time that a copy has to end by itself before it is killed; it normally takes one decoding step."""
 _KINDS = {kind.__name__: kind for kind in (EngineError, ContextFull, EngineDead)}
 
 
@@ -47,17 +47,17 @@ def open_processes(model: str, settings: EngineSettings, devices: Devices | None
 
 
 class ReplicaDied(EngineDead):
-    """The process of a copy ended; what it worked on is lost, and what it had answered is not."""
+    """The process of a copy ended: the requests that it worked on are lost, earlier answers are not."""
 
 
 class Replica:
-    """One copy: its process, and the requests that it works on. On the event loop that it was started on."""
+    """One copy: its process, and the requests that it works on. Lives on the event loop that it was started on."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.prompt_tokens_seen = 0
         self.prefix_tokens_reused = 0
         self.provenance = Provenance("", "", "")
-        """That of its engine, once it is ready."""
+        """The provenance of its engine; empty until the copy is ready."""
         self._name = name
         self._process = process
         self._numbers = itertools.count()
@@ -65,10 +65,10 @@ class Replica:
         self._reading: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
-        """Returns when the model is loaded.
+        """Wait until the model is loaded.
 
         Raises:
-            EngineError: it cannot be.
+            EngineError: the model cannot be loaded.
         """
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
@@ -139,8 +139,9 @@ class Replica:
             await self._reading
 
     def _end_what_is_left(self) -> None:
-        """vLLM's engine is a process of its own, which outlives a copy that was killed, and keeps its memory. To be
-        called once, when the copy has just ended: later its id may be another's."""
+        """Kill what remains of the copy's process group: vLLM's engine is a process of its own, which outlives a
+        copy that was killed and keeps its memory. To be called once, when the copy has just ended: later its id may
+        belong to another process."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -148,7 +149,7 @@ class Replica:
 async def _start(
     model: str, settings: EngineSettings, groups: Sequence[Sequence[str]], locks: Sequence[int]
 ) -> list[Replica]:
-    """All copies, loaded; none is left when one cannot be."""
+    """Start all copies and wait until they are loaded; if one cannot be loaded, close all."""
     alone = settings.model_copy(update={"replicas": 1}).model_dump_json()
     command = [sys.executable, "-m", "genprm.engines.copies.worker", model, alone]
     replicas = []
@@ -172,6 +173,6 @@ async def _start(
 
 
 def _environment(group: Sequence[str]) -> dict[str, str]:
-    """One thread for the process, and its own GPUs where there are any."""
+    """The environment of a copy: one thread, and its own GPUs where there are any."""
     own = {"CUDA_VISIBLE_DEVICES": ",".join(group)} if group else {}
     return {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", **own}

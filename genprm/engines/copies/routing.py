@@ -1,4 +1,4 @@
-"""Which of several copies of a model a prompt goes to: where most of it was read, as long as work is even."""
+"""The choice of a copy of a model for a prompt: the copy that has read most of it, as long as work stays even."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 BLOCK = 64
-"""Characters by which beginnings are told apart."""
+"""Characters in a block; beginnings of prompts are compared in whole blocks."""
 SLACK = 8
-"""Samples that a copy may have more than the one with the fewest, and still be sent what it knows."""
+"""Samples that a copy may have beyond 1.25 times those of the least busy one, and still be sent what it knows."""
 REMEMBERED = 200_000
-"""Beginnings kept; the ones not used for longest go first."""
+"""Beginnings remembered; the least recently used go first."""
 
 
 class PrefixRouter:
     """Sends a prompt to the copy that read at least half of it before, or else to the one with the least to do.
 
-    A copy that is far busier than another is sent nothing, whatever it knows. What is remembered is where a
-    beginning went last, not whether the copy still has its keys and values.
+    A copy that is far busier than another is sent nothing, whatever it knows. The router remembers which copy a
+    beginning went to last, not whether that copy still has its keys and values.
 
     >>> router = PrefixRouter()
     >>> story = "Sam has 5 keys. " * 20
@@ -29,7 +29,7 @@ class PrefixRouter:
         self._known: OrderedDict[int, int] = OrderedDict()
 
     def choose(self, prompt: str, loads: Sequence[float]) -> int:
-        """The number of a copy; `loads` are the samples that each works on, infinitely many where it is dead."""
+        """Return the number of a copy; `loads` are the samples that each one works on, infinity for a dead one."""
         beginnings = _beginnings(prompt)
         known = [number for beginning in beginnings if (number := self._known.get(beginning)) is not None]
         chosen = min(range(len(loads)), key=loads.__getitem__)

@@ -2,7 +2,7 @@
 
 In: `{"id", "prompt": [text, controls], "sampling", "n"}`, or `{"cancel": id}`. Out: first `{"provenance"}` or
 `{"error"}`; then for each id `{"completions"}` or `{"error", "kind"}`, with the prompt tokens seen and reused so
-far. The process ends with its input.
+far. The process ends when its input ends.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Say = Callable[[Mapping[str, Any]], None]
 
 
 def prompt_fields(prompt: str) -> list[Any]:
-    """A prompt for its line: text, and where its control tokens are, None for a plain string."""
+    """A prompt as JSON values: its text and the spans of its control tokens, which are None for a plain string."""
     return [str(prompt), prompt.controls if isinstance(prompt, Prompt) else None]
 
 
 def prompt_of(text: str, controls: Sequence[Sequence[int]] | None) -> str:
-    """A prompt from its line."""
+    """The prompt that `prompt_fields` made JSON values of."""
     return text if controls is None else Prompt(text, tuple((begin, end) for begin, end in controls))
 
 
 def completion_of(fields: Mapping[str, Any]) -> Completion:
-    """A completion from its line."""
+    """A completion from its JSON values."""
     return Completion(**{**fields, "top_logprobs": tuple(fields["top_logprobs"])})
 
 
@@ -87,7 +87,7 @@ async def _run(model: str, settings: EngineSettings, say: Say) -> None:
 def main() -> None:
     model, settings = sys.argv[1:]
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # What a library prints must not get between the lines.
+    # What a library prints must not get between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def say(message: Mapping[str, Any]) -> None:

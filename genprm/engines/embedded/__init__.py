@@ -1,10 +1,10 @@
 """The engine that runs inside this process on transformers.
 
-The way of a request, file by file:
+The path of a request, file by file:
 
 1. `transformers.py`: `complete` tokenises the prompt and queues n samples; one background thread owns the model.
-2. `replicas.py` stands in front of it where there are several copies, each in a process of its own
-   (`replica_worker.py`); `routing.py` sends a prompt to the copy that has read most of it before.
+2. Where there are several copies, `genprm.engines.copies` stands in front of this engine: each copy is in a process
+   of its own (`worker.py`), and `routing.py` sends a prompt to the copy that has read most of it before.
 3. `batch.py`: before every step the thread lets waiting samples join the running batch. A joining prompt is looked
    up in the prefix cache (`prefixes.py`): what an earlier request read of it is copied, only the rest is computed.
 4. `slots.py`: each sequence of the batch has a slot for its keys and values that begins at column 0. The attention

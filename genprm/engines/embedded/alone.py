@@ -1,8 +1,8 @@
-"""The logits after some tokens, computed from these tokens and nothing else.
+"""The logits after some tokens, computed with nothing else in the batch.
 
-Rounding depends on the shape of a computation, and the shape of a batch on the company. So tokens are read in
-blocks of one size, each by itself behind those before it: what a block gives then follows from its conversation
-alone, and the blocks of a conversation that has grown, or was forked, need not be read again.
+Rounding depends on the shape of a computation, and the shape of a batch on the other rows in it. So a conversation
+is read alone, in blocks of one size, one after the other: the results then depend on the conversation alone, and a
+conversation that has grown, or was forked, reuses the blocks that were read before.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.slots import Extension, Slots
 
 BLOCK = 64
-"""Tokens of a block. Fewer are more passes, more are read again as long as a block is not full."""
+"""Tokens of a block. Smaller blocks take more passes; of a larger one, more is read again until it is full."""
 
 
 class AloneReader:
-    """Reads one conversation of at most `context` tokens at a time with a network; `limit` bytes of full blocks are
-    kept."""
+    """Reads one conversation of at most `context` tokens at a time with a network; at most `limit` bytes of full
+    blocks are kept."""
 
     def __init__(self, network: Any, context: int, limit: int) -> None:
         self._network = network

@@ -26,14 +26,14 @@ from genprm.engines.vocabulary import first_stop
 from genprm.hardware.inference_memory import PREFILL_TOKENS
 
 _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
-"""Padding that costs about as much as a forward pass of its own."""
+"""Tokens of padding that cost about as much as one more forward pass, by device."""
 
 _SURE = 1 - 1e-5
-"""Where the most probable token has at least this much, rounding changes log-probabilities of the others too little
-to be seen in a probability of six digits."""
+"""Where the most probable token has at least this probability, rounding changes the log-probabilities of the others
+too little to be seen in a probability of six digits."""
 
 _ALONE = 4
-"""One part in so many of what is kept is for rows that are computed by themselves."""
+"""The part of the kept bytes, one in so many, that is for rows computed alone."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -41,7 +41,7 @@ _DRAWN = 64
 
 @dataclass(eq=False)
 class Decoding:
-    """One sample on its way: sample `index` of a prompt. `dropped()` says that nobody waits for it any more."""
+    """One sample being decoded: sample `index` of a prompt. `dropped()` says whether its caller is gone."""
 
     prompt: tuple[int, ...]
     sampling: Sampling
@@ -54,8 +54,8 @@ class Decoding:
 
 
 class Batch:
-    """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order. At most `kept` bytes of keys
-    and values are kept of what was computed."""
+    """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order. At most `kept` bytes of
+    computed keys and values are kept for reuse."""
 
     def __init__(self, model: Any, tokenizer: ModelTokenizer, rows: int, kept: int) -> None:
         self._model = model
@@ -70,7 +70,7 @@ class Batch:
         self.tokens_seen = 0
         """Prompt tokens of all sequences that joined."""
         self.tokens_reused = 0
-        """Those of them that did not have to be computed."""
+        """Prompt tokens that did not have to be computed."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in tokenizer.ends if token < size]] = True
         self._checks = [self._ends]
@@ -98,7 +98,7 @@ class Batch:
         return len(self.sequences)
 
     def join(self, sequences: Sequence[Decoding]) -> None:
-        """Prefill the prompts (each different one once, and only what is not known yet) and add the sequences."""
+        """Prefill the prompts (each distinct one once, and only what is not cached) and add the sequences."""
         rows: dict[tuple[int, ...], list[Decoding]] = defaultdict(list)
         for sequence in sequences:
             rows[sequence.prompt].append(sequence)
@@ -154,7 +154,8 @@ class Batch:
         return self._check_of[stops]
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], first: int, starts: np.ndarray) -> None:
-        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and hold `starts` tokens."""
+        """Read what is missing of `prompts`, whose rows are `first`, `first` + 1, ... and hold `starts` tokens so
+        far."""
         width = max(len(prompt) - 1 - start for prompt, start in zip(prompts, starts, strict=True))
         if width == 0:
             return
@@ -215,7 +216,8 @@ class Batch:
         return Chooser(self._temperature[rows], self._top_p[rows], self._top_k[rows], self._device)
 
     def _in_doubt(self, choice: Choice, asked: np.ndarray, logits: torch.Tensor) -> list[int]:
-        """Rows in which the company might decide: on the token, or on the digits of log-probabilities asked for."""
+        """Rows in which rounding, which depends on the other rows, might change the token or the digits of
+        log-probabilities that were asked for."""
         if self._model.dtype != torch.float32:
             return []
         doubt: np.ndarray = choice.close.cpu().numpy()
@@ -305,7 +307,8 @@ class Batch:
 def _similar(lengths: np.ndarray, budget: int, padding: int) -> list[tuple[int, int]]:
     """Runs (begin, end) of ascending `lengths` with a padded size of at most `budget` (at least one each).
 
-    A length that would cost the run more than `padding` begins the next one, and so does the first above zero.
+    A length that would add more than `padding` tokens of padding to a run begins the next, as does the first length
+    above zero.
     """
     runs: list[tuple[int, int]] = []
     begin = 0

@@ -1,7 +1,7 @@
 """Logits with more digits than a network in bfloat16 gives, for rows that are asked for log-probabilities.
 
 Such a network rounds each logit to three digits: at 40 the next number is 40.25, and a reward of 0.62 may have been
-0.60 or 0.66. The largest logits are worked out again from its last state, in float32.
+0.60 or 0.66. The largest logits are computed again from its last hidden state, in float32.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 _MARGIN = 32
-"""Logits beside those asked for that are worked out again: rounding may have ordered them otherwise."""
+"""How many logits beyond those asked for are computed again, because rounding may have changed their order."""
 
 
 class FineLogits:
-    """Watches the head of a network, and changes nothing of one in float32 or with a quantised head."""
+    """Hooks into the head of a network; a head that is in float32 or quantised stays as it is."""
 
     def __init__(self, network: Any) -> None:
         self._rows: list[int] = []
@@ -25,7 +25,7 @@ class FineLogits:
             head.register_forward_hook(self._work_out)
 
     def ask(self, rows: list[int], largest: int) -> None:
-        """Work out the so many largest logits of these rows in each pass from now on."""
+        """In each pass from now on, compute the `largest` largest logits of these rows again."""
         self._rows, self._largest = rows, largest
 
     def _work_out(self, head: torch.nn.Linear, inputs: tuple[torch.Tensor], logits: torch.Tensor) -> Any:

@@ -1,9 +1,9 @@
 """Keys and values of what was read and written lately, so that no prompt is computed twice.
 
 A conversation only ever grows, and each of its requests carries all of it: without reuse the engine would read the
-same text for every stage of every step. What is kept forms a tree: a segment holds the tokens that one sequence
-added to what was there, and hangs where its sequence left the segment above it, at any token. So the longest known
-prefix of a prompt is found by walking down from the root, and what sequences share is kept once.
+same text for every stage of every step. The cache is a tree: a segment holds the tokens that one sequence added,
+and hangs from its parent at the token (any token) where the sequence left it. So the longest known prefix of a
+prompt is found by walking down from the root, and what sequences share is kept once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class _Segment:
     parent: _Segment | None = None
     at: int = 0
     children: dict[tuple[int, int], _Segment] = field(default_factory=dict)
-    """By where they hang and the token they begin with, which is never the one that this segment has there."""
+    """Keyed by where they hang and the token they begin with, which is never this segment's own there."""
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """The known beginning of a prompt: its length in tokens, and how much of which segments it is made of."""
+    """The known beginning of a prompt: its length in tokens, and its segments, each with the tokens taken of it."""
 
     length: int
     parts: Sequence[tuple[_Segment, int]]
@@ -40,7 +40,7 @@ class Prefix:
 
 
 class PrefixCache:
-    """At most `limit` bytes of keys and values; what was not used for longest goes first.
+    """At most `limit` bytes of keys and values; the least recently used go first.
 
     >>> cache = PrefixCache(limit=1000)
     >>> cache.add((5, 6, 7), lambda start, end: torch.zeros(end - start, 4))
@@ -103,7 +103,7 @@ class PrefixCache:
 
 
 def _common(segment: tuple[int, ...], tokens: tuple[int, ...], start: int) -> int:
-    """How many tokens of `segment` are those of `tokens` from `start` on."""
+    """How many tokens at the beginning of `segment` match `tokens` from `start` on."""
     there = tokens[start : start + len(segment)]
     if there == segment:
         return len(segment)

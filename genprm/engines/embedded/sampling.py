@@ -1,9 +1,9 @@
-"""From logits to the next token, for a whole batch at once, each row with its own parameters and its own numbers.
+"""From logits to the next token, for a whole batch at once, each row with its own parameters and random numbers.
 
 A row's random numbers come from a counter-based generator keyed by the request alone, and the token is found by
 inverting the row's cumulative distribution. So a request gives the same text whatever else is in the batch, but for
-the rounding of the logits, which depends on the shape of the batch. A choice that this rounding could tip is
-called close; who decodes computes such a row alone and chooses again.
+the rounding of the logits, which depends on the shape of the batch. A choice that this rounding could tip is called
+close; the batch then computes that row alone and chooses again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 ROUNDING = 2e-6
-"""Difference of probabilities that rounding in float32 may make; measured are up to 2e-7."""
+"""Difference between probabilities that rounding in float32 may make; up to 2e-7 was measured."""
 LOGIT_ROUNDING = 1e-5
-"""The same of logits."""
+"""Difference between logits that rounding in float32 may make."""
 
 _FIRST_CANDIDATES = 64
 
@@ -34,7 +34,7 @@ def uniform_stream(seed: int, sample: int, prompt: Sequence[int]) -> np.random.G
 
 
 class Choice(NamedTuple):
-    """The next token of each row, and whether logits that differ by rounding could have given another."""
+    """The next token of each row, and whether logits that differ by rounding could have given another token."""
 
     tokens: torch.Tensor
     close: torch.Tensor
@@ -62,7 +62,7 @@ def _truncated(logits: torch.Tensor, top_p: torch.Tensor, top_k: torch.Tensor, u
     """Top-k, then top-p on what is left, as in the reference implementations."""
     vocabulary = logits.shape[-1]
     limited = bool((top_k > 0).all())
-    # One more than is asked for, to see how far it is behind.
+    # One candidate more than top-k keeps, to see how far it is behind.
     most = int(top_k.max()) + 1
     candidates = min(vocabulary, most if limited else max(_FIRST_CANDIDATES, most))
     everything = None if limited else logits.logsumexp(-1, keepdim=True)

@@ -52,7 +52,7 @@ class Slots:
                 buffers[layer] = self._resize(buffer)
 
     def look_at(self, columns: int) -> None:
-        """Attention reads the first `columns` tokens of each slot, for which there is room."""
+        """Let attention read the first `columns` tokens of each slot; the buffers have to be that wide already."""
         self.columns = padded(columns)
 
     def _resize(self, buffer: torch.Tensor) -> torch.Tensor:
@@ -80,7 +80,7 @@ class Slots:
         return torch.cat(parts, dim=1)
 
     def put(self, slot: int, state: torch.Tensor) -> None:
-        """Give a slot what `take` gave for tokens 0, 1, 2, ..."""
+        """Write into a slot what `take` returned for tokens 0, 1, 2, ..."""
         at = 0
         for buffer in self._all():
             _, heads, _, size = buffer.shape
@@ -92,7 +92,7 @@ class Slots:
         return [*self.keys.values(), *self.values.values()]
 
     def copy(self, source: int, targets: list[int], length: int) -> None:
-        """Give `targets` the first `length` tokens of `source`."""
+        """Copy the first `length` tokens of slot `source` to the slots `targets`."""
         for buffers in (self.keys, self.values):
             for buffer in buffers.values():
                 buffer[targets, :, :length] = buffer[source, :, :length]
@@ -153,7 +153,7 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """An attention of transformers' `AttentionInterface`; `options` are its own, and the `extension`."""
+    """An attention function for transformers' `AttentionInterface`; `options` are its own, and the `extension`."""
     extension: Extension = options["extension"]
     scaling: float | None = options.get("scaling")
     sliding_window: int | None = options.get("sliding_window")

@@ -3,12 +3,12 @@
 Requests wait in a queue; before every step the thread lets waiting samples into the running batch, so that no
 conversation waits for the slowest other one (`genprm.engines.embedded.batch`).
 
-- Text: prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is
-  exactly one); those of the template are parsed, and what messages spell out is text (`genprm.engines.prompts`).
-  The end token is not part of the text, other added tokens are. A stop string ends the text: what the same token
-  held after it is cut.
-- Seeds: the same request with the same seed gives the same text whatever else is in flight, in float32 also where
-  the last bits of a logit, which the shape of the batch changes, could tip a near tie.
+- Text: prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is exactly
+  one). Control tokens that the template wrote are parsed as such, those that messages spell out are text
+  (`genprm.engines.prompts`). The end token is not part of the text, other added tokens are. A stop string ends the
+  text: what the same token held after it is cut.
+- Seeds: the same request with the same seed gives the same text whatever else is in flight. The shape of the batch
+  changes the last bits of a logit, which could tip a near tie; in float32 the text stays the same even then.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from genprm.records import Message, Provenance
 from genprm.settings import EngineSettings
 
 _PATIENCE = 4
-"""Decoding steps that a waiting sample is at most kept from joining, so that others may join with it."""
+"""Decoding steps for which a waiting sample is held back at most, so that others may join with it."""
 _COMPANY = 8
-"""Samples join at once when they are at least one for so many that are being decoded."""
+"""Waiting samples join at once when there is at least one of them for so many that are being decoded."""
 
 
 class _Request:
@@ -118,12 +118,12 @@ class TransformersEngine:
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Those of them that were not computed, because an earlier or a simultaneous request had them."""
+        """Prompt tokens that were not computed, because an earlier or a simultaneous request had them."""
         return 0 if self._batch is None else self._batch.tokens_reused
 
     @property
     def tokens_repeated(self) -> int:
-        """Tokens that were computed once more, by themselves, where their company could have decided."""
+        """Tokens of rows that were computed once more, alone, because other rows could have tipped a choice."""
         return 0 if self._batch is None else self._batch.alone.tokens_read
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
@@ -214,7 +214,7 @@ class TransformersEngine:
             request.fail(self._failure)
 
     def take_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Go on with other weights of the same architecture. What was read with the old ones is forgotten.
+        """Go on with other weights of the same architecture; what was computed with the old ones is forgotten.
 
         Raises:
             EngineError: the engine is closed, or works on a request.
@@ -226,7 +226,7 @@ class TransformersEngine:
             batch = self._batch
             if batch is None or self._requests:
                 raise EngineError(f"model {self._name}: weights change between requests only")
-            # Sequences are handed back before their keys and values are put aside.
+            # Completions are handed back before the keys and values of their rows go to the cache.
             self._changed.wait_for(lambda: not len(batch) or self._failure is not None)
             with torch.no_grad():
                 self._model.load_state_dict(weights)

@@ -1,1 +1,1 @@
-"""Engines that batch by themselves: vLLM in this process, and servers of completions."""
+"""Engines that batch by themselves: vLLM in this program, and completion servers."""

@@ -15,7 +15,7 @@ from genprm.settings import EngineSettings
 
 
 class RemoteBatchingEngine(ABC):
-    """What such engines share behind the `Engine` interface: tokens in and out, one event loop, the counts.
+    """What engines that batch by themselves have in common: tokens in and out, one event loop, the counts.
 
     Works from any number of event loops at once. `kind` names the backend. The tokenizer is the model's own, unless
     one that several engines share is given.
@@ -50,7 +50,7 @@ class RemoteBatchingEngine(ABC):
 
     @property
     def prefix_tokens_reused(self) -> int:
-        """Those of them that were not computed again; 0 where the engine does not say."""
+        """Prompt tokens that did not have to be computed again; 0 where the engine does not say."""
         return self._prefix_tokens_reused
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:

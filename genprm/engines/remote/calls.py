@@ -14,11 +14,11 @@ from genprm.event_loops import BackgroundLoop, together
 T = TypeVar("T")
 
 _PAUSE = 0.001
-"""Seconds between looks at whether all requests have ended."""
+"""Seconds between checks whether all requests have ended."""
 
 
 class Calls:
-    """Runs what callers on any event loop ask for on one loop, at most `max_in_flight` requests at a time.
+    """Runs the requests of callers on any event loop on one loop of its own, at most `max_in_flight` at a time.
 
     A request is one sample: a call for n completions takes up n places, one after another where they are few.
     """
@@ -57,7 +57,7 @@ class Calls:
     async def _gather(self, requests: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
         task = asyncio.current_task()
         assert task is not None
-        # A caller that has left asks for no error; asyncio would print it.
+        # Retrieve the error even if the caller has left: asyncio would print it otherwise.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await together([self._run_bounded(request) for request in requests])
 
@@ -78,7 +78,7 @@ class Calls:
             self._tasks.discard(task)
 
     def fail(self, error: EngineError) -> None:
-        """Refuse what comes from now on with `error`. From the loop itself; `close` also ends what is in flight."""
+        """Refuse new requests with `error`. To be called on the loop itself; `close` also ends those in flight."""
         self._failure = self._failure or error
 
     async def close(self, error: EngineError, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -104,7 +104,7 @@ class Calls:
 
 
 def _again(error: EngineError) -> EngineError:
-    """The same error for another caller: a traceback belongs to one."""
+    """A copy of the error for another caller, because a traceback belongs to one caller."""
     copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__
     return copy

@@ -1,4 +1,4 @@
-"""JSON over HTTP with bounded retries: what may pass is asked again, later each time, and not for ever."""
+"""JSON over HTTP with bounded retries: after a fault that may pass, a request is repeated, later each time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LARGEST = 16 * 2**20
 """Bytes of an answer that are read: far more than a completion with its log-probabilities takes."""
 _CHUNK = 2**16
 _WORTH_SAYING = 5.0
-"""Seconds from which on a wait is logged."""
+"""Waits of at least so many seconds are logged."""
 
 
 class _Trouble(EngineError):  # noqa: N818
@@ -46,8 +46,8 @@ class _Trouble(EngineError):  # noqa: N818
 class Retries:
     """How often and when a request is repeated: exponential backoff with jitter (seconds).
 
-    A request is given up after so many attempts, but not before `patience` (seconds) has passed: a server that is
-    only busy refuses at once.
+    A request is given up after `attempts` attempts, but not before `patience` (seconds) has passed: a server that
+    is only busy refuses at once.
 
     The wait before attempt k + 1 is drawn from [d / 2, d] with d = `first_delay` * 2^(k - 1), at most
     `longest_delay`, so that many requests refused at once do not come back at once. A server's Retry-After is a
@@ -102,7 +102,8 @@ class JsonClient:
     async def ask(self, path: str, schema: type[M], body: Mapping[str, Any] | None = None) -> M:
         """The answer to a GET of `path`, or to a POST of `body` as JSON. Cancelling closes the connection.
 
-        Repeated are: no connection, a connection that breaks, no answer in time, and the statuses 408, 429 and 5xx.
+        A request is repeated when there is no connection, when it breaks, when no answer comes in time, and after
+        the statuses 408, 429 and 5xx.
 
         Raises:
             RefusedError: any other status that is not a success.

@@ -1,9 +1,9 @@
-"""An engine on another machine: any server of OpenAI-compatible completions (`vllm serve`, SGLang, llama.cpp).
+"""An engine on another machine: any OpenAI-compatible completion server (`vllm serve`, SGLang, llama.cpp).
 
 - Prompts are sent as tokens, so the server adds none; where it gives tokens back (vLLM does), the text of
   completions is made from them as in every engine, and otherwise the server's text is taken.
 - Every sample is a request of its own, with a seed of its own. Whether the same seed gives the same text whatever
-  else the server works on is the server's affair: vLLM holds to it as far as rounding allows.
+  else the server works on depends on the server: with vLLM it does, as far as rounding allows.
 - What a server would otherwise fill in from the model's generation settings (repetition penalties, top-k) is sent.
 """
 
@@ -37,21 +37,22 @@ _COMPLETIONS = "/v1/completions"
 _CONTEXT_FULL = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 """What OpenAI's interface and llama.cpp call a prompt that leaves no room in the context."""
 _LONGEST_TOKEN = 1024
-"""Characters of the longest token that any vocabulary has, and some."""
+"""Characters that a token has at most; the longest token of any vocabulary has fewer."""
 _PROBES = (1.0, 2.0)
 """Temperatures under which raw log-probabilities are the same and processed ones are not; servers allow up to 2."""
 _HOTTEST = 2.0
 """The highest temperature that servers of this interface take; it is part of its definition."""
 _DIFFERENT = 0.05
-"""Nats by which the log-probabilities of one token differ when they are processed, and more than rounding does."""
+"""Nats: log-probabilities of one token that differ by more under the two temperatures are processed, and not just
+rounded."""
 
 
 class OpenAIEngine(RemoteBatchingEngine):
-    """A model behind a server of completions; cancelling a request closes its connection.
+    """A model behind a completion server; cancelling a request closes its connection.
 
     `names` are those under which the server may serve the model when `settings.served_model` is empty, the
-    preferred one first. `retries` says what is done about a server in trouble; by default `settings.attempts`. The
-    context of a shared `tokenizer` becomes the shortest of those servers.
+    preferred one first. `retries` says how often a request to a failing server is tried; by default
+    `settings.attempts` times. The context of a shared `tokenizer` becomes the shortest of its servers.
 
     Raises:
         EngineError: no address, no server there, or one that does not serve the model.
@@ -90,7 +91,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         return self._root
 
     async def _greet(self, names: list[str]) -> None:
-        """See that the server serves the model, what it is, and how it gives log-probabilities."""
+        """Check that the server serves the model; find out its context, version and kind of log-probabilities."""
         try:
             served = await self._client.ask("/v1/models", ServedModels)
             models = {model.id: model for model in served.data}
@@ -189,7 +190,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         await self._client.close()
 
     def _top_logprobs(self, choice: Choice, sampling: Sampling) -> list[Mapping[str, float]]:
-        """Per generated position token text to nats, however the server names tokens."""
+        """Token text to nats for each generated position, however the server names tokens."""
         return [self._texts(position, sampling.logprobs) for position in choice.positions()]
 
     def _texts(self, position: Mapping[int | str, float], most: int) -> Mapping[str, float]:
@@ -207,7 +208,7 @@ def _from_text(
     prompt_tokens: int,
     top_logprobs: Sequence[Mapping[str, float]],
 ) -> Completion:
-    """A completion of a server that gives text alone: its stop string is in the text or named beside it.
+    """Make a completion from a server that gives only text: the stop string is in the text or named beside it.
 
     Raises:
         EngineError: the server says neither which stop string ended the text nor that none did.

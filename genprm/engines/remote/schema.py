@@ -1,4 +1,4 @@
-"""What a server of completions may answer: an answer is checked once, against these.
+"""The answers that a completion server may give: each answer is checked once, against one of these models.
 
 Fields that are not listed are ignored, and null is the same as nothing.
 """
@@ -65,7 +65,7 @@ class Usage(_Answer):
 
 
 class RankedToken(_Answer):
-    """A token that might have been, as llama.cpp writes it."""
+    """One of the most probable tokens at a position, as llama.cpp writes it."""
 
     token: str
     logprob: LogProbability
@@ -73,13 +73,13 @@ class RankedToken(_Answer):
 
 
 class Position(_Answer):
-    """The most probable tokens at one position, as for chats."""
+    """The most probable tokens at one position, in the format of chat completions."""
 
     top_logprobs: list[RankedToken]
 
 
 class LogProbabilities(_Answer):
-    """Log-probabilities per generated position (nats), in either of two ways."""
+    """Log-probabilities per generated position (nats), in one of two formats."""
 
     top_logprobs: list[dict[str, LogProbability] | None] | None = None
     content: list[Position] | None = None
@@ -130,7 +130,7 @@ class Completions(_Answer):
     usage: Usage | None = None
 
     def longest(self) -> int:
-        """Tokens that the first completion has, by the largest of all counts of them that the answer gives."""
+        """The length of the first completion in tokens: the largest of all counts that the answer gives of them."""
         choice = self.choices[0]
         counted = (self.usage and self.usage.completion_tokens) or 0
         return max(counted, len(choice.token_ids or ()), len(choice.positions()))

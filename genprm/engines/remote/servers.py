@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 
 def names_of(model: str, path: str) -> list[str]:
-    """What a model may be called in `engine.servers`, and by its server: as the profile names it, where it lies,
-    and for a checkpoint of a run its key, which is the folder around it.
+    """The names that a model may have in `engine.servers` and on its server: its name in the profile, its path, and
+    for a checkpoint of a run its key, which is the name of the folder around it.
 
     >>> names_of("/runs/mine/checkpoints/base.main.full/5d8e", "/runs/mine/checkpoints/base.main.full/5d8e")
     ['/runs/mine/checkpoints/base.main.full/5d8e', 'base.main.full']
@@ -32,14 +32,14 @@ def names_of(model: str, path: str) -> list[str]:
 
 
 def address_key(model: str, path: str, settings: EngineSettings) -> str | None:
-    """What `engine.servers` calls a model; None where it has no address."""
+    """The name under which `engine.servers` has a model; None where it has no address for it."""
     return next((name for name in names_of(model, path) if name in settings.servers), None)
 
 
 def open_servers(model: str, path: str, settings: EngineSettings, retries: Retries | None = None) -> Engine:
     """The servers of a model, whose tokenizer is read from `path`, as one engine.
 
-    One that cannot be reached is left out with a line in the log.
+    A server that cannot be reached is left out, with a line in the log.
 
     Raises:
         EngineError: no address for the model, none that can be reached, or a server that does not serve it.
@@ -79,7 +79,7 @@ def open_servers(model: str, path: str, settings: EngineSettings, retries: Retri
 
 
 def _difference(engines: Sequence[OpenAIEngine]) -> EngineError | None:
-    """Why the answers of some servers cannot stand side by side."""
+    """The error of servers with different kinds of log-probabilities, whose answers cannot be mixed; else None."""
     kinds = {engine.provenance.logprobs: engine.address for engine in engines}
     if len(kinds) < 2:
         return None

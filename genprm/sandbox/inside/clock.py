@@ -1,13 +1,13 @@
 """The time that a block may use: CPU time, so that no other work on the machine decides how it ends.
 
-| limit | counts | past it |
+| limit | counts | when exceeded |
 |---|---|---|
 | `seconds` | CPU time, but for imports of installed modules | `TimeLimit` is raised in the block |
 | `import_seconds` | CPU time of these imports | the same |
 | `wall_seconds` | the time that passes, waiting included | the same |
 
-A block that cannot be interrupted, or goes on all the same, is ended by the kernel: between `GRACE_SECONDS` of CPU
-time past its limit and a second more, for the kernel counts whole seconds.
+A block that cannot be interrupted, or goes on all the same, is ended by the kernel once it is `GRACE_SECONDS` of
+CPU time past its limit, or up to a second later, because the kernel counts whole seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TimeLimit(BaseException):
 class Clock:
     """The limits of one block after another.
 
-    `reached` is the limit that the present block came to, in words; empty while it has not.
+    `reached` is the limit that the present block has reached, in words; empty while it has reached none.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Clock:
         self._installed = list(sys.path)
         bootstrap: Any = sys.modules["_frozen_importlib"]
         self._find_and_load: Callable[..., Any] = bootstrap._find_and_load
-        # The one function that every import of a module that is not loaded yet comes to, however it is written.
+        # Every import of a module that is not loaded yet goes through this function, however the import is written.
         bootstrap._find_and_load = self._load
 
     def start(self, seconds: float, import_seconds: float, wall_seconds: float) -> None:
@@ -66,7 +66,7 @@ class Clock:
         self._allow(seconds)
 
     def stop(self) -> None:
-        """End a block, and what it may have set itself."""
+        """End a block, and stop any timers that it set itself."""
         setitimer(ITIMER_PROF, 0)
         setitimer(ITIMER_REAL, 0)
         setitimer(ITIMER_VIRTUAL, 0)
@@ -85,7 +85,7 @@ class Clock:
         raise TimeLimit
 
     def _load(self, name: str, import_: object) -> Any:
-        """Import a module; where it is an installed one, on the time that imports have."""
+        """Import a module; the import of an installed one uses the time for imports."""
         charged = self._importing or bool(self.reached) or self._import_left <= 0
         if charged or _find_spec(name.partition(".")[0], self._installed) is None:
             return self._find_and_load(name, import_)
@@ -109,5 +109,5 @@ class Clock:
         setrlimit(RLIMIT_CPU, (wanted if hard == RLIM_INFINITY else min(wanted, hard), hard))
 
 
-# A failed import is shown without the frames of the import system, and so without this one.
+# Tracebacks of failed imports leave out the frames of the import system; with this file name, also that of `_load`.
 Clock._load.__code__ = Clock._load.__code__.replace(co_filename="<frozen importlib._bootstrap>")

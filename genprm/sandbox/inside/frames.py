@@ -21,7 +21,7 @@ from typing import Any
 
 HEADER = struct.Struct("!I")
 
-# A session sends and receives with what a block cannot reach: its own names, and no Python code of a library.
+# A session sends and receives only with what a block cannot change: its own names, and no Python code of a library.
 globals()["__builtins__"] = dict(vars(builtins))
 _scan: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
@@ -69,7 +69,7 @@ def answer(descriptor: int, **texts: str) -> None:
 
 
 def rehearse() -> None:
-    """What receiving and answering take, done once."""
+    """Do once what receiving and answering take (`repl.rehearse` says why)."""
     _framed(quote("")), _scan('{"code": "", "seconds": 1.0}', 0)
 
 

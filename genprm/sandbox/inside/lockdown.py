@@ -37,8 +37,8 @@ def keep_import_path_inside() -> None:
 def can_drop_uid() -> bool:
     """Whether a process of an unprivileged uid could still import modules (False unless root).
 
-    An interpreter below a private home directory cannot be read by anyone else: its sessions keep the uid and
-    rest on Landlock, the filter and the loss of every capability.
+    An interpreter below a private home directory cannot be read by another user: its sessions keep the uid and rely
+    on Landlock, the filter and the loss of every capability.
     """
     if os.geteuid() != 0:
         return False
@@ -85,7 +85,7 @@ class Limits:
 
 
 class Lock:
-    """What is the same for every session, prepared once; `apply` is what each forked process does to itself.
+    """The lockdown of sessions: what is the same for all is prepared once; each forked process calls `apply`.
 
     With `drop_uid` each session takes an unprivileged user id. `ruleset` is the descriptor of the Landlock rules.
 

@@ -16,7 +16,8 @@ from .clock import Clock, TimeLimit
 from .sources import FILE, Sources
 
 MOST_DIGITS = 300_000
-"""Digits of an integer as text; Python's own limit of 4,300 is for servers. So many take 2 seconds of CPU time."""
+"""Digits of an integer as text; Python's own limit of 4,300 is for servers. This many take 2 seconds of CPU
+time."""
 
 _LONGEST_MESSAGE = 4000
 
@@ -26,7 +27,7 @@ _REASONS = {
     "Operation not permitted": "not allowed here: other processes, network, other users",
     "Permission denied": "not allowed here: files other than those of Python and its libraries",
 }
-"""Why the sandbox refuses something, by what the error of the system says."""
+"""Why the sandbox refuses something, by a text in the message of the system's error."""
 
 # What a block does to the built-in names must not change what is done here.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -47,7 +48,7 @@ class Interpreter:
         sys.set_int_max_str_digits(MOST_DIGITS)
 
     def run(self, request: dict[str, Any]) -> tuple[str, str]:
-        """How the block `request` ended (`frames` has its fields), and the line that says more."""
+        """Run the block `request` (`frames` has its fields); return how it ended, and the line that says more."""
         stdout = sys.stdout = self._fresh_output()
         sys.stdin = TextIOWrapper(BufferedReader(FileIO(0, "r", closefd=False)), encoding="utf-8")
         if request["show_stderr"]:
@@ -111,7 +112,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _exit_message(error: SystemExit) -> str:
-    """What a script says when it exits: anything but a number, as Python does."""
+    """What a script says when it exits: its exit code unless that is a number, as in Python."""
     code = error.code
     return "" if code is None or isinstance(code, int) else _text(code)[:_LONGEST_MESSAGE]
 
@@ -124,8 +125,8 @@ def _text(value: object) -> str:
 
 
 def rehearse(output: int) -> Interpreter:
-    """An interpreter that ran a block that does nothing: what the first one copies of the zygote's memory is copied
-    ahead of it."""
+    """Make an interpreter and run a block without effect in it, so that the memory which a first block copies from
+    the zygote is copied before the first real block."""
     interpreter = Interpreter(output)
     limits = {"seconds": 1.0, "import_seconds": 1.0, "wall_seconds": 10.0}
     interpreter.run({"code": "x = [1]\nx = f'{x}'\ndel x", "echo_last": False, "show_stderr": False, **limits})

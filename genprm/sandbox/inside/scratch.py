@@ -25,7 +25,7 @@ def mount(megabytes: int, files: int, uid: int) -> None:
 
 
 def trial() -> None:
-    """Mount one and write in it, as every session does.
+    """Mount a scratch directory and write in it, as every session does.
 
     Raises:
         OSError: this process cannot have one.

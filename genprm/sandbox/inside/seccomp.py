@@ -44,7 +44,7 @@ _ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "fdatasync": (75, 83),
 }  # fmt: skip
 
-# What a scratch directory is for; only where there is one.
+# The calls that a scratch directory is for; allowed only where there is one.
 _ON_FILES: dict[str, tuple[int | None, int | None]] = {
     "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35),
     "rename": (82, None), "renameat": (264, None), "renameat2": (316, 276), "ftruncate": (77, 46),

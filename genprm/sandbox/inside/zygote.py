@@ -5,8 +5,8 @@ Messages on its control socket (sequenced packets) carry descriptors:
 | message | with | answer |
 |---|---|---|
 | `supervisor`, the first | a process handle of the supervisor | versions as JSON, with a handle of the zygote |
-| `fork` | a session's control socket, the pipe for its output | the session speaks for itself |
-| `ahead` | the same | the same, in a quiet moment, once everything is warm |
+| `fork` | a session's control socket, the pipe for its output | none; the session itself answers on its socket |
+| `ahead` | as for `fork` | as for `fork`, in a quiet moment, once everything is warm |
 
 When the supervisor dies or closes the socket, the zygote exits and the kernel kills its sessions.
 """
@@ -43,7 +43,7 @@ def ending_with(supervisor: int, look_seconds: float = _LOOK_SECONDS) -> Iterato
 
 
 def _is_readable(descriptor: int) -> bool:
-    # An object for each look: on a busy machine the next alarm interrupts this one, and no poll may be shared.
+    # A new poll object each time: on a busy machine the next alarm interrupts this one, and they cannot share one.
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
@@ -89,7 +89,7 @@ class Zygote:
                 self._fork(descriptors)
 
     def _wait(self) -> bool:
-        """Wait for a request or a death, no longer than there is nothing else to do. False: the supervisor died."""
+        """Wait for a request or a death while there is nothing else to do; False if the supervisor died."""
         idle = 0 if self._ahead else -1
         patience = idle if self._libraries.warm else _QUIET_MS
         poll = select.poll()
@@ -120,7 +120,7 @@ class Zygote:
         self._sessions[pid] = control
 
     def _reap(self) -> None:
-        """Tell the supervisor of every session that ended, and leave nothing of its process group."""
+        """Tell the supervisor of every session that ended, and kill what is left of its process group."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

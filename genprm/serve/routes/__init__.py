@@ -19,4 +19,4 @@ ROUTERS: Sequence[Callable[[Scorer], APIRouter]] = (
     nemo_gym.router,
     status.router,
 )
-"""All but `/health`, which asks for no key."""
+"""All endpoints but `/health`, which requires no key."""

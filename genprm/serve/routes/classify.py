@@ -1,4 +1,4 @@
-"""`/classify`: the reward of a whole solution as vLLM gives that of a classifier; verl asks so."""
+"""`/classify`: the reward of a whole solution as vLLM answers for a classifier, which is how verl asks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClassifyRequest(ChatRequest):
 
 
 class Classified(TypedDict):
-    """The class of a solution; `probs` are those of wrong and right."""
+    """The class of a solution; `probs` are the probabilities of wrong and right."""
 
     index: int
     label: str

@@ -16,7 +16,7 @@ from genprm.serve.solutions import written
 
 
 class VerifyRequest(BaseModel):
-    """What the policy was asked and a Response of OpenAI's; the fields of the task stand beside them."""
+    """What the policy was asked and its answer, a Response of OpenAI's; the fields of the task come beside them."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -48,10 +48,10 @@ def router(scorer: Scorer) -> APIRouter:
 
 
 def problem_of(body: VerifyRequest) -> str:
-    """The problem: a field of the task that is called so, else what the user asked last.
+    """The problem: a field of the task with a name in `PROBLEM`, else what the user asked last.
 
     Raises:
-        InputError: neither is there.
+        InputError: there is neither.
     """
     task = body.model_extra or {}
     named = next((task[name] for name in PROBLEM if isinstance(task.get(name), str)), None)

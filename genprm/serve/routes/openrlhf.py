@@ -16,8 +16,8 @@ from genprm.serve.solutions import of_template, written
 
 
 class RewardRequest(BaseModel):
-    """`query` is prompt and response as one text; without `prompts`, as OpenRLHF asked until 0.5, that of a chat
-    template. Other servers of a list are sent empty lists.
+    """Each `query` is prompt and response as one text; without `prompts`, as OpenRLHF asked until 0.5, the text of
+    a chat template. Other servers of a list are sent empty lists.
     """
 
     query: list[str]
@@ -52,7 +52,7 @@ def read_queries(body: RewardRequest) -> list[WrittenSolution]:
     """The solutions of a request.
 
     Raises:
-        InputError: texts and prompts do not belong together, or hold no problem or no solution.
+        InputError: queries and prompts do not match, or hold no problem or no solution.
     """
     if body.prompts is None:
         return [of_template(query, f"query[{index}]") for index, query in enumerate(body.query)]

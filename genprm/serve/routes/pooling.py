@@ -1,4 +1,4 @@
-"""`/pooling`: the rewards of steps as vLLM gives those of process reward models."""
+"""`/pooling`: the rewards of steps as vLLM answers for process reward models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genprm.serve.scorer import Scorer
 
 
 class PoolingRequest(ChatRequest):
-    """`task` is the one that vLLM's process reward models know."""
+    """`task` is the only one that vLLM's process reward models know."""
 
     task: Literal["token_classify"] | None = None
 

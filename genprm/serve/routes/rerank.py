@@ -40,7 +40,7 @@ class RerankRequest(BaseModel):
     top_n: Annotated[int, Field(ge=0)] | None = None
     """How many are returned; all when 0 or null."""
     return_documents: bool | None = None
-    """Whether the answer repeats the solutions; it does if nothing is said."""
+    """Whether the answer repeats the solutions, as it does by default."""
 
 
 class Scored(TypedDict):
@@ -58,7 +58,7 @@ class ScoreAnswer(Listed):
 
 
 class Ranked(TypedDict):
-    """A solution with its reward; `index` is where it stands in the request."""
+    """A solution with its reward; `index` is its place in the request."""
 
     index: int
     document: NotRequired[Document]
@@ -80,7 +80,7 @@ def router(scorer: Scorer) -> APIRouter:
 
     @routes.post("/score")
     async def score(body: ScoreRequest) -> ScoreAnswer:
-        """vLLM: the reward of each solution (document) of its problem (query)."""
+        """vLLM: the reward of each solution (document) for its problem (query)."""
         check_model(body.model, scorer)
         solutions = [body.documents] if isinstance(body.documents, str) else body.documents
         problems = [body.queries] if isinstance(body.queries, str) else body.queries
@@ -96,7 +96,7 @@ def router(scorer: Scorer) -> APIRouter:
     @routes.post("/v1/rerank")
     @routes.post("/v2/rerank")
     async def rerank(body: RerankRequest) -> RerankAnswer:
-        """Jina and Cohere: the solutions (documents) of a problem (query), the best first."""
+        """Jina and Cohere: the solutions (documents) for a problem (query), the best first."""
         check_model(body.model, scorer)
         texts = [one if isinstance(one, str) else one.text for one in body.documents]
         judged = await _judge(scorer, [body.query] * len(texts), texts)

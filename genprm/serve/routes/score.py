@@ -1,4 +1,4 @@
-"""`/v1/score`: rewards per step, with all that is known of them; as events while they are judged, if asked so."""
+"""`/v1/score`: rewards per step, with all that is known of them; as events during judging if a request asks so."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ScoreAnswer(TypedDict):
 
 
 class ScoreAnswers(TypedDict):
-    """The same of each solution in `items`."""
+    """What is known of each solution in `items`."""
 
     items: list[ScoreAnswer]
 
@@ -60,9 +60,9 @@ _FIELDS: dict[str, Any] = {
     "messages": {"type": "array", "items": MESSAGE_SCHEMA},
 }
 FIELDS = tuple(_FIELDS)
-"""What says which solution is meant."""
+"""Fields of a request that say which solution is meant."""
 OPTIONS = ("votes", "mode", "deadline", "stream")
-"""What says how it is judged; they stand beside `items` or beside the one solution."""
+"""Fields that say how it is judged, beside `items` or beside the fields of the one solution."""
 
 
 def page(limits: Limits) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def router(scorer: Scorer) -> APIRouter:
 
 
 def read_options(options: dict[str, Any], limits: Limits) -> Asked:
-    """What a request says of how it is judged.
+    """Read the options of a request that say how it is judged.
 
     Raises:
         InputError: an option is wrong or beyond the limits.
@@ -131,10 +131,10 @@ def read_options(options: dict[str, Any], limits: Limits) -> Asked:
 
 
 def read_item(item: Any, where: str) -> WrittenSolution:
-    """A solution, as `genprm judge` reads it.
+    """Read a solution, as `genprm judge` does.
 
     Raises:
-        InputError: it is something else, or holds a field that would be ignored.
+        InputError: the item is something else, or holds a field that would be ignored.
     """
     row = json_object(item, where)
     for name in row:
@@ -184,7 +184,7 @@ async def events(scorer: Scorer, solution: WrittenSolution, asked: Asked) -> Asy
     try:
         while (one := await heard.get()) is not None:
             yield one
-    finally:  # a client that has gone is judged for no longer
+    finally:  # judging stops when the client has gone
         judging.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await judging

@@ -17,7 +17,7 @@ from genprm.serve.solutions import ChatMessage, of_messages, of_template
 
 
 class ChatRequest(BaseModel):
-    """One chat as `messages`, or chats as a template writes them, `input`; the last answer is the solution."""
+    """One chat as `messages`, or chats as texts of a chat template in `input`; the last answer is the solution."""
 
     model: str | None = None
     input: str | list[str] | None = None
@@ -33,7 +33,7 @@ class Usage(TypedDict):
 
 
 class Listed(TypedDict):
-    """What stands around a list of answers."""
+    """The fields around a list of answers."""
 
     id: str
     object: str
@@ -60,14 +60,14 @@ def check_model(name: str | None, scorer: Scorer) -> None:
     """Refuse a request that is meant for another model.
 
     Raises:
-        InputError: it names one.
+        InputError: the request names another model.
     """
     if name is not None and name != scorer.model.name:
         raise InputError(f"model is {shown(name)}, allowed: {scorer.model.name!r}, or none")
 
 
 def listed(kind: str, scorer: Scorer, scores: Sequence[SolutionScore]) -> Listed:
-    """What stands around the answers to a request."""
+    """The fields around the answers to a request."""
     return {
         "id": f"{kind}-{uuid.uuid4().hex}",
         "object": "list",

@@ -18,10 +18,10 @@ from genprm.training.report import TrainingReport
 
 @dataclass(frozen=True, slots=True)
 class PathKeys:
-    """What decides the paths of an artifact, besides their numbers: the parts of the keys in its journal.
+    """The parts of the journal keys under which an artifact keeps verification paths, besides the number of a path.
 
-    `rows` names every solution as the artifact does; `version` is that of its way of judging, and `further` is what
-    else decides there. `checkpoint` is the version of the weights.
+    `rows` has the artifact's own key of every solution; `version` is the version of the artifact's way of judging,
+    and `further` is what else decides its paths. `checkpoint` is the version of the weights.
     """
 
     version: str
@@ -43,7 +43,7 @@ class Recipe(ABC):
     adapter: ClassVar[str]
     record: ClassVar[type[Any]]
     mode: ClassVar[Mode | None] = None
-    """Of a kind with one way of judging, the mode that comes nearest in what it reads and writes."""
+    """For a kind with a single way of judging, the mode that is nearest in what it reads and writes; else None."""
     writes: ClassVar[bool] = True
     """Whether it writes before it judges, so that the tokens of a response can be counted."""
     further: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class Recipe(ABC):
         return False
 
     def asked_in(self, mode: Mode) -> Mode | None:
-        """The mode that its reward model is told; None for a kind with one way of judging."""
+        """The mode in which its reward model is asked; None for a kind with one way of judging."""
         return mode if self.by_step else None
 
     def judging(self, mode: Mode) -> str:
@@ -70,11 +70,11 @@ class Recipe(ABC):
 
     @abstractmethod
     def data(self, mode: Mode) -> str:
-        """What its part of the training set is called, in the place of a mode."""
+        """The name of its part of the training set, used in place of a mode."""
 
     @abstractmethod
     def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
-        """What a checkpoint is to know of how it is asked."""
+        """The part of a checkpoint's manifest that says how the model is asked."""
 
     @abstractmethod
     def train(

@@ -18,7 +18,8 @@ LABELLED = "labelled"
 
 
 class DiscriminativeRecipe(Recipe):
-    """Learns from labels alone and writes nothing. Its rewards are not kept: one pass over all has them."""
+    """Learns from labels alone and writes nothing. Its rewards are not journaled: a single forward pass gives all
+    rewards of a solution again."""
 
     kind = "discriminative"
     adapter = "token-classifier"
@@ -35,7 +36,7 @@ class DiscriminativeRecipe(Recipe):
         return LABELLED
 
     def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
-        """Nothing: its architecture says it."""
+        """Nothing: its architecture says how it is asked."""
         return {}
 
     def train(

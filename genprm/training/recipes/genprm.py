@@ -19,7 +19,7 @@ from genprm.training.report import TrainingReport
 
 
 class GenPRMRecipe(Recipe):
-    """Fine-tuned on the conversations of its mode; asked as they were written."""
+    """Fine-tuned on the conversations of its mode, and asked in the same form."""
 
     kind = "genprm"
     adapter = VERIFIER
@@ -40,7 +40,7 @@ class GenPRMRecipe(Recipe):
         return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
-        """Verification paths, which the artifact's row, the mode and the verifier's settings decide."""
+        """Verification paths, keyed by the artifact's row, the mode and the verifier's settings."""
         how = (keys.version, keys.checkpoint, keys.mode, *keys.further, keys.verifier.deciding(keys.mode))
 
         def key(solution: StepwiseSolution, number: int) -> str:

@@ -45,7 +45,7 @@ class ReinforcedRecipe(GenPRMRecipe):
 
 
 def labelled_case(solution: LabelledSolution) -> LabelledCase:
-    """The solution up to its first wrong step, with the index of that.
+    """The solution up to its first wrong step, with the index of that step.
 
     >>> labelled_case(LabelledSolution("a", "1 + 1?", ["1 + 1 = 3"], [0])).label
     0

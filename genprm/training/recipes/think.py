@@ -20,7 +20,7 @@ from genprm.training.report import TrainingReport
 CHAINS = "think"
 """The store's name, in the place of a mode, for the conversations of ThinkPRM."""
 THINKING_VERSION = "1"
-"""Raised when a ThinkPRM is asked in another way than before, so that its paths are sampled again."""
+"""Increased when the way of asking a ThinkPRM changes, so that its paths are sampled again."""
 
 
 class ThinkRecipe(Recipe):
@@ -51,7 +51,7 @@ class ThinkRecipe(Recipe):
         return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
-        """Chains, which a solution's text decides, whichever row holds it."""
+        """Chains, keyed by the text of a solution, whichever row holds it."""
         how = (THINKING_VERSION, keys.checkpoint, keys.verifier.seed)
 
         def key(solution: StepwiseSolution, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Which tokens answer for what: an advantage per token where each judged step has a reward of its own.
+"""Credit assignment: an advantage per token where each judged step has a reward of its own.
 
 With one reward for a whole verification, the analysis of a step that was judged rightly is blamed for a mistake
 three steps later. Here the judgement of a step is compared with those of the same step in the other verifications
@@ -22,7 +22,7 @@ _LEAST_SPREAD = 1e-4
 def token_advantages(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> list[list[float]]:
     """The advantage of each token of each conversation, group by group; 0 for what the model did not write.
 
-    A step that one verification of a group alone has judged is compared with nothing: its advantage is 0.
+    A step that only one verification of a group has judged has nothing to be compared with: its advantage is 0.
     """
     found = []
     for first in range(0, len(rollouts), rl.group):

@@ -1,4 +1,4 @@
-"""One verification as a reward sees it: what the verifier said of each step, and what was to be said."""
+"""One verification as a reward sees it: what the verifier said of each step, and the label."""
 
 from __future__ import annotations
 

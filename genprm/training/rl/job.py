@@ -1,4 +1,4 @@
-"""What the process of reinforcement learning is told, besides what every training is: the machine it judges on."""
+"""The job of a process of reinforcement learning: that of any training, and the machine settings to judge with."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class ReinforcementJob(TrainingJob):
 
     @property
     def engine(self) -> EngineSettings:
-        """The machine's, with the context of what is trained on: what is judged is learned from whole."""
+        """The machine's engine settings with the training's maximum length as context: what it writes is learned
+        from whole."""
         return self.machine.engine.model_copy(update={"max_context": self.further.max_length})
 
     def described(self) -> dict[str, object]:
@@ -73,7 +74,7 @@ def read_cases(path: Path) -> Iterator[LabelledCase]:
 
 
 def check_count(job: ReinforcementJob, count: int, which: str = "") -> None:
-    """Refuse a batch of more solutions than there are; `which` says what these are, besides labelled.
+    """Refuse a batch of more solutions than there are; the message describes them further with `which`.
 
     Raises:
         ValueError: there are fewer.
@@ -89,11 +90,12 @@ def train_further(
     """Train the verifier `job.base` by how rightly it judges labelled solutions, in a process of its own.
 
     Everything else is as in `genprm.training.run_training`: the checkpoint appears whole or not at all, and an
-    interrupted run continues. Beside the checkpoint's losses stands `episodes.json`, a line per update.
+    interrupted run continues. Beside the losses, the checkpoint has `episodes.json`, an entry per batch of
+    verifications.
 
     Raises:
-        ValueError: no cases, or fewer than a batch of verifications takes; or it judges in mode adaptive, which
-            would never come to an analysis: a verdict that is drawn has reward 0 or 1.
+        ValueError: no cases, or fewer than a batch of verifications takes; or the verifier judges in mode adaptive,
+            in which it would never write an analysis: a drawn verdict is always sure, with reward 0 or 1.
         EngineError: the model cannot be used.
         TrainingError: the process failed.
     """

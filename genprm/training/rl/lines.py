@@ -12,7 +12,7 @@ _LINE_SECONDS = 3.0
 
 
 class RewardLines(TrainerCallback):  # type: ignore[misc]
-    """Prints a line every few seconds: step, and reward and the like of the verifications that it learns from."""
+    """Prints a line every few seconds: step, and reward and other measures of the batch of verifications."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -22,7 +22,7 @@ class RewardLines(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
         """A line when the last one is old enough, and one at the end."""
         now = time.monotonic()
-        # The updates of one batch of verifications have them in common, and TRL tells of them at the first one.
+        # All updates on one batch of verifications share its measures, which TRL logs with the first update.
         self._batch = dict(logs) if "reward" in logs else self._batch
         if "loss" not in logs or (now - self._printed < _LINE_SECONDS and state.global_step < state.max_steps):
             return

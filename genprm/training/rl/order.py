@@ -1,4 +1,4 @@
-"""The order in which solutions are judged: a function of seed and epoch, so that a resumed run sees the same."""
+"""The order in which solutions are judged: a function of seed and epoch, the same in a resumed run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.utils.data import Sampler
 
 
 class GroupOrder(Sampler[int]):  # type: ignore[misc]
-    """Batches of `solutions` different ones, each `group` times in a row; a batch comes `times` times.
+    """Batches of `solutions` different solutions, each one `group` times in a row; a batch comes `times` times.
 
     The trainer makes verifications of a batch when it first comes, and takes its updates from them until the next.
-    Those that do not fill a batch wait for another epoch.
+    Solutions that do not fill a batch are left for another epoch.
 
     >>> list(GroupOrder(count=3, solutions=2, group=2, times=1, seed=0))
     [0, 0, 2, 2]

@@ -1,4 +1,4 @@
-"""What is told of a training by reinforcement, update by update."""
+"""The measures of a training by reinforcement, batch by batch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _RAN = "ok"
 
 @dataclass(frozen=True, slots=True)
 class EpisodePoint:
-    """One update: mean reward of its batch of verifications, and what else they were like.
+    """The first update on a batch of verifications: their mean reward, and further measures.
 
     `signal` is the share of groups whose rewards differ, `right` that of verifications which name the first wrong
     step, or none where there is none. `false_alarm` is the share of right solutions in which a step was judged
     wrong, `missed` that of wrong ones in which none was. A verification has `length` tokens, `tokens` of them by
-    the model, and `code_blocks` blocks, of which the share `code_runs` ran without an error. What there was nothing
-    to measure on is None.
+    the model, and `code_blocks` blocks, of which the share `code_runs` ran without an error. A measure is None
+    where there was nothing to measure.
     """
 
     step: int
@@ -42,7 +42,7 @@ class EpisodePoint:
 
 
 def measures_of(episodes: Sequence[Episode]) -> dict[str, float]:
-    """What `EpisodePoint` says of verifications, as far as there is something to take a share of."""
+    """The measures of `EpisodePoint` that follow from the verifications alone; a share of nothing is left out."""
     statuses = [status for episode in episodes for status in episode.executions]
     sound = [episode for episode in episodes if episode.label < 0]
     wrong = [episode for episode in episodes if episode.label >= 0]
@@ -65,7 +65,7 @@ def _share(found: Sequence[bool]) -> float | None:
 
 
 def episode_points(history: Sequence[Mapping[str, float]]) -> list[EpisodePoint]:
-    """The points of a trainer's log; updates of one batch have the batch's in common, told at its first one."""
+    """The points of a trainer's log, one per batch: its measures are logged with the first update on it only."""
     return [_point(logs) for logs in history if "reward" in logs]
 
 

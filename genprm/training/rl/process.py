@@ -47,7 +47,7 @@ Judge = Callable[[Sequence[tuple[LabelledCase, int]], Mapping[str, torch.Tensor]
 
 
 class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer on verifications, in our order."""
+    """TRL's trainer on verifications, with the order of `GroupOrder`."""
 
     def __init__(self, job: ReinforcementJob, cases: Sequence[LabelledCase], judge: Judge, **options: Any) -> None:
         self._rl = job.rl
@@ -66,7 +66,8 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
         return GroupOrder(len(self._cases), rl.solutions, rl.group, self.args.steps_per_generation, self.args.seed)
 
     def _verify(self, cases: Sequence[LabelledCase]) -> dict[str, Any]:
-        """What TRL is to know of verifications of `cases`, in which those of a group follow each other."""
+        """Verify `cases`, in which those of a group follow each other; return the verifications as TRL takes
+        them."""
         rl = self._rl
         first = self.state.global_step * rl.group
         wanted = [(case, first + index % rl.group) for index, case in enumerate(cases)]
@@ -91,10 +92,10 @@ class VerifierTrainer(GRPOTrainer):  # type: ignore[misc]
 
 
 def rows_with_loss(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A batch of TRL's without the rows that no token with loss is in, cut to the columns that the others take.
+    """A batch of TRL's without the rows that have no token with loss, cut to the columns that the other rows take.
 
-    The loss is a sum over tokens with loss, divided by a number that is known before, so it stays what it is. None
-    where no row is left.
+    The loss is a sum over tokens with loss, divided by a number that is fixed beforehand, so it does not change.
+    None where no row is left.
     """
     loss = inputs["completion_mask"] * inputs["tool_mask"]
     rows = loss.any(dim=1)
@@ -114,13 +115,13 @@ def rows_with_loss(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def completion_advantages(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> list[list[float]]:
-    """The advantage of each token from the first one on that the model wrote."""
+    """The advantage of each token, from the first token that the model wrote on."""
     advantages = token_advantages(rollouts, rl)
     return [one[rollout.sequence.start :] for rollout, one in zip(rollouts, advantages, strict=True)]
 
 
 def padded(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
-    """Rows of numbers in the shape of `like`, zeros behind them."""
+    """Rows of numbers in the shape of `like`, padded with zeros on the right."""
     filled = torch.zeros(like.shape, dtype=torch.float32)
     for line, row in zip(filled, rows, strict=True):
         line[: len(row)] = torch.tensor(row)
@@ -132,8 +133,8 @@ def as_grpo(
 ) -> dict[str, Any]:
     """Verifications as TRL takes them, group by group: tokens, the mask of those with loss, and rewards.
 
-    With `rl.drop_equal_groups` a group whose rewards are all the same has no token with loss; with `advantages` of
-    tokens (`completion_advantages`) those have none that have no advantage.
+    With `rl.drop_equal_groups` a group whose rewards are all the same has no token with loss; where `advantages` of
+    tokens (`completion_advantages`) are given, the tokens whose advantage is 0 have none.
     """
     rewards = [total_reward(rollout.episode, rl) for rollout in rollouts]
     masks = []
@@ -228,7 +229,7 @@ class JudgingMachine:
         )
 
     def fitting(self, cases: Sequence[LabelledCase]) -> list[LabelledCase]:
-        """The cases of whose first step something can be written (`RolloutSampler.fitting`)."""
+        """The cases whose first step leaves room to judge it (`RolloutSampler.fitting`)."""
         return self._loop.run(self._sampler.fitting(cases, self._engine.context)).result()
 
     def judge(
@@ -271,11 +272,11 @@ def train(job: ReinforcementJob) -> None:
 
 
 def check_memory(job: ReinforcementJob) -> None:
-    """Refuse a training that does not fit (`check_training`): of all weights, beside the engine that judges and,
-    where updates are held near it, the old model.
+    """Refuse a training that does not fit (`check_training`): all weights are trained, beside the engine that
+    judges and, where `rl.kl` holds updates near it, the reference model.
 
     Raises:
-        EngineError: it needs more memory than is free; the line says what would fit.
+        EngineError: the training needs more memory than is free; the message says what would fit.
     """
     shape = shape_of(load_config(job.base))
     number = number_size(job.engine, is_gpu=torch.cuda.is_available())

@@ -15,8 +15,8 @@ from genprm.verification.rewards import WORDS, read_reward
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Text that the model wrote behind a prompt when it judged a step: `tokens` of it, or a verdict that was drawn,
-    empty where there was none to be had."""
+    """Text that the model wrote after a prompt when it judged a step, with its number of `tokens`; or a verdict
+    that was drawn, empty where none could be read."""
 
     prompt: str
     text: str
@@ -26,23 +26,23 @@ class Segment:
 
 
 class RecordingEngine(WrappedEngine):
-    """Writes down what one verification path is written by, and draws its verdicts.
+    """Records what the model writes in one verification path, and draws the verdicts.
 
-    A verifier takes the more probable verdict. To learn, the other one has to be tried, too: it is drawn with the
-    probability that the model gives it, of the two alone, at `temperature`.
+    A verifier takes the more probable verdict. To learn, the other one has to be tried, too: the verdict is drawn
+    with the probabilities that the model gives the two, at `temperature`.
     """
 
     def __init__(self, engine: Engine, temperature: float, seed: int) -> None:
         super().__init__(engine)
         self.segments: list[Segment] = []
-        """In order; each prompt begins with what was there before, unless a verdict was forced."""
+        """In order; each prompt begins with the conversation so far, unless a verdict was forced."""
         self.step = 0
         """0-based index of the step that is being judged."""
         self._temperature = temperature
         self._random = random.Random(seed)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """As the engine behind it; where log-probabilities are asked for, a verdict is due, and is drawn."""
+        """As the engine behind it; a request for log-probabilities asks for a verdict, which is drawn."""
         completions = await super().complete(prompt, sampling, n)
         if sampling.logprobs:
             return [self._drawn(prompt, completion) for completion in completions]
@@ -74,8 +74,8 @@ def tempered(probability: float, temperature: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TokenSequence:
-    """A conversation as token ids, and the step (0-based) in whose judgement the model wrote each; -1 for tokens
-    that others put in."""
+    """A conversation as token ids, and for each token the step (0-based) in whose judgement the model wrote it; -1
+    for tokens that others put in."""
 
     ids: list[int]
     steps: list[int]
@@ -87,15 +87,17 @@ class TokenSequence:
 
     @property
     def start(self) -> int:
-        """Where what is learned from begins: at the first token written, at the last one where none was."""
+        """Where the completion begins: at the first token that the model wrote, at the last token if it wrote
+        none."""
         return next((place for place, step in enumerate(self.steps) if step >= 0), len(self.ids) - 1)
 
 
 def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> TokenSequence:
     """The conversation at the end of the last segment, encoded as in fine-tuning: as one text.
 
-    A token is the model's where its first character is: the token that a stop string ends in may hold more, which
-    was cut and put in again (the newline behind a closing tag). What the path took back is not in the text.
+    A token counts as the model's if its first character is the model's: the token in which a stop string ends may
+    hold more text, which was cut and put in again (the newline after a closing tag). Text that the path took back
+    is left out.
 
     Raises:
         ValueError: no segments.
@@ -110,7 +112,7 @@ def token_sequence(encoder: PromptEncoder, segments: Sequence[Segment]) -> Token
 
 
 def _span(segment: Segment, text: str) -> tuple[int, int] | None:
-    """The characters of `text` that a segment is; None where the conversation went another way."""
+    """The characters of `text` that a segment covers; None where the conversation went another way."""
     if not text.startswith(segment.prompt):
         return None
     begin = len(segment.prompt)

@@ -26,8 +26,8 @@ def outcome(episode: Episode) -> float:
 
 
 def location(episode: Episode) -> float:
-    """1 where the solution as a whole is judged rightly, less the distance of the named step from the wrong one,
-    in shares of the number of steps; else -1.
+    """1 where the solution as a whole is judged rightly, less the distance between the named and the wrong step
+    divided by the number of steps; else -1.
 
     Source: FAPO (arXiv 2510.22543, reward of FAPO-GenRM; its recipe in verl gives -1 where there is no answer).
 
@@ -41,10 +41,10 @@ def location(episode: Episode) -> float:
 
 
 def steps_judged(episode: Episode) -> float:
-    """Mean over the labelled steps of 1 for a verdict as the label has it, else -1.
+    """Mean over the labelled steps: 1 for a verdict that agrees with the label, else -1.
 
-    Labelled are the steps up to the first wrong one, or all. One that was not reached, because an earlier one was
-    judged wrong or got no verdict, counts -1: else an early No would be free of the risk of the steps behind it.
+    The steps up to the first wrong one are labelled, or all. A step that was not reached, because an earlier one
+    was judged wrong or got no verdict, counts -1: otherwise an early No would avoid the risk of the steps after it.
 
     Source: verdict against label per step, as StepWiser (arXiv 2508.19229) rewards its judge; the mean over the
     solution is ours.
@@ -57,7 +57,7 @@ def steps_judged(episode: Episode) -> float:
 
 
 def step_rewards(episode: Episode) -> list[float]:
-    """1 for each verdict as the label of its step has it, else -1; steps behind the first wrong one have no label.
+    """1 for each verdict that agrees with its step's label, else -1; steps after the first wrong one have no label.
 
     >>> step_rewards(Episode(label=1, steps=4, verdicts=("Yes", "Yes", "Yes")))
     [1.0, -1.0]

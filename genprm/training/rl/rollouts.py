@@ -21,15 +21,15 @@ from genprm.verification.verifier import Verifier
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """An episode, and the conversation that it is as tokens."""
+    """An episode, and its conversation as tokens."""
 
     episode: Episode
     sequence: TokenSequence
 
 
 def exploring(verifier: VerifierSettings, temperature: float) -> VerifierSettings:
-    """The verifier's settings with all tokens drawn from the whole distribution at `temperature`: only then is what
-    was drawn what the gradient is taken of."""
+    """The verifier's settings with all tokens drawn from the whole distribution at `temperature`: only then is the
+    gradient that of the distribution which was drawn from."""
     sampling = SamplingSettings(temperature=temperature, max_tokens=verifier.sampling.max_tokens)
     return verifier.model_copy(update={"sampling": sampling})
 
@@ -54,7 +54,7 @@ class RolloutSampler:
         self._places = Places(live_paths)
 
     async def fitting(self, cases: Iterable[LabelledCase], context: int) -> list[LabelledCase]:
-        """The cases of whose first step something can be written by a model whose context has so many tokens."""
+        """The cases whose first step leaves room to judge it in a context of so many tokens."""
         verifier = Verifier(self._engine, self._sandbox, self._verifier)
         form = self._verifier.format
         kept = []
@@ -70,7 +70,7 @@ class RolloutSampler:
         """Verifications in the order asked for; a case and a number decide what is drawn.
 
         Raises:
-            EngineError: as raised by the engine, or a case is none of those that fit (`fitting`).
+            EngineError: as raised by the engine, or a case does not fit (`fitting`).
             SandboxError: as raised by the sandbox.
         """
         return await together(self._verify(case, number) for case, number in wanted)
@@ -97,7 +97,7 @@ class RolloutSampler:
 
 
 def _take_back_verdict(segments: list[Segment], before: int) -> None:
-    """Without the verdict that the last step was forced to: the conversation ends where the verifier left it."""
+    """Remove the verdict that the last step was forced to: the conversation ends where the verifier left it."""
     if len(segments) > before and segments[-1].is_verdict:
         segments.pop()
 
