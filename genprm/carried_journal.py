@@ -31,8 +31,8 @@ class CarriedJournal(Journal):
     not matter, nor does a segment that comes twice. A thread carries new rows even while no others are put.
 
     Raises:
-        CarryError: the place cannot be reached. A failure in the background is raised by the next `put`, or by
-            `close`.
+        CarryError: the place cannot be reached. A failure in the background is raised by the next `put`,
+            unless the rows were carried meanwhile.
         JournalError: as `Journal`.
     """
 
@@ -66,7 +66,6 @@ class CarriedJournal(Journal):
             self._thread.join()
             super().sync()
             self._carry()
-            self._require_carried()
         finally:
             super().close()
 
@@ -74,7 +73,8 @@ class CarriedJournal(Journal):
         while not self._closing.wait(CARRY_SECONDS):
             try:
                 self._carry()
-            except Exception as error:  # raised by the next `put`, or by `close`
+                self._failure = None
+            except Exception as error:  # raised by the next `put`, unless a later attempt has succeeded by then
                 self._failure = error
 
     def _require_carried(self) -> None:

@@ -68,7 +68,7 @@ class Journal:
     def _load(self) -> None:
         """Index the rows after those already known, and cut off a torn last line."""
         self._file.seek(self._end)
-        for number, line in enumerate(self._file, start=1):
+        for line in self._file:
             if not line.endswith(b"\n"):
                 break
             try:
@@ -76,6 +76,7 @@ class Journal:
             except (ValueError, KeyError, TypeError):
                 if self._file.read(1):
                     self._file.close()
+                    number = self._path.read_bytes().count(b"\n", 0, self._end) + 1
                     raise JournalError(f"journal {self._path}, line {number}: not a journal row") from None
                 break
             self._places[key] = self._end

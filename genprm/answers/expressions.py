@@ -352,7 +352,7 @@ def value_of(tree: Tree, point: Mapping[str, Any]) -> Any:
     """The value of an expression where its variables have the given values (an mpf or mpc).
 
     Raises:
-        UnreadableError: it has no value there (a division by zero), or one out of bounds.
+        UnreadableError: it has no value there (a division by zero, a logarithm of zero), or one out of bounds.
     """
     try:
         return _value(tree, point)
@@ -368,4 +368,8 @@ def _value(tree: Tree, point: Mapping[str, Any]) -> Any:
         return _CONSTANTS[tree[1]]() if tree[1] in _CONSTANTS else point[tree[1]]
     if kind == "applied":
         return _applied(tree[1], _value(tree[2], point))
-    return _bounded(_OPERATIONS[kind](*(_value(part, point) for part in tree[1:])))
+    operands = [_value(part, point) for part in tree[1:]]
+    value = _bounded(_OPERATIONS[kind](*operands))
+    if mpmath.isinf(value) and not any(mpmath.isinf(operand) for operand in operands):
+        raise UnreadableError("no finite value")
+    return value

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genprm.engines import MINIATURE, resolve_model
+from genprm.engines.adapters import adapter_base
 from genprm.engines.base import EngineError
 from genprm.fingerprints import fingerprint
 
@@ -15,13 +16,22 @@ _END = 2**20
 
 
 def weights_version(model: str) -> str:
-    """What identifies a model's weights: a hash of its files for a directory or a shipped model, else its name."""
+    """What identifies a model's weights: a hash of its files where they are on this machine, else its name.
+
+    The hash of a LoRA adapter covers a base model on this machine, too.
+    """
+    if Path(model).is_file():
+        return fingerprint(_chunks(Path(model)))
     if not model.startswith(MINIATURE) and not Path(model).is_dir():
         return model
     try:
-        return directory_version(Path(resolve_model(model)))
+        version = directory_version(Path(resolve_model(model)))
+        base = adapter_base(model)
     except EngineError as error:
         return f"missing: {error}"
+    if base is None or not Path(base).exists():
+        return version
+    return fingerprint([version.encode(), weights_version(base).encode()])
 
 
 def directory_version(directory: Path) -> str:

@@ -87,9 +87,8 @@ def refuse(*_: object) -> None:
     raise CarryError("out of reach")
 
 
-@pytest.mark.parametrize("surfaces", ["put", "close"])
-def test_a_place_that_fails_in_the_background_is_told_at_the_next_call(
-    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch, surfaces: str
+def test_a_place_that_fails_in_the_background_is_told_by_the_next_put(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(carried_journal, "CARRY_SECONDS", 0.02)
     journal = opened(tmp_path / "one", place)
@@ -100,10 +99,34 @@ def test_a_place_that_fails_in_the_background_is_told_at_the_next_call(
             time.sleep(0.02)
         monkeypatch.setattr(carried_journal, "CARRY_SECONDS", 3600.0)
     with pytest.raises(CarryError, match="out of reach"):
-        journal.put("b", 2) if surfaces == "put" else journal.close()
+        journal.put("b", 2)
     journal.close()
     with opened(tmp_path / "two", place) as other:
         assert other.get("a") == 1, "it was carried at the end"
+
+
+@pytest.mark.parametrize("last", ["put", "close"])
+def test_a_place_that_failed_for_a_while_is_no_failure_once_all_is_carried(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    monkeypatch.setattr(carried_journal, "CARRY_SECONDS", 0.02)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "write", refuse)
+        journal = opened(tmp_path / "one", place)
+        journal.put("a", 1)
+        while journal._failure is None:
+            time.sleep(0.02)
+        if last == "close":
+            monkeypatch.setattr(carried_journal, "CARRY_SECONDS", 3600.0)
+            time.sleep(0.1)  # the wait that was begun before
+    if last == "put":
+        carried_to(place, 1)
+        while journal._failure is not None:
+            time.sleep(0.02)
+        journal.put("b", 2)
+    journal.close()
+    with opened(tmp_path / "two", place) as other:
+        assert other.get("a") == 1
 
 
 def test_a_place_that_fails_at_the_end_leaves_the_journal_free(

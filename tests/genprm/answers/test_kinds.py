@@ -261,6 +261,8 @@ NOTATION: list[Row] = [
 ]
 ALGEBRA: list[Row] = [
     ("2", "(1+i)(1-i)", True, "the imaginary unit"),
+    (r"-\infty", r"\ln 0", False, "a logarithm of zero has no value"),
+    ("0", r"\frac{1}{\infty}", True, "the value of infinity itself"),
     ("-1", r"e^{i\pi}", True, "the imaginary unit"),
     ("1/2", r"\cos 60^\circ", True, "degrees"),
     (r"\frac{\sqrt3}{2}", r"\sin 60^{\circ}", True, "degrees"),
