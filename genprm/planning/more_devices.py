@@ -25,13 +25,19 @@ def powers(most: int) -> list[int]:
     return [2**power for power in range(most.bit_length())]
 
 
+def servings(shape: ModelShape, settings: EngineSettings, devices: int) -> list[Serving]:
+    """The ways to share a model among so many devices of a node: each takes as many heads as the others. Backend
+    transformers holds a model on one device."""
+    most = 1 if settings.backend == "transformers" else devices
+    number = number_size(settings, is_gpu=True)
+    return [Serving(split, number) for split in powers(most) if shape.heads % split == 0]
+
+
 def devices_for_engine(shape: ModelShape, settings: EngineSettings, hardware: Hardware) -> str | None:
     """The smallest node that holds a model; None where none does."""
-    number = number_size(settings, is_gpu=True)
-    for split in powers(_NODE):
-        memory = inference_memory(shape, settings, Serving(split, number))
-        if shape.heads % split == 0 and memory.gib <= engine_gib(settings, hardware):
-            return str(replace(hardware, nodes=1, devices=split))
+    for serving in servings(shape, settings, _NODE):
+        if inference_memory(shape, settings, serving).gib <= engine_gib(settings, hardware):
+            return str(replace(hardware, nodes=1, devices=serving.tensor_parallel))
     return None
 
 

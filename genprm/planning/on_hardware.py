@@ -12,8 +12,8 @@ from genprm.hardware.shapes import ModelShape
 from genprm.hardware.training_memory import Place
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.models import model_shape
-from genprm.planning.more_devices import devices_for_engine, devices_for_training, shard_counts
-from genprm.planning.placement import Placement, best, inference_placements, servings, training_placements
+from genprm.planning.more_devices import devices_for_engine, devices_for_training, servings, shard_counts
+from genprm.planning.placement import Placement, best, inference_placements, training_placements
 from genprm.planning.planned import Planned, Work
 from genprm.settings import EngineSettings, Profile, TrainingSettings
 
@@ -70,9 +70,12 @@ def _place(
 
 
 def _engine_advice(shape: ModelShape, settings: EngineSettings, hardware: Hardware) -> list[str]:
-    ways = servings(shape, settings, hardware)
+    ways = servings(shape, settings, hardware.devices)
     shorter = engine_settings(shape, settings, ways, engine_gib(settings, hardware))
     more = devices_for_engine(shape, settings, hardware)
+    if more is None and settings.backend == "transformers":
+        more = devices_for_engine(shape, settings.model_copy(update={"backend": "vllm"}), hardware)
+        more = more and f"--set engine.backend=vllm on {more}"
     return shorter if more is None else [*shorter, more]
 
 

@@ -13,14 +13,13 @@ from genprm.hardware.inference_memory import (
     engine_gib,
     inference_memory,
     kv_bytes,
-    number_size,
     room,
 )
 from genprm.hardware.memory import GIB, Memory
 from genprm.hardware.shapes import ModelShape
 from genprm.hardware.training_memory import Place, training_memory
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.more_devices import powers, shard_counts
+from genprm.planning.more_devices import servings, shard_counts
 from genprm.planning.planned import Work
 from genprm.planning.rates import decode_rate, mean_context, read_rate, train_rate
 from genprm.settings import EngineSettings, TrainingSettings
@@ -69,14 +68,8 @@ def inference_placements(
     devices."""
     return [
         _served(shape, settings, hardware, serving, works, assumed)
-        for serving in servings(shape, settings, hardware)
+        for serving in servings(shape, settings, hardware.devices)
     ]
-
-
-def servings(shape: ModelShape, settings: EngineSettings, hardware: Hardware) -> list[Serving]:
-    """The ways to share a model within a node: each device takes as many heads as the others."""
-    number = number_size(settings, is_gpu=True)
-    return [Serving(split, number) for split in powers(hardware.devices) if shape.heads % split == 0]
 
 
 def _served(

@@ -48,6 +48,15 @@ def test_a_model_that_is_too_large_for_one_device_is_shared() -> None:
     assert found.memory.parts["weights"] == 2 * model_shape(QWQ).parameters / 4
 
 
+def test_backend_transformers_shares_no_model_among_devices() -> None:
+    """The settings refuse it, too (`engine.tensor_parallel`)."""
+    alone = PAPER.model_copy(update={"engine": PAPER.engine.model_copy(update={"backend": "transformers"})})
+    found = placed(writing(QWEN), "8xH100-80GB", alone).placement
+    assert (found.copies, found.split) == (8, 1)
+    (line,) = refusals([placed(writing(QWQ), "4xRTX4090-24GB", alone)])
+    assert line.endswith("would fit: --set engine.backend=vllm on 4xRTX4090-24GB")
+
+
 def test_hours_of_writing_by_hand() -> None:
     """256 rows with 200 tokens of context each. A step reads all weights and 256 x 200 keys and values at 60 % of
     3.35 TB/s; prompts are read at half of 989 TFLOP/s."""
