@@ -39,7 +39,6 @@ GREEDY = SamplingSettings(temperature=0.0)
 SEVERAL = SamplingSettings(temperature=1.0, top_p=0.9)
 SEVERAL_QWEN_MATH = SamplingSettings(temperature=0.7, top_p=0.8, top_k=20)
 """For models with `Qwen2.5-Math` in their name, which write nothing useful at temperature 1."""
-_NUMBER = re.compile(r"\\boxed\{\s*(-?\d+)\s*\}")
 _BOX = re.compile(r"\\boxed\{([^}]*)\}")
 
 
@@ -50,16 +49,12 @@ def prompt_text(problem: str, steps: Sequence[str]) -> str:
 
 
 def read_index(critique: str, steps: int) -> int | None:
-    r"""0-based index of the first wrong step from the last box, -1 for none, None where nothing valid is boxed.
+    r"""0-based index of the first wrong step from the last box, -1 for none, None where it holds neither.
 
     >>> read_index("I first thought \\boxed{1}, but \\boxed{2}.", 3), read_index("\\boxed{4}", 3)
     (1, None)
     """
-    boxes = _NUMBER.findall(critique)
-    number = int(boxes[-1]) if boxes else 0
-    if number == NO_ERROR:
-        return NO_ERROR
-    return number - 1 if 1 <= number <= steps else None
+    return box_index(last_box(critique), steps)
 
 
 def last_box(critique: str) -> str | None:

@@ -59,6 +59,7 @@ async def test_critiques_are_sampled_as_asked_and_each_with_its_own_seed() -> No
         ("\\boxed{0}", None),
         ("\\boxed{4}", None),
         ("\\boxed{none}", None),
+        ("Step \\boxed{1} is wrong, the answer is \\boxed{x}", None),
         ("", None),
     ],
 )
