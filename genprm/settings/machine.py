@@ -43,7 +43,8 @@ class EngineSettings(Section):
     """Memory for the keys and values of finished requests, which later requests reuse (backend transformers; vllm
     keeps them within `kv_cache_mb`). With 0, no prompt reuses a prefix, in either backend."""
     kv_cache_mb: Annotated[int, Field(ge=1)] | None = None
-    """Memory for all keys and values (backend vllm). When empty: what vLLM takes of a GPU, 4 GiB on a CPU."""
+    """Memory for the keys and values of decoded rows (backends transformers and vllm); rows without room wait. When
+    empty: what is free on a GPU; on a CPU 4 GiB for vllm, and no limit for transformers."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     max_context: Annotated[int, Field(ge=64)] = 16384
     url: str | None = None

@@ -23,7 +23,7 @@ from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.engines.vocabulary import first_stop
-from genprm.hardware.inference_memory import PREFILL_TOKENS
+from genprm.hardware.inference_memory import PREFILL_TOKENS, padded
 
 _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
 """Tokens of padding that cost about as much as one more forward pass, by device."""
@@ -34,6 +34,9 @@ too little to be seen in a probability of six digits."""
 
 _ALONE = 4
 """The part of the kept bytes, one in so many, that is for rows computed alone."""
+
+_GROWTH = 8
+"""A sequence joins only if all have room to grow by one token in so many, or it would soon have to leave again."""
 
 _DRAWN = 64
 """Random numbers drawn at a time for a sequence."""
@@ -52,18 +55,32 @@ class Decoding:
     ids: list[int] = field(default_factory=list)
     top: list[tuple[list[int], list[float]]] = field(default_factory=list)
 
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The prompt and what was decoded of the completion so far."""
+        return (*self.prompt, *self.ids)
+
 
 class Batch:
     """Rows 0, 1, 2, ... of the slots; arrays hold what every step needs, in row order. At most `kept` bytes of
-    computed keys and values are kept for reuse."""
+    computed keys and values are kept for reuse, and the slots have room for `room` tokens (None: for any number).
 
-    def __init__(self, model: Any, tokenizer: ModelTokenizer, rows: int, kept: int) -> None:
+    Where sequences outgrow this room, those with the shortest completions leave. They are in `displaced`, and go on
+    where they were when they join again.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: ModelTokenizer, rows: int, kept: int, room: int | None = None
+    ) -> None:
         self._model = model
         self._device = next(model.parameters()).device
         self._vocabulary = tokenizer.vocabulary
         self._size = size = tokenizer.size
         self._fine = FineLogits(model)
-        self._slots = Slots(rows, tokenizer.context)
+        self._room = room
+        self._slots = Slots(rows, tokenizer.context, room)
+        self.displaced: list[Decoding] = []
+        """Sequences that had to leave; the last one is the first to join again."""
         self.prefixes = PrefixCache(kept - kept // _ALONE)
         self.alone = AloneReader(model, tokenizer.context, kept // _ALONE)
         """Computes rows in doubt once more."""
@@ -97,11 +114,20 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def has_room(self, joining: Sequence[Decoding]) -> bool:
+        """Whether these sequences can join; a single one always can."""
+        rows = len(self) + len(joining)
+        if self._room is None or rows == 1:
+            return True
+        lengths = [len(sequence.prompt) + len(sequence.ids) for sequence in joining]
+        longest = max(*lengths, int(self._lengths[: len(self)].max(initial=0)) + 1)
+        return rows * padded(longest + longest // _GROWTH) <= self._room
+
     def join(self, sequences: Sequence[Decoding]) -> None:
-        """Prefill the prompts (each distinct one once, and only what is not cached) and add the sequences."""
+        """Prefill the tokens (each distinct prompt once, and only what is not cached) and add the sequences."""
         rows: dict[tuple[int, ...], list[Decoding]] = defaultdict(list)
         for sequence in sequences:
-            rows[sequence.prompt].append(sequence)
+            rows[sequence.tokens].append(sequence)
         prefixes = {prompt: self.prefixes.find(prompt[:-1]) for prompt in rows}
         prompts = sorted(rows, key=lambda prompt: len(prompt) - prefixes[prompt].length)
         first = len(self)
@@ -123,21 +149,37 @@ class Batch:
             if others:
                 self._slots.copy(row, others, int(self._lengths[row]))
         for row, prompt in enumerate(prompts, first):
-            self.tokens_seen += len(prompt) * len(rows[prompt])
-            self.tokens_reused += prefixes[prompt].length + len(prompt) * len(copies[row])
+            if not self.sequences[row].ids:
+                self.tokens_seen += len(prompt) * len(rows[prompt])
+                self.tokens_reused += prefixes[prompt].length + len(prompt) * len(copies[row])
         self._chooser = None
 
     def _fit(self, columns: int = 0) -> None:
-        self._slots.fit(len(self), max(columns, int(self._lengths[: len(self)].max()) + 1))
+        self._slots.fit(len(self), max(columns, self._columns()))
+
+    def _columns(self) -> int:
+        """Tokens of the longest sequence after the next step."""
+        return int(self._lengths[: len(self)].max()) + 1
+
+    def _displace(self) -> None:
+        """Let the sequences with the shortest completions leave until the others have room for the next step."""
+        if self._room is None:
+            return
+        while len(self) > 1 and len(self) * padded(self._columns()) > self._room:
+            row = min(range(len(self)), key=lambda row: len(self.sequences[row].ids))
+            self.displaced.append(self.sequences[row])
+            self._leave([row])
 
     def _add(self, sequence: Decoding) -> int:
         row, sampling = len(self.sequences), sequence.sampling
         stream = uniform_stream(sampling.seed, sequence.index, sequence.prompt)
+        stream.random(len(sequence.ids), dtype=np.float32)  # what was decoded has used these numbers
         self.sequences.append(sequence)
         self._streams.append(stream)
-        self._tokens[row] = sequence.prompt[-1]
-        self._lengths[row] = len(sequence.prompt) - 1
-        self._left[row] = sequence.limit
+        tokens = sequence.tokens
+        self._tokens[row] = tokens[-1]
+        self._lengths[row] = len(tokens) - 1
+        self._left[row] = sequence.limit - len(sequence.ids)
         self._check[row] = self._checks_for(sampling.stop)
         self._temperature[row], self._top_p[row], self._top_k[row] = (
             sampling.temperature, sampling.top_p, sampling.top_k,
@@ -177,6 +219,7 @@ class Batch:
 
     def step(self) -> None:
         """Decode one token for every row; sequences that end are handed back and leave."""
+        self._displace()
         count = len(self.sequences)
         lengths = self._lengths[:count]
         self._fit()
@@ -201,7 +244,7 @@ class Batch:
         chosen = choice.tokens.cpu().numpy()
         for row in self._in_doubt(choice, asked, logits):
             sequence = self.sequences[row]
-            logits[row] = self.alone.logits((*sequence.prompt, *sequence.ids))[: self._size]
+            logits[row] = self.alone.logits(sequence.tokens)[: self._size]
             chosen[row] = self._chosen_alone(row, logits, uniforms)
         self._note_logprobs(asked, most, logits)
         self._tokens[:count] = chosen
@@ -287,7 +330,7 @@ class Batch:
             return
         for row in rows:
             sequence = self.sequences[row]
-            known = (*sequence.prompt, *sequence.ids)[: self._lengths[row]]
+            known = sequence.tokens[: self._lengths[row]]
             self.prefixes.add(known, partial(self._slots.take, row))
         kept = len(self.sequences) - len(rows)
         leaving = set(rows)

@@ -30,12 +30,13 @@ class Slots:
     sequences of `context` tokens at most.
     """
 
-    def __init__(self, most: int, context: int) -> None:
+    def __init__(self, most: int, context: int, room: int | None = None) -> None:
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
         self.columns = 0
         self._most = most
         self._context = context
+        self._room = room
         self._width = 0
         self._slots = 0
 
@@ -44,9 +45,11 @@ class Slots:
         self.look_at(columns)
         if slots <= self._slots and self.columns <= self._width <= 4 * self.columns:
             return
-        if slots > self._slots:
-            self._slots = max(slots, min(2 * self._slots, self._most))
-        self._width = slot_width(columns, self._context)
+        ready = self._slots if slots <= self._slots else max(slots, min(2 * self._slots, self._most))
+        width = slot_width(columns, self._context)
+        if self._room is not None and ready * width > self._room:
+            ready, width = slots, max(self.columns, min(width, self._room // slots))
+        self._slots, self._width = ready, width
         for buffers in (self.keys, self.values):
             for layer, buffer in buffers.items():
                 buffers[layer] = self._resize(buffer)
@@ -58,8 +61,8 @@ class Slots:
     def _resize(self, buffer: torch.Tensor) -> torch.Tensor:
         slots, heads, width, size = buffer.shape
         resized = buffer.new_zeros(self._slots, heads, self._width, size)
-        kept = min(width, self._width)
-        resized[:slots, :, :kept] = buffer[:, :, :kept]
+        rows, kept = min(slots, self._slots), min(width, self._width)
+        resized[:rows, :, :kept] = buffer[:rows, :, :kept]
         return resized
 
     def write(self, layer: int, extension: Extension, key: torch.Tensor, value: torch.Tensor) -> None:

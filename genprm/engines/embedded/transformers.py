@@ -26,7 +26,7 @@ from transformers import AutoModelForCausalLM
 from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.embedded.batch import Batch, Decoding
 from genprm.engines.embedded.slots import ATTENTION
-from genprm.engines.fit import check_engine
+from genprm.engines.fit import check_engine, room_for_tokens
 from genprm.engines.loading import load_network
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.event_loops import Places
@@ -87,7 +87,8 @@ class TransformersEngine:
         self._tokenizer = ModelTokenizer(model, settings.max_context)
         self._model = _load(model, settings)
         kept = settings.prefix_cache_mb * 2**20
-        self._batch: Batch | None = Batch(self._model, self._tokenizer, settings.max_batch, kept)
+        room = room_for_tokens(self._model, settings)
+        self._batch: Batch | None = Batch(self._model, self._tokenizer, settings.max_batch, kept, room)
         self._waiting: deque[Decoding] = deque()
         self._waited = 0
         self._requests: set[_Request] = set()
@@ -184,23 +185,30 @@ class TransformersEngine:
             while not self._waiting and not len(batch) and self._failure is None:
                 self._changed.wait()
             batch.drop()
-            joining = self._joining(len(batch))
+            joining = self._joining(batch)
         if self._failure is None and joining:
             batch.join(joining)
         if self._failure is None and len(batch):
             batch.step()
+            with self._changed:
+                self._waiting.extendleft(batch.displaced)
+            batch.displaced.clear()
 
-    def _joining(self, decoding: int) -> list[Decoding]:
+    def _joining(self, batch: Batch) -> list[Decoding]:
         """The waiting samples that join now: none while it pays to read more prompts in one pass later."""
+        decoding = len(batch)
         self._waited = self._waited + 1 if self._waiting else 0
         if self._waited <= _PATIENCE and len(self._waiting) * _COMPANY < decoding:
             return []
         self._waited = 0
         joining: list[Decoding] = []
         while self._waiting and decoding + len(joining) < self._settings.max_batch:
-            sample = self._waiting.popleft()
+            sample = self._waiting[0]
             if not sample.dropped():
+                if not batch.has_room([*joining, sample]):
+                    break
                 joining.append(sample)
+            self._waiting.popleft()
         return joining
 
     def _fail(self, error: EngineError, cause: BaseException | None = None) -> None:
