@@ -9,8 +9,8 @@ import pytest
 
 from genprm.data_sets.answer_sets import ANSWER_SETS, load_answer_problems, load_answer_set
 from genprm.data_sets.problems import load_problems, problem_id
-from genprm.data_sets.processbench import SUBSETS, load_subset
 from genprm.data_sets.rows import InputError
+from genprm.records import BenchmarkCase
 from genprm.settings import ProblemSettings
 
 SIZES = {"math500": 500, "math-test": 5000, "amc23": 40, "aime24": 30, "minerva": 272, "gsm8k": 1319}
@@ -37,12 +37,11 @@ def test_answers_are_read_from_where_each_set_has_them(data_dir: Path) -> None:
     assert all("," not in problem.answer for problem in load_answer_problems("gsm8k", data_dir))  # one is "2,125"
 
 
-def test_training_and_evaluation_problems_hardly_overlap(data_dir: Path) -> None:
+def test_training_and_evaluation_problems_hardly_overlap(data_dir: Path, processbench: list[BenchmarkCase]) -> None:
     train = {problem.id for problem in load_problems(ProblemSettings(source="math-train"), data_dir)}
     shared = {name: len(train & {p.id for p in load_answer_problems(name, data_dir)}) for name in ANSWER_SETS}
     assert shared == dict.fromkeys(ANSWER_SETS, 0) | {"math-test": 2}
-    judged = {problem_id(case.problem) for subset in SUBSETS for case in load_subset(subset, data_dir)}
-    assert len(train & judged) == 2
+    assert len(train & {problem_id(case.problem) for case in processbench}) == 2
 
 
 @pytest.mark.parametrize(

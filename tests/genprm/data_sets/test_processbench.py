@@ -19,11 +19,6 @@ from genprm.verification.conversation import conversation_messages
 GROUPS = {"gsm8k": (207, 193), "math": (594, 406), "olympiadbench": (661, 339), "omnimath": (759, 241)}
 
 
-@pytest.fixture(scope="module")
-def cases(data_dir: Path) -> list[BenchmarkCase]:
-    return [case for subset in SUBSETS for case in load_subset(subset, data_dir)]
-
-
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_group_sizes_are_those_of_the_paper(data_dir: Path, subset: str) -> None:
     found = load_subset(subset, data_dir)
@@ -32,25 +27,25 @@ def test_group_sizes_are_those_of_the_paper(data_dir: Path, subset: str) -> None
     assert {case.subset for case in found} == {subset}
 
 
-def test_the_released_label_of_math_688(cases: list[BenchmarkCase]) -> None:
-    assert [case.label for case in cases if case.id == "math-688"] == [0]
+def test_the_released_label_of_math_688(processbench: list[BenchmarkCase]) -> None:
+    assert [case.label for case in processbench if case.id == "math-688"] == [0]
 
 
-def test_every_field_is_as_in_the_file(cases: list[BenchmarkCase], data_dir: Path) -> None:
+def test_every_field_is_as_in_the_file(processbench: list[BenchmarkCase], data_dir: Path) -> None:
     stored = [row for s in SUBSETS for row in json.loads((data_dir / "processbench" / f"{s}.json").read_text())]
-    assert len(cases) == len(stored) == 3400
-    for case, row in zip(cases, stored, strict=True):
+    assert len(processbench) == len(stored) == 3400
+    for case, row in zip(processbench, stored, strict=True):
         assert {name: getattr(case, name) for name in row} == row
 
 
-def test_cases_survive_a_table(cases: list[BenchmarkCase], tmp_path: Path) -> None:
-    write_rows(BenchmarkCase, cases, tmp_path / "cases.parquet")
-    assert read_rows(BenchmarkCase, tmp_path / "cases.parquet") == cases
+def test_cases_survive_a_table(processbench: list[BenchmarkCase], tmp_path: Path) -> None:
+    write_rows(BenchmarkCase, processbench, tmp_path / "cases.parquet")
+    assert read_rows(BenchmarkCase, tmp_path / "cases.parquet") == processbench
 
 
-def test_rendering_loses_nothing(cases: list[BenchmarkCase]) -> None:
+def test_rendering_loses_nothing(processbench: list[BenchmarkCase]) -> None:
     format_ = TurnFormat()
-    for case in cases:
+    for case in processbench:
         turns = [f"judgement {index}" for index in range(len(case.steps))]
         messages = conversation_messages(format_, case.problem, case.steps, turns, "full")
         assert [m.content for m in messages if m.role == "assistant"] == turns
@@ -59,8 +54,8 @@ def test_rendering_loses_nothing(cases: list[BenchmarkCase]) -> None:
         assert rest == case.steps[1:]
 
 
-def test_splitting_gives_back_all_steps(cases: list[BenchmarkCase]) -> None:
-    for case in cases:
+def test_splitting_gives_back_all_steps(processbench: list[BenchmarkCase]) -> None:
+    for case in processbench:
         numbered = [f"Step {number}: {step.strip()}" for number, step in enumerate(case.steps, start=1)]
         assert split_steps("\n\n".join(numbered)) == numbered
 

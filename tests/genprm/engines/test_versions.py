@@ -18,7 +18,7 @@ def test_a_model_directory_is_its_weights_and_not_its_notes(tmp_path: Path) -> N
     assert directory_version(tmp_path) != before
 
 
-def test_a_file_of_weights_is_its_content_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_file_of_weights_is_known_by_its_content(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"one")
     before = weights_version(str(file))

@@ -6,13 +6,11 @@ import json
 import math
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.data_sets.processbench import SUBSETS, load_subset
 from genprm.evaluation.metrics import (
     Judged,
     f1,
@@ -24,7 +22,7 @@ from genprm.evaluation.metrics import (
     voted,
 )
 from genprm.evaluation.predictions import PredictionRow
-from genprm.records import Prediction
+from genprm.records import BenchmarkCase, Prediction
 
 # Error accuracy, correct accuracy, F1 per subset and mean F1, as printed in table 6 of the paper.
 PUBLISHED = {
@@ -106,10 +104,9 @@ def brute_force(rows: Sequence[PredictionRow]) -> dict[str, tuple[float, float, 
     return result
 
 
-def test_metrics_equal_a_brute_force_count_on_all_real_cases(data_dir: Path) -> None:
+def test_metrics_equal_a_brute_force_count_on_all_real_cases(processbench: list[BenchmarkCase]) -> None:
     generator = random.Random(0)
-    cases = [case for subset in SUBSETS for case in load_subset(subset, data_dir)]
-    assert len(cases) == 3400
+    assert len(processbench) == 3400
     rows = [
         PredictionRow(
             case.id,
@@ -117,7 +114,7 @@ def test_metrics_equal_a_brute_force_count_on_all_real_cases(data_dir: Path) -> 
             case.label,
             generator.choice([case.label, generator.randint(-1, len(case.steps) - 1), -1, None]),
         )
-        for case in cases
+        for case in processbench
     ]
     result, expected = score_predictions(rows, resamples=100), brute_force(rows)
     assert set(result.subsets) == set(expected)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genprm.data_sets.processbench import SUBSETS, load_subset
+from genprm.records import BenchmarkCase
 from genprm.splitting.free_text import SPLITTERS, SplitError, split_solution
 
 HEADINGS = [
@@ -203,9 +203,10 @@ def _same(steps: list[str], how: str) -> bool:
 
 
 @pytest.mark.parametrize(("how", "share"), [("paragraphs", 0.985), ("auto", 0.965)])
-def test_the_steps_of_processbench_are_found_again(how: str, share: float, data_dir: Path) -> None:
-    cases = [case for subset in SUBSETS for case in load_subset(subset, data_dir)]
-    same = [_same(case.steps, how) for case in cases]
+def test_the_steps_of_processbench_are_found_again(
+    how: str, share: float, processbench: list[BenchmarkCase]
+) -> None:
+    same = [_same(case.steps, how) for case in processbench]
     assert sum(same) / len(same) >= share
 
 
