@@ -10,18 +10,21 @@ from genprm.engines.loading import is_gguf, load_config, quantised
 from genprm.hardware.advice import engine_settings
 from genprm.hardware.devices import devices_here, this_machine
 from genprm.hardware.inference_memory import (
-    Load,
     Serving,
     inference_memory,
     kv_bytes,
     number_size,
     padded,
     vllm_share,
+    whole_contexts,
 )
 from genprm.hardware.memory import FLOAT, GIB
 from genprm.hardware.shapes import shape_of
 from genprm.hardware.shortage import shortage
 from genprm.settings import EngineSettings
+
+_USABLE = 0.9
+"""Part of a GPU's free memory that keys and values get; the rest is lost between blocks of torch's allocator."""
 
 
 def check_engine(model: str, settings: EngineSettings) -> None:
@@ -56,10 +59,6 @@ def check_engine(model: str, settings: EngineSettings) -> None:
         raise EngineError(line)
 
 
-_USABLE = 0.9
-"""Part of a GPU's free memory that keys and values get; the rest is lost between blocks of torch's allocator."""
-
-
 def room_for_tokens(network: Any, settings: EngineSettings) -> int | None:
     """The tokens whose keys and values fit into `engine.kv_cache_mb`, else beside a loaded network on its GPU; None
     where neither sets a limit. A whole context always has room."""
@@ -69,9 +68,7 @@ def room_for_tokens(network: Any, settings: EngineSettings) -> int | None:
     if settings.kv_cache_mb is not None:
         limit: float = settings.kv_cache_mb * 2**20
     else:
-        context = settings.max_context
-        beside = inference_memory(shape, settings, serving, Load(settings.max_batch, context, context)).parts[
-            "work"
-        ]
-        limit = _USABLE * devices_here()[0].free - beside - settings.prefix_cache_mb * 2**20
+        load = whole_contexts(settings, settings.max_batch)
+        work = inference_memory(shape, settings, serving, load).parts["work"]
+        limit = _USABLE * devices_here()[0].free - work - settings.prefix_cache_mb * 2**20
     return max(int(limit / kv_bytes(shape, serving)), padded(settings.max_context))

@@ -60,6 +60,11 @@ def kv_bytes(shape: ModelShape, serving: Serving) -> float:
     return shape.kv_numbers * serving.number / min(serving.tensor_parallel, shape.kv_heads)
 
 
+def whole_contexts(settings: EngineSettings, rows: int = 1) -> Load:
+    """Rows whose prompts fill the context."""
+    return Load(rows, settings.max_context, settings.max_context)
+
+
 def padded(columns: int) -> int:
     """The tokens, a multiple of 16, that backend transformers reads of a row with `columns` tokens.
 
@@ -103,26 +108,22 @@ def inference_memory(
     Args:
         load: one whole context unless given.
     """
-    load = load or Load(1, settings.max_context, settings.max_context)
+    load = load or whole_contexts(settings)
     kept = settings.prefix_cache_mb * 2**20 if settings.backend == "transformers" else 0
-    weights = shape.parameters * serving.number / serving.tensor_parallel
-    moments = (
-        (replace(load, context=load.prompt), _reading(shape, serving, _read_together(settings, load))),
-        (load, _choosing(shape, _chosen_together(settings, load))),
-    )
-    return max(
-        (
-            Memory(
-                {
-                    "weights": weights,
-                    "keys and values": room(settings, until) * kv_bytes(shape, serving) + kept,
-                    "work": work,
-                }
-            )
-            for until, work in moments
-        ),
-        key=lambda memory: memory.bytes,
-    )
+
+    def moment(context: int, work: float) -> Memory:
+        tokens = room(settings, replace(load, context=context))
+        return Memory(
+            {
+                "weights": shape.parameters * serving.number / serving.tensor_parallel,
+                "keys and values": tokens * kv_bytes(shape, serving) + kept,
+                "work": work,
+            }
+        )
+
+    reading = moment(load.prompt, _reading(shape, serving, _read_together(settings, load)))
+    choosing = moment(load.context, _choosing(shape, _chosen_together(settings, load)))
+    return max(reading, choosing, key=lambda memory: memory.bytes)
 
 
 def _read_together(settings: EngineSettings, load: Load) -> int:

@@ -14,6 +14,7 @@ from genprm.hardware.inference_memory import (
     inference_memory,
     kv_bytes,
     room,
+    whole_contexts,
 )
 from genprm.hardware.memory import GIB, Memory
 from genprm.hardware.shapes import ModelShape
@@ -87,8 +88,7 @@ def _served(
     if memory.gib > usable:
         return Placement(way, split, copies, memory, usable, None)
     of_token = kv_bytes(shape, serving)
-    whole = Load(1, settings.max_context, settings.max_context)
-    left = usable * GIB - memory.bytes + room(settings, whole) * of_token
+    left = usable * GIB - memory.bytes + room(settings, whole_contexts(settings)) * of_token
     seconds, fewest = 0.0, settings.max_batch
     for work in works:
         context = mean_context(work)

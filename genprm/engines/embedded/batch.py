@@ -56,6 +56,11 @@ class Decoding:
     top: list[tuple[list[int], list[float]]] = field(default_factory=list)
 
     @property
+    def length(self) -> int:
+        """How many `tokens` there are."""
+        return len(self.prompt) + len(self.ids)
+
+    @property
     def tokens(self) -> tuple[int, ...]:
         """The prompt and what was decoded of the completion so far."""
         return (*self.prompt, *self.ids)
@@ -119,8 +124,7 @@ class Batch:
         rows = len(self) + len(joining)
         if self._room is None or rows == 1:
             return True
-        lengths = [len(sequence.prompt) + len(sequence.ids) for sequence in joining]
-        longest = max(*lengths, int(self._lengths[: len(self)].max(initial=0)) + 1)
+        longest = max(self._columns(), *(sequence.length for sequence in joining))
         return rows * padded(longest + longest // _GROWTH) <= self._room
 
     def join(self, sequences: Sequence[Decoding]) -> None:
@@ -159,7 +163,7 @@ class Batch:
 
     def _columns(self) -> int:
         """Tokens of the longest sequence after the next step."""
-        return int(self._lengths[: len(self)].max()) + 1
+        return int(self._lengths[: len(self)].max(initial=0)) + 1
 
     def _displace(self) -> None:
         """Let the sequences with the shortest completions leave until the others have room for the next step."""
@@ -176,9 +180,8 @@ class Batch:
         stream.random(len(sequence.ids), dtype=np.float32)  # what was decoded has used these numbers
         self.sequences.append(sequence)
         self._streams.append(stream)
-        tokens = sequence.tokens
-        self._tokens[row] = tokens[-1]
-        self._lengths[row] = len(tokens) - 1
+        self._tokens[row] = (sequence.ids or sequence.prompt)[-1]
+        self._lengths[row] = sequence.length - 1
         self._left[row] = sequence.limit - len(sequence.ids)
         self._check[row] = self._checks_for(sampling.stop)
         self._temperature[row], self._top_p[row], self._top_k[row] = (

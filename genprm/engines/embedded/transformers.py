@@ -180,6 +180,8 @@ class TransformersEngine:
         batch = self._batch
         assert batch is not None
         with self._changed:
+            self._waiting.extendleft(batch.displaced)
+            batch.displaced.clear()
             if not len(batch):
                 self._changed.notify_all()
             while not self._waiting and not len(batch) and self._failure is None:
@@ -190,9 +192,6 @@ class TransformersEngine:
             batch.join(joining)
         if self._failure is None and len(batch):
             batch.step()
-            with self._changed:
-                self._waiting.extendleft(batch.displaced)
-            batch.displaced.clear()
 
     def _joining(self, batch: Batch) -> list[Decoding]:
         """The waiting samples that join now: none while it pays to read more prompts in one pass later."""
