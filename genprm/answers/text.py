@@ -229,7 +229,7 @@ def text_key(text: str) -> str:
 def compact(text: str) -> str:
     """Mathematics without the spaces and braces that LaTeX does not need, and with one sign for products.
 
-    >>> compact("2 \\cdot 3^{2} x")
+    >>> compact(r"2 \\cdot 3^{2} x")
     '2*3^2x'
     """
     for pattern, replacement in _COMPACTED:
