@@ -13,7 +13,6 @@ downstream sees the rows.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
 import pkgutil
 import time
@@ -31,6 +30,7 @@ from assets.partitions import Pipeline, dimension
 from assets.resources import Machines, Progress, Tracking
 from genprm.journal import Journal
 from genprm.lineup import Lineup
+from genprm.registry import installed_entry_points
 from genprm.settings import Profile
 from genprm.store import DeclaredStore, TableStore
 from genprm.tables import content_hash, joined_hash
@@ -339,7 +339,7 @@ def load_artifacts() -> Mapping[str, Artifact]:
     """All artifacts: of this package, and of others that name a module in the entry points `genprm.artifacts`."""
     for module in pkgutil.iter_modules(assets.__path__):
         importlib.import_module(f"assets.{module.name}")
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in installed_entry_points(GROUP).values():
         entry.load()
     return ARTIFACTS
 

@@ -36,6 +36,7 @@ from genprm.commands import (
     view,
 )
 from genprm.extras import extra_with, how_to_install
+from genprm.registry import installed_entry_points
 
 GROUP = "genprm.commands"
 """Entry-point group of commands that other packages add: a `typer.Typer` or a function for `app.command`. The name
@@ -187,11 +188,6 @@ app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 
-def provided_commands() -> dict[str, importlib.metadata.EntryPoint]:
-    """Entry points of the commands that other packages add, by name."""
-    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
-
-
 def load_command(name: str) -> Any:
     """The command that another package adds, with its own options.
 
@@ -200,7 +196,7 @@ def load_command(name: str) -> Any:
     """
     from genprm.settings import SettingsError
 
-    point = provided_commands().get(name)
+    point = installed_entry_points(GROUP).get(name)
     if point is None:
         raise SettingsError(
             f"command {name!r} is not installed: no package provides it (entry-point group {GROUP!r})"
@@ -225,7 +221,7 @@ def _forwarding(name: str) -> Callable[[typer.Context], None]:
 
 def _mount() -> None:
     everything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for name in dict.fromkeys([*PIPELINE, *provided_commands()]):
+    for name in dict.fromkeys([*PIPELINE, *installed_entry_points(GROUP)]):
         own = name.removeprefix(BENCH)
         group = app if own == name else bench.app
         group.command(own, help=HELP.get(name, ""), context_settings=everything)(_forwarding(name))

@@ -6,8 +6,11 @@ asked for by that name, so that settings can check a name without importing anyt
 
 from __future__ import annotations
 
+import importlib.metadata
+import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
     from genprm.search.base import SearchMethod
 
 T = TypeVar("T")
+
+
+def installed_entry_points(group: str) -> Mapping[str, EntryPoint]:
+    """The entry points of a group that the packages on `sys.path` have, by name."""
+    return _entry_points(group, tuple(sys.path))
+
+
+@cache  # asked for again and again, and each time the metadata of every package is read
+def _entry_points(group: str, path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=group)}
 
 
 class Registry(Generic[T]):
@@ -48,7 +61,7 @@ class Registry(Generic[T]):
         Raises:
             ValueError: there is none; the message lists the known names.
         """
-        # Looking through all installed packages takes milliseconds, so this package's own things come first.
+        # Looking through all installed packages takes a while, so this package's own things come first.
         point = self._built_in.get(name) or self._others().get(name)
         if point is None:
             raise ValueError(
@@ -58,7 +71,7 @@ class Registry(Generic[T]):
         return cast(T, point.load())
 
     def _others(self) -> dict[str, EntryPoint]:
-        found = {point.name: point for point in entry_points(group=self._group)}
+        found = installed_entry_points(self._group)
         return {name: point for name, point in found.items() if name not in self._built_in}
 
 

@@ -33,9 +33,10 @@ def in_sync_checks(
 
     @dg.multi_asset_check(name=IN_SYNC, specs=specs, can_subset=True, required_resource_keys={"store"})
     def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = survey(context.instance, graph(), context.resources.store)
-        for key in sorted(context.selected_asset_check_keys):
-            yield in_sync(found, key.asset_key)
+        checked = sorted(key.asset_key for key in context.selected_asset_check_keys)
+        found = survey(context.instance, graph(), context.resources.store, assets=checked)
+        for asset in checked:
+            yield in_sync(found, asset)
 
     return look
 

@@ -52,13 +52,27 @@ class Survey:
 
 
 def survey(
-    instance: dg.DagsterInstance, graph: AssetGraph, store: TableStore | None, verify: bool = False
+    instance: dg.DagsterInstance,
+    graph: AssetGraph,
+    store: TableStore | None,
+    verify: bool = False,
+    assets: Iterable[dg.AssetKey] | None = None,
 ) -> Survey:
-    """Look at every partition of a profile's graph, and with `verify` read every file."""
+    """Look at every partition of a profile's graph, or of `assets` and what these are made from.
+
+    Args:
+        verify: read every file.
+    """
     staleness = Staleness(instance, graph)
-    nodes = pipeline_nodes(graph)
+    nodes = pipeline_nodes(graph, None if assets is None else _and_ancestors(assets, graph))
     standings = {node: standing_of(node, staleness, store, verify) for node in nodes}
     return Survey(standings, _behind(nodes, standings, staleness))
+
+
+def _and_ancestors(assets: Iterable[dg.AssetKey], graph: AssetGraph) -> set[str]:
+    return {
+        found.to_user_string() for key in assets for found in graph.get_ancestor_asset_keys(key, include_self=True)
+    }
 
 
 def _behind(nodes: Sequence[Node], standings: Mapping[Node, Standing], staleness: Staleness) -> dict[Node, Node]:

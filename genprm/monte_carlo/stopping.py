@@ -20,6 +20,7 @@ known through rollouts only (the first step's p' is Pass@1, a given number). Thr
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -35,6 +36,9 @@ _PRIOR_SHAPES = (1.0, 0.1)
 _SAME_SHARE = 0.7
 """Prior weight of a step that changes nothing (p = p'), where p is not below epsilon p'."""
 _TIE = 1e-9
+
+_remembered = lru_cache(maxsize=2**14)
+"""Small counts come again and again."""
 
 
 class Count(NamedTuple):
@@ -55,6 +59,7 @@ class Evidence(NamedTuple):
     lost: float
 
 
+@_remembered
 def evidence(after: Count, before: Count | float, epsilon: float) -> Evidence:
     """How strongly the rollouts support each label. `before` is a number where the share before is given."""
     if isinstance(before, float):
@@ -115,6 +120,7 @@ def _boundary_share(after: Count, before: Count, epsilon: float) -> float:
     return min(root, 1.0, 1 / epsilon)
 
 
+@_remembered
 def flip_probability(after: Count, before: Count | float, epsilon: float, rollouts: int) -> float:
     """The probability that the label from `rollouts` (K) draws of both steps differs from the present one."""
     final, weights = _predicted(after, rollouts)
@@ -130,6 +136,7 @@ def flip_probability(after: Count, before: Count | float, epsilon: float, rollou
     return min(1.0, max(0.0, lost if kept else 1 - lost))
 
 
+@_remembered
 def _predicted(count: Count, rollouts: int) -> tuple[np.ndarray, np.ndarray]:
     """Possible numbers of rollouts that reach the answer once `rollouts` are drawn, with their probabilities
     (beta-binomial under Jeffreys' prior)."""

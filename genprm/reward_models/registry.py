@@ -12,7 +12,6 @@ and the file registers itself when it is imported: `register(Adapter("mine", ope
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from genprm.data_sets.rows import InputError, shown
 from genprm.engines.base import Engine, EngineError
 from genprm.manifest import read_manifest
 from genprm.profiles import change_section
+from genprm.registry import installed_entry_points
 from genprm.reward_models.base import Asking, RewardModel
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, Section
@@ -111,7 +111,7 @@ def _import_all() -> None:
     for module in pkgutil.iter_modules(genprm.reward_models.__path__, f"{genprm.reward_models.__name__}."):
         if not module.ispkg:
             importlib.import_module(module.name)
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in installed_entry_points(GROUP).values():
         entry.load()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from genprm.cli import BENCH, app, load_command, provided_commands
+from genprm.cli import BENCH, GROUP, app, load_command
+from genprm.registry import installed_entry_points
 
 
 def commands_page() -> str:
@@ -34,7 +35,7 @@ def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
     for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
         inner = command.commands[name]
         entry = BENCH + name if path == ("bench",) else name
-        if entry in provided_commands() and len(path) <= 1:
+        if entry in installed_entry_points(GROUP) and len(path) <= 1:
             inner = load_command(entry)
         if hasattr(inner, "list_commands"):
             yield from _commands(inner, (*path, name))

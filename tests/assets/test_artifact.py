@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from genprm.records import Problem
 from genprm.store import DeclaredStore, TableStore, UndeclaredInputError
 from orchestration.assembly import build_definitions
 from orchestration.schedule import artifact_names
+from tests.genprm.installed_package import install
 
 ONE_FILE = '''
 """How long the questions are."""
@@ -53,29 +53,11 @@ def problem_lengths(context: ArtifactContext) -> Made:
 PROFILE = build_profile({"name": "p", "problems": {"source": "miniature", "limit": 3}})
 
 
-class Entry:
-    """An entry point as another distribution declares it."""
-
-    def __init__(self, module: str) -> None:
-        self._module = module
-
-    def load(self) -> object:
-        return importlib.import_module(self._module)
-
-
 @pytest.fixture
 def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A module outside the package tree that the entry points name."""
-    (tmp_path / "lengths_of_others.py").write_text(ONE_FILE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    entries = importlib.metadata.entry_points
-
-    def found(**selection: str) -> object:
-        if selection != {"group": registry.GROUP}:
-            return entries(**selection)
-        return [*entries(**selection), Entry("lengths_of_others")]
-
-    monkeypatch.setattr(importlib.metadata, "entry_points", found)
+    """The artifact of a package beside the project."""
+    points = {f"{registry.GROUP}:lengths": "problem_lengths"}
+    install(tmp_path / "package", monkeypatch, "lengths_of_others", ONE_FILE, points)
     yield "problem_lengths"
     ARTIFACTS.pop("problem_lengths", None)
     sys.modules.pop("lengths_of_others", None)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import typer
 
-from genprm.cli import BENCH, app, load_command, provided_commands
+from genprm.cli import BENCH, GROUP, app, load_command
 from genprm.profiles import load_profile
+from genprm.registry import installed_entry_points
 from tests.docs.pages import PAGES, Block, blocks, prose
 
 _ENDS = {"|", "||", "&&", ">", ">>", "<", "2>", "&", ";"}
@@ -43,7 +44,7 @@ def command(arguments: list[str]) -> tuple[str, Any, list[str]]:
         path.append(arguments[0])
         arguments = arguments[1:]
         entry = BENCH + path[-1] if path[0] == "bench" else path[-1]
-        if entry in provided_commands():
+        if entry in installed_entry_points(GROUP):
             found = load_command(entry)
     return " ".join(path), found, arguments
 

