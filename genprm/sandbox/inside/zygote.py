@@ -79,11 +79,13 @@ class Zygote:
             try:
                 message, descriptors, _, _ = socket.recv_fds(self._control, _LONGEST_REQUEST, 2)
             except BlockingIOError:
+                message = None
+            # Behind the handler: a session forked within it would show this error as the cause of its own.
+            if message is None:
                 self._use_quiet_moment()
-                continue
-            if not message:
+            elif not message:
                 return
-            if message == b"ahead":
+            elif message == b"ahead":
                 self._ahead.append(descriptors)
             else:
                 self._fork(descriptors)

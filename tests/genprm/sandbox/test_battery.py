@@ -61,18 +61,18 @@ def test_no_script_left_anything_on_this_machine() -> None:
     assert [name for name in ("/tmp/escaped", "/dev/shm/escaped", "/tmp/pickled") if Path(name).exists()] == []
 
 
-async def test_a_hard_kill_comes_half_a_second_after_the_limit_or_later(sandbox: Sandbox) -> None:
-    await run_once(sandbox, "1")
-    result = await run_once(sandbox, CASES["loop that swallows everything"].code)
+async def test_a_hard_kill_comes_half_a_second_after_the_limit_or_later(shared: Sandbox) -> None:
+    await run_once(shared, "1")
+    result = await run_once(shared, CASES["loop that swallows everything"].code)
     assert result.status == "killed_timeout"
     assert result.seconds >= SETTINGS.seconds + GRACE_SECONDS
 
 
-async def test_loopback_cannot_be_reached(sandbox: Sandbox) -> None:
+async def test_loopback_cannot_be_reached(shared: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.3)
         port = server.getsockname()[1]
-        result = await run_once(sandbox, f"import socket\nsocket.create_connection(('127.0.0.1', {port}))")
+        result = await run_once(shared, f"import socket\nsocket.create_connection(('127.0.0.1', {port}))")
         assert result.status == "error"
         assert "PermissionError" in result.output
         with pytest.raises(TimeoutError):
@@ -98,8 +98,8 @@ async def test_secrets_of_the_caller_are_not_inherited(sandbox: Sandbox, monkeyp
         os.close(write_end)
 
 
-async def test_a_frame_forged_for_the_next_block_is_noticed(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_a_frame_forged_for_the_next_block_is_noticed(shared: Sandbox) -> None:
+    session = shared.session()
     early = (
         "import os, struct, sys\n"
         "frames = sys.modules['inside.frames']\n"
@@ -115,8 +115,8 @@ async def test_a_frame_forged_for_the_next_block_is_noticed(sandbox: Sandbox) ->
     assert (result.status, result.output, result.state) == ("ok", "2\n", "lost")
 
 
-async def test_a_session_cannot_reach_its_sibling(sandbox: Sandbox) -> None:
-    victim, attacker = sandbox.session(), sandbox.session()
+async def test_a_session_cannot_reach_its_sibling(shared: Sandbox) -> None:
+    victim, attacker = shared.session(), shared.session()
     pid = (await victim.run("import os\nsecret = 'hush' * 3\nprint(os.getpid())")).output.strip()
     for attack in [
         f"import os\nos.kill({pid}, 9)",

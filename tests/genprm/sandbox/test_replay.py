@@ -15,7 +15,7 @@ from genprm.sandbox.base import Sandbox
 from genprm.settings import SandboxSettings
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(level: int) -> SandboxSettings:
     preload = ("sympy", "numpy")
     return SandboxSettings(level=level, seconds=1.0, memory_mb=256, output_bytes=1000, workers=2, preload=preload)
@@ -44,16 +44,16 @@ async def test_after_a_kill_the_finished_blocks_are_run_again(settings: SandboxS
     await sandbox.close()
 
 
-async def test_a_soft_limit_keeps_the_state(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_a_soft_limit_keeps_the_state(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("x = 1")
     assert (await session.run("x = 2\nwhile True: pass")).status == "timeout"
     after = await session.run("print(x)")
     assert (after.output, after.state) == ("2\n", "kept")
 
 
-async def test_what_a_block_left_that_never_finished_is_not_rebuilt(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_what_a_block_left_that_never_finished_is_not_rebuilt(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("x = 1")
     await session.run("x = 2\nwhile True: pass")
     assert (await session.run("print(x)")).output == "2\n"
@@ -63,8 +63,8 @@ async def test_what_a_block_left_that_never_finished_is_not_rebuilt(sandbox: San
     assert (after.output, after.state) == ("False\n", "lost")
 
 
-async def test_blocks_that_read_a_clock_are_noticed(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_blocks_that_read_a_clock_are_noticed(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("import time\nprint(time.time_ns())")
     await session.run("import os\nos._exit(0)")
     assert (await session.run("print('time' in globals())")).output == "False\n"
@@ -74,27 +74,27 @@ async def test_blocks_that_read_a_clock_are_noticed(sandbox: Sandbox) -> None:
     assert (after.output, after.state) == ("1\n", "replayed")
 
 
-async def test_without_a_finished_block_there_is_nothing_to_run_again(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_without_a_finished_block_there_is_nothing_to_run_again(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("import os\nos._exit(0)")
     assert (await session.run("print(1)")).state == "lost"
 
 
-async def test_a_session_that_broke_the_protocol_is_not_run_again(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_a_session_that_broke_the_protocol_is_not_run_again(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("x = 1")
     assert (await session.run("import os\nos.write(3, b'0' * 64)")).status == "protocol_violation"
     after = await session.run("print('x' in globals())")
     assert (after.output, after.state) == ("False\n", "lost")
 
 
-async def test_a_cancelled_block_dies_and_the_session_goes_on(sandbox: Sandbox) -> None:
-    session = sandbox.session()
+async def test_a_cancelled_block_dies_and_the_session_goes_on(shared: Sandbox) -> None:
+    session = shared.session()
     await session.run("x = 1")
     running = asyncio.create_task(session.run("x = 2\nimport time\ntime.sleep(60)"))
     await asyncio.sleep(0.2)
     running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError):
         await running
     after = await session.run("print(x)")
     assert (after.output, after.state) == ("1\n", "replayed")
@@ -123,10 +123,10 @@ async def test_a_killed_zygote_is_replaced(sandbox: Sandbox) -> None:
     assert (after.output, after.state) == ("1\n", "replayed")
 
 
-async def test_what_was_in_the_scratch_directory_comes_back_too(sandbox: Sandbox) -> None:
-    if sandbox.level != 1:
+async def test_what_was_in_the_scratch_directory_comes_back_too(shared: Sandbox) -> None:
+    if shared.level != 1:
         pytest.skip("there is a scratch directory at level 1 alone")
-    session = sandbox.session()
+    session = shared.session()
     await session.run("with open('notes', 'w') as file:\n    file.write('seven')")
     await session.run("import os\nos._exit(0)")
     after = await session.run("print(open('notes').read())")
