@@ -23,7 +23,7 @@ test: install
 	$(PYTHON) -m pytest --numprocesses=$(TEST_PROCESSES)
 
 test-slow: install
-	$(PYTHON) -m pytest -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest tests -m slow --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 test-cluster: $(CLUSTER_VENV)/.installed
 	$(CLUSTER_VENV)/bin/python -m pytest -m "slow or not slow" tests/orchestration/test_ray.py \

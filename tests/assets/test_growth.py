@@ -22,7 +22,7 @@ from genprm.settings import EngineSettings
 from genprm.store import TableStore
 from tests.genprm.chance_policy import ChancePolicy, problem
 
-FEW, MANY = 20, 200
+FEW, MANY = 12, 120
 RECORDS: dict[str, type] = {"solutions": Solution, "mc_scores": StepScores}
 IN_FLIGHT = 8
 
