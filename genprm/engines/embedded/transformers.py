@@ -82,9 +82,12 @@ class TransformersEngine:
     """
 
     def __init__(self, model: str, settings: EngineSettings) -> None:
-        self._name = model
+        self.model = model
+        self.provenance = Provenance("transformers", importlib.metadata.version("transformers"), "raw")
         self._settings = settings
         self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self.context = self._tokenizer.context
+        """Tokens that prompt and completion may have together."""
         self._model = _load(model, settings)
         kept = settings.prefix_cache_mb * 2**20
         room = room_for_tokens(self._model, settings)
@@ -96,21 +99,6 @@ class TransformersEngine:
         self._failure: EngineError | None = None
         self._thread: threading.Thread | None = None
         self._places = Places(settings.max_in_flight)
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
-
-    @property
-    def provenance(self) -> Provenance:
-        """This engine and the version of transformers; log-probabilities are raw."""
-        return Provenance("transformers", importlib.metadata.version("transformers"), "raw")
-
-    @property
-    def context(self) -> int:
-        """Tokens that prompt and completion may have together."""
-        return self._tokenizer.context
 
     @property
     def prompt_tokens_seen(self) -> int:
@@ -143,7 +131,7 @@ class TransformersEngine:
         ids = tuple(self._tokenizer.prompt(prompt))
         async with self._places.here():
             request = _Request(n)
-            self._submit(request, ids, sampling, n, min(self._tokenizer.context - len(ids), sampling.max_tokens))
+            self._submit(request, ids, sampling, n, min(self.context - len(ids), sampling.max_tokens))
             try:
                 return await request.future
             finally:
@@ -174,7 +162,7 @@ class TransformersEngine:
                 while self._failure is None:
                     self._turn()
         except BaseException as error:  # whatever ended the thread, nobody may be left waiting for it
-            self._fail(EngineDead(f"model {self._name}: the engine died: {type(error).__name__}: {error}"), error)
+            self._fail(EngineDead(f"model {self.model}: the engine died: {type(error).__name__}: {error}"), error)
 
     def _turn(self) -> None:
         batch = self._batch
@@ -232,7 +220,7 @@ class TransformersEngine:
                 raise self._failure
             batch = self._batch
             if batch is None or self._requests:
-                raise EngineError(f"model {self._name}: weights change between requests only")
+                raise EngineError(f"model {self.model}: weights change between requests only")
             # Completions are handed back before the keys and values of their rows go to the cache.
             self._changed.wait_for(lambda: not len(batch) or self._failure is not None)
             with torch.no_grad():
@@ -242,7 +230,7 @@ class TransformersEngine:
 
     async def close(self) -> None:
         """Free the model. Requests in flight fail with EngineError."""
-        self._fail(EngineError(f"model {self._name}: the engine is closed"))
+        self._fail(EngineError(f"model {self.model}: the engine is closed"))
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         self._batch = self._model = None
