@@ -75,14 +75,10 @@ class BalancedEngine:
         return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`, all by one copy; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task ends the request in the copy.
+        """As `Engine.complete`, all by one copy. Cancelling the awaiting task ends the request in the copy.
 
         Raises:
-            ContextFull: the prompt leaves no room in the context.
             EngineDead: the last copy died.
-            EngineError: the prompt is empty, or the engine is closed.
         """
         (completions,) = await self._calls.run([functools.partial(self._ask, prompt, sampling, n)])
         return completions

@@ -42,14 +42,7 @@ class RemoteBatchingEngine(ABC):
         return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task ends its requests in the engine.
-
-        Raises:
-            ContextFull: the prompt leaves no room in the context.
-            EngineError: the prompt is empty, the engine is closed or dead, or it refuses a request.
-        """
+        """As `Engine.complete`. Cancelling the awaiting task ends its requests in the engine."""
         ids = self._tokenizer.prompt(prompt)
         return await self._calls.run(
             [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]

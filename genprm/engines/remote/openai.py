@@ -26,7 +26,7 @@ from genprm.engines.remote.schema import (
     Usage,
 )
 from genprm.engines.tokenizer import ModelTokenizer
-from genprm.engines.vocabulary import first_stop
+from genprm.engines.vocabulary import cut_at_stop
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
@@ -202,24 +202,21 @@ def _from_text(
     Raises:
         EngineError: the server says neither which stop string ended the text nor that none did.
     """
-    text = choice.text or ""
+    text, stop = cut_at_stop(choice.text or "", sampling.stop)
     ended = choice.finish_reason != "length"
-    found = first_stop(text, sampling.stop)
-    if found is not None:
-        text = text[: found[1]]
-    elif ended and sampling.stop:
+    if stop is None and ended and sampling.stop:
         said = choice.said_stop()
         if not said:
             raise EngineError(
                 f"the server does not say which stop string ended a completion ({' or '.join(STOP_REASONS)})"
             )
         if isinstance(said[0], str) and said[0] in sampling.stop:
-            text, found = text + said[0], (said[0], len(text) + len(said[0]))
+            text, stop = text + said[0], said[0]
     return Completion(
         text=text,
         tokens=len(top_logprobs) if usage.completion_tokens is None else usage.completion_tokens,
-        finish_reason="stop" if ended or found is not None else "length",
-        stop=found[0] if found is not None else None,
+        finish_reason="stop" if ended or stop is not None else "length",
+        stop=stop,
         prompt_tokens=prompt_tokens,
         top_logprobs=tuple(top_logprobs),
     )

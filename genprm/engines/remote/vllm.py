@@ -21,6 +21,7 @@ from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.fit import check_engine
 from genprm.engines.loading import check_weights, is_gguf, load_config, quantised
 from genprm.engines.remote.batching import RemoteBatchingEngine
+from genprm.engines.unreadable import first_line
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
@@ -153,5 +154,4 @@ async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     try:
         return AsyncLLM.from_engine_args(arguments)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EngineError(f"model {model!r}: vllm cannot start: {reason}") from error
+        raise EngineError(f"model {model!r}: vllm cannot start: {first_line(error)}") from error
