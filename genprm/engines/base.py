@@ -94,7 +94,7 @@ class Engine(Protocol):
         Raises:
             ContextFull: the prompt leaves no room in the context.
             EngineDead: the engine answers nothing any more.
-            EngineError: the engine is closed.
+            EngineError: the prompt is empty, the engine is closed, or it refuses the request.
         """
         ...
 

@@ -42,7 +42,7 @@ class PromptEncoder:
         conversation that has grown, only the part after its last special token is new.
         """
         if self._poses(prompt):
-            return [token for ids, _ in self._parts(prompt) for token in ids]
+            return self.encode_at(prompt)[0]
         if self._boundary is None:
             return list(self._tokens(prompt))
         return [token for part in self._boundary.split(prompt) if part for token in self._remembered(part)]

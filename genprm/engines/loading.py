@@ -159,21 +159,15 @@ def _compare(model: str, network: Any, info: Mapping[str, Any], heads: Sequence[
     if quantised(network.config):
         unexpected = []
     misshapen = [f"{name} {tuple(found)}" for name, found, *_ in info["mismatched_keys"]]
-    faults = [
-        _count(missing, "missing"),
-        _count(unexpected, "unexpected"),
-        _count(misshapen, "of another shape"),
-    ]
-    if any(faults):
+    found = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
+    faults = [_count(names, what) for what, names in found.items() if names]
+    if faults:
         raise EngineError(
-            f"model {model!r}: its weights are not those of a {type(network).__name__}: "
-            + ", ".join(fault for fault in faults if fault)
+            f"model {model!r}: its weights are not those of a {type(network).__name__}: {', '.join(faults)}"
         )
 
 
 def _count(names: Collection[str], what: str) -> str:
-    if not names:
-        return ""
     shown = [*sorted(names)[:_NAMED], *(["..."] if len(names) > _NAMED else [])]
     return f"{len(names)} {what} ({', '.join(shown)})"
 

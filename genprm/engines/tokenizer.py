@@ -11,7 +11,7 @@ from genprm.engines.chat import render_chat
 from genprm.engines.encoding import encoder_of
 from genprm.engines.loading import is_gguf, load_config, load_tokenizer
 from genprm.engines.prompts import Prompt
-from genprm.engines.vocabulary import Vocabulary, first_stop
+from genprm.engines.vocabulary import Vocabulary, cut_at_stop
 from genprm.records import Message
 
 _PROBE = "Step 1: Add 2 + 3, so x = 5.\n\n```python\nprint(x - 1)\n```\n"
@@ -106,19 +106,16 @@ class ModelTokenizer:
         ids: Sequence[int],
         sampling: Sampling,
         prompt_tokens: int,
-        top_logprobs: Sequence[Mapping[str, float]] = (),
+        top_logprobs: Sequence[Mapping[str, float]],
     ) -> Completion:
         """Make a completion of generated `ids` (the end token included), cut after the first stop string."""
         ended = bool(ids) and ids[-1] in self.ends
-        text = self.vocabulary.decode(ids[:-1] if ended else ids)
-        found = first_stop(text, sampling.stop)
-        if found is not None:
-            text = text[: found[1]]
+        text, stop = cut_at_stop(self.vocabulary.decode(ids[:-1] if ended else ids), sampling.stop)
         return Completion(
             text=text,
             tokens=len(ids),
-            finish_reason="stop" if ended or found is not None else "length",
-            stop=found[0] if found is not None else None,
+            finish_reason="stop" if ended or stop is not None else "length",
+            stop=stop,
             prompt_tokens=prompt_tokens,
             top_logprobs=tuple(top_logprobs),
         )

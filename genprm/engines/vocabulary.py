@@ -50,11 +50,12 @@ class Vocabulary:
         return np.array([not last.isdisjoint(piece) for piece in self.pieces], dtype=bool)
 
 
-def first_stop(text: str, stops: Sequence[str]) -> tuple[str, int] | None:
-    """The stop string that is complete first in `text`, with the position after it; the longest if several."""
+def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, str | None]:
+    """The text up to the end of the stop string that is complete first, and this stop string (the longest if
+    several); the whole text and None where there is none."""
     found = [(text.find(stop), stop) for stop in stops]
     ends = [(at + len(stop), -len(stop), stop) for at, stop in found if at >= 0]
     if not ends:
-        return None
+        return text, None
     end, _, stop = min(ends)
-    return stop, end
+    return text[:end], stop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genprm.engines.base import Completion, Engine, Sampling
-from genprm.records import Message, Provenance
+from genprm.records import Message
 
 
 class WrappedEngine:
@@ -13,16 +13,8 @@ class WrappedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._engine.model
-
-    @property
-    def provenance(self) -> Provenance:
-        """That of the engine behind it."""
-        return self._engine.provenance
+        self.model = engine.model
+        self.provenance = engine.provenance
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """As the engine behind it."""

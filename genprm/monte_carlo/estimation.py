@@ -10,7 +10,7 @@ from genprm.engines.base import Engine
 from genprm.event_loops import together
 from genprm.journal import Journal
 from genprm.journaled_sampler import JournaledSampler
-from genprm.monte_carlo.rollouts import Draw, RolloutSource, batch_ends, draws_between, rollouts_for
+from genprm.monte_carlo.rollouts import Draw, batch_ends, draws_between, graded, rollouts_for
 from genprm.monte_carlo.stopping import Count, StopReason, stop_reason
 from genprm.records import Solution, StepScores
 from genprm.settings import MonteCarloSettings
@@ -36,7 +36,8 @@ class StepEstimation:
         self._ends = [self._most] if fixed else batch_ends(self._most)
         """Numbers of rollouts per step at which the stopping rule is checked."""
         self._reached = [0] * steps
-        self._drawn = [0] * steps
+        self.rollouts = [0] * steps
+        """Rollouts drawn per step."""
         self._looks = 0
         """How often the stopping rule has been checked for the current step."""
         self.stopped: list[StopReason] = []
@@ -51,9 +52,9 @@ class StepEstimation:
         if len(self.stopped) == self._steps:
             return []
         done, wanted = len(self.stopped) + 1, self._ends[self._looks]
-        draws = [*draws_between(done, self._drawn[done - 1], wanted)]
+        draws = [*draws_between(done, self.rollouts[done - 1], wanted)]
         if self._settings.estimator == "sequential" and done > 1:
-            draws += draws_between(done - 1, self._drawn[done - 2], wanted)
+            draws += draws_between(done - 1, self.rollouts[done - 2], wanted)
         return draws
 
     def record(self, reached: Sequence[int]) -> None:
@@ -64,7 +65,7 @@ class StepEstimation:
         """
         for draw, count in zip(self.next_draws(), reached, strict=True):
             self._reached[draw.done - 1] += count
-            self._drawn[draw.done - 1] += draw.count
+            self.rollouts[draw.done - 1] += draw.count
         self._looks += 1
         reason = self._stop_reason()
         if reason is not None:
@@ -94,17 +95,12 @@ class StepEstimation:
                 return
 
     def _count(self, done: int) -> Count:
-        return Count(self._reached[done - 1], self._drawn[done - 1])
-
-    @property
-    def rollouts(self) -> list[int]:
-        """Rollouts drawn per step."""
-        return list(self._drawn)
+        return Count(self._reached[done - 1], self.rollouts[done - 1])
 
     @property
     def mc(self) -> list[float]:
         """MC(s_t, a_t) per step."""
-        scores = [self._count(n + 1).share if drawn else 0.0 for n, drawn in enumerate(self._drawn)]
+        scores = [self._count(n + 1).share if drawn else 0.0 for n, drawn in enumerate(self.rollouts)]
         if self.stopped[-1:] == ["last"]:
             scores[-1] = float(self._correct)
         return scores
@@ -123,17 +119,17 @@ async def score_steps(
     With a `journal`, finished batches are read from it and written to it, so that an interrupted run resumes and a
     larger K only adds rollouts; `made_by` is what decides the engine's output besides the settings.
     """
-    source = RolloutSource(solution, JournaledSampler(engine, settings, journal, made_by), settings, grader)
+    sampler = JournaledSampler(engine, settings, journal, made_by)
     estimation = StepEstimation(len(solution.steps), solution.correct, solution.pass_at_1, settings)
     outcomes = [""] * len(solution.steps)
     tokens = prompt_tokens = 0
     while draws := estimation.next_draws():
-        graded = await together(source.draw(draw) for draw in draws)
-        for draw, batch in zip(draws, graded, strict=True):
+        batches = await together(graded(draw, solution, sampler, settings, grader) for draw in draws)
+        for draw, batch in zip(draws, batches, strict=True):
             outcomes[draw.done - 1] += batch.outcomes
             tokens += batch.tokens
             prompt_tokens = max(prompt_tokens, batch.prompt_tokens)
-        estimation.record([batch.reached for batch in graded])
+        estimation.record([batch.reached for batch in batches])
     return StepScores(
         solution_id=solution.id,
         problem_id=solution.problem_id,
@@ -141,7 +137,7 @@ async def score_steps(
         mc=estimation.mc,
         rollouts=estimation.rollouts,
         tokens=tokens,
-        stopped=[str(reason) for reason in estimation.stopped],
+        stopped=list(estimation.stopped),
         decided_for=settings.sequential.epsilon if settings.estimator == "sequential" else None,
         outcomes=outcomes,
         prompt_tokens=prompt_tokens,

@@ -97,7 +97,7 @@ def replayed(scores: StepScores, outcomes: Sequence[str], settings: MonteCarloSe
         estimation.mc,
         estimation.rollouts,
         0,
-        [str(reason) for reason in estimation.stopped],
+        list(estimation.stopped),
     )
 
 

@@ -87,39 +87,29 @@ class Graded:
         return self.outcomes.count("1")
 
 
-class RolloutSource:
-    """Draws and grades rollouts of one solution. A journal row names solution, step, model, seed and the number of
-    its first rollout; the row's key covers the sampling settings as well."""
+async def graded(
+    draw: Draw, solution: Solution, sampler: JournaledSampler, settings: MonteCarloSettings, grader: Grader
+) -> Graded:
+    """Draw and grade one batch, or take it from the journal. A row there names solution, step, model, seed and the
+    number of its first rollout; the row's key covers the sampling settings as well."""
+    blank = " " if settings.header_blank else ""
+    prefill = step_prefill(grader.steps, solution.steps[: draw.done]) + blank
+    seed = derived_seed(settings.seed, solution.id, draw.done, draw.first)
 
-    def __init__(
-        self, solution: Solution, sampler: JournaledSampler, settings: MonteCarloSettings, grader: Grader
-    ) -> None:
-        self._solution = solution
-        self._sampler = sampler
-        self._settings = settings
-        self._grader = grader
+    async def grade(completions: list[Completion]) -> Row:
+        right = [await _reaches_answer(prefill, c, solution.answer, grader) for c in completions]
+        return {
+            "solution": solution.id,
+            "model": settings.model,
+            "done": draw.done,
+            "first": draw.first,
+            "count": len(completions),
+            "seed": seed,
+            "outcomes": "".join("1" if reached else "0" for reached in right),
+            "tokens": sum(completion.tokens for completion in completions),
+            "prompt_tokens": max(completion.prompt_tokens for completion in completions),
+        }
 
-    async def draw(self, draw: Draw) -> Graded:
-        """Draw and grade one batch, or take it from the journal."""
-        solution, settings = self._solution, self._settings
-        blank = " " if settings.header_blank else ""
-        prefill = step_prefill(self._grader.steps, solution.steps[: draw.done]) + blank
-        seed = derived_seed(settings.seed, solution.id, draw.done, draw.first)
-
-        async def grade(completions: list[Completion]) -> Row:
-            right = [await _reaches_answer(prefill, c, solution.answer, self._grader) for c in completions]
-            return {
-                "solution": solution.id,
-                "model": settings.model,
-                "done": draw.done,
-                "first": draw.first,
-                "count": len(completions),
-                "seed": seed,
-                "outcomes": "".join("1" if reached else "0" for reached in right),
-                "tokens": sum(completion.tokens for completion in completions),
-                "prompt_tokens": max(completion.prompt_tokens for completion in completions),
-            }
-
-        asked = Batch(solution.problem, solution.answer, prefill, seed, draw.count)
-        row = await self._sampler.row("rollouts in order", asked, grade)
-        return Graded(row["outcomes"], row["tokens"], row["prompt_tokens"])
+    asked = Batch(solution.problem, solution.answer, prefill, seed, draw.count)
+    row = await sampler.row("rollouts in order", asked, grade)
+    return Graded(row["outcomes"], row["tokens"], row["prompt_tokens"])

@@ -7,7 +7,7 @@ step, or from a table of scores that is taken to be the truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,8 +116,4 @@ def estimate(solution: KnownSolution, rollouts: Rollouts, settings: MonteCarloSe
     estimation = StepEstimation(len(solution.shares), solution.correct, solution.pass_at_1, settings)
     while draws := estimation.next_draws():
         estimation.record([rollouts.reached(draw.done - 1, draw.first, draw.count) for draw in draws])
-    return step_scores(solution.pass_at_1, estimation.mc, estimation.rollouts, estimation.stopped)
-
-
-def step_scores(pass_at_1: float, mc: list[float], rollouts: list[int], stopped: Sequence[str] = ()) -> StepScores:
-    return StepScores("", "", pass_at_1, mc, rollouts, 0, list(stopped))
+    return StepScores("", "", solution.pass_at_1, estimation.mc, estimation.rollouts, 0, list(estimation.stopped))

@@ -26,10 +26,10 @@ class Spent:
     """Requests of one kind: completions, their tokens, and the tokens of their prompts, with each prompt counted in
     full (`prompt_tokens`) and with shared prefixes read once (`prefix_tokens`)."""
 
-    completions: int = 0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    prefix_tokens: int = 0
+    completions: float = 0
+    tokens: float = 0
+    prompt_tokens: float = 0
+    prefix_tokens: float = 0
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -83,12 +83,10 @@ def simulated_cost(profile: Profile, assumed: Assumptions, rng: np.random.Genera
     per_sample = (2 + assumed.further_steps) * assumed.step_tokens
     problem = round(assumed.problem_tokens)
     sampled = Spent(samples, round(samples * per_sample), samples * problem, problem)
-    if not right or not wrong:
-        return ProblemCost(
-            sampled, 0, 0, {name: Spent() for name in ESTIMATORS}, Spent(), 0, (Kept(0, 0), Kept(0, 0))
-        )
     process = StepProcess(assumed.strength, assumed.recovery, further_steps=assumed.further_steps)
-    kinds = [False] * min(right, settings.wanted_correct) + [True] * min(wrong, settings.wanted_incorrect)
+    kinds = []  # whether each kept solution is wrong: none is kept of a problem without both kinds
+    if right and wrong:
+        kinds = [False] * min(right, settings.wanted_correct) + [True] * min(wrong, settings.wanted_incorrect)
     kept = [process.solution(rng, right / samples, is_wrong) for is_wrong in kinds]
     judged = [len(s.shares) if s.first_error in (None, NO_ERROR) else s.first_error + 1 for s in kept]
     steps = sum(judged)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genprm.engines import resolve_model
+from genprm.engines.loading import load_config
 from genprm.hardware.advice import ADAPTER, engine_settings, training_settings
 from genprm.hardware.devices import Hardware
 from genprm.hardware.inference_memory import engine_gib
-from genprm.hardware.shapes import ModelShape
+from genprm.hardware.published import published_config
+from genprm.hardware.shapes import ModelShape, shape_of
 from genprm.hardware.training_memory import Place
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.models import model_shape
 from genprm.planning.more_devices import devices_for_engine, devices_for_training, servings, shard_counts
 from genprm.planning.placement import Placement, best, inference_placements, training_placements
 from genprm.planning.planned import Planned, Work
@@ -53,6 +56,17 @@ def place(profile: Profile, rows: Sequence[Planned], hardware: Hardware, assumed
         for model, of_model in works.items():
             placed.append(_place(profile, row.artifact, model, of_model, hardware, assumed))
     return placed
+
+
+@functools.cache
+def model_shape(model: str) -> ModelShape:
+    """The shape of a model: as published, if that is known here, or from its configuration on disk or on the hub.
+
+    Raises:
+        EngineError: the configuration cannot be had, or is of an architecture that transformers does not know.
+    """
+    place = resolve_model(model, weights=False)
+    return shape_of(published_config(place) or load_config(place))
 
 
 def _place(

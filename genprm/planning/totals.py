@@ -10,7 +10,7 @@ import numpy as np
 
 from genprm.planning.assumptions import Assumptions
 from genprm.planning.costs import ESTIMATORS, ProblemCost, Spent
-from genprm.planning.planned import Planned, Work, disk_mb, gpu_hours
+from genprm.planning.planned import Planned, priced
 from genprm.planning.test_time import best_of_n, evaluation, refinement, search
 from genprm.planning.training import training
 from genprm.settings import Profile
@@ -60,31 +60,21 @@ class _Run:
         return 1.96 * deviation * self._problems * math.sqrt(1 / len(values) + 1 / self._problems)
 
     def generated(self, artifact: str, model: str, spent: Callable[[ProblemCost], Spent]) -> Planned:
-        tokens = self._total(lambda cost: spent(cost).tokens)
-        prefix = self._total(lambda cost: spent(cost).prefix_tokens)
-        half = self._spread(lambda cost: spent(cost).tokens)
-        requests = self._total(lambda cost: spent(cost).completions)
-        prompt = self._total(lambda cost: spent(cost).prompt_tokens)
-        return Planned(
-            artifact,
-            requests=requests,
-            prompt_tokens=prompt,
-            prefix_tokens=prefix,
-            tokens=tokens,
-            low=max(0.0, tokens - half),
-            high=tokens + half,
-            executions=0,
-            gpu_hours=gpu_hours(model, tokens, prefix, self._assumed),
-            disk_mb=disk_mb(tokens, self._assumed) if artifact == "solutions" else 0.0,
-            work=(Work(model, requests, prompt, prefix, tokens),),
+        total = Spent(
+            self._total(lambda cost: spent(cost).completions),
+            self._total(lambda cost: spent(cost).tokens),
+            self._total(lambda cost: spent(cost).prompt_tokens),
+            self._total(lambda cost: spent(cost).prefix_tokens),
         )
+        half = self._spread(lambda cost: spent(cost).tokens)
+        planned = priced(artifact, model, total, 0, self._assumed)
+        return replace(planned, low=max(0.0, total.tokens - half), high=total.tokens + half)
 
     def rollouts(self, estimator: str) -> Planned:
         settings = self._profile.monte_carlo
         planned = self.generated("mc_scores", settings.model, lambda cost: cost.rollouts[estimator])
-        return replace(planned, estimator=estimator, chosen=estimator == settings.estimator)
+        return replace(planned, disk_mb=0.0, estimator=estimator, chosen=estimator == settings.estimator)
 
     def rationales(self) -> Planned:
         planned = self.generated("rationales", self._profile.rationales.model, lambda cost: cost.judged)
-        executions = self._total(lambda cost: cost.executions)
-        return replace(planned, executions=executions, disk_mb=disk_mb(planned.tokens, self._assumed))
+        return replace(planned, executions=self._total(lambda cost: cost.executions))

@@ -7,18 +7,15 @@ import contextlib
 import importlib.util
 import io
 import multiprocessing
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from genprm.speed.usage import cpu_seconds
 from genprm.speed.verification_scripts import TEMPLATES, typical_scripts
-
-T = TypeVar("T")
 
 STEPS_PER_PATH = 4
 SECONDS = 30.0
@@ -76,14 +73,12 @@ def paths(scripts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (scripts[start : start + STEPS_PER_PATH] for start in range(0, len(scripts), STEPS_PER_PATH))
 
 
-def _execute(script: str, namespace: dict[str, object]) -> str:
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+def _execute(script: str, namespace: dict[str, object]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
         try:
             exec(compile(script, "<string>", "exec"), namespace)
         except Exception as error:  # as in the published implementation, an error is part of the output
             print(f"{type(error).__name__}: {error}")
-    return printed.getvalue()
 
 
 def pebble_pool(scripts: Sequence[str], workers: int) -> Cost | None:
@@ -97,19 +92,15 @@ def pebble_pool(scripts: Sequence[str], workers: int) -> Cost | None:
         # Each worker takes its share of these, so that all of them have seen most templates.
         concurrent.futures.wait([pool.schedule(_one, [script]) for script in warming() * 2 * workers])
 
-        def one(script: str) -> float:
-            return float(pool.schedule(_one, [script], timeout=SECONDS).result())
+        def one(script: str) -> None:
+            pool.schedule(_one, [script], timeout=SECONDS).result()
 
-        used = time.process_time()
-        in_workers = _at_once(one, scripts, workers, cost)
-        cost.cpu_seconds = time.process_time() - used + sum(in_workers)
+        _at_once(one, scripts, workers, cost)
     return cost
 
 
-def _one(script: str) -> float:
-    used = time.process_time()
+def _one(script: str) -> None:
     _execute(script, {"__name__": "__main__"})
-    return time.process_time() - used
 
 
 def fresh_interpreters(scripts: Sequence[str], workers: int) -> Cost:
@@ -119,24 +110,17 @@ def fresh_interpreters(scripts: Sequence[str], workers: int) -> Cost:
         subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, check=False)
 
     cost = Cost()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = time.process_time()
     _at_once(one, scripts, workers, cost)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    children = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    cost.cpu_seconds = time.process_time() - used + children
     return cost
 
 
-def _at_once(one: Callable[[str], T], scripts: Sequence[str], workers: int, cost: Cost) -> list[T]:
-    def timed(script: str) -> T:
+def _at_once(one: Callable[[str], None], scripts: Sequence[str], workers: int, cost: Cost) -> None:
+    def timed(script: str) -> None:
         start = time.perf_counter()
-        result = one(script)
+        one(script)
         cost.blocks.append(time.perf_counter() - start)
-        return result
 
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_seconds()
     with concurrent.futures.ThreadPoolExecutor(workers) as threads:
-        results = list(threads.map(timed, scripts))
-    cost.seconds = time.perf_counter() - began
-    return results
+        list(threads.map(timed, scripts))
+    cost.seconds, cost.cpu_seconds = time.perf_counter() - began, cpu_seconds() - used

@@ -74,11 +74,9 @@ def _f1(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def draw_map(rows: Sequence[dict[str, Cell]], path: Path) -> None:
     """Draw a PNG with two panels: where the paper's choice beats hard labels, and where ours beats the better of
     those two."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
     lines = [(strength, rollouts) for strength in STRENGTHS for rollouts in ROLLOUTS]
     found = {(row["strength"], row["K"], row["recovery"]): row for row in rows}
     titles = ("ratio 0.8 - hard", MARGIN)

@@ -10,7 +10,7 @@ import numpy as np
 
 from genprm.intervals import Interval, percentile_interval
 from genprm.labels.progress import found_errors, label_steps
-from genprm.monte_carlo.simulated import KnownSolution, Rollouts, estimate, step_scores
+from genprm.monte_carlo.simulated import KnownSolution, Rollouts, estimate
 from genprm.records import StepScores
 from genprm.settings import LabelVariant, MonteCarloSettings, SequentialSettings
 from genprm.speed.tables import Cell
@@ -100,7 +100,7 @@ class ExactLabels:
     @classmethod
     def of(cls, solution: KnownSolution, variant: LabelVariant, dead_below: float) -> ExactLabels:
         shares, given = solution.shares, solution.pass_at_1
-        found = label_steps(step_scores(given, shares, []), variant)
+        found = label_steps(StepScores("", "", given, shares, [], 0), variant)
         lowest = min(dead_below, given / 2)
         unclear = [
             abs(progress - variant.epsilon) < ZONE or 0 < share < lowest
@@ -162,9 +162,9 @@ def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def agreement_interval(tally: Tally, paper: Tally, seed: int = 0) -> Interval:
+def agreement_interval(tally: Tally, paper: Tally) -> Interval:
     """95 % bootstrap interval, over solutions, of the difference in agreement with the paper's K, in points."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     difference, steps = np.array(tally.agree) - np.array(paper.agree), np.array(tally.steps)
     chosen = rng.integers(len(steps), size=(RESAMPLES, len(steps)))
     points = 100 * difference[chosen].sum(axis=1) / steps[chosen].sum(axis=1)
@@ -173,13 +173,11 @@ def agreement_interval(tally: Tally, paper: Tally, seed: int = 0) -> Interval:
 
 def draw_curve(rows: Mapping[str, Sequence[Mapping[str, Cell]]], path: Path) -> None:
     """Cost against disagreement, a panel for each set of solutions, written as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     columns = min(2, len(rows))
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.3 * lines), dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
     kinds = {
         "fixed K": ("K = ", "o-", "#8c8c8c"),
         "sequential, decided only": ("flip 0", "s-", "#9dbbdc"),

@@ -48,58 +48,52 @@ class Run:
     reuse: float | None
 
 
-class Bench:
-    """Measures the ways, each with an engine of its own that has not seen the work before.
+def compare(open_engine: Callable[[str], Engine], profile: Profile, problems: Sequence[Problem]) -> list[Run]:
+    """Solutions, their ceiling, rollouts, their ceiling; each with an engine of its own that has not seen the work
+    before."""
+    sampling, scoring, limit = profile.solutions, profile.monte_carlo, profile.engine.max_in_flight
+    with domain_of(profile.problems.source).grader() as grader:
+        asyncio.run(_wake(grader))
 
-    Args:
-        open_engine: opens an engine for the model that it is given.
-    """
+        async def sample(problem: Problem, engine: Engine, journal: Journal) -> list[Solution]:
+            return (await sample_solutions(problem, engine, sampling, grader, journal))[1]
 
-    def __init__(self, open_engine: Callable[[str], Engine], profile: Profile) -> None:
-        self._open_engine = open_engine
-        self._profile = profile
+        async def score(solution: Solution, engine: Engine, journal: Journal) -> StepScores:
+            return await score_steps(solution, engine, scoring, grader, journal)
 
-    def runs(self, problems: Sequence[Problem]) -> list[Run]:
-        """Solutions, their ceiling, rollouts, their ceiling."""
-        sampling, scoring = self._profile.solutions, self._profile.monte_carlo
-        with domain_of(self._profile.problems.source).grader() as grader:
-            asyncio.run(_wake(grader))
+        kept, of_solutions = _measure("solutions", lambda: open_engine(sampling.model), problems, sample, limit)
+        solutions = [solution for some in kept for solution in some]
+        _, of_rollouts = _measure("rollouts", lambda: open_engine(scoring.model), solutions, score, limit)
+    return [*of_solutions, *of_rollouts]
 
-            async def sample(problem: Problem, engine: Engine, journal: Journal) -> list[Solution]:
-                return (await sample_solutions(problem, engine, sampling, grader, journal))[1]
 
-            async def score(solution: Solution, engine: Engine, journal: Journal) -> StepScores:
-                return await score_steps(solution, engine, scoring, grader, journal)
+def _measure(
+    name: str,
+    open_engine: Callable[[], Engine],
+    items: Sequence[Item],
+    work: Callable[[Item, Engine, Journal], Awaitable[T]],
+    in_flight: int,
+) -> tuple[list[T], list[Run]]:
+    """Do the work on all items as an asset does it, then submit its requests at once."""
+    opened = open_engine()
+    engine = Recorded(opened)
+    results: dict[int, T] = {}
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "rows.jsonl") as journal:
 
-            kept, of_solutions = self._measure("solutions", sampling.model, problems, sample)
-            solutions = [solution for some in kept for solution in some]
-            _, of_rollouts = self._measure("rollouts", scoring.model, solutions, score)
-        return [*of_solutions, *of_rollouts]
+        async def one(index: int) -> int:
+            results[index] = await work(items[index], engine, journal)
+            return index
 
-    def _measure(
-        self, name: str, model: str, items: Sequence[Item], work: Callable[[Item, Engine, Journal], Awaitable[T]]
-    ) -> tuple[list[T], list[Run]]:
-        """Do the work on all items as an asset does it, then submit its requests at once."""
-        opened = self._open_engine(model)
-        engine = Recorded(opened)
-        results: dict[int, T] = {}
-        with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "rows.jsonl") as journal:
+        async def everything() -> None:
+            keys = [f"{name} {index}" for index in range(len(items))]
+            await finish(journal, keys, one, Codec(int, int), in_flight=in_flight)
 
-            async def one(index: int) -> int:
-                results[index] = await work(items[index], engine, journal)
-                return index
-
-            async def everything() -> None:
-                keys = [f"{name} {index}" for index in range(len(items))]
-                limit = self._profile.engine.max_in_flight
-                await finish(journal, keys, one, Codec(int, int), in_flight=limit)
-
-            _, usage, reuse = measured_with(opened, everything)
-        again = self._open_engine(model)
-        done, usage_at_once, reuse_at_once = measured_with(again, lambda: at_once(again, engine.requests))
-        size = (len(engine.requests), len(done), sum(completion.tokens for completion in done))
-        runs = [Run(name, *size, usage, reuse), Run(f"{name}, ceiling", *size, usage_at_once, reuse_at_once)]
-        return [results[index] for index in range(len(items))], runs
+        _, usage, reuse = measured_with(opened, everything)
+    again = open_engine()
+    done, usage_at_once, reuse_at_once = measured_with(again, lambda: at_once(again, engine.requests))
+    size = (len(engine.requests), len(done), sum(completion.tokens for completion in done))
+    runs = [Run(name, *size, usage, reuse), Run(f"{name}, ceiling", *size, usage_at_once, reuse_at_once)]
+    return [results[index] for index in range(len(items))], runs
 
 
 async def _wake(grader: Grader) -> bool:
@@ -129,7 +123,7 @@ def _rows(real: Run, ceiling: Run) -> list[dict[str, Cell]]:
 
 def measure(profile: Profile, problems: Sequence[Problem]) -> tuple[str, list[dict[str, Cell]], list[str]]:
     """Title, rows and notes of the table, with the models and the engine of `profile`."""
-    runs = Bench(lambda model: open_engine(model, profile.engine), profile).runs(problems)
+    runs = compare(lambda model: open_engine(model, profile.engine), profile, problems)
     title = f"{len(problems)} problems, {profile.monte_carlo.estimator} K, engine {profile.engine.backend}"
     notes = [
         "ceiling: the same requests, submitted at once; nothing is graded, decided or written down.",

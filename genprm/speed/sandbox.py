@@ -12,12 +12,9 @@ Every way runs the same scripts, warm: each has seen one script of every templat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import psutil
 
 from genprm.sandbox import open_sandbox
 from genprm.sandbox.base import Sandbox
@@ -33,6 +30,7 @@ from genprm.speed.execution import (
     warming,
 )
 from genprm.speed.tables import Cell
+from genprm.speed.usage import cpu_seconds
 from genprm.speed.verification_scripts import TRIVIAL, typical_scripts
 
 FRESH_SHARE = 10
@@ -88,11 +86,11 @@ async def sandboxed(scripts: Sequence[str], settings: SandboxSettings) -> tuple[
     try:
         await _warm(sandbox)
         waiting = iter(list(paths(scripts)))
-        used, began = _cpu_seconds(), time.perf_counter()
+        used, began = cpu_seconds(), time.perf_counter()
         await asyncio.gather(*(_walk(sandbox, waiting, cost) for _ in range(settings.workers)))
         cost.seconds = time.perf_counter() - began
         await _wait_for_idle()
-        cost.cpu_seconds = _cpu_seconds() - used
+        cost.cpu_seconds = cpu_seconds() - used
     finally:
         await sandbox.close()
     return f"sandbox level {sandbox.level}, {settings.workers} workers", cost
@@ -139,19 +137,9 @@ async def _warm(sandbox: Sandbox) -> None:
 
 async def _wait_for_idle() -> None:
     used = -1.0
-    while _cpu_seconds() - used > 0.02:
-        used = _cpu_seconds()
+    while cpu_seconds() - used > 0.02:
+        used = cpu_seconds()
         await asyncio.sleep(_QUIET_SECONDS)
-
-
-def _cpu_seconds() -> float:
-    """Processor time of this process, of all processes below it, and of reaped ones that were below it."""
-    total = time.process_time()
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
 
 
 def rows(comparison: Comparison) -> list[dict[str, Cell]]:

@@ -116,56 +116,43 @@ class _NotedPath:
         await self._path.close()
 
 
-class Bench:
-    """Measures the ways, each with engines of its own that have not seen the work before.
+def compare(
+    open_engines: Callable[[], tuple[Engine, Engine]],
+    asking: SolutionSettings,
+    sandbox: Sandbox,
+    settings: VerifierSettings,
+    work: Work,
+) -> tuple[list[Run], Judging]:
+    """Run the search and its ceiling. Return both, and what the judge of the search read.
 
     Args:
-        open_engines: the policy's engine and the judge's.
+        open_engines: opens the policy's engine and the judge's; each way has its own, which have not seen the work.
     """
+    asyncio.run(_wake(sandbox))
+    engines = open_engines()
+    policy, judge = (Recorded(engine) for engine in engines)
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "steps.jsonl") as journal:
+        verifier = Verifier(judge, sandbox, settings)
+        noted = NotedJudge(GenerativeJudge(verifier, work.mode, steps=StepJournal(journal, "judge")))
 
-    def __init__(
-        self,
-        open_engines: Callable[[], tuple[Engine, Engine]],
-        asking: SolutionSettings,
-        sandbox: Sandbox,
-        verifier: VerifierSettings,
-    ) -> None:
-        self._open_engines = open_engines
-        self._asking = asking
-        self._sandbox = sandbox
-        self._verifier = verifier
+        async def search() -> tuple[int | None, int | None]:
+            sampler = StepSampler(policy, asking, DOMAINS.get(DOMAIN).steps)
+            writes = JournaledPolicy(sampler, asking, StepJournal(journal))
+            trees = [Tree(problem, writes, noted, work.settings, 0) for problem in work.problems]
+            await together([_grow(tree, work) for tree in trees])
+            return _counted(engines[1])
 
-    def runs(self, work: Work) -> tuple[list[Run], Judging]:
-        """Run the search and its ceiling. Return both, and what the judge of the search read."""
-        asyncio.run(_wake(self._sandbox))
-        engines = self._open_engines()
-        policy, judge = (Recorded(engine) for engine in engines)
-        with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "steps.jsonl") as journal:
-            noted = NotedJudge(self._judge(judge, work.mode, journal))
+        counted, usage, _ = measured_with(engines[1], search, engines[0])
+    again = open_engines()
 
-            async def search() -> tuple[int | None, int | None]:
-                sampler = StepSampler(policy, self._asking, DOMAINS.get(DOMAIN).steps)
-                writes = JournaledPolicy(sampler, self._asking, StepJournal(journal))
-                trees = [Tree(problem, writes, noted, work.settings, 0) for problem in work.problems]
-                await together([_grow(tree, work) for tree in trees])
-                return _counted(engines[1])
+    async def submit() -> list[list[Completion]]:
+        return await together([at_once(again[0], policy.requests), at_once(again[1], judge.requests)])
 
-            counted, usage, _ = measured_with(engines[1], search, engines[0])
-        again = self._open_engines()
-
-        async def submit() -> list[list[Completion]]:
-            return await together([at_once(again[0], policy.requests), at_once(again[1], judge.requests)])
-
-        done, usage_at_once, _ = measured_with(again[1], submit, again[0])
-        written, judged = (sum(one.tokens for one in completions) for completions in done)
-        size = (len(policy.requests) + len(judge.requests), written + judged)
-        runs = [Run(work.method, *size, usage), Run("ceiling", *size, usage_at_once)]
-        return runs, _judging(noted, judged, *counted)
-
-    def _judge(self, engine: Engine, mode: Mode, journal: Journal) -> GenerativeJudge:
-        return GenerativeJudge(
-            Verifier(engine, self._sandbox, self._verifier), mode, steps=StepJournal(journal, "judge")
-        )
+    done, usage_at_once, _ = measured_with(again[1], submit, again[0])
+    written, judged = (sum(one.tokens for one in completions) for completions in done)
+    size = (len(policy.requests) + len(judge.requests), written + judged)
+    runs = [Run(work.method, *size, usage), Run("ceiling", *size, usage_at_once)]
+    return runs, _judging(noted, judged, *counted)
 
 
 async def _grow(tree: Tree, work: Work) -> None:
@@ -231,7 +218,7 @@ def measure(
         return open_engine(policy, machine.engine), open_engine(judge, machine.engine)
 
     sandbox = open_sandbox(machine.sandbox)
-    rows = table(*Bench(opened, policy_settings(policy), sandbox, manifest.verifier).runs(plan))
+    rows = table(*compare(opened, policy_settings(policy), sandbox, manifest.verifier, plan))
     asyncio.run(sandbox.close())
     title = f"{policy} and {judge}: {method}, width {settings.width}, {count} problems, mode {plan.mode}"
     notes = [

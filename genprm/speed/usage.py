@@ -49,12 +49,12 @@ def measured() -> Iterator[Usage]:
     ended = threading.Event()
     looker = threading.Thread(target=_look, args=(usage, ended), name="genprm-usage", daemon=True)
     looker.start()
-    begin, used = time.perf_counter(), _cpu_seconds()
+    begin, used = time.perf_counter(), cpu_seconds()
     try:
         yield usage
     finally:
         usage.seconds = time.perf_counter() - begin
-        usage.cpu_seconds = _cpu_seconds() - used
+        usage.cpu_seconds = cpu_seconds() - used
         ended.set()
         looker.join()
 
@@ -71,7 +71,8 @@ def _processes() -> list[psutil.Process]:
     return [this, *this.children(recursive=True)]
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """Processor time of this process, of all processes below it, and of those that they have reaped."""
     total = 0.0
     for process in _processes():
         try:

@@ -12,6 +12,7 @@ from typing import Protocol
 from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.copies.routing import PrefixRouter
 from genprm.engines.remote.calls import Calls
+from genprm.engines.tokenizer import ModelTokenizer
 from genprm.event_loops import together
 from genprm.records import Message, Provenance
 
@@ -37,12 +38,6 @@ class Copy(Protocol):
     async def close(self) -> None: ...
 
 
-class Renderer(Protocol):
-    """Renders messages as prompts."""
-
-    def render(self, messages: Sequence[Message], prefill: str | None = None) -> str: ...
-
-
 class BalancedEngine:
     """`copies` of a model as one engine. Works from any number of event loops at once.
 
@@ -52,11 +47,11 @@ class BalancedEngine:
     """
 
     def __init__(
-        self, model: str, renderer: Renderer, provenance: Provenance, copies: Sequence[Copy], calls: Calls
+        self, model: str, tokenizer: ModelTokenizer, provenance: Provenance, copies: Sequence[Copy], calls: Calls
     ) -> None:
-        self._name = model
-        self._renderer = renderer
-        self._provenance = provenance
+        self.model = model
+        self.provenance = provenance
+        self._tokenizer = tokenizer
         self._copies = list(copies)
         self._calls = calls
         self._loads = [0.0] * len(self._copies)
@@ -64,16 +59,6 @@ class BalancedEngine:
         self._end: EngineDead | None = None
         """The error with which the last copy died."""
         self._router = PrefixRouter()
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
-
-    @property
-    def provenance(self) -> Provenance:
-        """That of each copy."""
-        return self._provenance
 
     @property
     def prompt_tokens_seen(self) -> int:
@@ -87,17 +72,13 @@ class BalancedEngine:
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
-        return self._renderer.render(messages, prefill)
+        return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`, all by one copy; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task ends the request in the copy.
+        """As `Engine.complete`, all by one copy. Cancelling the awaiting task ends the request in the copy.
 
         Raises:
-            ContextFull: the prompt leaves no room in the context.
             EngineDead: the last copy died.
-            EngineError: the prompt is empty, or the engine is closed.
         """
         (completions,) = await self._calls.run([functools.partial(self._ask, prompt, sampling, n)])
         return completions
@@ -132,7 +113,7 @@ class BalancedEngine:
 
     async def close(self) -> None:
         """Free the models. Requests in flight fail with EngineError."""
-        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
+        await self._calls.close(EngineError(f"model {self.model}: the engine is closed"), self._shut_down)
 
     async def _shut_down(self) -> None:
         await together([copy.close() for copy in self._copies])

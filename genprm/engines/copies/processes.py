@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from genprm.engines.base import Completion, ContextFull, EngineDead, EngineError, Sampling
+from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.copies.balanced import BalancedEngine
 from genprm.engines.copies.devices import Devices, device_groups, visible_devices
-from genprm.engines.copies.worker import LONGEST, completion_of, prompt_fields
+from genprm.engines.copies.worker import KINDS, LONGEST, completion_of, prompt_fields
 from genprm.engines.remote.calls import Calls
 from genprm.engines.tokenizer import ModelTokenizer
 from genprm.event_loops import together
@@ -29,7 +29,6 @@ from genprm.settings import EngineSettings
 
 CLOSING_SECONDS = 30.0
 """Time that a copy has to end by itself before it is killed; it normally takes one decoding step."""
-_KINDS = {kind.__name__: kind for kind in (EngineError, ContextFull, EngineDead)}
 
 
 def open_processes(model: str, settings: EngineSettings, devices: Devices | None = None) -> BalancedEngine:
@@ -110,7 +109,7 @@ class Replica:
             if future is None or future.done():
                 continue
             if "error" in answer:
-                future.set_exception(_KINDS[answer["kind"]](answer["error"]))
+                future.set_exception(KINDS[answer["kind"]](answer["error"]))
             else:
                 future.set_result([completion_of(fields) for fields in answer["completions"]])
         death = await self._death()

@@ -22,6 +22,9 @@ from genprm.settings import EngineSettings
 LONGEST = 2**30
 """Bytes that a line may have."""
 
+KINDS = {kind.__name__: kind for kind in (ContextFull, EngineDead, EngineError)}
+"""The errors that go from process to process, by name; what is none of the first two goes as the last."""
+
 Say = Callable[[Mapping[str, Any]], None]
 
 
@@ -63,9 +66,8 @@ async def _answer(engine: Any, request: Mapping[str, Any], say: Say) -> None:
         completions = await engine.complete(prompt_of(*request["prompt"]), sampling, request["n"])
         answer: dict[str, Any] = {"completions": [asdict(completion) for completion in completions]}
     except EngineError as error:
-        kinds = (ContextFull, EngineDead, EngineError)
-        kind = next(kind for kind in kinds if isinstance(error, kind))
-        answer = {"error": str(error), "kind": kind.__name__}
+        kind = next(name for name, kind in KINDS.items() if isinstance(error, kind))
+        answer = {"error": str(error), "kind": kind}
     counts = {"seen": engine.prompt_tokens_seen, "reused": engine.prefix_tokens_reused}
     say({"id": request["id"], **answer, **counts})
 

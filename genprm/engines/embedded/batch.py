@@ -7,7 +7,7 @@ input of decoding. So prefill never needs logits, and the samples of one prompt 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from genprm.engines.embedded.prefixes import PrefixCache
 from genprm.engines.embedded.sampling import Choice, Chooser, uniform_stream
 from genprm.engines.embedded.slots import Extension, Slots
 from genprm.engines.tokenizer import ModelTokenizer
-from genprm.engines.vocabulary import first_stop
+from genprm.engines.vocabulary import cut_at_stop
 from genprm.hardware.inference_memory import PREFILL_TOKENS, padded
 
 _PASS_TOKENS = {"cpu": 48, "cuda": 2048}
@@ -53,7 +53,7 @@ class Decoding:
     dropped: Callable[[], bool]
     done: Callable[[Completion], None]
     ids: list[int] = field(default_factory=list)
-    top: list[tuple[list[int], list[float]]] = field(default_factory=list)
+    top: list[Mapping[str, float]] = field(default_factory=list)
 
     @property
     def length(self) -> int:
@@ -79,7 +79,7 @@ class Batch:
     ) -> None:
         self._model = model
         self._device = next(model.parameters()).device
-        self._vocabulary = tokenizer.vocabulary
+        self._tokenizer = tokenizer
         self._size = size = tokenizer.size
         self._fine = FineLogits(model)
         self._room = room
@@ -95,9 +95,8 @@ class Batch:
         """Prompt tokens that did not have to be computed."""
         self._ends = np.zeros(size, dtype=bool)
         self._ends[[token for token in tokenizer.ends if token < size]] = True
-        self._checks = [self._ends]
         self._check_of: dict[tuple[str, ...], int] = {(): 0}
-        self._checked = np.stack(self._checks)
+        self._checked = np.stack([self._ends])
         self.sequences: list[Decoding] = []
         self._streams: list[np.random.Generator] = []
         self._tokens = np.zeros(rows, dtype=np.int64)
@@ -184,18 +183,18 @@ class Batch:
         self._lengths[row] = sequence.length - 1
         self._left[row] = sequence.limit - len(sequence.ids)
         self._check[row] = self._checks_for(sampling.stop)
-        self._temperature[row], self._top_p[row], self._top_k[row] = (
-            sampling.temperature, sampling.top_p, sampling.top_k,
-        )  # fmt: skip
+        self._temperature[row] = sampling.temperature
+        self._top_p[row] = sampling.top_p
+        self._top_k[row] = sampling.top_k
         self._logprobs[row] = min(sampling.logprobs, self._size)
         self._drawn[row] = _DRAWN
         return row
 
     def _checks_for(self, stops: tuple[str, ...]) -> int:
         if stops not in self._check_of:
-            self._check_of[stops] = len(self._checks)
-            self._checks.append(self._ends | self._vocabulary.enders(stops))
-            self._checked = np.stack(self._checks)
+            self._check_of[stops] = len(self._checked)
+            suspects = self._ends | self._tokenizer.vocabulary.enders(stops)
+            self._checked = np.stack([*self._checked, suspects])
         return self._check_of[stops]
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], first: int, starts: np.ndarray) -> None:
@@ -291,38 +290,26 @@ class Batch:
             return
         values, tokens = logits[torch.from_numpy(rows).to(logits.device)].log_softmax(-1).topk(most, dim=-1)
         for row, row_tokens, row_values in zip(rows.tolist(), tokens.tolist(), values.tolist(), strict=True):
-            asked = int(self._logprobs[row])
-            self.sequences[row].top.append((row_tokens[:asked], row_values[:asked]))
+            ranked = dict(zip(row_tokens, row_values, strict=True))
+            self.sequences[row].top.append(self._tokenizer.top_texts(ranked, int(self._logprobs[row])))
 
     def _end_row(self, row: int) -> bool:
         """Whether the newest token ends the row; if so the completion is handed back."""
         sequence = self.sequences[row]
-        if self._ends[sequence.ids[-1]]:
-            self._finish(sequence, self._vocabulary.decode(sequence.ids[:-1]), "stop", None)
-            return True
-        stops = sequence.sampling.stop
-        if stops:
-            tail = max(len(stop.encode()) for stop in stops) + 4
-            if first_stop(self._vocabulary.decode(sequence.ids[-tail:]), stops):
-                text = self._vocabulary.decode(sequence.ids)
-                found = first_stop(text, stops)
-                if found:
-                    self._finish(sequence, text[: found[1]], "stop", found[0])
-                    return True
-        if self._left[row] <= 0:
-            self._finish(sequence, self._vocabulary.decode(sequence.ids), "length", None)
-            return True
-        return False
+        if not (self._ends[sequence.ids[-1]] or self._left[row] <= 0 or self._stops(sequence)):
+            return False
+        prompt_tokens = len(sequence.prompt)
+        sequence.done(self._tokenizer.completion(sequence.ids, sequence.sampling, prompt_tokens, sequence.top))
+        return True
 
-    def _finish(self, sequence: Decoding, text: str, reason: Any, stop: str | None) -> None:
-        pieces = self._vocabulary.pieces if sequence.top else []
-        top = []
-        for tokens, values in sequence.top:
-            named: dict[str, float] = {}
-            for token, value in zip(tokens, values, strict=True):
-                named.setdefault(pieces[token], value)
-            top.append(named)
-        sequence.done(Completion(text, len(sequence.ids), reason, stop, len(sequence.prompt), tuple(top)))
+    def _stops(self, sequence: Decoding) -> bool:
+        """Whether a stop string is complete, first looked for among the last tokens, which are decoded sooner."""
+        stops = sequence.sampling.stop
+        if not stops:
+            return False
+        tail = max(len(stop.encode()) for stop in stops) + 4
+        texts = map(self._tokenizer.vocabulary.decode, (sequence.ids[-tail:], sequence.ids))
+        return all(cut_at_stop(text, stops)[1] is not None for text in texts)
 
     def drop(self) -> None:
         """Let go of the sequences that nobody waits for."""
@@ -340,7 +327,7 @@ class Batch:
         holes = [row for row in rows if row < kept]
         movers = [row for row in range(kept, len(self.sequences)) if row not in leaving]
         if holes:
-            self._slots.move(movers, holes, int(self._lengths[movers].max()))
+            self._slots.copy(movers, holes, int(self._lengths[movers].max()))
             for array in self._arrays:
                 array[holes] = array[movers]
             for hole, mover in zip(holes, movers, strict=True):

@@ -94,17 +94,11 @@ class Slots:
     def _all(self) -> list[torch.Tensor]:
         return [*self.keys.values(), *self.values.values()]
 
-    def copy(self, source: int, targets: list[int], length: int) -> None:
-        """Copy the first `length` tokens of slot `source` to the slots `targets`."""
-        for buffers in (self.keys, self.values):
-            for buffer in buffers.values():
-                buffer[targets, :, :length] = buffer[source, :, :length]
-
-    def move(self, sources: list[int], targets: list[int], length: int) -> None:
-        """Move the first `length` tokens of each of `sources` to the slot in `targets` at the same place."""
-        for buffers in (self.keys, self.values):
-            for buffer in buffers.values():
-                buffer[targets, :, :length] = buffer[sources, :, :length]
+    def copy(self, source: int | list[int], targets: list[int], length: int) -> None:
+        """Copy the first `length` tokens of slot `source` to the slots `targets`, or of each of several sources to
+        the target at the same place."""
+        for buffer in self._all():
+            buffer[targets, :, :length] = buffer[source, :, :length]
 
 
 @dataclass

@@ -3,10 +3,8 @@
 Requests wait in a queue; before every step the thread lets waiting samples into the running batch, so that no
 conversation waits for the slowest other one (`genprm.engines.embedded.batch`).
 
-- Text: prompts are tokenised without adding special tokens (a chat template writes its own BOS, so there is exactly
-  one). Control tokens that the template wrote are parsed as such, those that messages spell out are text
-  (`genprm.engines.prompts`). The end token is not part of the text, other added tokens are. A stop string ends the
-  text: what the same token held after it is cut.
+- Text: as `ModelTokenizer` says; control tokens that messages spell out are text (`genprm.engines.prompts`). A stop
+  string ends the text: what the same token held after it is cut.
 - Seeds: the same request with the same seed gives the same text whatever else is in flight. The shape of the batch
   changes the last bits of a logit, which could tip a near tie; in float32 the text stays the same even then.
 """
@@ -17,7 +15,10 @@ import asyncio
 import importlib.metadata
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,38 +41,23 @@ _COMPANY = 8
 
 
 class _Request:
-    """One call of `complete`: gathers its samples and wakes the caller's event loop when all are there."""
+    """One call of `complete`: gathers its samples. The `answer` is there when all are; a caller that left has
+    cancelled it."""
 
     def __init__(self, n: int) -> None:
-        self.cancelled = False
-        self._completions: list[Completion | None] = [None] * n
-        self._missing = n
-        self._loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[list[Completion]] = self._loop.create_future()
+        self.answer: Future[list[Completion]] = Future()
+        self._completions: dict[int, Completion] = {}
+        self._n = n
 
     def put(self, index: int, completion: Completion) -> None:
         self._completions[index] = completion
-        self._missing -= 1
-        if not self._missing:
-            self._wake(self._succeed)
+        if len(self._completions) == self._n:
+            with suppress(InvalidStateError):  # the caller left, or the engine was closed
+                self.answer.set_result([self._completions[index] for index in range(self._n)])
 
     def fail(self, error: EngineError) -> None:
-        self._wake(self._refuse, error)
-
-    def _succeed(self) -> None:
-        if not self.future.done():
-            self.future.set_result([completion for completion in self._completions if completion is not None])
-
-    def _refuse(self, error: EngineError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def _wake(self, action: Callable[..., None], *arguments: Any) -> None:
-        try:
-            self._loop.call_soon_threadsafe(action, *arguments)
-        except RuntimeError:
-            # The event loop is closed: nobody waits for the result any more.
-            self.cancelled = True
+        with suppress(InvalidStateError):  # the caller left, or has its answer
+            self.answer.set_exception(error)
 
 
 class TransformersEngine:
@@ -82,9 +68,12 @@ class TransformersEngine:
     """
 
     def __init__(self, model: str, settings: EngineSettings) -> None:
-        self._name = model
+        self.model = model
+        self.provenance = Provenance("transformers", importlib.metadata.version("transformers"), "raw")
         self._settings = settings
         self._tokenizer = ModelTokenizer(model, settings.max_context)
+        self.context = self._tokenizer.context
+        """Tokens that prompt and completion may have together."""
         self._model = _load(model, settings)
         kept = settings.prefix_cache_mb * 2**20
         room = room_for_tokens(self._model, settings)
@@ -96,21 +85,6 @@ class TransformersEngine:
         self._failure: EngineError | None = None
         self._thread: threading.Thread | None = None
         self._places = Places(settings.max_in_flight)
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
-
-    @property
-    def provenance(self) -> Provenance:
-        """This engine and the version of transformers; log-probabilities are raw."""
-        return Provenance("transformers", importlib.metadata.version("transformers"), "raw")
-
-    @property
-    def context(self) -> int:
-        """Tokens that prompt and completion may have together."""
-        return self._tokenizer.context
 
     @property
     def prompt_tokens_seen(self) -> int:
@@ -132,30 +106,20 @@ class TransformersEngine:
         return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task drops its rows from the batch.
-
-        Raises:
-            ContextFull: the prompt leaves no room in the context.
-            EngineError: the prompt is empty, or the engine is closed or dead.
-        """
+        """As `Engine.complete`. Cancelling the awaiting task drops its rows from the batch."""
         ids = tuple(self._tokenizer.prompt(prompt))
         async with self._places.here():
             request = _Request(n)
-            self._submit(request, ids, sampling, n, min(self._tokenizer.context - len(ids), sampling.max_tokens))
+            self._submit(request, ids, sampling, n, min(self.context - len(ids), sampling.max_tokens))
             try:
-                return await request.future
+                return await asyncio.wrap_future(request.answer)
             finally:
-                request.cancelled = True
                 with self._changed:
                     self._requests.discard(request)
 
     def _submit(self, request: _Request, ids: tuple[int, ...], sampling: Sampling, n: int, limit: int) -> None:
-        samples = [
-            Decoding(ids, sampling, i, limit, lambda: request.cancelled, lambda done, i=i: request.put(i, done))  # type: ignore[misc]
-            for i in range(n)
-        ]
+        dropped = request.answer.cancelled
+        samples = [Decoding(ids, sampling, i, limit, dropped, partial(request.put, i)) for i in range(n)]
         with self._changed:
             if self._failure is not None:
                 raise self._failure
@@ -174,7 +138,7 @@ class TransformersEngine:
                 while self._failure is None:
                     self._turn()
         except BaseException as error:  # whatever ended the thread, nobody may be left waiting for it
-            self._fail(EngineDead(f"model {self._name}: the engine died: {type(error).__name__}: {error}"), error)
+            self._fail(EngineDead(f"model {self.model}: the engine died: {type(error).__name__}: {error}"), error)
 
     def _turn(self) -> None:
         batch = self._batch
@@ -232,7 +196,7 @@ class TransformersEngine:
                 raise self._failure
             batch = self._batch
             if batch is None or self._requests:
-                raise EngineError(f"model {self._name}: weights change between requests only")
+                raise EngineError(f"model {self.model}: weights change between requests only")
             # Completions are handed back before the keys and values of their rows go to the cache.
             self._changed.wait_for(lambda: not len(batch) or self._failure is not None)
             with torch.no_grad():
@@ -242,7 +206,7 @@ class TransformersEngine:
 
     async def close(self) -> None:
         """Free the model. Requests in flight fail with EngineError."""
-        self._fail(EngineError(f"model {self._name}: the engine is closed"))
+        self._fail(EngineError(f"model {self.model}: the engine is closed"))
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         self._batch = self._model = None

@@ -24,48 +24,25 @@ class RemoteBatchingEngine(ABC):
         EngineError: there is no tokenizer.
     """
 
+    provenance: Provenance
+
     def __init__(
         self, kind: str, model: str, settings: EngineSettings, tokenizer: ModelTokenizer | None = None
     ) -> None:
-        self._name = model
+        self.model = model
         self._tokenizer = tokenizer or ModelTokenizer(model, settings.max_context)
         self._calls = Calls(f"genprm-{kind}", settings.max_in_flight)
-        self._prompt_tokens_seen = 0
-        self._prefix_tokens_reused = 0
-
-    @property
-    def model(self) -> str:
-        """Path or hub id of the weights."""
-        return self._name
-
-    @property
-    @abstractmethod
-    def provenance(self) -> Provenance:
-        """Which engine this is, and how its log-probabilities are to be read."""
-
-    @property
-    def prompt_tokens_seen(self) -> int:
+        self.prompt_tokens_seen = 0
         """Prompt tokens of all requests so far."""
-        return self._prompt_tokens_seen
-
-    @property
-    def prefix_tokens_reused(self) -> int:
+        self.prefix_tokens_reused = 0
         """Prompt tokens that did not have to be computed again; 0 where the engine does not say."""
-        return self._prefix_tokens_reused
 
     def render(self, messages: Sequence[Message], prefill: str | None = None) -> str:
         """Chat messages as prompt text by the model's own template (`genprm.engines.chat`)."""
         return self._tokenizer.render(messages, prefill)
 
     async def complete(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Completion]:
-        """`n` completions of `prompt`; sample i is drawn with seed (`sampling.seed`, i).
-
-        Cancelling the awaiting task ends its requests in the engine.
-
-        Raises:
-            ContextFull: the prompt leaves no room in the context.
-            EngineError: the prompt is empty, the engine is closed or dead, or it refuses a request.
-        """
+        """As `Engine.complete`. Cancelling the awaiting task ends its requests in the engine."""
         ids = self._tokenizer.prompt(prompt)
         return await self._calls.run(
             [functools.partial(self._sample, ids, sampling, sample_seed(sampling.seed, i, ids)) for i in range(n)]
@@ -73,11 +50,11 @@ class RemoteBatchingEngine(ABC):
 
     async def close(self) -> None:
         """Free what the engine holds. Requests in flight fail with EngineError."""
-        await self._calls.close(EngineError(f"model {self._name}: the engine is closed"), self._shut_down)
+        await self._calls.close(EngineError(f"model {self.model}: the engine is closed"), self._shut_down)
 
     def _count(self, prompt_tokens: int, reused: int) -> None:
-        self._prompt_tokens_seen += prompt_tokens
-        self._prefix_tokens_reused += reused
+        self.prompt_tokens_seen += prompt_tokens
+        self.prefix_tokens_reused += reused
 
     @abstractmethod
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:

@@ -26,7 +26,7 @@ from genprm.engines.remote.schema import (
     Usage,
 )
 from genprm.engines.tokenizer import ModelTokenizer
-from genprm.engines.vocabulary import first_stop
+from genprm.engines.vocabulary import cut_at_stop
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
@@ -69,26 +69,15 @@ class OpenAIEngine(RemoteBatchingEngine):
         if not settings.url:
             raise EngineError("engine.url and engine.servers are empty; backend openai needs an address")
         super().__init__("openai", model, settings, tokenizer)
-        self._root = settings.url.rstrip("/").removesuffix("/v1")
+        self.address = settings.url.rstrip("/").removesuffix("/v1")
         self._client = JsonClient(
-            self._root,
+            self.address,
             settings.request_seconds,
             retries or Retries(settings.attempts),
             os.environ.get(KEY_VARIABLE),
         )
         self._served = settings.served_model or ""
-        self._provenance = Provenance("openai", "", "")
         self._calls.start(self._greet(list(dict.fromkeys([*names, model]))))
-
-    @property
-    def provenance(self) -> Provenance:
-        """The server's own name and version; the kind of its log-probabilities was measured when it was opened."""
-        return self._provenance
-
-    @property
-    def address(self) -> str:
-        """Where the server is."""
-        return self._root
 
     async def _greet(self, names: list[str]) -> None:
         """Check that the server serves the model; find out its context, version and kind of log-probabilities."""
@@ -99,14 +88,14 @@ class OpenAIEngine(RemoteBatchingEngine):
             self._served = next((name for name in wanted if name in models), "")
             if not self._served:
                 raise EngineError(
-                    f"{self._root} does not serve {' or '.join(map(repr, wanted))}; it serves "
+                    f"{self.address} does not serve {' or '.join(map(repr, wanted))}; it serves "
                     f"{', '.join(map(repr, models)) or 'nothing'} (engine.served_model chooses one)"
                 )
             entry = models[self._served]
             if entry.max_model_len is not None:
                 self._tokenizer.context = min(self._tokenizer.context, entry.max_model_len)
             version = f"{entry.owned_by or 'unknown'} {await self._version()}".strip()
-            self._provenance = Provenance("openai", version, await self._kind_of_logprobs())
+            self.provenance = Provenance("openai", version, await self._kind_of_logprobs())
         except BaseException:
             await self._client.close()
             raise
@@ -173,7 +162,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         self._count(len(ids), usage.cached_tokens)
         tops = self._top_logprobs(choice, sampling)
         if sampling.logprobs and not tops:
-            raise EngineError(f"{self._root}: the server gives no log-probabilities (top_logprobs)")
+            raise EngineError(f"{self.address}: the server gives no log-probabilities (top_logprobs)")
         if choice.token_ids is None:
             return _from_text(choice, usage, sampling, len(ids), tops)
         return self._tokenizer.completion(choice.token_ids, sampling, len(ids), tops)
@@ -182,7 +171,7 @@ class OpenAIEngine(RemoteBatchingEngine):
         tokens, characters = answer.longest(), len(answer.choices[0].text or "")
         if tokens > most or characters > _LONGEST_TOKEN * most:
             raise EngineError(
-                f"{self._root}{_COMPLETIONS}: a completion of {tokens} tokens and {characters} characters, "
+                f"{self.address}{_COMPLETIONS}: a completion of {tokens} tokens and {characters} characters, "
                 f"allowed: the {most} tokens asked for"
             )
 
@@ -213,24 +202,21 @@ def _from_text(
     Raises:
         EngineError: the server says neither which stop string ended the text nor that none did.
     """
-    text = choice.text or ""
+    text, stop = cut_at_stop(choice.text or "", sampling.stop)
     ended = choice.finish_reason != "length"
-    found = first_stop(text, sampling.stop)
-    if found is not None:
-        text = text[: found[1]]
-    elif ended and sampling.stop:
+    if stop is None and ended and sampling.stop:
         said = choice.said_stop()
         if not said:
             raise EngineError(
                 f"the server does not say which stop string ended a completion ({' or '.join(STOP_REASONS)})"
             )
         if isinstance(said[0], str) and said[0] in sampling.stop:
-            text, found = text + said[0], (said[0], len(text) + len(said[0]))
+            text, stop = text + said[0], said[0]
     return Completion(
         text=text,
         tokens=len(top_logprobs) if usage.completion_tokens is None else usage.completion_tokens,
-        finish_reason="stop" if ended or found is not None else "length",
-        stop=found[0] if found is not None else None,
+        finish_reason="stop" if ended or stop is not None else "length",
+        stop=stop,
         prompt_tokens=prompt_tokens,
         top_logprobs=tuple(top_logprobs),
     )

@@ -21,6 +21,7 @@ from genprm.engines.base import Completion, EngineDead, EngineError, Sampling
 from genprm.engines.fit import check_engine
 from genprm.engines.loading import check_weights, is_gguf, load_config, quantised
 from genprm.engines.remote.batching import RemoteBatchingEngine
+from genprm.engines.unreadable import first_line
 from genprm.records import Provenance
 from genprm.settings import EngineSettings
 
@@ -49,17 +50,12 @@ class VllmEngine(RemoteBatchingEngine):
     def __init__(self, model: str, settings: EngineSettings) -> None:
         from transformers import AutoModelForCausalLM
 
-        self._version = _installed()
+        self.provenance = Provenance("vllm", _installed(), "raw")
         super().__init__("vllm", model, settings)
         check_weights(AutoModelForCausalLM, model)
         check_engine(model, settings)
         self._numbers = itertools.count()
         self._engine = self._calls.start(_open(model, settings, self._tokenizer.context))
-
-    @property
-    def provenance(self) -> Provenance:
-        """This engine and the version of vLLM; log-probabilities are raw."""
-        return Provenance("vllm", self._version, "raw")
 
     async def _sample(self, ids: list[int], sampling: Sampling, seed: int) -> Completion:
         from vllm import SamplingParams
@@ -87,12 +83,12 @@ class VllmEngine(RemoteBatchingEngine):
             outputs = self._engine.generate(request, parameters, str(next(self._numbers)))
             final = [output async for output in outputs][-1]
         except EngineDeadError as error:
-            dead = EngineDead(f"model {self._name}: the vllm engine died: {error}")
+            dead = EngineDead(f"model {self.model}: the vllm engine died: {error}")
             dead.__cause__ = error
             self._calls.fail(dead)
             raise dead from error
         except (VLLMError, ValueError) as error:
-            raise EngineError(f"model {self._name}: vllm refused a request: {error}") from error
+            raise EngineError(f"model {self.model}: vllm refused a request: {error}") from error
         (output,) = final.outputs
         self._count(len(ids), final.num_cached_tokens or 0)
         tops = [
@@ -158,5 +154,4 @@ async def _open(model: str, settings: EngineSettings, context: int) -> Any:
     try:
         return AsyncLLM.from_engine_args(arguments)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EngineError(f"model {model!r}: vllm cannot start: {reason}") from error
+        raise EngineError(f"model {model!r}: vllm cannot start: {first_line(error)}") from error

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from genprm.engines.encoding import encoder_of
-from genprm.engines.vocabulary import Vocabulary, first_stop
+from genprm.engines.vocabulary import Vocabulary, cut_at_stop
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def test_whatever_completes_a_stop_is_an_ender(
 
 
 @pytest.mark.parametrize(
-    ("text", "stops", "found"),
+    ("text", "stops", "cut"),
     [
-        ("abc", ("x",), None),
-        ("abcabc", ("c",), ("c", 3)),
-        ("abcd", ("d", "bc"), ("bc", 3)),
-        ("abcd", ("bc", "abc"), ("abc", 3)),
-        ("", ("a",), None),
+        ("abc", ("x",), ("abc", None)),
+        ("abcabc", ("c",), ("abc", "c")),
+        ("abcd", ("d", "bc"), ("abc", "bc")),
+        ("abcd", ("bc", "abc"), ("abc", "abc")),
+        ("", ("a",), ("", None)),
     ],
 )
-def test_the_first_complete_stop_wins(text: str, stops: tuple[str, ...], found: tuple[str, int] | None) -> None:
-    assert first_stop(text, stops) == found
+def test_the_first_complete_stop_wins(text: str, stops: tuple[str, ...], cut: tuple[str, str | None]) -> None:
+    assert cut_at_stop(text, stops) == cut

@@ -6,9 +6,8 @@ import pytest
 
 from genprm.hardware.devices import parse_hardware
 from genprm.planning.assumptions import Assumptions
-from genprm.planning.models import model_shape
 from genprm.planning.more_devices import shard_counts
-from genprm.planning.on_hardware import Placed, place, refusals
+from genprm.planning.on_hardware import Placed, model_shape, place, refusals
 from genprm.planning.planned import Planned, Work
 from genprm.profiles import load_profile
 from genprm.settings import Profile

@@ -6,7 +6,7 @@ import pytest
 
 from genprm.engines.base import Completion, Engine, Sampling
 from genprm.profiles import build_profile
-from genprm.speed.rollouts import Bench, Run, table
+from genprm.speed.rollouts import Run, compare, table
 from genprm.speed.usage import Usage
 from tests.genprm.chance_policy import ChancePolicy, problem
 
@@ -40,7 +40,7 @@ def test_a_run_and_its_ceiling_ask_the_same() -> None:
         engines.append(Noting(model))
         return engines[-1]
 
-    runs = Bench(opened, PROFILE).runs([problem(number) for number in (3, 4, 5)])
+    runs = compare(opened, PROFILE, [problem(number) for number in (3, 4, 5)])
 
     assert [run.name for run in runs] == ["solutions", "solutions, ceiling", "rollouts", "rollouts, ceiling"]
     assert [engine.model for engine in engines] == ["policy", "policy", "completer", "completer"]

@@ -12,7 +12,7 @@ from genprm.modes import Mode
 from genprm.search.solving import policy_settings
 from genprm.seeds import derived_seed
 from genprm.settings import SearchSettings, VerifierSettings
-from genprm.speed.search import Bench, Judging, Run, Work, table
+from genprm.speed.search import Judging, Run, Work, compare, table
 from genprm.speed.usage import Usage
 from tests.genprm.scripted_engine import _TOKEN, ScriptedEngine
 from tests.genprm.scripted_judge import EchoSandbox, reply, verdict
@@ -81,8 +81,8 @@ def measured(remembers: bool = True) -> tuple[list[Policy], list[CountingJudge],
         judges.append(CountingJudge(remembers))
         return policies[-1], judges[-1]
 
-    bench = Bench(opened, policy_settings("miniature/policy"), EchoSandbox(), VerifierSettings())
-    return policies, judges, *bench.runs(WORK)
+    asking = policy_settings("miniature/policy")
+    return policies, judges, *compare(opened, asking, EchoSandbox(), VerifierSettings(), WORK)
 
 
 def test_a_search_and_its_ceiling_ask_the_same() -> None:
