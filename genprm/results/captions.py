@@ -152,11 +152,9 @@ def _column(row: Measure) -> str:
             return f"labels: {metric_caption(row)}"
         case Table.ESCALATION if row.metric is Metric.ENDED:
             return f"{row.mode} (%)"
-    return f"{metric_caption(row)} {votes_caption(row.votes)}".strip() if _voted(row) else metric_caption(row)
-
-
-def _voted(row: Measure) -> bool:
-    return row.table in (Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE)
+        case Table.LABEL_SETTINGS | Table.COMPONENTS | Table.DATA_SIZE:
+            return f"{metric_caption(row)} {votes_caption(row.votes)}".strip()
+    return metric_caption(row)
 
 
 def reason_caption(row: Measure) -> str:
