@@ -26,7 +26,7 @@ import dagster as dg
 
 import assets
 from assets.metadata import column_schema
-from assets.partitions import Pipeline, dimension
+from assets.partitions import Pipeline
 from assets.resources import Machines, Progress, Tracking
 from genprm.journal import Journal
 from genprm.lineup import Lineup
@@ -38,7 +38,6 @@ from genprm.tables import content_hash, joined_hash
 OWNERS = ("team:genprm",)
 ENGINE_POOL = "engine"
 """Pool of the artifacts that use an engine: one at a time."""
-RESOURCES = frozenset({"store", "machines", "tracking", "progress"})
 GROUP = "genprm.artifacts"
 
 Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
@@ -189,7 +188,9 @@ class ArtifactContext:
 
     def dimension(self, name: str) -> str:
         """One dimension of the key."""
-        return dimension(self.dagster.partition_key, name)
+        key = self.dagster.partition_key
+        assert isinstance(key, dg.MultiPartitionKey)
+        return key.keys_by_dimension[name]
 
     def advance(self, total: int) -> Callable[[int], None]:
         """A callback for the progress over `total` items, to be called with how many more are finished."""
@@ -237,7 +238,7 @@ class Artifact:
             code_version=declared.code_version,
             pool=ENGINE_POOL if declared.uses_engine else None,
             check_specs=[check.spec(self.name, partitions) for check in declared.checks],
-            required_resource_keys=set(RESOURCES),
+            required_resource_keys={"store", "machines", "tracking", "progress"},
             op_tags=op_tags,
             retry_policy=retry_policy,
         )

@@ -229,18 +229,7 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
     ]
 
 
-def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
-    """The dependency of an artifact on a section: on its one version, or by `mapping`."""
-    if mapping is None:
-        mapping = dg.SpecificPartitionsPartitionMapping([ONLY])
+def reads(section: str, part: str | dg.PartitionMapping = ONLY) -> dg.AssetDep:
+    """The dependency of an artifact on a section: on one of its partitions, or by a mapping."""
+    mapping = dg.SpecificPartitionsPartitionMapping([part]) if isinstance(part, str) else part
     return dg.AssetDep(parameter_key(section), partition_mapping=mapping)
-
-
-def reads_evaluation(aspect: str) -> dg.AssetDep:
-    """The dependency of an artifact on one aspect of the evaluation section."""
-    return reads("evaluation", dg.SpecificPartitionsPartitionMapping([aspect]))
-
-
-def reads_scaling(aspect: str) -> dg.AssetDep:
-    """The dependency of an artifact on one aspect of the scaling section."""
-    return reads("scaling", dg.SpecificPartitionsPartitionMapping([aspect]))

@@ -6,7 +6,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from assets.artifact import ArtifactContext
-from assets.judging import open_verifier
 from genprm.checkpoints import read_checkpoint
 from genprm.engines.base import Engine
 from genprm.engines.versions import weights_version
@@ -14,6 +13,7 @@ from genprm.journal import Journal, row_key
 from genprm.modes import Mode
 from genprm.registry import domain_of
 from genprm.reward_models.base import Asking
+from genprm.reward_models.genprm import open_genprm
 from genprm.scaling.critics import Critic, JudgeCritic, RewardCritic
 from genprm.scaling.refinement import Refinement, Refiner
 
@@ -36,10 +36,11 @@ class Critics:
             version, engine = self.policy()
             return version, JudgeCritic(engine, settings.sampling, settings.seed)
         checkpoint, evaluation = read_checkpoint(context.store, model.key), context.profile.evaluation
-        asking = Asking(settings.votes, until=evaluation.threshold, kept_texts=settings.votes)
-        verifier = open_verifier(context, checkpoint.weights, evaluation.verifier, model.mode, asking)
+        votes, threshold = settings.votes, evaluation.threshold
+        asking = Asking(votes, model.mode, evaluation.verifier, until=threshold, kept_texts=votes)
+        verifier = open_genprm(checkpoint.weights, context.machines, asking)
         lead = evaluation.verifier.format.analyze_lead
-        return checkpoint.version, RewardCritic(verifier, evaluation.threshold, lead)
+        return checkpoint.version, RewardCritic(verifier, threshold, lead)
 
     def policy(self) -> tuple[str, Engine]:
         """The model that sampled the candidates, with the version of its weights."""

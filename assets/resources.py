@@ -16,36 +16,23 @@ import dagster as dg
 from genprm.engines.base import Engine
 from genprm.evaluation.promotion import Contender
 from genprm.records import BenchmarkCase, Prediction, Verification
-from genprm.sandbox.base import Sandbox
+from genprm.reward_models.registry import Machine
 from genprm.settings import EngineSettings
 
 T = TypeVar("T")
 
 
-class Machines(Protocol):
-    """Engines and sandbox of this process, opened when first asked for."""
+class Machines(Machine, Protocol):
+    """Engines and sandbox of this process, opened when first asked for. Opening an engine closes those of other
+    models, and is not to be done from inside `run`."""
 
     @property
     def settings(self) -> EngineSettings:
         """How text is generated here."""
         ...
 
-    def engine(self, model: str) -> Engine:
-        """The engine of a model; those of other models are closed.
-
-        Not to be called from inside `run`.
-        """
-        ...
-
     def engines(self, *models: str) -> list[Engine]:
-        """The engines of several models that work at the same time; those of other models are closed.
-
-        Not to be called from inside `run`.
-        """
-        ...
-
-    def sandbox(self) -> Sandbox:
-        """Where model-written code runs."""
+        """The engines of several models that work at the same time."""
         ...
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -57,10 +44,6 @@ class Machines(Protocol):
 
         Engine and sandbox are closed first.
         """
-        ...
-
-    def release(self) -> None:
-        """Close engine and sandbox, so that another process can have the memory."""
         ...
 
 

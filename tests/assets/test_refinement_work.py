@@ -40,7 +40,7 @@ def test_critiques_and_rewrites_are_found_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
     monkeypatch.setattr(method, "criticise", fake_method.criticise)
     monkeypatch.setattr(method, "rewrite", fake_method.rewrite)
-    monkeypatch.setattr("assets.judging.Verifier", fake_method.FakeVerifier)
+    monkeypatch.setattr("genprm.reward_models.genprm.Verifier", fake_method.FakeVerifier)
     monkeypatch.setattr(
         refinement_work,
         "read_checkpoint",
