@@ -27,7 +27,8 @@ import dagster as dg
 import assets
 from assets.metadata import column_schema
 from assets.partitions import Pipeline
-from assets.resources import Machines, Progress, Tracking
+from assets.progress import StepProgress
+from assets.resources import Machines, Tracking
 from genprm.journal import Journal
 from genprm.lineup import Lineup
 from genprm.registry import installed_entry_points
@@ -71,10 +72,6 @@ class Input:
 
     name: str
     mapping: dg.PartitionMapping | None = None
-
-    def dependency(self) -> dg.AssetDep:
-        """The input as a Dagster dependency."""
-        return dg.AssetDep(self.name, partition_mapping=self.mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +161,7 @@ class ArtifactContext:
     store: TableStore
     machines: Machines
     tracking: Tracking
-    progress: Progress
+    progress: StepProgress
 
     @property
     def profile(self) -> Profile:
@@ -231,7 +228,10 @@ class Artifact:
             name=self.name,
             description=inspect.getdoc(self.make),
             partitions_def=partitions,
-            deps=[*(one.dependency() for one in inputs), *declared.parameters(pipeline)],
+            deps=[
+                *(dg.AssetDep(one.name, partition_mapping=one.mapping) for one in inputs),
+                *declared.parameters(pipeline),
+            ],
             group_name=declared.stage.value,  # the pages need text, not an enum member
             kinds=set(declared.kinds),
             owners=OWNERS,

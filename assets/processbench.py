@@ -53,7 +53,8 @@ def processbench(context: ArtifactContext) -> Made:
         rows = judged.predictions
         metrics = log_scores(context, run, model, rows)[subset]
         run.metrics(metrics)
-        run.metrics({f"{subset}/{name}": value for name, value in metrics.items()}, checkpoint.run_id)
+        of_subset = {f"{subset}/{name}": value for name, value in metrics.items()}
+        context.tracking.metrics(checkpoint.run_id, of_subset)
         run.verifications(judged.verified(context, model))
     return Made(
         judged.tables(),

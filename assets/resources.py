@@ -1,11 +1,11 @@
-"""The resources of the assets: where tables lie, how text is generated, where runs are recorded.
+"""The resources of the assets: how text is generated, where runs are recorded.
 
 They are protocols because the classes belong to `orchestration`, which the assets do not import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +47,6 @@ class Machines(Machine, Protocol):
         ...
 
 
-class Progress(Protocol):
-    """Reports how far a long asset has come."""
-
-    def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
-        """A callback for one step of `total` items, to be called with how many more are finished."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A model's predictions for benchmark cases, and those of its verification paths that are kept.
@@ -91,8 +83,8 @@ class TrackedRun(Protocol):
         """What a child process needs to log to this run."""
         ...
 
-    def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before; if that run is lost, a warning says so."""
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log metrics to this run."""
         ...
 
     def series(self, name: str, values: Sequence[float]) -> None:

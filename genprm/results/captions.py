@@ -51,9 +51,8 @@ def votes_caption(votes: int | None) -> str:
     return "Pass@1" if votes == 1 else f"Maj@{votes}"
 
 
-def row_caption(measure: Measure) -> str:
+def row_caption(row: Measure) -> str:
     """The caption of a measure's row in its table."""
-    row = measure
     match row.table:
         case Table.LABELS:
             return row.variant
@@ -85,9 +84,8 @@ def row_caption(measure: Measure) -> str:
             return row.model
 
 
-def line_caption(measure: Measure) -> str:
+def line_caption(row: Measure) -> str:
     """The caption of a measure's line in a figure: its row without the quantity along the axis."""
-    row = measure
     match row.table:
         case Table.BEST_OF_N:
             return f"{row.subset}: {row_caption(row)}"
