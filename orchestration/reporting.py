@@ -20,10 +20,8 @@ def _shown(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, dict):
             found |= _shown(value, f"{prefix}{name}.")
-        elif isinstance(value, str | int | float | bool):
-            found[prefix + name] = value[:VALUE_CHARACTERS] if isinstance(value, str) else value
         else:
-            found[prefix + name] = str(value)[:VALUE_CHARACTERS]
+            found[prefix + name] = value if isinstance(value, int | float) else str(value)[:VALUE_CHARACTERS]
     return found
 
 
