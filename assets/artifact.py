@@ -26,8 +26,9 @@ import dagster as dg
 
 import assets
 from assets.metadata import column_schema
-from assets.partitions import Pipeline, dimension
-from assets.resources import Machines, Progress, Tracking
+from assets.partitions import Pipeline
+from assets.progress import StepProgress
+from assets.resources import Machines, Tracking
 from genprm.journal import Journal
 from genprm.lineup import Lineup
 from genprm.registry import installed_entry_points
@@ -38,7 +39,6 @@ from genprm.tables import content_hash, joined_hash
 OWNERS = ("team:genprm",)
 ENGINE_POOL = "engine"
 """Pool of the artifacts that use an engine: one at a time."""
-RESOURCES = frozenset({"store", "machines", "tracking", "progress"})
 GROUP = "genprm.artifacts"
 
 Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
@@ -72,10 +72,6 @@ class Input:
 
     name: str
     mapping: dg.PartitionMapping | None = None
-
-    def dependency(self) -> dg.AssetDep:
-        """The input as a Dagster dependency."""
-        return dg.AssetDep(self.name, partition_mapping=self.mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +161,7 @@ class ArtifactContext:
     store: TableStore
     machines: Machines
     tracking: Tracking
-    progress: Progress
+    progress: StepProgress
 
     @property
     def profile(self) -> Profile:
@@ -189,7 +185,9 @@ class ArtifactContext:
 
     def dimension(self, name: str) -> str:
         """One dimension of the key."""
-        return dimension(self.dagster.partition_key, name)
+        key = self.dagster.partition_key
+        assert isinstance(key, dg.MultiPartitionKey)
+        return key.keys_by_dimension[name]
 
     def advance(self, total: int) -> Callable[[int], None]:
         """A callback for the progress over `total` items, to be called with how many more are finished."""
@@ -230,14 +228,17 @@ class Artifact:
             name=self.name,
             description=inspect.getdoc(self.make),
             partitions_def=partitions,
-            deps=[*(one.dependency() for one in inputs), *declared.parameters(pipeline)],
+            deps=[
+                *(dg.AssetDep(one.name, partition_mapping=one.mapping) for one in inputs),
+                *declared.parameters(pipeline),
+            ],
             group_name=declared.stage.value,  # the pages need text, not an enum member
             kinds=set(declared.kinds),
             owners=OWNERS,
             code_version=declared.code_version,
             pool=ENGINE_POOL if declared.uses_engine else None,
             check_specs=[check.spec(self.name, partitions) for check in declared.checks],
-            required_resource_keys=set(RESOURCES),
+            required_resource_keys={"store", "machines", "tracking", "progress"},
             op_tags=op_tags,
             retry_policy=retry_policy,
         )

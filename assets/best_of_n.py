@@ -7,7 +7,7 @@ import dagster as dg
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
 from assets.judging import Judge, read_from
 from assets.metadata import examples, plot
-from assets.parameters import REWARDS, reads_scaling
+from assets.parameters import REWARDS, reads
 from genprm.checkpoints import read_checkpoint
 from genprm.lineup import Model
 from genprm.records import SampledSolution, SolutionRewards, StepwiseSolution
@@ -26,7 +26,7 @@ ALL = Check("all_rewarded", "Every candidate has one reward per step (of a Think
         Input("candidates", dg.StaticPartitionMapping(pipeline.ranked_from())),
         Input("checkpoints", dg.StaticPartitionMapping(pipeline.ranked_with())),
     ),
-    parameters=lambda pipeline: (reads_scaling(REWARDS),),
+    parameters=lambda pipeline: (reads("scaling", REWARDS),),
     checks=(ALL,),
     kinds=("parquet", "mlflow"),
     uses_engine=True,

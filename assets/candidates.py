@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from assets.artifact import ArtifactContext, Check, Made, Spent, Stage, Table, artifact
 from assets.metadata import examples, share
-from assets.parameters import CANDIDATES, reads_scaling
+from assets.parameters import CANDIDATES, reads
 from assets.partitions import Pipeline
 from genprm.data_sets.sources import data_directory
 from genprm.engines.versions import weights_version
@@ -23,7 +23,7 @@ GROUPED = Check("grouped", "Candidates with the same answer are right or wrong t
     stage=Stage.SCALING,
     code_version=CODE_VERSION,
     partitions=lambda pipeline: pipeline.answer_sets,
-    parameters=lambda pipeline: (reads_scaling(CANDIDATES),),
+    parameters=lambda pipeline: (reads("scaling", CANDIDATES),),
     checks=(ALL, GROUPED),
     uses_engine=True,
     measured=True,

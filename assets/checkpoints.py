@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import dagster as dg
 
@@ -163,7 +163,8 @@ def _table(model: Model) -> str:
 
 def _examples(context: ArtifactContext, model: Model) -> list[Any]:
     rows = context.store.read(model.recipe.record, "training_set", _table(model))
-    return _share(rows, model.share)
+    chosen = share_of([row.id for row in rows], model.share)
+    return [row for row in rows if row.id in chosen]
 
 
 def _directory(context: ArtifactContext, model: Model, examples: Sequence[Any]) -> Path:
@@ -200,19 +201,6 @@ def _base(context: ArtifactContext, model: Model) -> str:
         before.recipe.train(examples, _job(context, before, copy), {}, _log(context))
         context.store.record(copy)
     return str(copy)
-
-
-class _Example(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-E = TypeVar("E", bound=_Example)
-
-
-def _share(examples: Sequence[E], share: float) -> list[E]:
-    chosen = share_of([example.id for example in examples], share)
-    return [example for example in examples if example.id in chosen]
 
 
 def _job(context: ArtifactContext, model: Model, directory: Path) -> TrainingJob:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.artifact import ArtifactContext, Check, Made, Stage, Table, artifact
 from assets.metadata import examples
-from assets.parameters import CASES, reads_evaluation
+from assets.parameters import CASES, reads
 from genprm.data_sets.own import own_cases
 from genprm.data_sets.processbench import load_subset
 from genprm.data_sets.sources import data_directory
@@ -26,7 +26,7 @@ MINIATURE_CASES = 200
 @artifact(
     stage=Stage.EVALUATION,
     code_version="1",
-    parameters=lambda pipeline: (reads_evaluation(CASES),),
+    parameters=lambda pipeline: (reads("evaluation", CASES),),
     checks=(LABELS, BOTH),
     uses_engine=True,
 )

@@ -10,59 +10,19 @@ from typing import Any, NamedTuple
 
 from assets.artifact import ArtifactContext, Table
 from assets.deciding import decided_by
-from assets.resources import Machines, Verified
+from assets.resources import Verified
 from genprm.checkpoints import Checkpoint
-from genprm.engines.base import Engine
 from genprm.evaluation.evaluate import as_solution, predict
 from genprm.lineup import Model
-from genprm.modes import Mode
 from genprm.records import BenchmarkCase, Prediction, StepwiseSolution, Verification, VoteReading
 from genprm.reward_models.base import Asking, Progress, RewardModel, SolutionScore
-from genprm.reward_models.genprm import GenPRMRewardModel
 from genprm.reward_models.registry import adapter_named
-from genprm.sandbox.base import Sandbox
-from genprm.settings import EngineSettings, VerifierSettings
 from genprm.tables import to_dict
 from genprm.training.recipes import PathKeys
-from genprm.verification.verifier import Verifier
 from genprm.verification.voting import joined_reading
 from genprm.view.runs import TRANSCRIPTS
 
 JUDGING_VERSION = "3"
-
-
-def open_verifier(
-    context: ArtifactContext, weights: str, settings: VerifierSettings, mode: Mode, asking: Asking
-) -> RewardModel:
-    """A verifier with a model on this process's engine and sandbox."""
-    machines = context.machines
-    verifier = Verifier(machines.engine(weights), machines.sandbox(), settings, machines.settings.live_paths)
-    return GenPRMRewardModel(verifier, mode, asking)
-
-
-class JudgeMachine:
-    """This process's machines, in the form that reward models are opened on."""
-
-    def __init__(self, machines: Machines) -> None:
-        self._machines = machines
-
-    @property
-    def live_paths(self) -> int:
-        """Verification paths that are judged at the same time."""
-        return self._machines.settings.live_paths
-
-    def engine(self, model: str) -> Engine:
-        """The engine of a model."""
-        return self._machines.engine(model)
-
-    def sandbox(self) -> Sandbox:
-        """Where model-written code runs."""
-        return self._machines.sandbox()
-
-    def here(self, model: str) -> EngineSettings:
-        """Close the engine to free its memory, and return the settings for a network that takes its place."""
-        self._machines.release()
-        return self._machines.settings
 
 
 @dataclass(frozen=True)
@@ -102,7 +62,7 @@ class Judge:
             asking = Asking(
                 self.votes, recipe.asked_in(mode), verifier, until=until, kept_texts=kept_texts, paths=paths
             )
-            judge = adapter_named(recipe.adapter).open(self.checkpoint.weights, JudgeMachine(machines), asking)
+            judge = adapter_named(recipe.adapter).open(self.checkpoint.weights, machines, asking)
             scores = machines.run(_score_and_free(judge, list(rows), self.context.advance(len(rows))))
         return dict(zip(rows, scores, strict=True))
 

@@ -7,7 +7,7 @@ import dagster as dg
 from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact, wanted_artifacts
 from assets.evaluation_set import shared_problems
 from assets.metadata import examples
-from assets.parameters import CHOICE, INTERVALS, reads_evaluation, reads_scaling
+from assets.parameters import CHOICE, INTERVALS, reads
 from assets.partitions import Pipeline
 from genprm.checkpoints import read_checkpoint
 from genprm.evaluation.metrics import voted
@@ -34,8 +34,8 @@ def _inputs(pipeline: Pipeline) -> list[Input]:
 
 
 def _parameters(pipeline: Pipeline) -> list[dg.AssetDep]:
-    chosen = [reads_scaling(CHOICE)] if pipeline.profile.scaling.sets else []
-    return [reads_evaluation(INTERVALS), *chosen]
+    chosen = [reads("scaling", CHOICE)] if pipeline.profile.scaling.sets else []
+    return [reads("evaluation", INTERVALS), *chosen]
 
 
 @artifact(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from genprm.results.drawing import png
 from genprm.tables import schema_of
@@ -20,11 +19,7 @@ PLOT_BYTES = 100_000
 
 def column_schema(record: type[Any]) -> dg.TableSchema:
     """The columns of a record's table."""
-
-    def column(column_field: pa.Field) -> dg.TableColumn:
-        return dg.TableColumn(column_field.name, str(column_field.type))
-
-    return dg.TableSchema([column(column_field) for column_field in schema_of(record)])
+    return dg.TableSchema([dg.TableColumn(column.name, str(column.type)) for column in schema_of(record)])
 
 
 def examples(rows: Sequence[Mapping[str, Any]], count: int = EXAMPLES) -> dg.MarkdownMetadataValue:

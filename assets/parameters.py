@@ -71,8 +71,7 @@ class Version:
 
     @property
     def fingerprint(self) -> str:
-        text = json.dumps(self.values, sort_keys=True)
-        return fingerprint(text)
+        return fingerprint(json.dumps(self.values, sort_keys=True))
 
 
 def _values(section: Section, *without: str) -> dict[str, Any]:
@@ -196,51 +195,24 @@ def parameter_key(section: str) -> dg.AssetKey:
     return dg.AssetKey([PARAMETERS, section])
 
 
-def parameter_partitions(pipeline: Pipeline) -> dict[str, dg.PartitionsDefinition]:
-    """Partitions of the parameters. Those with one version have one partition, because Dagster ignores what is
-    reported about an external asset without partitions."""
-    whole = dg.StaticPartitionsDefinition([ONLY])
-    partitions: dict[str, dg.PartitionsDefinition] = {
-        **dict.fromkeys(parameter_versions(pipeline), whole),
-        "training": pipeline.checkpoints,
-        "evaluation": dg.StaticPartitionsDefinition([CASES, VERIFICATION, ESCALATION, INTERVALS]),
-    }
-    if "labels" in partitions:
-        partitions["labels"] = pipeline.variants
-    if "scaling" in partitions:
-        partitions["scaling"] = dg.StaticPartitionsDefinition([CANDIDATES, REWARDS, CHOICE])
-    return partitions
-
-
 def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
-    """The external assets, with their values shown."""
-    partitions = parameter_partitions(pipeline)
+    """The external assets, with their values shown. One with a single version has one partition, because Dagster
+    ignores what is reported about an external asset without partitions."""
     return [
         dg.AssetSpec(
             parameter_key(section),
-            partitions_def=partitions[section],
+            partitions_def=dg.StaticPartitionsDefinition(list(versions)),
             group_name=PARAMETERS,
             kinds={"yaml"},
             owners=["team:genprm"],
             description=f"{_DESCRIPTIONS[section]} Section `{section}` of profile `{pipeline.profile.name}`; "
             "its data version is a fingerprint of the values.",
         )
-        for section in parameter_versions(pipeline)
+        for section, versions in parameter_versions(pipeline).items()
     ]
 
 
-def reads(section: str, mapping: dg.PartitionMapping | None = None) -> dg.AssetDep:
-    """The dependency of an artifact on a section: on its one version, or by `mapping`."""
-    if mapping is None:
-        mapping = dg.SpecificPartitionsPartitionMapping([ONLY])
+def reads(section: str, part: str | dg.PartitionMapping = ONLY) -> dg.AssetDep:
+    """The dependency of an artifact on a section: on one of its partitions, or by a mapping."""
+    mapping = dg.SpecificPartitionsPartitionMapping([part]) if isinstance(part, str) else part
     return dg.AssetDep(parameter_key(section), partition_mapping=mapping)
-
-
-def reads_evaluation(aspect: str) -> dg.AssetDep:
-    """The dependency of an artifact on one aspect of the evaluation section."""
-    return reads("evaluation", dg.SpecificPartitionsPartitionMapping([aspect]))
-
-
-def reads_scaling(aspect: str) -> dg.AssetDep:
-    """The dependency of an artifact on one aspect of the scaling section."""
-    return reads("scaling", dg.SpecificPartitionsPartitionMapping([aspect]))

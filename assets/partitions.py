@@ -156,12 +156,6 @@ class Pipeline:
         }
 
 
-def dimension(partition_key: str, name: str) -> str:
-    """One dimension of the key of the partition that a step makes."""
-    assert isinstance(partition_key, dg.MultiPartitionKey)
-    return partition_key.keys_by_dimension[name]
-
-
 def by_dimension(name: str) -> dg.PartitionMapping:
     """The mapping between an artifact with this one dimension and one with a second, too: this one's keys match."""
     return dg.MultiToSingleDimensionPartitionMapping(name)

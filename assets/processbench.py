@@ -8,7 +8,7 @@ import dagster as dg
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, artifact
 from assets.judging import JUDGING_VERSION, Judge, judge_cases, read_from
 from assets.metadata import examples
-from assets.parameters import VERIFICATION, reads_evaluation
+from assets.parameters import VERIFICATION, reads
 from assets.partitions import by_dimension
 from assets.resources import Benchmark, TrackedRun
 from genprm.checkpoints import read_checkpoint
@@ -30,7 +30,7 @@ JUDGING_CHECKS = (ALL, PATHS, VERDICT)
     code_version=JUDGING_VERSION,
     partitions=lambda pipeline: pipeline.judged,
     inputs=lambda pipeline: (Input("evaluation_set"), Input("checkpoints", by_dimension("model"))),
-    parameters=lambda pipeline: (reads_evaluation(VERIFICATION),),
+    parameters=lambda pipeline: (reads("evaluation", VERIFICATION),),
     checks=JUDGING_CHECKS,
     kinds=("parquet", "mlflow"),
     uses_engine=True,
@@ -53,7 +53,8 @@ def processbench(context: ArtifactContext) -> Made:
         rows = judged.predictions
         metrics = log_scores(context, run, model, rows)[subset]
         run.metrics(metrics)
-        run.metrics({f"{subset}/{name}": value for name, value in metrics.items()}, checkpoint.run_id)
+        of_subset = {f"{subset}/{name}": value for name, value in metrics.items()}
+        context.tracking.metrics(checkpoint.run_id, of_subset)
         run.verifications(judged.verified(context, model))
     return Made(
         judged.tables(),

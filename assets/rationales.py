@@ -1,7 +1,9 @@
 """Code-verified rationales: a strong model judges the policy's solutions step by step (paper 4.2)."""
 
+from dataclasses import replace
+
 from assets.artifact import ArtifactContext, Check, Input, Made, Spent, Stage, Table, artifact
-from assets.judging import open_verifier, read_from
+from assets.judging import read_from
 from assets.metadata import examples, share
 from assets.parameters import reads
 from genprm.engines.versions import weights_version
@@ -9,6 +11,7 @@ from genprm.journal import finish, row_key
 from genprm.rationales import ONE_PATH, FormatTrial, judge_solution
 from genprm.records import NO_ERROR, Rationale, Solution
 from genprm.reward_models.base import VerdictCounts
+from genprm.reward_models.genprm import open_genprm
 from genprm.tables import record_codec, to_dict
 from genprm.verification.voting import vote_reading
 
@@ -37,7 +40,8 @@ def rationales(context: ArtifactContext) -> Made:
     settings = context.profile.rationales
     solutions = context.store.read(Solution, context.pipeline.solutions_from, context.key)
     how = (CODE_VERSION, settings.deciding(), weights_version(settings.model))
-    verifier = open_verifier(context, settings.model, settings.verifier, settings.mode, ONE_PATH)
+    asking = replace(ONE_PATH, mode=settings.mode, verifier=settings.verifier)
+    verifier = open_genprm(settings.model, context.machines, asking)
     trial = FormatTrial(settings)
 
     async def judged_one(index: int) -> Rationale:

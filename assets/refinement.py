@@ -1,7 +1,8 @@
 """The reward model as critic: what the policy makes of its solutions, turn by turn (paper 5.3, table 2)."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -10,14 +11,25 @@ from assets.deciding import decided_by
 from assets.metadata import examples
 from assets.parameters import reads
 from assets.partitions import Pipeline
-from assets.refinement_work import CODE_VERSION, refiner
+from genprm.checkpoints import read_checkpoint
 from genprm.data_sets.sources import data_directory
+from genprm.engines.base import Engine
+from genprm.engines.versions import weights_version
+from genprm.journal import Journal, row_key
+from genprm.modes import Mode
 from genprm.records import SampledSolution
+from genprm.registry import domain_of
+from genprm.reward_models.base import Asking
+from genprm.reward_models.genprm import open_genprm
 from genprm.scaling.candidates import answer_problems
-from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, begin, score_turns
+from genprm.scaling.critics import Critic, JudgeCritic, RewardCritic
+from genprm.scaling.refinement import Attempt, RefinedAttempt, Refinement, Refiner, begin, score_turns
 
+CODE_VERSION = "2"
 STARTS = Check("same_starts", "Every critic begins with the same solutions.")
 TURNS = Check("turns_in_order", "Attempts are numbered from 0, and all but the last were found wrong.")
+
+T = TypeVar("T")
 
 
 def _inputs(pipeline: Pipeline) -> list[Input]:
@@ -105,6 +117,50 @@ def _starts(candidates: Sequence[SampledSolution], count: int) -> list[SampledSo
             taken[row.problem_id] = taken.get(row.problem_id, 0) + 1
             found.append(row)
     return found
+
+
+class Critics:
+    """The critics and the policy of a profile (`Workshop`), on engines that are opened in turn."""
+
+    def __init__(self, context: ArtifactContext) -> None:
+        self._context = context
+
+    def critic(self, name: str) -> tuple[str, Critic]:
+        """A critic with the version of its weights: a model of the line-up, or the policy itself."""
+        context, settings = self._context, self._context.profile.refinement
+        model = context.lineup.critic_models[name]
+        if model is None:
+            version, engine = self.policy()
+            return version, JudgeCritic(engine, settings.sampling, settings.seed)
+        checkpoint, evaluation = read_checkpoint(context.store, model.key), context.profile.evaluation
+        votes, threshold = settings.votes, evaluation.threshold
+        asking = Asking(votes, model.mode, evaluation.verifier, until=threshold, kept_texts=votes)
+        verifier = open_genprm(checkpoint.weights, context.machines, asking)
+        lead = evaluation.verifier.format.analyze_lead
+        return checkpoint.version, RewardCritic(verifier, threshold, lead)
+
+    def policy(self) -> tuple[str, Engine]:
+        """The model that sampled the candidates, with the version of its weights."""
+        model = self._context.profile.scaling.model
+        return weights_version(model), self._context.machines.engine(model)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the machines' loop."""
+        return self._context.machines.run(work)
+
+
+def refiner(context: ArtifactContext, journal: Journal) -> Refiner:
+    """The refiner of a profile; finished work is found again in the journal."""
+    profile = context.profile
+    # No critique and no rewrite depends on how many turns and solutions there are.
+    how = profile.refinement.model_dump(mode="json", exclude={"sets", "solutions", "turns"})
+    verifier = profile.evaluation.verifier.deciding(Mode.FULL)
+
+    def key(what: str, version: str, case: Refinement) -> str:
+        said = [(attempt.steps, attempt.critique) for attempt in case.attempts]
+        return row_key(CODE_VERSION, what, version, how, verifier, case.case_id, case.problem, said)
+
+    return Refiner(profile.refinement, domain_of(profile.problems.source), Critics(context), journal, key)
 
 
 def refined_attempts(critic: str, problem_id: str, refinement: Refinement) -> list[RefinedAttempt]:

@@ -1,11 +1,11 @@
-"""The resources of the assets: where tables lie, how text is generated, where runs are recorded.
+"""The resources of the assets: how text is generated, where runs are recorded.
 
 They are protocols because the classes belong to `orchestration`, which the assets do not import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,36 +16,23 @@ import dagster as dg
 from genprm.engines.base import Engine
 from genprm.evaluation.promotion import Contender
 from genprm.records import BenchmarkCase, Prediction, Verification
-from genprm.sandbox.base import Sandbox
+from genprm.reward_models.registry import Machine
 from genprm.settings import EngineSettings
 
 T = TypeVar("T")
 
 
-class Machines(Protocol):
-    """Engines and sandbox of this process, opened when first asked for."""
+class Machines(Machine, Protocol):
+    """Engines and sandbox of this process, opened when first asked for. Opening an engine closes those of other
+    models, and is not to be done from inside `run`."""
 
     @property
     def settings(self) -> EngineSettings:
         """How text is generated here."""
         ...
 
-    def engine(self, model: str) -> Engine:
-        """The engine of a model; those of other models are closed.
-
-        Not to be called from inside `run`.
-        """
-        ...
-
     def engines(self, *models: str) -> list[Engine]:
-        """The engines of several models that work at the same time; those of other models are closed.
-
-        Not to be called from inside `run`.
-        """
-        ...
-
-    def sandbox(self) -> Sandbox:
-        """Where model-written code runs."""
+        """The engines of several models that work at the same time."""
         ...
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -57,18 +44,6 @@ class Machines(Protocol):
 
         Engine and sandbox are closed first.
         """
-        ...
-
-    def release(self) -> None:
-        """Close engine and sandbox, so that another process can have the memory."""
-        ...
-
-
-class Progress(Protocol):
-    """Reports how far a long asset has come."""
-
-    def of(self, context: dg.AssetExecutionContext, total: int) -> Callable[[int], None]:
-        """A callback for one step of `total` items, to be called with how many more are finished."""
         ...
 
 
@@ -108,8 +83,8 @@ class TrackedRun(Protocol):
         """What a child process needs to log to this run."""
         ...
 
-    def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before; if that run is lost, a warning says so."""
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log metrics to this run."""
         ...
 
     def series(self, name: str, values: Sequence[float]) -> None:

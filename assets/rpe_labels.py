@@ -1,6 +1,7 @@
 """Step labels from Monte-Carlo scores: relative progress estimation (paper 4.2, table 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from assets.artifact import ArtifactContext, Check, Input, Made, Stage, Table, artifact
 from assets.metadata import examples, share
@@ -36,41 +37,36 @@ def rpe_labels(context: ArtifactContext) -> Made:
     variant = context.profile.labels.variant(context.dimension("variant"))
     scores = context.store.read(StepScores, "mc_scores", context.dimension("shard"))
     rows = [label_steps(row, variant) for row in scores]
-    sound = all(
-        len(row.labels) == len(score.mc)
-        and set(row.labels) <= {0, 1}
-        and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
-        for row, score in zip(rows, scores, strict=True)
-    )
-    steps = [label for row in rows for label in row.labels]
-    return Made(
-        [Table(StepLabels, rows, without=("epsilon",))],
-        [DOMAIN.result(sound, steps=len(steps))],
+    pairs = list(zip(rows, scores, strict=True))
+    return _made(
+        rows,
+        all(len(row.labels) == len(score.mc) for row, score in pairs),
         {
             "estimator": variant.estimator,
             "epsilon": variant.epsilon,
             "rollouts": rollouts_behind(scores, variant),
-            "steps labelled wrong (%)": share(steps.count(0), len(steps)),
-            "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
-            "examples": examples(
-                [
-                    {
-                        "solution": row.solution_id,
-                        "mc": score.mc,
-                        "progress": row.progress,
-                        "labels": row.labels,
-                    }
-                    for row, score in zip(rows, scores, strict=True)
-                ]
-            ),
         },
+        [
+            {"solution": row.solution_id, "mc": score.mc, "progress": row.progress, "labels": row.labels}
+            for row, score in pairs
+        ],
     )
 
 
 def _imported(context: ArtifactContext) -> Made:
     """The labels of an imported set."""
     rows = context.store.read(StepLabels, "imported_labels", context.dimension("shard"))
-    sound = all(
+    formats = ", ".join(sorted({row.estimator for row in rows}))
+    shown = [{"solution": row.solution_id, "labels": row.labels} for row in rows]
+    return _made(rows, True, {"format": formats}, shown)
+
+
+def _made(
+    rows: Sequence[StepLabels], complete: bool, facts: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]
+) -> Made:
+    """Labels with their check, which also needs them to be `complete`; `facts` and the examples `shown` tell where
+    they come from."""
+    sound = complete and all(
         set(row.labels) <= {0, 1} and row.first_error == (row.labels.index(0) if 0 in row.labels else NO_ERROR)
         for row in rows
     )
@@ -79,10 +75,10 @@ def _imported(context: ArtifactContext) -> Made:
         [Table(StepLabels, rows, without=("epsilon",))],
         [DOMAIN.result(sound, steps=len(steps))],
         {
-            "format": ", ".join(sorted({row.estimator for row in rows})),
+            **facts,
             "steps labelled wrong (%)": share(steps.count(0), len(steps)),
             "solutions without error (%)": share(sum(r.first_error == NO_ERROR for r in rows), len(rows)),
-            "examples": examples([{"solution": row.solution_id, "labels": row.labels} for row in rows]),
+            "examples": examples(shown),
         },
     )
 

@@ -102,7 +102,7 @@ def _search(
                 lambda n: search_problem(searcher, items[n][0], method, items[n][1], profile.search),
                 record_codec(SearchedProblem),
                 context.advance(len(items)),
-                in_flight=machines.settings.live_paths,
+                in_flight=machines.live_paths,
             )
 
     with context.journal() as journal:
@@ -121,7 +121,7 @@ def _parties(
     policy = JournaledPolicy(sampler, profile.scaling, sampled)
     if checkpoint is None:
         return policy, None
-    verifier = Verifier(judging[0], machines.sandbox(), profile.evaluation.verifier, machines.settings.live_paths)
+    verifier = Verifier(judging[0], machines.sandbox(), profile.evaluation.verifier, machines.live_paths)
     judged = StepJournal(journal, (CODE_VERSION, checkpoint.version))
     return policy, GenerativeJudge(verifier, profile.search.mode, profile.search.votes, judged)
 

@@ -56,7 +56,32 @@ def refresh(
 
 def recover(profile: ProfileOption = None) -> None:
     """Close what a killed process left open: runs in Dagster, and their places in its pools; runs in MLflow."""
-    _recover(read_profile(profile, None))
+    import dagster as dg
+
+    from orchestration.home import prepare
+    from orchestration.lock import AnotherRun, run_lock
+    from orchestration.recovery import close_dead_runs, close_runs, close_tracked, made_by
+
+    chosen = read_profile(profile, None)
+    prepare()
+    with dg.DagsterInstance.get() as instance:
+        try:
+            with run_lock():
+                closed = close_runs(instance, chosen)
+        except AnotherRun:
+            print("a genprm run is in progress here: what it does is left alone")
+            closed = []
+        closed += close_dead_runs(instance, chosen)
+        tracked = close_tracked(instance, chosen)
+    for run in closed:
+        partition = run.tags.get("dagster/partition", "")
+        print(f"closed run {run.run_id[:8]}: {made_by(run)} {partition}".rstrip())
+    if tracked:
+        print(f"closed {tracked} more run(s) in MLflow")
+    if closed or tracked:
+        print("what they had finished is kept: genprm run, or a backfill in the UI, goes on from there")
+    else:
+        print("nothing was left open")
 
 
 def status(
@@ -66,10 +91,19 @@ def status(
 
     With --json the exit status is 0 when everything is fresh, and 1 otherwise.
     """
+    import dagster as dg
+
+    from orchestration.home import prepare
+
     chosen = read_profile(profile, set_)
-    if json:
-        raise typer.Exit(_status_json(chosen, verify))
-    _status(chosen, verify)
+    graph = _graph(chosen)
+    prepare()
+    with dg.DagsterInstance.get() as instance:
+        found = _survey(chosen, graph, instance, verify)
+        if json:
+            _print_json(chosen, found)
+            raise typer.Exit(1 if found.late else 0)
+        _show_status(chosen, graph, instance, found, verify)
 
 
 def refuse(message: str) -> typer.Exit:
@@ -131,19 +165,7 @@ def _start(profile: Profile, select: list[str], only_again: bool, dry_run: bool)
         _foretell(profile, graph, select, only_again)
         return
     with _interruptible():
-        raise typer.Exit(_run(profile, graph, select, only_again))
-
-
-def _run(profile: Profile, graph: Any, select: list[str], only_again: bool) -> int:
-    from rich.console import Console
-
-    from orchestration.lock import AnotherRun, run_lock
-
-    try:
-        with run_lock():
-            return _materialize(profile, graph, select, only_again, Console())
-    except AnotherRun as error:
-        raise refuse(str(error)) from None
+        raise typer.Exit(_materialize(profile, graph, select, only_again))
 
 
 def _foretell(profile: Profile, graph: Any, select: list[str], only_again: bool) -> None:
@@ -174,69 +196,37 @@ def _survey(profile: Profile, graph: Any, instance: Any, verify: bool = False) -
     return survey(instance, graph, profile_store(profile.name), verify)
 
 
-def _status_json(profile: Profile, verify: bool) -> int:
+def _print_json(profile: Profile, found: Survey) -> None:
     import json
 
-    import dagster as dg
-
-    from orchestration.home import prepare
     from orchestration.standing import standing_json
 
-    graph = _graph(profile)
-    prepare()
-    with dg.DagsterInstance.get() as instance:
-        found = _survey(profile, graph, instance, verify)
     print(json.dumps(standing_json(profile.name, found), indent=1))
-    return 1 if found.late else 0
 
 
-def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool, console: Console) -> int:
+def _materialize(profile: Profile, graph: Any, select: list[str], only_again: bool) -> int:
     import dagster as dg
+    from rich.console import Console
 
     from orchestration.display import display_for
+    from orchestration.lock import AnotherRun, run_lock
     from orchestration.materialize import Choice, MissingInput, materialize
     from orchestration.runner import DEFINITIONS
 
-    choice = Choice(select, only_again)
-    with dg.DagsterInstance.get() as instance:
-        try:
+    choice, console = Choice(select, only_again), Console()
+    try:
+        with run_lock(), dg.DagsterInstance.get() as instance:
             nodes, summary = materialize(profile, graph, instance, choice, display_for(console), DEFINITIONS)
-        except MissingInput as error:
-            raise refuse(f"--select {error}") from None
+    except MissingInput as error:
+        raise refuse(f"--select {error}") from None
+    except AnotherRun as error:
+        raise refuse(str(error)) from None
     console.print(summary.line)
     if summary.failed:
         return 1
     if any(node.asset in ("leaderboard", "report") for node in nodes):
         _show_results(profile, console)
     return 0
-
-
-def _recover(profile: Profile) -> None:
-    import dagster as dg
-
-    from orchestration.home import prepare
-    from orchestration.lock import AnotherRun, run_lock
-    from orchestration.recovery import close_dead_runs, close_runs, close_tracked, made_by
-
-    prepare()
-    with dg.DagsterInstance.get() as instance:
-        try:
-            with run_lock():
-                closed = close_runs(instance, profile)
-        except AnotherRun:
-            print("a genprm run is in progress here: what it does is left alone")
-            closed = []
-        closed += close_dead_runs(instance, profile)
-        tracked = close_tracked(instance, profile)
-    for run in closed:
-        partition = run.tags.get("dagster/partition", "")
-        print(f"closed run {run.run_id[:8]}: {made_by(run)} {partition}".rstrip())
-    if tracked:
-        print(f"closed {tracked} more run(s) in MLflow")
-    if closed or tracked:
-        print("what they had finished is kept: genprm run, or a backfill in the UI, goes on from there")
-    else:
-        print("nothing was left open")
 
 
 def _show_results(profile: Profile, console: Console) -> None:
@@ -254,35 +244,28 @@ def _show_results(profile: Profile, console: Console) -> None:
     console.print(f"UI: {dagster_address()} (make ui or genprm ui starts it on this home)", highlight=False)
 
 
-def _status(profile: Profile, verify: bool) -> None:
-    import dagster as dg
+def _show_status(profile: Profile, graph: Any, instance: Any, found: Survey, verify: bool) -> None:
     from rich.console import Console
 
     from genprm.planning.assumptions import Assumptions
     from genprm.planning.saved import plan_from_assumptions, read_plan, save_plan
     from genprm.store import profile_store
     from orchestration.damage import is_recorded
-    from orchestration.home import prepare
     from orchestration.schedule import artifact_names, pipeline_nodes
     from orchestration.spending import comparison, counted_artifacts, recorded, spending
     from orchestration.standing import standing_table
 
-    graph = _graph(profile)
-    prepare()
     store = profile_store(profile.name)
-    with dg.DagsterInstance.get() as instance:
-        found = _survey(profile, graph, instance, verify)
-        table = standing_table(found)
-        fresh = [node for node, standing in found.standings.items() if standing.state == "fresh"]
-        unrecorded = sum(not is_recorded(node, store) for node in fresh)
-        spent = {
-            name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
-            for name, names in counted_artifacts().items()
-            if name in artifact_names(graph)
-        }
+    fresh = [node for node, standing in found.standings.items() if standing.state == "fresh"]
+    unrecorded = sum(not is_recorded(node, store) for node in fresh)
+    spent = {
+        name: spending([recorded(instance, node) for node in pipeline_nodes(graph, [name])], names)
+        for name, names in counted_artifacts().items()
+        if name in artifact_names(graph)
+    }
     console = Console()
     console.print(f"profile {profile.name}", highlight=False)
-    console.print(table, highlight=False)
+    console.print(standing_table(found), highlight=False)
     if unrecorded and not verify:
         console.print(
             f"{unrecorded} partition(s) are of a release that did not record its files: that they are there is all "

@@ -15,21 +15,12 @@ if TYPE_CHECKING:
 VERSION = "genprm/version"
 
 
-def data_set_name(benchmark: Benchmark) -> str:
-    """The name of a benchmark's data set, unique to its content.
-
-    >>> data_set_name(Benchmark("processbench", "0123456789abcdef", ()))
-    'processbench 01234567'
-    """
-    return f"{benchmark.source} {benchmark.version[:8]}"
-
-
 def make_data_set(client: MlflowClient, store: TracingClient, experiment: str, benchmark: Benchmark) -> str:
-    """Return the name of the benchmark's data set, after creating it unless it exists.
+    """Return the name of the benchmark's data set, unique to its content, after creating it unless it exists.
 
     A data set that an interrupted process left empty is filled.
     """
-    name = data_set_name(benchmark)
+    name = f"{benchmark.source} {benchmark.version[:8]}"
     found = client.search_datasets([experiment], f"name = '{name}'")
     data_set = found[0] if found else client.create_dataset(name, experiment, {VERSION: benchmark.version})
     if not data_set.profile:

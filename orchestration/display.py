@@ -45,7 +45,7 @@ class LineDisplay:
         self._settled += 1
         self._line(f"[{self._settled}/{self._total}] {node}  {seconds:.1f} s")
 
-    def failed(self, node: Node, error: str, run_id: str) -> None:
+    def failed(self, node: Node, error: str) -> None:
         self._settled += 1
         self._line(f"[{self._settled}/{self._total}] {node}  failed: {error}")
 
@@ -129,9 +129,9 @@ class BarDisplay(LineDisplay):
         super().finished(node, seconds)
         self._step()
 
-    def failed(self, node: Node, error: str, run_id: str) -> None:
+    def failed(self, node: Node, error: str) -> None:
         self._remove(node)
-        super().failed(node, error, run_id)
+        super().failed(node, error)
         self._step()
 
     def end(self) -> None:

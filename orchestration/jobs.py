@@ -23,9 +23,9 @@ JOBS: Mapping[str, Sequence[Stage]] = {
     "make_models": (Stage.TRAINING,),
     "evaluate": (Stage.EVALUATION,),
     "scale": (Stage.SCALING,),
+    "make_everything": tuple(Stage),
 }
 """The stages that each job makes."""
-EVERYTHING = "make_everything"
 
 
 class StageConfig(dg.Config):
@@ -40,16 +40,13 @@ class StageConfig(dg.Config):
 def stage_jobs(
     profile: Profile, assets: Sequence[dg.AssetsDefinition], graph: Callable[[], AssetGraph], definitions: str
 ) -> list[dg.JobDefinition]:
-    """The jobs of the stages that a profile has, and the one for everything. `definitions` is as for a `Runner`."""
+    """The jobs whose stages a profile has. `definitions` is as for a `Runner`."""
     found = []
     for name, groups in JOBS.items():
         artifacts = [a.key.to_user_string() for a in assets if a.group_names_by_key[a.key] in groups]
         if artifacts:
             found.append(_runner_job(name, profile, artifacts, graph, definitions))
-    return [
-        *found,
-        _runner_job(EVERYTHING, profile, [asset.key.to_user_string() for asset in assets], graph, definitions),
-    ]
+    return found
 
 
 def make_in_step(

@@ -13,8 +13,7 @@ import random
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -56,7 +55,10 @@ class Lease:
     def release(self) -> None:
         """Give the devices back. Releasing twice is harmless."""
         while self._files:
-            _unlock(self._files.popitem()[1])
+            _, file = self._files.popitem()
+            # Closing alone would leave the lock with processes that inherited it: they ended, or work on no GPU.
+            fcntl.flock(file, fcntl.LOCK_UN)
+            file.close()
 
 
 def take(names: Sequence[str], count: int, folder: Path | None = None) -> Lease:
@@ -76,7 +78,8 @@ def take(names: Sequence[str], count: int, folder: Path | None = None) -> Lease:
         return lease
     owners = ", ".join(f"{name} (process {_path(folder, name).read_text().strip() or '?'})" for name in names)
     log.warning("waiting for %d of the GPUs %s", count, owners)
-    with _waiting(folder):
+    with (folder / _WAITING).open("a") as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_SH)
         while (lease := _take_free(names, count, folder)) is None:
             time.sleep(_PAUSE * random.uniform(1.0, 2.0))
     return lease
@@ -100,13 +103,6 @@ def _take_free(names: Sequence[str], count: int, folder: Path) -> Lease | None:
     return None
 
 
-@contextmanager
-def _waiting(folder: Path) -> Iterator[None]:
-    with (folder / _WAITING).open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        yield
-
-
 def _path(folder: Path, name: str) -> Path:
     return folder / f"gpu-{urllib.parse.quote(name, safe='')}"
 
@@ -117,9 +113,3 @@ def _lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _unlock(file: IO[str]) -> None:
-    # Closing alone would leave the lock with processes that inherited it, which have ended or work on no GPU.
-    fcntl.flock(file, fcntl.LOCK_UN)
-    file.close()

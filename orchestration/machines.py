@@ -40,6 +40,11 @@ class LocalMachines:
         """How text is generated here."""
         return self._engine_settings
 
+    @property
+    def live_paths(self) -> int:
+        """Verification paths that are judged at a time."""
+        return self._engine_settings.live_paths
+
     def work_with(self, engine: EngineSettings, sandbox: SandboxSettings) -> bool:
         """Whether these are the settings of the machines."""
         return (engine, sandbox) == (self._engine_settings, self._sandbox_settings)
@@ -121,6 +126,11 @@ class LocalMachines:
 
             self._sandbox = open_sandbox(self._sandbox_settings)
         return self._sandbox
+
+    def here(self, model: str) -> EngineSettings:
+        """Close the engine to free its memory, and return the settings for a network that takes its place."""
+        self.release()
+        return self._engine_settings
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed."""

@@ -12,9 +12,10 @@ from genprm.settings import Profile
 from genprm.store import profile_store
 from orchestration.dagster_private import AssetGraph
 from orchestration.damage import damage_of
+from orchestration.display import LineDisplay
 from orchestration.recovery import close_runs
 from orchestration.reporting import report_parameters
-from orchestration.runner import Display, Runner, Summary
+from orchestration.runner import Runner, Summary
 from orchestration.schedule import inputs_outside, made_before, missing_inputs, pipeline_nodes
 from orchestration.staleness import Node, Staleness
 
@@ -36,7 +37,7 @@ def materialize(
     graph: AssetGraph,
     instance: dg.DagsterInstance,
     choice: Choice,
-    display: Display,
+    display: LineDisplay,
     definitions: str,
 ) -> tuple[list[Node], Summary]:
     """Make what is missing or stale; return the partitions that were looked at, and what became of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,15 +15,13 @@ DATA_VERSION_TAG = "dagster/data_version"
 VALUE_CHARACTERS = 200
 
 
-def _shown(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _shown(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
             found |= _shown(value, f"{prefix}{name}.")
-        elif isinstance(value, str | int | float | bool):
-            found[prefix + name] = value[:VALUE_CHARACTERS] if isinstance(value, str) else value
         else:
-            found[prefix + name] = str(value)[:VALUE_CHARACTERS]
+            found[prefix + name] = value if isinstance(value, int | float) else str(value)[:VALUE_CHARACTERS]
     return found
 
 
@@ -31,23 +30,19 @@ def _observation(section: str, partition: str, version: Version) -> dg.AssetObse
         parameter_key(section),
         partition=partition,
         tags={DATA_VERSION_TAG: version.fingerprint},
-        metadata=_shown(dict(version.values)),
+        metadata=_shown(version.values),
     )
 
 
-def changed_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.AssetObservation]:
-    """An observation for each parameter whose version is not the one reported last."""
-    found = []
-    for section, versions in parameter_versions(pipeline).items():
-        for partition, version in versions.items():
-            if latest_version(instance, parameter_key(section), partition) != version.fingerprint:
-                found.append(_observation(section, partition, version))
-    return found
-
-
 def report_parameters(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[str]:
-    """Report the parameters that changed; return their names, each with its partition."""
-    observations = changed_parameters(instance, pipeline)
-    for observation in observations:
+    """Report the parameters whose version is not the one reported last; return their names, each with its
+    partition."""
+    changed = [
+        _observation(section, partition, version)
+        for section, versions in parameter_versions(pipeline).items()
+        for partition, version in versions.items()
+        if latest_version(instance, parameter_key(section), partition) != version.fingerprint
+    ]
+    for observation in changed:
         instance.report_runless_asset_event(observation)
-    return [f"{observation.asset_key.to_user_string()} {observation.partition}" for observation in observations]
+    return [f"{observation.asset_key.to_user_string()} {observation.partition}" for observation in changed]

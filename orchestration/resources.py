@@ -14,10 +14,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.progress import LOG_LINES, StepProgress
 from genprm.settings import EngineSettings, Profile, SandboxSettings, TrackingSettings, home
 from genprm.store import TableStore
 from orchestration.machines import LocalMachines, machines_of_this_process
-from orchestration.progress import LOG_LINES, StepProgress
 from orchestration.tracking import MlflowTracking
 
 
@@ -89,12 +89,6 @@ def profile_resources(profile: Profile) -> Mapping[str, dg.ConfigurableResource[
             engine=profile.engine.model_dump(mode="json", exclude_none=True),
             sandbox=profile.sandbox.model_dump(mode="json", exclude_none=True),
         ),
-        "tracking": TrackingResource(
-            uri=profile.tracking.uri,
-            experiment=profile.tracking.experiment,
-            registry=profile.tracking.registry,
-            traces=profile.tracking.traces,
-            profile=profile.name,
-        ),
+        "tracking": TrackingResource(**profile.tracking.model_dump(), profile=profile.name),
         "progress": ProgressResource(),
     }

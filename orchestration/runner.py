@@ -10,7 +10,6 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import dagster as dg
 
@@ -19,6 +18,7 @@ from genprm.store import TableStore
 from orchestration.crew import crew_of
 from orchestration.dagster_private import AssetGraph
 from orchestration.damage import standing_of
+from orchestration.display import LineDisplay
 from orchestration.recovery import close_runs
 from orchestration.schedule import Schedule, parents_within
 from orchestration.staleness import Node, Staleness
@@ -32,21 +32,6 @@ REFRESH = "refresh"
 """The asset that stands for everything being in sync."""
 
 DEFINITIONS = "orchestration.assembly:build_definitions"
-
-
-class Display(Protocol):
-    """Shows what happens in a run."""
-
-    def waits(self, node: Node, parent: Node) -> None: ...
-    def begin(self, total: int) -> None: ...
-    def started(self, node: Node, why: str) -> None: ...
-    def advanced(self, node: Node, finished: int, total: int) -> None: ...
-    def again(self, node: Node, error: str, tries: str) -> None: ...
-    def finished(self, node: Node, seconds: float) -> None: ...
-    def fresh(self, node: Node) -> None: ...
-    def failed(self, node: Node, error: str, run_id: str) -> None: ...
-    def awaits_state(self, node: Node) -> None: ...
-    def end(self) -> None: ...
 
 
 @dataclass
@@ -79,7 +64,7 @@ class Runner:
         graph: AssetGraph,
         instance: dg.DagsterInstance,
         store: TableStore | None,
-        display: Display,
+        display: LineDisplay,
         definitions: str = DEFINITIONS,
     ) -> None:
         self._profile = profile
@@ -177,7 +162,7 @@ class Runner:
         elif outcome.error:
             schedule.fail(node)
             self._summary.failed[node] = outcome.error
-            self._display.failed(node, outcome.error, outcome.run_id)
+            self._display.failed(node, outcome.error)
         else:
             schedule.finish(node)
             self._summary.made.append(node)

@@ -108,7 +108,7 @@ def made_before(
 
 def _never_made(node: Node, staleness: Staleness, graph: AssetGraph) -> bool:
     """Whether a partition could be made here and never was."""
-    made_here = graph.get(dg.AssetKey.from_user_string(node.asset)).is_materializable
+    made_here = graph.get(node.key).is_materializable
     return made_here and staleness.standing(node).state == "missing"
 
 
@@ -117,7 +117,7 @@ def inputs_outside(nodes: Sequence[Node], staleness: Staleness, graph: AssetGrap
     seen = set(nodes)
     for node in nodes:
         for parent in staleness.inputs(node):
-            if parent not in seen and graph.get(dg.AssetKey.from_user_string(parent.asset)).is_materializable:
+            if parent not in seen and graph.get(parent.key).is_materializable:
                 seen.add(parent)
                 yield node, parent
 

@@ -35,10 +35,8 @@ def parameters_sensor(checked: Sequence[dg.AssetKey], graph: Callable[[], AssetG
         changed = [] if run_in_progress() else report_parameters(instance, Pipeline(profile))
         found = survey(instance, graph(), profile_store(profile.name))
         said = json.loads(context.cursor or "{}")
-        news = {}
-        for asset, evaluation in _evaluations(instance, found, checked):
-            if said.get(asset) != evaluation[0]:
-                news[asset] = evaluation
+        seen = _evaluations(instance, found, checked)
+        news = {asset: (digest, event) for asset, (digest, event) in seen if said.get(asset) != digest}
         if not news:
             return dg.SkipReason("nothing changed")
         context.log.info(f"changed: {', '.join(changed) or 'no parameter'}; looked at again: {', '.join(news)}")

@@ -6,7 +6,7 @@ the sum over the partitions is what the artifact cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,13 @@ def counted_artifacts() -> dict[str, Spent]:
     return {name: one.declared.spends for name, one in load_artifacts().items() if one.declared.spends}
 
 
-QUANTITIES = ("requests", "prompt_tokens", "tokens", "executions")
+QUANTITIES = {
+    "requests": "requests",
+    "prompt_tokens": "prefix_tokens",
+    "tokens": "tokens",
+    "executions": "executions",
+}
+"""Each quantity, with the name that plans have for it."""
 HEADINGS = ("requests", "read once", "written", "runs of code")
 
 
@@ -55,17 +61,10 @@ def spending(metadata: Sequence[Mapping[str, Any] | None], names: Spent) -> Spen
 
 def recorded(instance: dg.DagsterInstance, node: Node) -> dict[str, Any] | None:
     """The metadata of a partition's last materialization; None when there is none."""
-    wanted = dg.AssetRecordsFilter(
-        dg.AssetKey.from_user_string(node.asset), asset_partitions=[node.partition] if node.partition else None
-    )
+    wanted = dg.AssetRecordsFilter(node.key, asset_partitions=[node.partition] if node.partition else None)
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
     return None if event is None else {name: value.value for name, value in event.metadata.items()}
-
-
-def planned_for(artifact: str, rows: Iterable[Planned]) -> Planned | None:
-    """The row of a plan for an artifact; for `mc_scores`, the one with the profile's estimator."""
-    return next((row for row in rows if row.artifact == artifact and row.chosen), None)
 
 
 def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: str) -> Table:
@@ -75,16 +74,14 @@ def comparison(spent: Mapping[str, Spending], rows: Sequence[Planned], source: s
         table.add_column(heading, justify="right")
     for artifact, one in spent.items():
         if one.made:
-            planned = planned_for(artifact, rows)
-            foretold = [getattr(planned, _PLANNED[quantity], None) for quantity in QUANTITIES]
+            # Of the estimators of `mc_scores`, the profile's own is chosen.
+            planned = next((row for row in rows if row.artifact == artifact and row.chosen), None)
             cells = [
-                _cell(getattr(one, quantity), value) for quantity, value in zip(QUANTITIES, foretold, strict=True)
+                _cell(getattr(one, quantity), getattr(planned, foretold, None))
+                for quantity, foretold in QUANTITIES.items()
             ]
             table.add_row(artifact, f"{one.made} of {one.partitions}", *cells)
     return table
-
-
-_PLANNED = {name: name for name in QUANTITIES} | {"prompt_tokens": "prefix_tokens"}
 
 
 def _cell(spent: float | None, planned: float | None) -> str:

@@ -26,6 +26,11 @@ class Node(NamedTuple):
     asset: str
     partition: str | None
 
+    @property
+    def key(self) -> dg.AssetKey:
+        """The key of the asset."""
+        return dg.AssetKey.from_user_string(self.asset)
+
     def __str__(self) -> str:
         return self.asset if self.partition is None else f"{self.asset} {self.partition}"
 
@@ -48,51 +53,48 @@ class Staleness:
 
     def standing(self, node: Node) -> Standing:
         """Missing, stale or fresh, by what Dagster has recorded."""
-        key = dg.AssetKey.from_user_string(node.asset)
-        status = self._resolver.get_status(key, node.partition)
+        status = self._resolver.get_status(node.key, node.partition)
         if status == StaleStatus.MISSING:
             return Standing("missing", "never made")
         if status == StaleStatus.FRESH:
             return Standing("fresh")
-        causes = self._resolver.get_stale_causes(key, node.partition)
-        reasons = list(dict.fromkeys(self._reason(key, node.partition, cause) for cause in causes))
+        causes = self._resolver.get_stale_causes(node.key, node.partition)
+        reasons = list(dict.fromkeys(self._reason(node, cause) for cause in causes))
         more = f" and {len(reasons) - MOST_WHY} more" if len(reasons) > MOST_WHY else ""
         return Standing("stale", "; ".join(reasons[:MOST_WHY]) + more)
 
-    def _reason(self, key: dg.AssetKey, partition: str | None, cause: object) -> str:
+    def _reason(self, node: Node, cause: object) -> str:
         dependency = getattr(cause, "dependency", None)
         if dependency is None:
             return str(getattr(cause, "reason", "changed"))
         name, read = dependency.asset_key, dependency.partition_key
-        if name.path[0] == PARAMETERS and (values := changes_since(self._instance, key, partition, name, read)):
-            return values
+        if name.path[0] == PARAMETERS:
+            values = changes_since(self._instance, node.key, node.partition, name, read)
+            if values:
+                return values
         return f"{name.to_user_string()}{f' {read}' if read else ''} changed"
 
     def version(self, node: Node) -> str | None:
         """The data version recorded last."""
-        key = dg.AssetKey.from_user_string(node.asset)
-        version = self._resolver.get_current_data_version(key, node.partition)
-        return version.value
+        return self._resolver.get_current_data_version(node.key, node.partition).value
 
     def parents(self, node: Node) -> list[Node]:
         """The partitions that this one is made from, parameters included."""
-        key = dg.AssetKey.from_user_string(node.asset)
-        return self._partitions_behind(node, key, self._graph.get(key).parent_keys)
+        return self._partitions_behind(node, self._graph.get(node.key).parent_keys)
 
     def inputs(self, node: Node) -> list[Node]:
         """What has to be there when this one is made: its parents, and what its checks read besides."""
-        key = dg.AssetKey.from_user_string(node.asset)
-        checks = self._graph.get_check_keys_for_assets({key})
+        checks = self._graph.get_check_keys_for_assets({node.key})
         read = {asset for check in checks for asset in self._graph.get(check).parent_entity_keys}
-        return self._partitions_behind(node, key, self._graph.get(key).parent_keys | read - {key})
+        return self._partitions_behind(node, self._graph.get(node.key).parent_keys | read - {node.key})
 
-    def _partitions_behind(self, node: Node, key: dg.AssetKey, parents: Iterable[dg.AssetKey]) -> list[Node]:
+    def _partitions_behind(self, node: Node, parents: Iterable[dg.AssetKey]) -> list[Node]:
         found: list[Node] = []
         for parent in sorted(parents):
             name = parent.to_user_string()
             if not self._graph.get(parent).is_partitioned:
                 found.append(Node(name, None))
                 continue
-            subset = self._graph.get_parent_partition_keys_for_child(node.partition, parent, key).partitions_subset
-            found += [Node(name, partition) for partition in sorted(subset.get_partition_keys())]
+            behind = self._graph.get_parent_partition_keys_for_child(node.partition, parent, node.key)
+            found += [Node(name, one) for one in sorted(behind.partitions_subset.get_partition_keys())]
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,10 +91,9 @@ class MlflowRun:
         """What a child process needs to log to this run."""
         return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_RUN_ID": self.id, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
-    def metrics(self, values: Mapping[str, float], run_id: str | None = None) -> None:
-        """Log metrics to this run, or to another that ended before; if that run is lost, a warning says so."""
-        if run_id is None or takes_more(self.client, run_id):
-            _log_metrics(self.client, run_id or self.id, values)
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log metrics to this run."""
+        _log_metrics(self.client, self.id, values)
 
     def series(self, name: str, values: Sequence[float]) -> None:
         """Log one metric over steps 1, 2, ... to this run."""
@@ -142,8 +142,6 @@ class MlflowRun:
 
 
 def _now() -> int:
-    import time
-
     return int(time.time() * 1000)
 
 
@@ -219,6 +217,8 @@ class MlflowTracking:
         parent: str | None = None,
     ) -> Iterator[MlflowRun]:
         """A run linked with this Dagster run both ways; it ends FINISHED, or FAILED when the block raises."""
+        from mlflow.entities import LoggedModelInput
+
         client = self.client()
         dagster_run = context.run.run_id
         link = f"{dagster_address()}/runs/{dagster_run}"
@@ -239,7 +239,8 @@ class MlflowTracking:
         try:
             context.instance.add_run_tags(dagster_run, {MLFLOW_RUN: run.id})
             _log_parameters(client, run.id, flattened(parameters))
-            _log_model_input(client, run)
+            if model_id is not None:
+                client.log_inputs(run.id, models=[LoggedModelInput(model_id)])
             yield run
             status = "FINISHED"
         finally:
@@ -284,13 +285,6 @@ def _log_parameters(client: MlflowClient, run_id: str, values: Mapping[str, str]
     parameters = [Param(name, value) for name, value in values.items()]
     for start in range(0, len(parameters), AT_ONCE):
         client.log_batch(run_id, params=parameters[start : start + AT_ONCE])
-
-
-def _log_model_input(client: MlflowClient, run: MlflowRun) -> None:
-    from mlflow.entities import LoggedModelInput
-
-    if run.model_id is not None:
-        client.log_inputs(run.id, models=[LoggedModelInput(run.model_id)])
 
 
 @contextmanager

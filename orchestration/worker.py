@@ -12,7 +12,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from genprm.full_disk import full_disk
 from genprm.parents import die_with
@@ -132,8 +132,8 @@ def serve(connection: Connection, profile: Profile, definitions: str, session: s
     logging.captureWarnings(True)
     import dagster as dg
 
+    from assets.progress import StepProgress
     from orchestration.machines import release_machines
-    from orchestration.progress import StepProgress
 
     module, _, name = definitions.partition(":")
     defs: dg.Definitions = getattr(importlib.import_module(module), name)(profile)
@@ -165,33 +165,24 @@ def _take_orders(
             return
         except KeyboardInterrupt:
             continue
-        started = time.perf_counter()
         try:
-            ended = execute(defs, instance, order, tags)
+            outcome = execute(defs, instance, order, tags)
         except KeyboardInterrupt:
-            ended = Ended("", "interrupted")
+            outcome = Outcome("", 0.0, "interrupted")
         try:
-            seconds = time.perf_counter() - started
-            connection.send(Outcome(ended.run_id, seconds, ended.error, ended.died))
+            connection.send(outcome)
         except BrokenPipeError:  # interrupted: the parent waits for the end of the process, not for its outcome
             return
 
 
-class Ended(NamedTuple):
-    """How a run ended: its id, the error in one line, and whether a process died during it."""
-
-    run_id: str
-    error: str = ""
-    died: bool = False
-
-
-def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Ended:
+def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Outcome:
     """Run an order in this process."""
     import dagster as dg
 
     from orchestration.checks import SYNC_REPORT
     from orchestration.dagster_private import artifact_job, runs_of_location
 
+    started = time.perf_counter()
     if order.artifact is None:
         job = defs.resolve_job_def(SYNC_REPORT)
     else:
@@ -206,12 +197,13 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, ta
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+    seconds = time.perf_counter() - started
     if result.success:
-        return Ended(result.run_id)
+        return Outcome(result.run_id, seconds)
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     if not failures:
-        return Ended(result.run_id, "the run failed before its step started")
-    return Ended(result.run_id, one_line(failures[0]), is_death(failures[0]))
+        return Outcome(result.run_id, seconds, "the run failed before its step started")
+    return Outcome(result.run_id, seconds, one_line(failures[0]), is_death(failures[0]))
 
 
 def one_line(failure: StepFailureData) -> str:

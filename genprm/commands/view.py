@@ -86,11 +86,11 @@ def _of_file(options: ViewOptions) -> list[Case]:
 def _of_run(options: ViewOptions) -> list[Case]:
     from genprm.data_sets.rows import InputError
     from genprm.store import profile_store
-    from genprm.view.runs import Chosen, predicted_cases, rationale_cases
+    from genprm.view.runs import predicted_cases, rationale_cases
 
     store = profile_store(options.source)
     if not options.rationales:
-        return predicted_cases(store, Chosen(options.model, options.subset))
+        return predicted_cases(store, options.model, options.subset)
     if options.model or options.subset:
         raise InputError("option --rationales goes without --model and --subset")
     return rationale_cases(store)

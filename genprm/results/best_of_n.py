@@ -147,8 +147,7 @@ def best_of_n_claims(lineup: Lineup, store: TableStore, predictions: Predictions
     the direct model, the discriminative one, ThinkPRM and the outcome verifier; of votes weighted with the full
     model's rewards over the majority; and of both once the rewards are calibrated.
     """
-    settings = lineup.profile.scaling
-    fulls = [full for full in lineup.fulls if settings.sets]
+    fulls = lineup.fulls if lineup.profile.scaling.sets else ()
     return [one for full in fulls for one in _claims_of(lineup, store, full, predictions[full.key])]
 
 

@@ -51,9 +51,8 @@ def votes_caption(votes: int | None) -> str:
     return "Pass@1" if votes == 1 else f"Maj@{votes}"
 
 
-def row_caption(measure: Measure) -> str:
+def row_caption(row: Measure) -> str:
     """The caption of a measure's row in its table."""
-    row = measure
     match row.table:
         case Table.LABELS:
             return row.variant
@@ -85,9 +84,8 @@ def row_caption(measure: Measure) -> str:
             return row.model
 
 
-def line_caption(measure: Measure) -> str:
+def line_caption(row: Measure) -> str:
     """The caption of a measure's line in a figure: its row without the quantity along the axis."""
-    row = measure
     match row.table:
         case Table.BEST_OF_N:
             return f"{row.subset}: {row_caption(row)}"
@@ -152,11 +150,9 @@ def _column(row: Measure) -> str:
             return f"labels: {metric_caption(row)}"
         case Table.ESCALATION if row.metric is Metric.ENDED:
             return f"{row.mode} (%)"
-    return f"{metric_caption(row)} {votes_caption(row.votes)}".strip() if _voted(row) else metric_caption(row)
-
-
-def _voted(row: Measure) -> bool:
-    return row.table in (Table.LABEL_SETTINGS, Table.COMPONENTS, Table.DATA_SIZE)
+        case Table.LABEL_SETTINGS | Table.COMPONENTS | Table.DATA_SIZE:
+            return f"{metric_caption(row)} {votes_caption(row.votes)}".strip()
+    return metric_caption(row)
 
 
 def reason_caption(row: Measure) -> str:

@@ -10,7 +10,7 @@ from genprm.lineup import Lineup
 from genprm.records import Prediction
 from genprm.results.best_of_n import Candidates, rewarded_candidates
 from genprm.results.escalation import ladders
-from genprm.results.measures import Measure, Metric, Table, Unit, percentage
+from genprm.results.measures import Measure, Metric, Table, share
 from genprm.scaling.best_of_n import solution_reward
 from genprm.scaling.escalation import is_sure
 from genprm.settings import Aggregate
@@ -85,10 +85,4 @@ def sureness(predictions: Sequence[Prediction], tau: float, threshold: float) ->
 
 
 def _share(metric: Metric, part: int, whole: int) -> Measure:
-    return Measure(
-        table=Table.EVIDENCE,
-        metric=metric,
-        value=percentage(part, whole),
-        unit=Unit.PERCENT,
-        count=whole,
-    )
+    return share(Table.EVIDENCE, metric, part, whole)

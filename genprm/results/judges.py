@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from genprm.evaluation.metrics import BenchmarkScore, Judged, score, single_paths, voted
 from genprm.intervals import Interval
 from genprm.lineup import Lineup
 from genprm.records import NO_ERROR, Prediction, SampledProblem
-from genprm.results.measures import MEAN, Measure, Metric, Table, Unit, percentage
+from genprm.results.measures import MEAN, Measure, Metric, Table, Unit, percentage, share
 
 OUTCOMES = ("kept", "easy", "hard")
 POLICY = "policy"
@@ -80,20 +81,12 @@ def _measures_of(model: str, votes: int, found: BenchmarkScore, count: int) -> l
 def policy_measures(counts: Sequence[SampledProblem]) -> list[Measure]:
     """How often the policy is right, and how many problems had each outcome of sampling."""
 
-    def share(metric: Metric, part: int, whole: int, setting: str = "") -> Measure:
-        return Measure(
-            table=Table.POLICY,
-            metric=metric,
-            value=percentage(part, whole),
-            unit=Unit.PERCENT,
-            count=whole,
-            model=POLICY,
-            setting=setting,
-        )
+    def policy(metric: Metric, part: int, whole: int, setting: str = "") -> Measure:
+        return replace(share(Table.POLICY, metric, part, whole), model=POLICY, setting=setting)
 
     samples = sum(row.samples for row in counts)
     return [
-        share(Metric.ACCURACY, sum(row.correct for row in counts), samples),
-        share(Metric.INVALID, sum(row.invalid for row in counts), samples),
-        *(share(Metric.PROBLEMS, sum(r.outcome == o for r in counts), len(counts), o) for o in OUTCOMES),
+        policy(Metric.ACCURACY, sum(row.correct for row in counts), samples),
+        policy(Metric.INVALID, sum(row.invalid for row in counts), samples),
+        *(policy(Metric.PROBLEMS, sum(r.outcome == o for r in counts), len(counts), o) for o in OUTCOMES),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genprm.consensus import count_reasons
 from genprm.intervals import paired_difference
@@ -13,7 +13,7 @@ from genprm.miniature.world.judge import judge
 from genprm.records import NO_ERROR, FilterDecision, Solution, StepLabels
 from genprm.registry import ESTIMATORS
 from genprm.results.claims import Claim, Side, claim
-from genprm.results.measures import Measure, Metric, Table, Unit, percentage
+from genprm.results.measures import Measure, Metric, Table, percentage, share
 from genprm.settings import MAIN_VARIANT, LabelVariant
 from genprm.store import TableStore
 
@@ -28,19 +28,7 @@ class LabelHit:
 
 
 def _share(variant: str, metric: Metric, part: int, whole: int, setting: str = "") -> Measure:
-    return _percent(variant, metric, percentage(part, whole), whole, setting)
-
-
-def _percent(variant: str, metric: Metric, value: float, count: int, setting: str = "") -> Measure:
-    return Measure(
-        table=Table.LABELS,
-        metric=metric,
-        value=value,
-        unit=Unit.PERCENT,
-        count=count,
-        variant=variant,
-        setting=setting,
-    )
+    return replace(share(Table.LABELS, metric, part, whole), variant=variant, setting=setting)
 
 
 def label_shares(variant: str, labels: list[StepLabels]) -> list[Measure]:
@@ -74,11 +62,12 @@ def against_truth(
     found = found_errors((row.labels, truth[row.solution_id]) for row in known)
     kept = [row for row in decisions if row.kept and row.solution_id in truth]
     kept_exact = sum(row.label_first_error == truth[row.solution_id] for row in kept)
+    recall = _share(variant, Metric.RECALL, found.hits, found.wrong)
     return [
         _share(variant, Metric.EXACT_FIRST_ERROR, exact, len(known)),
         _share(variant, Metric.PRECISION, found.hits, found.hits + found.alarms),
-        _share(variant, Metric.RECALL, found.hits, found.wrong),
-        _percent(variant, Metric.F1, found.f1, found.wrong),
+        recall,
+        replace(recall, metric=Metric.F1, value=found.f1),
         _share(variant, Metric.KEPT_EXACT_FIRST_ERROR, kept_exact, len(kept)),
     ]
 

@@ -140,6 +140,11 @@ class Measure:
         return None if self.low is None or self.high is None else Interval(self.low, self.high)
 
 
+def share(table: Table, metric: Metric, part: int, whole: int) -> Measure:
+    """A share in percent, measured on `whole` items."""
+    return Measure(table=table, metric=metric, value=percentage(part, whole), unit=Unit.PERCENT, count=whole)
+
+
 def percentage(part: int, whole: int) -> float:
     """A share in percent; 0 of nothing.
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")
-MEAN = "mean"
 CASES = 3400
 """Cases of ProcessBench."""
 

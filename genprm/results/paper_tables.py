@@ -53,7 +53,7 @@ class PaperTables:
     def _processbench(self) -> Iterable[Measure]:
         subsets = (*self.lineup.profile.evaluation.subsets, MEAN)
         for model in self.lineup.judges:
-            for votes in _ways(self.lineup.votes_of(model)):
+            for votes in sorted({1, self.lineup.votes_of(model)}):
                 for subset in subsets:
                     own = (row for row in self._f1(model, subset) if row.votes == votes)
                     yield from (replace(row, table=Table.PROCESSBENCH) for row in own)
@@ -74,7 +74,8 @@ class PaperTables:
             return
         for base in profile.training.base:
             for variant in profile.labels.variant_names():
-                setting = _setting_name(*label_setting(profile.labels.variant(variant)))
+                estimator, threshold = label_setting(profile.labels.variant(variant))
+                setting = ESTIMATORS.get(estimator).rule(threshold)
                 shown = base if len(profile.training.base) > 1 else ""
                 for row in self._label_setting(base, variant):
                     yield replace(row, model=shown, variant=variant, setting=setting)
@@ -151,14 +152,6 @@ class PaperTables:
             ):
                 row = _paper(Table.TOKENS, metric, value)
                 yield replace(row, model="GenPRM-7B", subset=name, unit=Unit.COUNT, count=0)
-
-
-def _ways(votes: int) -> tuple[int, ...]:
-    return (1, votes) if votes > 1 else (1,)
-
-
-def _setting_name(estimator: str, epsilon: float) -> str:
-    return ESTIMATORS.get(estimator).rule(epsilon)
 
 
 def _paper(table: Table, metric: Metric, value: float) -> Measure:

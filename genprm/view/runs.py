@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from genprm.data_sets.rows import InputError, shown
@@ -21,37 +20,27 @@ JUDGED = ("processbench", "judged_otherwise")
 """Artifacts that hold predictions. The first dimension of their partitions is the model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which predictions of a run are wanted: those of one model, on one subset, or all."""
-
-    model: str | None = None
-    subset: str | None = None
-
-
-def predicted_cases(store: TableStore, chosen: Chosen | None = None) -> list[Case]:
-    """Predictions of a run, with the texts that were kept; models in alphabetical order.
+def predicted_cases(store: TableStore, model: str | None = None, subset: str | None = None) -> list[Case]:
+    """Predictions of a run (of one model, on one subset, or all), with the texts that were kept; models in
+    alphabetical order.
 
     Raises:
         InputError: the run has no predictions, or not those that were chosen.
         DamagedFile: a table is not what was written.
     """
-    chosen = chosen or Chosen()
     found = [(table, partition) for table in JUDGED for partition in _partitions(store, table)]
     if not found:
         raise InputError(f"run {shown(store.root.name)} has no predictions: materialize processbench first")
-    _require("model", chosen.model, {_model_of(partition) for _, partition in found})
-    wanted = sorted(
-        (one for one in found if chosen.model in (None, _model_of(one[1]))), key=lambda one: (one[1], one[0])
-    )
+    _require("model", model, {_model_of(partition) for _, partition in found})
+    wanted = sorted((one for one in found if model in (None, _model_of(one[1]))), key=lambda one: (one[1], one[0]))
     rows = [
         (prediction, _model_of(partition), paths.get(prediction.id, {}))
         for table, partition in wanted
         for paths in [_kept_paths(store, table, partition)]
         for prediction in store.read(Prediction, table, partition)
     ]
-    _require("subset", chosen.subset, {prediction.subset for prediction, _, _ in rows})
-    return [from_prediction(*row) for row in rows if chosen.subset in (None, row[0].subset)]
+    _require("subset", subset, {prediction.subset for prediction, _, _ in rows})
+    return [from_prediction(*row) for row in rows if subset in (None, row[0].subset)]
 
 
 def rationale_cases(store: TableStore) -> list[Case]:

@@ -283,6 +283,7 @@ class FakeMachines:
     """An engine is its model's name; the sandbox runs nothing."""
 
     settings = EngineSettings()
+    live_paths = settings.live_paths
 
     def engine(self, model: str) -> Any:
         return model
@@ -299,8 +300,8 @@ class FakeMachines:
     def devices(self, count: int) -> Any:
         return contextlib.nullcontext()
 
-    def release(self) -> None:
-        pass
+    def here(self, model: str) -> EngineSettings:
+        return self.settings
 
 
 def replacements() -> list[tuple[Any, str, Any]]:
@@ -341,7 +342,6 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (verifier_model, "Verifier", FakeVerifier),
         (checkpoints, "resolve_model", lambda name: name),
         (evaluation_set, "cases_of", cases),
-        (judging, "Verifier", FakeVerifier),
         (candidates, "answer_problems", answer_problems),
         (candidates, "sample_candidate", sample_candidate),
         (refinement, "answer_problems", answer_problems),

@@ -6,8 +6,8 @@ import time
 import dagster as dg
 from fake_method import note
 
+from assets.progress import StepProgress
 from genprm.settings import Profile
-from orchestration.progress import StepProgress
 
 
 @dg.asset

@@ -15,7 +15,7 @@ from conftest import House
 from genprm.files import write_text
 from genprm.records import StepScores, Verification
 from genprm.store import DamagedFile, TableStore, profile_store
-from genprm.view.runs import Chosen, predicted_cases
+from genprm.view.runs import predicted_cases
 from orchestration.damage import damage_of, standing_of
 from orchestration.materialize import Choice, MissingInput, materialize
 from orchestration.schedule import pipeline_nodes
@@ -266,7 +266,7 @@ def test_transcripts_that_are_damaged_are_made_again_from_the_journal_and_decide
     truncate(path)
     assert made_once.make() == [str(node)], "the predictions are the same without it"
     assert path not in files_of(store, node)
-    shown = predicted_cases(store, Chosen("tiny.main.full", "long"))
+    shown = predicted_cases(store, "tiny.main.full", "long")
     assert not any("analysis" in step for case in shown for path in case["paths"] for step in path)
 
     made_once.use(fake_method.fake_profile())

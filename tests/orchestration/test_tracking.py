@@ -134,7 +134,7 @@ def test_metrics_of_a_run_that_is_lost_are_a_warning(tracking: MlflowTracking, l
         client.delete_run(earlier)
 
     def body(run: Any) -> None:
-        run.metrics({"long/f1": 50.0}, earlier)
+        tracking.metrics(earlier, {"long/f1": 50.0})
         tracking.metrics(earlier, {"f1_pass1": 50.0})
         run.metrics({"f1": 50.0})
 
@@ -147,7 +147,7 @@ def test_metrics_of_a_run_that_is_lost_are_a_warning(tracking: MlflowTracking, l
 
 
 def test_a_metric_that_mlflow_refuses_is_an_error_still(tracking: MlflowTracking) -> None:
-    result, _ = step(tracking, lambda run: run.metrics({"no such:: name?": 50.0}, run.id))
+    result, _ = step(tracking, lambda run: tracking.metrics(run.id, {"no such:: name?": 50.0}))
     assert not result.success
 
 

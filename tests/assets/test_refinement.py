@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assets import refinement_work
+from assets import refinement
 from genprm.journal import Journal
 from genprm.lineup import Lineup
 from genprm.records import SampledSolution
@@ -40,9 +40,9 @@ def test_critiques_and_rewrites_are_found_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
     monkeypatch.setattr(method, "criticise", fake_method.criticise)
     monkeypatch.setattr(method, "rewrite", fake_method.rewrite)
-    monkeypatch.setattr("assets.judging.Verifier", fake_method.FakeVerifier)
+    monkeypatch.setattr("genprm.reward_models.genprm.Verifier", fake_method.FakeVerifier)
     monkeypatch.setattr(
-        refinement_work,
+        refinement,
         "read_checkpoint",
         lambda store, model: SimpleNamespace(weights=f"checkpoints/{model}", version=f"v-{model}"),
     )
@@ -55,7 +55,7 @@ def test_critiques_and_rewrites_are_found_again(tmp_path: Path, monkeypatch: pyt
     context: Any = SimpleNamespace(profile=profile, lineup=lineup, store=None, machines=fake_method.FakeMachines())
     phases: list[int] = []
     with Journal(tmp_path / "rows.jsonl") as journal:
-        refiner = refinement_work.refiner(context, journal)
+        refiner = refinement.refiner(context, journal)
         refiner.refine(
             list(lineup.critic_models),
             [begin(row, "1") for row in rows],
