@@ -19,7 +19,6 @@ from genprm.miniature.world.problems import LARGEST_VALUE, GoldStep, MiniaturePr
 from genprm.miniature.world.solutions import (
     STEP_SEPARATOR,
     Habits,
-    Work,
     careless_steps,
     right_steps,
     slip,
@@ -184,7 +183,7 @@ WEAK_JUDGE = Judge(slip=0.0, hasty=0.7, flip=0.03)
 class Expectation:
     """What a judge expects in the place of one step; `work` is None where it expects no further step."""
 
-    work: Work | None
+    work: GoldStep | None
     last: bool
 
 
@@ -192,8 +191,7 @@ def expected_at(problem: MiniatureProblem, index: int) -> Expectation:
     """The true expectation at a step of a solution that was right so far."""
     if index >= len(problem.gold):
         return Expectation(None, False)
-    g = problem.gold[index]
-    return Expectation(Work(g.left, g.op, g.right, g.value, g.fact), index == len(problem.gold) - 1)
+    return Expectation(problem.gold[index], index == len(problem.gold) - 1)
 
 
 def verify_document(
@@ -248,7 +246,7 @@ def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | Non
     value = calculate(claim.left, claim.op, claim.right)
     if value is None or claim.fact > len(problem.facts):
         return None
-    return Expectation(Work(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
+    return Expectation(GoldStep(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
 
 
 def _conclude(
@@ -274,7 +272,7 @@ def _agrees(claim: StepClaim, expected: Expectation) -> bool:
     work = expected.work
     if work is None or (claim.boxed is not None and not expected.last):
         return False
-    return same_calculation(claim, GoldStep(work.left, work.op, work.right, work.value, work.fact))
+    return same_calculation(claim, work)
 
 
 def _analysis(
@@ -289,8 +287,7 @@ def _analysis(
     pieces: Document = [("<analyze>\n", 1.0)]
     pieces += _learnt(analysis(problem, index, ends=claim.boxed is not None), stress)
     if slips and index < len(problem.gold):
-        g = problem.gold[index]
-        pieces[-2] = (f" {slip(rng, g.left, g.op, g.right, g.value)}", 0.0)
+        pieces[-2] = (f" {slip(rng, problem.gold[index].value)}", 0.0)
     return [*pieces, (f" {saying(claim)}\n</analyze>\n", 1.0)]
 
 
