@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure a model on a benchmark.", no_args_is_help=True)
 
 
-@app.callback()
-def evaluate() -> None:
-    """Measure a model on a benchmark."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(JudgingOptions):
     """Options of `genprm evaluate` about the model and the number of cases."""
