@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
         tuned = opened.threshold is None
         tuning = _cases([TUNED_ON], data_directory(options.data), options.limit) if tuned else []
         with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
-            predictions, threshold = opened.evaluate(cases, tuning, bar)
+            predictions, threshold = asyncio.run(opened.evaluate(cases, tuning, bar))
     report = _report(predictions, opened.model)
     saved = _save(predictions, options.folder(opened.label, benchmark, *subsets), report)
     if options.as_json:

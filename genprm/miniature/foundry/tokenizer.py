@@ -32,7 +32,6 @@ FORMAT_TOKENS = [
     "$\\boxed{",
     "\n\n",
 ]
-VERDICTS = ("Yes", "No")
 _WORDS = [
     *("user\n", "assistant\n", "system\n"),
     *("Solve:", "Solve with care:", "Refine:", "Critique of step", "Question:", "Plan:", "Compute:"),
