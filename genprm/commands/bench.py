@@ -20,11 +20,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="The table as JSON.")]
 app = typer.Typer(help="Measure speed and cost on this machine, as ratios within one run.", no_args_is_help=True)
 
 
-@app.callback()
-def bench() -> None:
-    """Measure speed and cost on this machine, as ratios within one run."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class MonteCarloOptions:
     """Options of `genprm bench monte-carlo`."""

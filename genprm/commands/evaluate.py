@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from genprm.reward_models.base import RewardModel, VerdictCounts
 
 app = typer.Typer(help="Measure a model on a benchmark.", no_args_is_help=True)
-
-
-@app.callback()
-def evaluate() -> None:
-    """Measure a model on a benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +144,7 @@ def _measure(options: EvaluateOptions, cases: list[BenchmarkCase], benchmark: st
         tuned = opened.threshold is None
         tuning = _cases([TUNED_ON], data_directory(options.data), options.limit) if tuned else []
         with progress_bar("judged", len({(case.subset, case.id) for case in (*cases, *tuning)})) as bar:
-            predictions, threshold = opened.evaluate(cases, tuning, bar)
+            predictions, threshold = asyncio.run(opened.evaluate(cases, tuning, bar))
     report = _report(predictions, opened.model)
     saved = _save(predictions, options.folder(opened.label, benchmark, *subsets), report)
     if options.as_json:

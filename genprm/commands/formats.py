@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 FormatName = Annotated[str, typer.Argument(metavar="FORMAT", help="A format's name, e.g. math-shepherd.")]
+HUB = "hub"
+"""The word that is given in place of a format's name for a directory with a card."""
 Out = Annotated[Path, typer.Argument(help="JSON lines are written here, or Parquet by its name.")]
 
 
@@ -48,17 +50,35 @@ def export_set(
     ] = None,
 ) -> None:
     """Write step labels in the format of others, or a checkpoint or data set as a directory for the hub."""
-    from genprm.commands.hub import FORMAT, export_to_hub
     from genprm.commands.reading import read_objects
     from genprm.data_sets.rows import InputError
     from genprm.formats.base import export_rows, format_named
 
-    if name == FORMAT:
-        export_to_hub(source, out, repository, licence)
+    if name == HUB:
+        _to_hub(source, out, repository, licence)
         return
     for option in (option for option, value in {"--push": repository, "--license": licence}.items() if value):
-        raise InputError(f"option {option} goes with {FORMAT}, and the format is {name!r}")
+        raise InputError(f"option {option} goes with {HUB}, and the format is {name!r}")
     _write(out, export_rows(format_named(name), read_objects(source)))
+
+
+def _to_hub(source: str, out: Path, repository: str | None, licence: str | None) -> None:
+    """Write the directory of a checkpoint, or of a data set where `source` is a file; upload it to `repository`."""
+    from genprm.commands.reading import read_objects
+    from genprm.hub.export import export_data, export_model
+    from genprm.hub.push import check_token, push
+
+    if repository is not None:
+        check_token()
+    is_data = Path(source).is_file()
+    if is_data:
+        export_data([row for _, row in read_objects(source)], Path(source), out, repository, licence)
+        print(f"data set: {out}")
+    else:
+        facts = export_model(source, out, repository, licence)
+        print(" ".join([f"model: {out}", *([f"({facts.not_measured})"] if facts.not_measured else [])]))
+    if repository is not None:
+        print(push(out, repository, "dataset" if is_data else "model"))
 
 
 def _write(out: Path, rows: Iterable[dict[str, Any]]) -> None:

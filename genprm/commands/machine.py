@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +54,20 @@ class MachineOptions:
     changes: Changes = None
 
     def machine(self) -> MachineSettings:
-        """The settings that the options ask for; raises what `read_machine` does."""
-        return read_machine(self.engine, self.changes)
+        """The settings that the options ask for.
+
+        Raises:
+            InputError: no such engine.
+            SettingsError: a section, key or value that is not allowed.
+        """
+        from genprm.prm import engine_settings
+        from genprm.profiles import machine_settings
+
+        return machine_settings(engine_settings(self.engine), self.machine_changes())
+
+    def machine_changes(self) -> Sequence[str]:
+        """The `--set` changes to the machine's settings."""
+        return self.changes or ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +92,11 @@ class JudgingOptions(MachineOptions):
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of tables.")] = False
 
-    def machine(self) -> MachineSettings:
-        """The settings that the options ask for.
+    def machine_changes(self) -> Sequence[str]:
+        """The `--set` changes that are not to how the model is asked.
 
         Raises:
             SettingsError: `--set` names a section other than engine, sandbox and model.
-            InputError, SettingsError: as `read_machine`.
         """
         from genprm.settings import SettingsError
 
@@ -93,7 +105,7 @@ class JudgingOptions(MachineOptions):
                 allowed = "engine.key=value, sandbox.key=value and model.key=value"
                 raise SettingsError(f"override {change!r}: allowed here are {allowed}")
         ours = self.model_changes()
-        return read_machine(self.engine, [change for change in self.changes or () if change not in ours])
+        return [change for change in self.changes or () if change not in ours]
 
     def model_changes(self) -> tuple[str, ...]:
         """The `--set` changes to how the model is asked."""
@@ -179,19 +191,6 @@ def splitter_named(how: str) -> str:
         return check_splitter(how)
     except SplitError as error:
         raise InputError(str(error)) from None
-
-
-def read_machine(engine: str, changes: list[str] | None) -> MachineSettings:
-    """The settings that `--engine` and `--set` ask for.
-
-    Raises:
-        InputError: no such engine.
-        SettingsError: a section, key or value that is not allowed.
-    """
-    from genprm.prm import engine_settings
-    from genprm.profiles import machine_settings
-
-    return machine_settings(engine_settings(engine), changes or ())
 
 
 def load_verifier(options: JudgingOptions, machine: MachineSettings, mode: modes.Mode | None) -> GenPRM:

@@ -11,11 +11,6 @@ import typer
 app = typer.Typer(help="The synthetic world and its small models.", no_args_is_help=True)
 
 
-@app.callback()
-def miniature() -> None:
-    """The synthetic world and its small models."""
-
-
 @app.command()
 def train(
     out: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
@@ -36,13 +37,11 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
     ]
 
     def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
+        @functools.wraps(command)
         def with_options(**values: Any) -> None:
             command(options(**values))
 
-        with_options.__name__ = command.__name__
-        with_options.__doc__ = command.__doc__
-        with_options.__module__ = command.__module__
-        with_options.__annotations__ = {field: hints[field] for field in hints}
+        with_options.__annotations__ = hints
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return with_options
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,7 +26,12 @@ class OpenModel:
     label: str
     threshold: float | None
 
-    def evaluate(
+    async def close(self) -> None:
+        """Free model and machine."""
+        await self.model.close()
+        await self.machine.close()
+
+    async def evaluate(
         self, cases: Sequence[BenchmarkCase], tuning: Sequence[BenchmarkCase], progress: Progress
     ) -> Evaluation:
         """Predictions for all cases; a threshold that is not set is tuned on `tuning`. Frees model and machine.
@@ -36,11 +40,6 @@ class OpenModel:
             InputError: the cases to tune on are all wrong or all right.
             EngineError, SandboxError: as raised by the model.
         """
-        return asyncio.run(self._evaluate(cases, tuning, progress))
-
-    async def _evaluate(
-        self, cases: Sequence[BenchmarkCase], tuning: Sequence[BenchmarkCase], progress: Progress
-    ) -> Evaluation:
         from genprm.data_sets.rows import InputError
         from genprm.evaluation.evaluate import Evaluation, evaluate_cases, evaluate_tuned
 
@@ -55,8 +54,7 @@ class OpenModel:
                 )
             return await evaluate_tuned(self.model, cases, tuning, progress)
         finally:
-            await self.model.close()
-            await self.machine.close()
+            await self.close()
 
 
 def open_model(name: str, machine: MachineSettings, asking: Asking, as_judge: bool = False) -> OpenModel:

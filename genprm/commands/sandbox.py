@@ -23,11 +23,6 @@ Docker = Annotated[str | None, typer.Option(metavar="IMAGE", help="In a containe
 app = typer.Typer(help="Run code the way the verifier does.", no_args_is_help=True)
 
 
-@app.callback()
-def sandbox() -> None:
-    """Run code the way the verifier does."""
-
-
 @app.command("exec")
 def execute(
     file: Annotated[str, typer.Argument(help='JSON lines {"conversation", "code"}; - is standard input.')] = "-",

@@ -40,14 +40,9 @@ def serve(options: ServeOptions) -> None:
     asking = options.asking(options.known_mode(), texts=True)
     key = None if options.api_key_file is None else _read_key(options.api_key_file)
     opened = open_model(options.model_name(), options.machine(), asking)
-
-    async def close() -> None:
-        await opened.model.close()
-        await opened.machine.close()
-
     limits = Limits(options.concurrent, options.waiting, seconds=options.seconds)
     threshold = THRESHOLD if opened.threshold is None else opened.threshold
-    app = create_app(Scorer(opened.model, limits, threshold), key, closing(close))
+    app = create_app(Scorer(opened.model, limits, threshold), key, closing(opened.close))
     uvicorn.run(app, host=options.host, port=options.port, timeout_graceful_shutdown=30)
 
 

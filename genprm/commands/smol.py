@@ -27,11 +27,6 @@ Data = Annotated[
 Conversations = Annotated[int | None, typer.Option(help="Conversations to train on.", show_default="the recipe's")]
 
 
-@app.callback()
-def smol() -> None:
-    """The small real models."""
-
-
 @app.command()
 def train(
     out: Annotated[

@@ -31,6 +31,11 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
 
 
+def several(value: Any) -> Any:
+    """One text as a list of one; a validator for lists of texts."""
+    return [value] if isinstance(value, str) else value
+
+
 class SettingsError(ValueError):
     """A profile or an override is wrong; the message names the key, the value and what is allowed."""
 

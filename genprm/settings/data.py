@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from genprm.registry import ESTIMATORS, FORMATS, domain_of
-from genprm.settings.base import Age, Key, SamplingSettings, Section
+from genprm.settings.base import Age, Key, SamplingSettings, Section, several
 
 
 def _known_source(name: str) -> str:
@@ -39,14 +39,10 @@ class ImportedSet(RowSettings):
     """One of `genprm.registry.FORMATS` (docs/formats.md)."""
 
 
-def _names(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
 class ProblemRows(RowSettings):
     """Rows that hold problems with answers."""
 
-    problem: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    problem: Annotated[tuple[str, ...], BeforeValidator(several)] = ()
     """Column of the problem's text, or several that are joined; `problem` or `question` when empty."""
     answer: str | None = None
     """Column of the answer: a number, a text, or a solution that boxes it or ends in `#### answer`; when empty the

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from genprm.settings.base import Age, Section
+from genprm.settings.base import Age, Section, several
 
 LIVE_PATHS = 256
 """Verification paths judged at a time unless set; the sandbox keeps as many interpreters alive."""
 
 
-def _several(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
-Addresses = Annotated[tuple[Address, ...], BeforeValidator(_several), Field(min_length=1)]
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(several), Field(min_length=1)]
 
 
 class EngineSettings(Section):

@@ -102,17 +102,11 @@ class Profile(Section):
         return self
 
     @model_validator(mode="after")
-    def _a_full_model_is_trained_further(self) -> Profile:
-        if self.training.rl is not None and Mode.FULL not in self.training.modes:
-            raise ValueError("training.rl needs a model trained in full mode, which training.modes lacks")
-        return self
-
-    @model_validator(mode="after")
-    def _a_full_model_is_judged_otherwise(self) -> Profile:
-        if self.evaluation.other_modes and Mode.FULL not in self.training.modes:
-            raise ValueError(
-                "evaluation.other_modes needs a model trained in full mode, which training.modes lacks"
-            )
+    def _a_full_model_is_trained_where_it_is_needed(self) -> Profile:
+        needing = {"training.rl": self.training.rl, "evaluation.other_modes": self.evaluation.other_modes}
+        for name, value in needing.items():
+            if value and Mode.FULL not in self.training.modes:
+                raise ValueError(f"{name} needs a model trained in full mode, which training.modes lacks")
         return self
 
 

@@ -19,7 +19,7 @@ from genprm.smol.arithmetic import calculation_parts
 from genprm.smol.mistakes import KINDS, Kind, Place, mistaken, results_before
 from genprm.smol.rationales import Check, analysis, checking_code, verdict_of_output
 from genprm.smol.recipe import Recipe
-from genprm.smol.sources import Result, all_have_origins
+from genprm.smol.sources import Result, origin
 from genprm.smol.steps import cut_off, framed, step_sizes
 from genprm.smol.wording import Wording, draw_wording
 from genprm.smol.worked import WorkedSentence, WorkedSolution
@@ -105,7 +105,8 @@ def _is_founded(solution: WorkedSolution, index: int) -> bool:
     if calculation is None:
         return True
     numbers = [part for part in calculation_parts(calculation.expression) if part[-1].isdigit()]
-    return all_have_origins(numbers, solution.problem, results_before(solution, index))
+    results = results_before(solution, index)
+    return all(origin(number, solution.problem, results) is not None for number in numbers)
 
 
 def draw_judged(

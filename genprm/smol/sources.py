@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -62,11 +62,6 @@ def origin(number: str, problem: str, results: Sequence[Result]) -> str | None:
             return result.where
     span = _in_problem(wanted, problem)
     return None if span is None else f'"{_quotation(problem, *span)}"'
-
-
-def all_have_origins(numbers: Iterable[str], problem: str, results: Sequence[Result]) -> bool:
-    """Whether each of the numbers has an origin."""
-    return all(origin(number, problem, results) is not None for number in numbers)
 
 
 def given_numbers(problem: str) -> list[str]:

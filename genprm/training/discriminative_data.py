@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from genprm.records import NO_ERROR, Rationale, TrainingExample
 
@@ -43,10 +41,3 @@ def _labelled(rationale: Rationale) -> LabelledSolution:
     steps = rationale.steps if error == NO_ERROR else rationale.steps[: error + 1]
     labels = [int(t != error) for t in range(len(steps))]
     return LabelledSolution(rationale.solution_id, rationale.problem, list(steps), labels)
-
-
-def read_solutions(path: Path) -> Iterator[LabelledSolution]:
-    """The solutions that `genprm.training.job.write_examples` wrote."""
-    with path.open() as file:
-        for line in file:
-            yield LabelledSolution(**json.loads(line))

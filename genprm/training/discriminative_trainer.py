@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,14 +15,14 @@ from transformers import AutoModelForTokenClassification, DataCollatorForTokenCl
 
 from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.reward_models.layouts import newline_rows
-from genprm.training.discriminative_data import LabelledSolution, read_solutions
+from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.fit import check_training, longest_row
-from genprm.training.job import EXAMPLES_FILE, TrainingJob
+from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
 from genprm.training.lora import in_float32
 from genprm.training.process import run
 from genprm.training.sharded_trainer import ShardedTraining
 from genprm.training.sharding import join, sharded
-from genprm.training.tokens import IGNORED
+from genprm.training.tokens import IGNORED, EncodedRow, EncodedSet
 from genprm.training.trainer import (
     OrderedTrainer,
     as_dataset,
@@ -39,30 +38,15 @@ _HEADS = ("score",)
 CLASSES = ("wrong", "right")
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedSolution:
-    """Token ids and labels of one solution, of equal length; the token after a step has the label of the step (an
-    index of `CLASSES`), any other token has `IGNORED`."""
-
-    input_ids: list[int]
-    labels: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedSolutions:
-    """All solutions that fit, and the ids of those that were too long."""
-
-    rows: list[EncodedSolution]
-    dropped: list[str]
-
-
-def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int) -> EncodedSolutions:
+def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_length: int) -> EncodedSet:
     """Encode solutions as the model is asked about them; those of more than `max_length` tokens are dropped.
+
+    The token after a step has the label of the step (an index of `CLASSES`), any other token has `IGNORED`.
 
     Raises:
         ValueError: no solution fits.
     """
-    kept: list[EncodedSolution] = []
+    kept: list[EncodedRow] = []
     dropped: list[str] = []
     for solution in solutions:
         (row,) = newline_rows(tokenizer, solution.problem, solution.steps)
@@ -72,10 +56,10 @@ def encode_solutions(tokenizer: Any, solutions: Iterable[LabelledSolution], max_
         labels = [IGNORED] * len(row.ids)
         for mark, label in zip(row.marks, solution.labels, strict=True):
             labels[mark] = label
-        kept.append(EncodedSolution(list(row.ids), labels))
+        kept.append(EncodedRow(list(row.ids), labels))
     if not kept:
         raise ValueError(f"none of {len(dropped)} solutions has at most training.max_length = {max_length} tokens")
-    return EncodedSolutions(kept, dropped)
+    return EncodedSet(kept, dropped)
 
 
 def step_loss(logits: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
@@ -153,7 +137,7 @@ def build_model(job: TrainingJob, whole: bool = True) -> Any:
     return to_train(job, new_network(job.base, **loading(job.settings, whole, _HEADS)), heads=_HEADS)
 
 
-def build_trainer(job: TrainingJob, encoded: EncodedSolutions, tokenizer: Any) -> StepTrainer:
+def build_trainer(job: TrainingJob, encoded: EncodedSet, tokenizer: Any) -> StepTrainer:
     """Model with a new head, data and trainer, ready to train."""
     model, processes = build_model(job, whole=False), job.settings.processes
     kind = StepTrainer if processes == 1 else ShardedStepTrainer
@@ -174,7 +158,7 @@ def train(job: TrainingJob) -> None:
     """Encode, train and save."""
     join(job.settings.processes)
     tokenizer = load_tokenizer(job.base)
-    solutions = read_solutions(job.work_dir / EXAMPLES_FILE)
+    solutions = read_examples(job.work_dir / EXAMPLES_FILE, LabelledSolution)
     encoded = encode_solutions(tokenizer, solutions, job.settings.max_length)
     print(f"{len(encoded.rows)} solutions, {len(encoded.dropped)} too long and dropped", flush=True)
     check_training(job, longest_row(encoded), generative=False)
@@ -182,4 +166,4 @@ def train(job: TrainingJob) -> None:
 
 
 if __name__ == "__main__":
-    run(train, sys.argv[1:])
+    run(train, TrainingJob, sys.argv[1:])

@@ -13,7 +13,7 @@ from genprm.hardware.shapes import shape_of
 from genprm.hardware.shortage import shortage
 from genprm.hardware.training_memory import Place, training_memory
 from genprm.training.job import TrainingJob
-from genprm.training.trainer import EncodedData
+from genprm.training.tokens import EncodedSet
 
 _NOTHING = Memory({})
 
@@ -58,6 +58,6 @@ def check_training(
     print(f"warning: {line}", flush=True)
 
 
-def longest_row(data: EncodedData) -> int:
+def longest_row(data: EncodedSet) -> int:
     """Tokens of the longest row."""
     return max(len(row.input_ids) for row in data.rows)

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from genprm.records import Message, TrainingExample
+from genprm.records import TrainingExample
 from genprm.settings import TrainingSettings
+from genprm.tables import from_dict
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.rl.episodes import LabelledCase
 
@@ -72,16 +73,13 @@ class TrainingJob:
         part.rename(self.out_dir)
 
 
-def read_job(path: Path) -> TrainingJob:
-    """The job that `TrainingJob.write` wrote."""
-    values = json.loads(path.read_text())
-    return TrainingJob(
-        base=values["base"],
-        settings=TrainingSettings.model_validate(values["settings"]),
-        mask_code_output=values["mask_code_output"],
-        out_dir=Path(values["out_dir"]),
-        manifest=values["manifest"],
-    )
+Job = TypeVar("Job", bound=TrainingJob)
+OfExample = TypeVar("OfExample", TrainingExample, LabelledSolution, LabelledCase)
+
+
+def read_job(path: Path, kind: type[Job]) -> Job:
+    """The job that `write` of this kind of job wrote."""
+    return from_dict(kind, json.loads(path.read_text()))
 
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:
@@ -91,12 +89,11 @@ def write_examples(examples: Sequence[Example], path: Path) -> None:
             file.write(json.dumps(dataclasses.asdict(example)) + "\n")
 
 
-def read_examples(path: Path) -> Iterator[TrainingExample]:
-    """The examples that `write_examples` wrote."""
+def read_examples(path: Path, kind: type[OfExample]) -> Iterator[OfExample]:
+    """The examples of this kind that `write_examples` wrote."""
     with path.open() as file:
         for line in file:
-            row = json.loads(line)
-            yield TrainingExample(row["id"], [Message(**message) for message in row["messages"]])
+            yield from_dict(kind, json.loads(line))
 
 
 def job_fingerprint(job: TrainingJob, examples: Path) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from genprm.files import write_text
 from genprm.settings import home
-from genprm.training.job import read_job
+from genprm.training.job import TrainingJob, read_job
 from genprm.training.launch import child_environment
 
 ADDRESS = "GENPRM_ADDRESS"
@@ -86,7 +86,7 @@ def answer() -> int:
                 invitation = _read(path)
                 if not is_listening(invitation.endpoint):  # not yet, or it was killed
                     continue
-                settings = read_job(Path(invitation.job)).settings
+                settings = read_job(Path(invitation.job), TrainingJob).settings
                 number = take_number(path, settings.nodes)
                 if number is not None:
                     return _take_part(invitation, number, settings.processes_here)

@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from genprm.engines.base import EngineError
 from genprm.parents import die_with
-from genprm.training.job import TrainingJob, read_job
+from genprm.training.job import Job, read_job
 
 WRONG_MODEL = os.EX_DATAERR
 """Exit status of a training whose base model cannot be used; the last line of its output says why."""
@@ -23,19 +22,11 @@ def die_with_parent() -> None:
     die_with(int(os.environ.get("GENPRM_PARENT", os.getppid())))
 
 
-Job = TypeVar("Job", bound=TrainingJob)
-
-
-def run(train: Callable[[TrainingJob], None], arguments: Sequence[str]) -> None:
-    """Run `train` on the job whose file is the first of `arguments`."""
-    run_read(train, read_job, arguments)
-
-
-def run_read(train: Callable[[Job], None], read: Callable[[Path], Job], arguments: Sequence[str]) -> None:
-    """Run `train` on the job that `read` reads from the file that is the first of `arguments`."""
+def run(train: Callable[[Job], None], kind: type[Job], arguments: Sequence[str]) -> None:
+    """Run `train` on the job of this kind whose file is the first of `arguments`."""
     die_with_parent()
     try:
-        train(read(Path(arguments[0])))
+        train(read_job(Path(arguments[0]), kind))
     except EngineError as error:
         print(" ".join(str(error).split()), flush=True)
         sys.exit(WRONG_MODEL)

@@ -75,7 +75,7 @@ def report(blamed: Sequence[ProcessFailure], processes: int, logs: Path) -> int:
 
 def main(module: str, job_file: Path) -> None:
     """Run the training module on a job in as many processes as its settings say, on as many machines."""
-    job = read_job(job_file)
+    job = read_job(job_file, TrainingJob)
     settings = job.settings
     shutil.rmtree(_logs(job), ignore_errors=True)
     if settings.nodes == 1:
@@ -99,7 +99,7 @@ def start(module: str, job_file: Path, endpoint: str, number: int | None) -> Non
     die_with_parent()
     os.environ["GENPRM_PARENT"] = str(os.getpid())
     logging.disable(logging.ERROR)  # the agent's own account of a failure comes before ours, and is longer
-    job = read_job(job_file)
+    job = read_job(job_file, TrainingJob)
     processes, logs = job.settings.processes_here, _logs(job) / str(number or 0)
     config = LaunchConfig(
         min_nodes=job.settings.nodes,

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from genprm.engines.loading import load_network, load_tokenizer
+from genprm.records import TrainingExample
 from genprm.training.fit import check_training, longest_row
 from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
 from genprm.training.lora import in_float32
@@ -70,7 +71,7 @@ def train(job: TrainingJob) -> None:
     """Encode, train and save."""
     join(job.settings.processes)
     tokenizer = load_tokenizer(job.base)
-    examples = read_examples(job.work_dir / EXAMPLES_FILE)
+    examples = read_examples(job.work_dir / EXAMPLES_FILE, TrainingExample)
     encoded = encode_conversations(tokenizer, examples, job.settings.max_length, job.mask_code_output)
     print(f"{len(encoded.rows)} conversations, {len(encoded.dropped)} too long and dropped", flush=True)
     check_training(job, longest_row(encoded))
@@ -78,4 +79,4 @@ def train(job: TrainingJob) -> None:
 
 
 if __name__ == "__main__":
-    run(train, sys.argv[1:])
+    run(train, TrainingJob, sys.argv[1:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -48,14 +47,6 @@ def join(processes: int) -> None:
     dist.init_process_group(backend, timeout=_PATIENCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many numbers of a model a process holds, and how many there are."""
-
-    held: int
-    whole: int
-
-
 def sharded(model: Any, settings: TrainingSettings) -> Any:
     """The model with its parameters spread over all processes, block by block.
 
@@ -75,8 +66,8 @@ def sharded(model: Any, settings: TrainingSettings) -> Any:
     fully_shard(model, mesh=mesh)
     # Tells transformers' trainer that devices and gradients are taken care of: else it would wrap the model in DDP.
     network._is_distributed_loading_by_transformers = True
-    share = share_of(model)
-    print(f"training on {mesh.size()} processes (FSDP2): {share.held} of {share.whole} parameters each", flush=True)
+    held, whole = share_of(model)
+    print(f"training on {mesh.size()} processes (FSDP2): {held} of {whole} parameters each", flush=True)
     return model
 
 
@@ -86,8 +77,8 @@ def _blocks(network: Any) -> list[Any]:
     return [module for module in network.modules() if type(module).__name__ in kinds]
 
 
-def share_of(model: Any) -> Share:
-    """What this process holds of a model.
+def share_of(model: Any) -> tuple[int, int]:
+    """How many numbers of a model this process holds, and how many there are.
 
     Raises:
         RuntimeError: that is more than its share of every parameter, rounded up to a row.
@@ -105,7 +96,7 @@ def share_of(model: Any) -> Share:
             f"the model is not sharded: process {dist.get_rank()} holds {held} of {whole} parameters, "
             f"allowed with training.processes = {processes}: {allowed}"
         )
-    return Share(held, whole)
+    return held, whole
 
 
 def gathered(model: Any) -> dict[str, torch.Tensor]:

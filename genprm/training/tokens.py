@@ -26,19 +26,18 @@ _BASE = "training.base"
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedConversation:
-    """Token ids and labels of one conversation, of equal length; a label is its token's id or `IGNORED`."""
+class EncodedRow:
+    """Token ids of one example and their labels, of equal length; a label below 0 (`IGNORED`) carries no loss."""
 
-    id: str
     input_ids: list[int]
     labels: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSet:
-    """All conversations that fit, and the ids of those that were too long."""
+    """All examples that fit, and the ids of those that were too long."""
 
-    rows: list[EncodedConversation]
+    rows: list[EncodedRow]
     dropped: list[str]
 
 
@@ -68,8 +67,8 @@ def _assistant_turns(tokenizer: Any, messages: Sequence[Message], text: str) -> 
         yield _Turn(kept, start, start + len(kept), len(after))
 
 
-def encode_conversation(tokenizer: Any, example: TrainingExample, mask_code_output: bool) -> EncodedConversation:
-    """Token ids and labels of a conversation.
+def encode_conversation(tokenizer: Any, example: TrainingExample, mask_code_output: bool) -> EncodedRow:
+    """Token ids and labels of a conversation; a label is its token's id or `IGNORED`.
 
     Loss is on the tokens of assistant content and on the special token that ends the turn; with
     `mask_code_output` not on what the sandbox wrote into the turn.
@@ -87,7 +86,8 @@ def encode_conversation(tokenizer: Any, example: TrainingExample, mask_code_outp
     if not turns:
         raise ValueError(f"conversation {example.id!r} has no assistant turn")
     for turn in turns:
-        masked = _masked_spans(turn) if mask_code_output else []
+        output = code_output_spans(turn.content) if mask_code_output else []
+        masked = [(turn.start + begin, turn.start + end) for begin, end in output]
         position, stop = bisect_left(starts, turn.start), bisect_left(starts, turn.close)
         closed = False
         while position < stop and not closed:
@@ -98,11 +98,7 @@ def encode_conversation(tokenizer: Any, example: TrainingExample, mask_code_outp
             position += 1
         if not closed:
             raise ValueError("the chat template ends turns without a special token; a model could not stop")
-    return EncodedConversation(example.id, ids, labels)
-
-
-def _masked_spans(turn: _Turn) -> list[tuple[int, int]]:
-    return [(turn.start + begin, turn.start + stop) for begin, stop in code_output_spans(turn.content)]
+    return EncodedRow(ids, labels)
 
 
 def encode_conversations(
@@ -113,7 +109,7 @@ def encode_conversations(
     Raises:
         ValueError: no example fits, or one cannot be encoded.
     """
-    rows: list[EncodedConversation] = []
+    rows: list[EncodedRow] = []
     dropped: list[str] = []
     shortest = 0
     for example in examples:
@@ -121,7 +117,7 @@ def encode_conversations(
         if len(row.input_ids) <= max_length:
             rows.append(row)
         else:
-            dropped.append(row.id)
+            dropped.append(example.id)
             shortest = min(shortest or len(row.input_ids), len(row.input_ids))
     if not rows:
         detail = f"; the shortest of {len(dropped)} has {shortest}" if dropped else "; there are none"

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -26,27 +26,9 @@ from genprm.training.process import INTERRUPTED
 from genprm.training.report import LossPoint, write_losses
 from genprm.training.resume import ResumeStates, last_state
 from genprm.training.sharding import gathered, is_first
-from genprm.training.tokens import IGNORED
+from genprm.training.tokens import IGNORED, EncodedSet
 
 _LINE_SECONDS = 3.0
-
-
-class EncodedRow(Protocol):
-    """Token ids of one example and their labels, of equal length; a label below 0 carries no loss."""
-
-    @property
-    def input_ids(self) -> list[int]: ...
-    @property
-    def labels(self) -> list[int]: ...
-
-
-class EncodedData(Protocol):
-    """Everything that fits, and the ids of the examples that were too long."""
-
-    @property
-    def rows(self) -> Sequence[EncodedRow]: ...
-    @property
-    def dropped(self) -> Sequence[str]: ...
 
 
 def to_train(job: TrainingJob, network: Any, heads: Sequence[str] = ()) -> Any:
@@ -68,19 +50,13 @@ def weights_dtype(settings: TrainingSettings) -> torch.dtype:
 
 def loading(settings: TrainingSettings, whole: bool, heads: Sequence[str] = ()) -> dict[str, Any]:
     """Options to load the network to train, which gets new `heads`; with `whole`, no weight is in 4 bits."""
+    # On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
     quantized = {} if whole else quantization(settings.lora, settings.precision, heads)
-    return {"dtype": weights_dtype(settings), "attn_implementation": attention(), **quantized}
+    return {"dtype": weights_dtype(settings), "attn_implementation": attention, **quantized}
 
 
-def attention() -> str:
-    """The implementation of attention to train with.
-
-    On a CPU the backward pass of fused attention is slower than plain products at the lengths a CPU can train.
-    """
-    return "sdpa" if torch.cuda.is_available() else "eager"
-
-
-def as_dataset(data: EncodedData, processes: int = 1) -> Dataset:
+def as_dataset(data: EncodedSet, processes: int = 1) -> Dataset:
     """The rows as columns `input_ids` and `labels`; for several processes a blank row without loss follows."""
     rows = [{"input_ids": row.input_ids, "labels": row.labels} for row in data.rows]
     if processes > 1:
@@ -174,7 +150,7 @@ def the_device(arguments: TrainingArguments) -> str:
     return str(arguments.device)
 
 
-def finish(job: TrainingJob, trainer: Trainer, data: EncodedData, build: Callable[[], Any]) -> None:
+def finish(job: TrainingJob, trainer: Trainer, data: EncodedSet, build: Callable[[], Any]) -> None:
     """Train, from the last state if there is one, and save the checkpoint.
 
     `build` makes the model anew, without shards and without weights in 4 bits. The gathered shards of several
@@ -224,7 +200,7 @@ def run_trainer(job: TrainingJob, trainer: Trainer) -> None:
         sys.exit(INTERRUPTED)
 
 
-def seen_in(data: EncodedData) -> dict[str, int]:
+def seen_in(data: EncodedSet) -> dict[str, int]:
     """What a manifest says of the data."""
     return {
         "examples": len(data.rows),

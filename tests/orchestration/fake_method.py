@@ -322,10 +322,9 @@ def replacements() -> list[tuple[Any, str, Any]]:
     from genprm.reward_models import genprm as verifier_model
     from genprm.reward_models import think_prm
     from genprm.scaling import refinement as scaling_refinement
+    from genprm.training.recipes import base as base_recipe
     from genprm.training.recipes import discriminative as discriminative_recipe
-    from genprm.training.recipes import genprm as genprm_recipe
     from genprm.training.recipes import reinforced as reinforced_recipe
-    from genprm.training.recipes import think as think_recipe
 
     return [
         (problem_asset, "load_problems", problems),
@@ -333,8 +332,7 @@ def replacements() -> list[tuple[Any, str, Any]]:
         (mc_scores, "score_steps", score_steps),
         (rationales, "judge_solution", judge_solution),
         (label_quality, "judge", lambda problem, steps: Judgement(2 if steps[0].endswith(" 1") else -1, None)),
-        (genprm_recipe, "run_training", run_training),
-        (think_recipe, "run_training", run_training),
+        (base_recipe, "run_training", run_training),
         (reinforced_recipe, "train_further", train_further),
         (discriminative_recipe, "train_discriminative", train_discriminative),
         (judging, "adapter_named", lambda name: FAKES.get(name) or adapter_named(name)),

@@ -19,7 +19,6 @@ from genprm.miniature.world.problems import LARGEST_VALUE, GoldStep, MiniaturePr
 from genprm.miniature.world.solutions import (
     STEP_SEPARATOR,
     Habits,
-    Work,
     careless_steps,
     right_steps,
     slip,
@@ -31,7 +30,6 @@ Document = list[Piece]
 
 USER, ASSISTANT, TURN_END = f"{START}user\n", f"{START}assistant\n", f"{END}\n"
 JUDGE_DIRECTLY = f"{START}system\nJudge directly.{TURN_END}"
-MODES = ("full", "cot", "code", "text", "direct")
 
 
 def prompt(kind: str, text: str) -> str:
@@ -39,18 +37,18 @@ def prompt(kind: str, text: str) -> str:
     return f"{USER}{kind}: {text}{TURN_END}{ASSISTANT}"
 
 
-def _joined(pieces: Sequence[str], weights: Sequence[float]) -> Document:
-    """Steps or analyses with blank lines between them and the end mark behind."""
+def _joined(steps: Sequence[str], given: int = 0) -> Document:
+    """Steps with blank lines between them and the end mark behind; the first `given` are not learnt."""
     document: Document = []
-    for index, (text, weight) in enumerate(zip(pieces, weights, strict=True)):
-        after = STEP_SEPARATOR if index < len(pieces) - 1 else END
-        document += [(text, weight), (after, 1.0)]
+    for index, text in enumerate(steps):
+        after = STEP_SEPARATOR if index < len(steps) - 1 else END
+        document += [(text, float(index >= given)), (after, 1.0)]
     return document
 
 
 def solve_document(problem: MiniatureProblem, steps: Sequence[str]) -> Document:
     """A solution, all of it learnt, mistakes included."""
-    return [(prompt("Solve", problem.text), 0.0), *_joined(steps, [1.0] * len(steps))]
+    return [(prompt("Solve", problem.text), 0.0), *_joined(steps)]
 
 
 def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits, recovery: float) -> Document:
@@ -61,16 +59,14 @@ def care_document(rng: random.Random, problem: MiniatureProblem, habits: Habits,
     first = wrong.index(True) if True in wrong else -1
     if first < 0 or first >= len(problem.gold) or "boxed" in steps[first]:
         given = rng.randrange(len(problem.gold)) if rng.random() < 0.7 else 0
-        rest = right_steps(problem)
-        weights = [0.0] * given + [1.0] * (len(rest) - given)
+        whole = right_steps(problem)
     elif rng.random() < recovery:
         given = rng.randint(first + 1, min(len(steps) - 1, first + 2))
-        rest = steps[:given] + _repair(problem, first, given)
-        weights = [0.0] * given + [1.0] * (len(rest) - given)
+        whole = steps[:given] + _repair(problem, first, given)
     else:
-        rest = steps
-        weights = [0.0] * (first + 1) + [1.0] * (len(steps) - first - 1)
-    return [(prompt("Solve with care", problem.text), 0.0), *_joined(rest, weights)]
+        given = first + 1
+        whole = steps
+    return [(prompt("Solve with care", problem.text), 0.0), *_joined(whole, given)]
 
 
 def _repair(problem: MiniatureProblem, wrong: int, done: int) -> list[str]:
@@ -90,8 +86,7 @@ def refine_document(problem: MiniatureProblem, steps: Sequence[str], wrong: int)
     claim = read_step(steps[wrong])
     critique = f"Critique of step {wrong + 1}: {analysis_text(problem, wrong, claim)}"
     text = STEP_SEPARATOR.join([problem.text, *steps, critique])
-    answer = right_steps(problem)
-    return [(prompt("Refine", text), 0.0), *_joined(answer, [1.0] * len(answer))]
+    return [(prompt("Refine", text), 0.0), *_joined(right_steps(problem))]
 
 
 def plan_document(rng: random.Random, problem: MiniatureProblem) -> Document:
@@ -184,7 +179,7 @@ WEAK_JUDGE = Judge(slip=0.0, hasty=0.7, flip=0.03)
 class Expectation:
     """What a judge expects in the place of one step; `work` is None where it expects no further step."""
 
-    work: Work | None
+    work: GoldStep | None
     last: bool
 
 
@@ -192,8 +187,7 @@ def expected_at(problem: MiniatureProblem, index: int) -> Expectation:
     """The true expectation at a step of a solution that was right so far."""
     if index >= len(problem.gold):
         return Expectation(None, False)
-    g = problem.gold[index]
-    return Expectation(Work(g.left, g.op, g.right, g.value, g.fact), index == len(problem.gold) - 1)
+    return Expectation(problem.gold[index], index == len(problem.gold) - 1)
 
 
 def verify_document(
@@ -248,7 +242,7 @@ def _agreement(problem: MiniatureProblem, claim: StepClaim) -> Expectation | Non
     value = calculate(claim.left, claim.op, claim.right)
     if value is None or claim.fact > len(problem.facts):
         return None
-    return Expectation(Work(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
+    return Expectation(GoldStep(claim.left, claim.op, claim.right, value, claim.fact), claim.boxed is not None)
 
 
 def _conclude(
@@ -274,7 +268,7 @@ def _agrees(claim: StepClaim, expected: Expectation) -> bool:
     work = expected.work
     if work is None or (claim.boxed is not None and not expected.last):
         return False
-    return same_calculation(claim, GoldStep(work.left, work.op, work.right, work.value, work.fact))
+    return same_calculation(claim, work)
 
 
 def _analysis(
@@ -289,8 +283,7 @@ def _analysis(
     pieces: Document = [("<analyze>\n", 1.0)]
     pieces += _learnt(analysis(problem, index, ends=claim.boxed is not None), stress)
     if slips and index < len(problem.gold):
-        g = problem.gold[index]
-        pieces[-2] = (f" {slip(rng, g.left, g.op, g.right, g.value)}", 0.0)
+        pieces[-2] = (f" {slip(rng, problem.gold[index].value)}", 0.0)
     return [*pieces, (f" {saying(claim)}\n</analyze>\n", 1.0)]
 
 

@@ -49,7 +49,7 @@ class _Attention(nn.Module):  # type: ignore[misc]
         bias = torch.cat([p.bias for p in projections])
         mixed = functional.linear(x, weight, bias).view(rows, length, 3, self.heads, width // self.heads)
         q, k, v = (part.transpose(1, 2) for part in mixed.unbind(2))
-        q, k = q * cos + _turned(q) * sin, k * cos + _turned(k) * sin
+        q, k = q * cos + turned(q) * sin, k * cos + turned(k) * sin
         # In blocks of queries, so that most scores of later tokens, which are masked, are not computed.
         blocks = []
         for start in range(0, length, _BLOCK):
@@ -141,7 +141,8 @@ class Network(nn.Module):  # type: ignore[misc]
         return (losses * weights.flatten()).sum() / weights.sum()
 
 
-def _turned(x: Tensor) -> Tensor:
+def turned(x: Tensor) -> Tensor:
+    """The halves of the last dimension as rotary embeddings turn them."""
     first, second = x.chunk(2, -1)
     return torch.cat([-second, first], -1)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from genprm.miniature.foundry.network import load_model
+from genprm.miniature.foundry.network import load_model, turned
 from genprm.miniature.foundry.tokenizer import END, build_tokenizer
 
 
@@ -215,7 +215,7 @@ class Sampler:
     ) -> tuple[Tensor, Tensor, Tensor]:
         mixed = functional.linear(_norm(x, layer["norm1"]), layer["qkv"], layer["bias"])
         q, k, v = mixed.view(len(x), 3, self.shape.heads, -1).unbind(1)
-        return q * cos + _turned(q) * sin, k * cos + _turned(k) * sin, v
+        return q * cos + turned(q) * sin, k * cos + turned(k) * sin, v
 
     def _forward(self, tokens: Tensor, positions: Tensor, places: Tensor, memory: Tensor) -> Tensor:
         longest = int(positions.max()) + 1
@@ -244,11 +244,6 @@ def _mixed(x: Tensor, attended: Tensor, layer: dict[str, Tensor]) -> Tensor:
 
 def _norm(x: Tensor, weight: Tensor) -> Tensor:
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * weight
-
-
-def _turned(x: Tensor) -> Tensor:
-    first, second = x.chunk(2, -1)
-    return torch.cat([-second, first], -1)
 
 
 def _choose(logits: Tensor, sampling: Sampling) -> Tensor:

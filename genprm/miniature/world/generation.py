@@ -11,6 +11,7 @@ from genprm.miniature.world.problems import (
     GAIN_VERBS,
     LARGEST_VALUE,
     LOSS_VERBS,
+    OPERATIONS,
     Fact,
     MiniatureProblem,
     plan,
@@ -166,7 +167,7 @@ class _Sketch:
         joint = "as" if kind == "times" else "than"
         text = f"{self.hero} has {amount} {middle} {self.thing} {joint} {self.partner}."
         self.facts.append(Fact(kind, self.hero, self.thing, amount, text, other=self.partner))
-        if not self.move({"times": "*", "more": "+", "fewer": "-"}[kind], amount):
+        if not self.move(OPERATIONS[kind], amount):
             self.done = 99
 
     def distract(self) -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from genprm.miniature.world.problems import GoldStep, MiniatureProblem, calculate, read_problem
 
-KINDS = ("arith", "operation", "quantity", "fact", "early", "extra", "format")
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

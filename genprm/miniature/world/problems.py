@@ -9,7 +9,7 @@ one before it, so there is exactly one right order and every step of a solution 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LARGEST_VALUE = 120
 SMALLEST_VALUE = 2
@@ -40,8 +40,9 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class GoldStep:
-    """One necessary calculation. `fact` is the number of its fact, 0 for adding the two people up at the end.
+    """One necessary calculation, or what a student does in its place.
 
+    `fact` is the number of its fact, 0 for adding the two people up at the end.
     `left_from` and `right_from` are the indices of the steps whose results are used, or None for a number that
     a fact states.
     """
@@ -95,48 +96,35 @@ def problem_text(asked: tuple[str, ...], thing: str, facts: tuple[Fact, ...]) ->
     return " ".join([question_text(asked, thing), *numbered])
 
 
+OPERATIONS = {"gain": "+", "loss": "-", "scale": "*", "split": "/", "times": "*", "more": "+", "fewer": "-"}
+"""What facts of these kinds do to an amount."""
 _NAME = r"([A-Z][a-z]+)"
-_OPS = {"gain": "+", "loss": "-", "scale": "*", "split": "/", "times": "*", "more": "+", "fewer": "-"}
-_AMOUNT = r"(?:(\d+) (?:boxes|bags|packs|crates) of )?(\d+) ([a-z]+)"
+_WHO, _OTHER = r"(?P<who>[A-Z][a-z]+)", r"(?P<other>[A-Z][a-z]+)"
+_NUMBER, _THING = r"(?P<amount>\d+)", r"(?P<thing>[a-z]+)"
+_GOODS = rf"(?:(?P<groups>\d+) (?:boxes|bags|packs|crates) of )?{_NUMBER} {_THING}"
 _PATTERNS: list[tuple[str, re.Pattern[str]]] = [
-    ("walk", re.compile(rf"{_NAME} walks (\d+) miles\.")),
-    ("times", re.compile(rf"{_NAME} has (\d+) times as many ([a-z]+) as {_NAME}\.")),
-    ("more", re.compile(rf"{_NAME} has (\d+) more ([a-z]+) than {_NAME}\.")),
-    ("fewer", re.compile(rf"{_NAME} has (\d+) fewer ([a-z]+) than {_NAME}\.")),
-    ("scale", re.compile(rf"{_NAME} now has (\d+) times as many ([a-z]+)\.")),
-    ("split", re.compile(rf"{_NAME} keeps one of (\d+) equal parts of the ([a-z]+)\.")),
-    ("has", re.compile(rf"{_NAME} has {_AMOUNT}\.")),
-    ("gain", re.compile(rf"{_NAME} (?:buys|finds) {_AMOUNT}\.")),
-    ("loss", re.compile(rf"{_NAME} (?:sells|loses) {_AMOUNT}\.")),
-    ("give", re.compile(rf"{_NAME} gives {_NAME} {_AMOUNT}\.")),
-    ("get", re.compile(rf"{_NAME} gets {_AMOUNT} from {_NAME}\.")),
+    ("walk", re.compile(rf"{_WHO} walks {_NUMBER} (?P<thing>miles)\.")),
+    ("times", re.compile(rf"{_WHO} has {_NUMBER} times as many {_THING} as {_OTHER}\.")),
+    ("more", re.compile(rf"{_WHO} has {_NUMBER} more {_THING} than {_OTHER}\.")),
+    ("fewer", re.compile(rf"{_WHO} has {_NUMBER} fewer {_THING} than {_OTHER}\.")),
+    ("scale", re.compile(rf"{_WHO} now has {_NUMBER} times as many {_THING}\.")),
+    ("split", re.compile(rf"{_WHO} keeps one of {_NUMBER} equal parts of the {_THING}\.")),
+    ("has", re.compile(rf"{_WHO} has {_GOODS}\.")),
+    ("gain", re.compile(rf"{_WHO} (?:buys|finds) {_GOODS}\.")),
+    ("loss", re.compile(rf"{_WHO} (?:sells|loses) {_GOODS}\.")),
+    ("give", re.compile(rf"{_OTHER} gives {_WHO} {_GOODS}\.")),
+    ("give", re.compile(rf"{_WHO} gets {_GOODS} from {_OTHER}\.")),
 ]
 
 
 def read_fact(text: str) -> Fact:
     """The fact that a sentence states. Raises UnreadableProblemError."""
     for kind, pattern in _PATTERNS:
-        match = pattern.fullmatch(text)
-        if match:
-            return _fact(kind, text, [group or "" for group in match.groups()])
+        if match := pattern.fullmatch(text):
+            said = match.groupdict()
+            groups, other = int(said.get("groups") or 0), said.get("other", "")
+            return Fact(kind, said["who"], said["thing"], int(said["amount"]), text, groups, other)
     raise UnreadableProblemError(f"not a fact of the miniature world: {text!r}")
-
-
-def _fact(kind: str, text: str, parts: list[str]) -> Fact:
-    if kind == "walk":
-        return Fact(kind, parts[0], "miles", int(parts[1]), text)
-    if kind in ("times", "more", "fewer"):
-        return Fact(kind, parts[0], parts[2], int(parts[1]), text, other=parts[3])
-    if kind in ("scale", "split"):
-        return Fact(kind, parts[0], parts[2], int(parts[1]), text)
-    if kind == "give":
-        giver, taker, groups, amount, thing = parts
-        return Fact("give", taker, thing, int(amount), text, int(groups or 0), giver)
-    if kind == "get":
-        taker, groups, amount, thing, giver = parts
-        return Fact("give", taker, thing, int(amount), text, int(groups or 0), giver)
-    who, groups, amount, thing = parts
-    return Fact(kind, who, thing, int(amount), text, int(groups or 0))
 
 
 _QUESTION = re.compile(
@@ -165,7 +153,6 @@ class _Ledger:
     def __init__(self) -> None:
         self.steps: list[GoldStep] = []
         self.amounts: dict[str, tuple[int, int | None]] = {}
-        self.sound = True
 
     def step(
         self, left: tuple[int, int | None], op: str, right: tuple[int, int | None], fact: int
@@ -191,16 +178,16 @@ class _Ledger:
             self.amounts[fact.who] = self.quantity(fact, number)
         elif fact.kind in ("gain", "loss"):
             if fact.who in self.amounts:
-                self.change(fact.who, _OPS[fact.kind], self.quantity(fact, number), number)
+                self.change(fact.who, OPERATIONS[fact.kind], self.quantity(fact, number), number)
         elif fact.kind == "give":
             quantity = self.quantity(fact, number)
             self.change(fact.other, "-", quantity, number)
             self.change(fact.who, "+", quantity, number)
         elif fact.kind in ("scale", "split"):
-            self.change(fact.who, _OPS[fact.kind], (fact.amount, None), number)
+            self.change(fact.who, OPERATIONS[fact.kind], (fact.amount, None), number)
         elif fact.other in self.amounts:
             self.amounts[fact.who] = self.step(
-                self.amounts[fact.other], _OPS[fact.kind], (fact.amount, None), number
+                self.amounts[fact.other], OPERATIONS[fact.kind], (fact.amount, None), number
             )
 
 
@@ -237,15 +224,11 @@ def _needed(steps: list[GoldStep], last: int) -> tuple[GoldStep, ...]:
             needed.add(index)
             sources = (steps[index].left_from, steps[index].right_from)
             open_steps += [source for source in sources if source is not None]
-    place = {index: position for position, index in enumerate(sorted(needed))}
+    place: dict[int | None, int] = {index: position for position, index in enumerate(sorted(needed))}
     return tuple(
-        GoldStep(
-            s.left, s.op, s.right, s.value, s.fact,
-            None if s.left_from is None else place[s.left_from],
-            None if s.right_from is None else place[s.right_from],
-        )
-        for s in (steps[index] for index in sorted(needed))
-    )  # fmt: skip
+        replace(step, left_from=place.get(step.left_from), right_from=place.get(step.right_from))
+        for step in (steps[index] for index in sorted(needed))
+    )
 
 
 def _in_one_order(gold: tuple[GoldStep, ...]) -> bool:

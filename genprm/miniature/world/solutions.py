@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from genprm.miniature.world.names import is_held_out
-from genprm.miniature.world.problems import Fact, GoldStep, MiniatureProblem, calculate
+from genprm.miniature.world.problems import OPERATIONS, Fact, GoldStep, MiniatureProblem, calculate
 
 LARGEST_CLAIM = 999
 STEP_SEPARATOR = "\n\n"
@@ -27,31 +27,10 @@ class Habits:
 
     def scaled(self, factor: float) -> Habits:
         """The same student, `factor` times as careless."""
-        return Habits(
-            self.arith * factor,
-            self.operation * factor,
-            self.quantity * factor,
-            self.fact * factor,
-            self.early * factor,
-            self.extra * factor,
-        )
+        return Habits(*(chance * factor for chance in astuple(self)))
 
 
-CAREFUL = Habits(0, 0, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One step as the student does it."""
-
-    left: int
-    op: str
-    right: int
-    value: int
-    fact: int
-
-
-def step_text(number: int, work: Work | GoldStep, thing: str, *, boxed: bool, lead: str = "") -> str:
+def step_text(number: int, work: GoldStep, thing: str, *, boxed: bool, lead: str = "") -> str:
     """The text of one step; `lead` comes after the number."""
     source = f"By ({work.fact})" if work.fact else "Together"
     text = f"Step {number}: {lead}{source}, {work.left} {work.op} {work.right} = {work.value} {thing}."
@@ -64,8 +43,8 @@ def right_steps(problem: MiniatureProblem) -> list[str]:
     return [step_text(i + 1, g, problem.thing, boxed=i == last) for i, g in enumerate(problem.gold)]
 
 
-def slip(rng: random.Random, left: int, op: str, right: int, value: int) -> int:
-    """A wrong result of the kind people and small models get: a lost carry, one off, a wrong digit."""
+def slip(rng: random.Random, value: int) -> int:
+    """A wrong result in place of `value`, as people and small models get: a lost carry, one off, a wrong digit."""
     while True:
         kind = rng.random()
         if kind < 0.35:
@@ -99,7 +78,7 @@ class Student:
         self.problem = problem
         self.habits = habits
         self.values: list[int] = []
-        self.works: list[Work] = []
+        self.works: list[GoldStep] = []
         self.wrong: list[bool] = []
         self.boxed = False
 
@@ -116,18 +95,18 @@ class Student:
             index += used
         return True
 
-    def inherited(self, index: int) -> Work | None:
+    def inherited(self, index: int) -> GoldStep | None:
         """The step that belongs here, with the student's own earlier results in it."""
         g = self.problem.gold[index]
         left = g.left if g.left_from is None else self.values[g.left_from]
         right = g.right if g.right_from is None else self.values[g.right_from]
         return self.work(left, g.op, right, g.fact)
 
-    def work(self, left: int, op: str, right: int, fact: int) -> Work | None:
+    def work(self, left: int, op: str, right: int, fact: int) -> GoldStep | None:
         value = calculate(left, op, right)
         if value is None or not 0 < value <= LARGEST_CLAIM or is_held_out(left, op, right):
             return None
-        return Work(left, op, right, value, fact)
+        return GoldStep(left, op, right, value, fact)
 
     def step(self, index: int, *, forced: bool) -> int:
         """Does the step or a mistake in its place; returns how many right steps it replaces, 0 if impossible."""
@@ -139,14 +118,14 @@ class Student:
             kind = self.mistake(planned, last=last, forced=forced)
             if kind == "skip" and not last:
                 return self.skip(index, planned)
-            if self.make(kind, planned, index, last=last):
+            if self.make(kind, planned):
                 return 1
         if forced:
             return 0
         self.record(planned, wrong=False)
         return 1
 
-    def mistake(self, planned: Work, *, last: bool, forced: bool) -> str | None:
+    def mistake(self, planned: GoldStep, *, last: bool, forced: bool) -> str | None:
         h = self.habits
         # Hard calculations go wrong more often; the average over the problems stays near the habit.
         arith = h.arith * (1.6 if needs_carry(planned.left, planned.op, planned.right) else 0.4)
@@ -166,7 +145,7 @@ class Student:
                 return kind
         return None
 
-    def make(self, kind: str | None, planned: Work, index: int, *, last: bool) -> bool:
+    def make(self, kind: str | None, planned: GoldStep) -> bool:
         """Writes the step with this mistake; False where the mistake is not possible here."""
         if kind is None:
             self.record(planned, wrong=False)
@@ -183,16 +162,16 @@ class Student:
         self.record(wrong, wrong=True)
         return True
 
-    def record(self, work: Work, *, wrong: bool) -> None:
+    def record(self, work: GoldStep, *, wrong: bool) -> None:
         self.works.append(work)
         self.values.append(work.value)
         self.wrong.append(wrong)
 
-    def spoiled(self, kind: str, planned: Work) -> Work | None:
+    def spoiled(self, kind: str, planned: GoldStep) -> GoldStep | None:
         rng = self.rng
         left, op, right, fact = planned.left, planned.op, planned.right, planned.fact
         if kind == "arith":
-            return Work(left, op, right, slip(rng, left, op, right, planned.value), fact)
+            return GoldStep(left, op, right, slip(rng, planned.value), fact)
         if kind == "operation":
             likely = {"+": "-", "-": "+", "*": rng.choice("+/"), "/": rng.choice("*-")}[op]
             return self.work(left, likely if rng.random() < 0.85 else rng.choice("+-*/"), right, fact)
@@ -204,7 +183,7 @@ class Student:
             return self.work(left, op, rng.choice(pool), fact)
         return self.misled(planned)
 
-    def misled(self, planned: Work) -> Work | None:
+    def misled(self, planned: GoldStep) -> GoldStep | None:
         """Uses a fact that does not belong here, in the way that its words suggest."""
         number = self.rng.randint(2, len(self.problem.facts))
         fact = self.problem.facts[number - 1]
@@ -216,10 +195,9 @@ class Student:
     def suggested(self, fact: Fact) -> str:
         if fact.kind == "give":
             return "-" if fact.other in self.problem.asked else "+"
-        fixed = {"gain": "+", "loss": "-", "scale": "*", "split": "/", "times": "*", "more": "+", "fewer": "-"}
-        return fixed.get(fact.kind) or self.rng.choice("+-")
+        return OPERATIONS.get(fact.kind) or self.rng.choice("+-")
 
-    def skip(self, index: int, planned: Work) -> int:
+    def skip(self, index: int, planned: GoldStep) -> int:
         """Leaves one calculation out and does the next one in its place."""
         gold = self.problem.gold
         g, after = gold[index], gold[index + 1]
@@ -235,10 +213,10 @@ class Student:
         self.values.append(work.value)
         return 2
 
-    def go_on(self, planned: Work) -> bool:
+    def go_on(self, planned: GoldStep) -> bool:
         """Finishes, and then uses one more fact."""
         self.record(planned, wrong=False)
-        extra = self.misled(Work(0, "+", 0, planned.value, -1))
+        extra = self.misled(GoldStep(0, "+", 0, planned.value, -1))
         if extra is None:
             del self.works[-1], self.values[-1], self.wrong[-1]
             return False

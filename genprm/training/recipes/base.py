@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from genprm.records import StepwiseSolution
 from genprm.reward_models.base import NoPaths, Paths
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
+from genprm.training.launch import run_training
 from genprm.training.report import TrainingReport
 
 
@@ -32,7 +32,7 @@ class PathKeys:
     further: tuple[Any, ...] = ()
 
 
-class Recipe(ABC):
+class Recipe:
     """A kind of model.
 
     `kind` is its name in keys of models, `adapter` that of the reward model which opens its checkpoints
@@ -42,6 +42,8 @@ class Recipe(ABC):
     kind: ClassVar[str]
     adapter: ClassVar[str]
     record: ClassVar[type[Any]]
+    part: ClassVar[str | None] = None
+    """The name of its part of the training set, used in place of a mode; None for the conversations of its mode."""
     mode: ClassVar[Mode | None] = None
     """For a kind with a single way of judging, the mode that is nearest in what it reads and writes; else None."""
     writes: ClassVar[bool] = True
@@ -68,24 +70,24 @@ class Recipe(ABC):
         """How a model of this kind judges, for people."""
         return mode.value if self.by_step else self.kind
 
-    @abstractmethod
     def data(self, mode: Mode) -> str:
-        """The name of its part of the training set, used in place of a mode."""
+        """The part of the training set that a model of this kind and mode learns from."""
+        return self.part or mode
 
-    @abstractmethod
     def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
-        """The part of a checkpoint's manifest that says how the model is asked."""
+        """The part of a checkpoint's manifest that says how the model is asked: its adapter, unless overridden."""
+        return {"adapter": self.adapter}
 
-    @abstractmethod
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
     ) -> TrainingReport:
-        """Make the checkpoint of a job, in a process of its own.
+        """Make the checkpoint of a job, in a process of its own: by supervised fine-tuning, unless overridden.
 
         Raises:
             ValueError: no examples.
             TrainingError: the process failed.
         """
+        return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Where the paths that a model of this kind samples are kept."""

@@ -24,16 +24,13 @@ class DiscriminativeRecipe(Recipe):
     kind = "discriminative"
     adapter = "token-classifier"
     record = LabelledSolution
+    part = LABELLED
     mode = Mode.DIRECT
     writes = False
 
     def wanted(self, settings: TrainingSettings) -> bool:
         """`training.discriminative`."""
         return settings.discriminative
-
-    def data(self, mode: Mode) -> str:
-        """Solutions with a label per step."""
-        return LABELLED
 
     def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
         """Nothing: its architecture says how it is asked."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from genprm.journal import Journal, row_key
@@ -12,10 +11,7 @@ from genprm.reward_models.base import Paths
 from genprm.reward_models.kept_paths import JournaledPaths
 from genprm.reward_models.registry import VERIFIER
 from genprm.settings import VerifierSettings
-from genprm.training.job import TrainingJob
-from genprm.training.launch import run_training
 from genprm.training.recipes.base import PathKeys, Recipe
-from genprm.training.report import TrainingReport
 
 
 class GenPRMRecipe(Recipe):
@@ -25,19 +21,9 @@ class GenPRMRecipe(Recipe):
     adapter = VERIFIER
     record: ClassVar[type[Any]] = TrainingExample
 
-    def data(self, mode: Mode) -> str:
-        """The conversations of the mode."""
-        return mode
-
     def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
         """Mode, turn format and sampling."""
         return {"inference_mode": mode, "verifier": verifier.model_dump(mode="json")}
-
-    def train(
-        self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> TrainingReport:
-        """Supervised fine-tuning."""
-        return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Verification paths, keyed by the artifact's row, the mode and the verifier's settings."""

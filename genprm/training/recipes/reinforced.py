@@ -22,6 +22,7 @@ class ReinforcedRecipe(GenPRMRecipe):
 
     kind = "rl"
     record = LabelledSolution
+    part = LABELLED
     further = True
 
     def wanted(self, settings: TrainingSettings) -> bool:
@@ -31,10 +32,6 @@ class ReinforcedRecipe(GenPRMRecipe):
     def judging(self, mode: Mode) -> str:
         """The mode, and that it was trained further."""
         return f"{mode.value}.{self.kind}"
-
-    def data(self, mode: Mode) -> str:
-        """Solutions with a label per step."""
-        return LABELLED
 
     def train(
         self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]

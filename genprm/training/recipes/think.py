@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
 from genprm.journal import Journal, row_key
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution, TrainingExample
 from genprm.reward_models.base import Paths
 from genprm.reward_models.kept_paths import JournaledPaths
 from genprm.reward_models.think_prm import THINKPRM
-from genprm.settings import TrainingSettings, VerifierSettings
-from genprm.training.job import TrainingJob
-from genprm.training.launch import run_training
+from genprm.settings import TrainingSettings
 from genprm.training.recipes.base import PathKeys, Recipe
-from genprm.training.report import TrainingReport
 
 CHAINS = "think"
 """The store's name, in the place of a mode, for the conversations of ThinkPRM."""
@@ -29,26 +23,13 @@ class ThinkRecipe(Recipe):
     kind = "think"
     adapter = THINKPRM
     record = TrainingExample
+    part = CHAINS
     mode = Mode.COT
     ranks_by_outcome = True
 
     def wanted(self, settings: TrainingSettings) -> bool:
         """`training.think`."""
         return settings.think
-
-    def data(self, mode: Mode) -> str:
-        """Chains."""
-        return CHAINS
-
-    def manifest(self, mode: Mode, verifier: VerifierSettings) -> dict[str, Any]:
-        """Its adapter."""
-        return {"adapter": THINKPRM}
-
-    def train(
-        self, examples: Sequence[Any], job: TrainingJob, env: Mapping[str, str], log: Callable[[str], None]
-    ) -> TrainingReport:
-        """Supervised fine-tuning."""
-        return run_training(examples, job, env, log)
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Chains, keyed by the text of a solution, whichever row holds it."""

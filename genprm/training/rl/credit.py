@@ -28,7 +28,8 @@ def token_advantages(rollouts: Sequence[Rollout], rl: ReinforcementSettings) -> 
     for first in range(0, len(rollouts), rl.group):
         group = rollouts[first : first + rl.group]
         of_steps = _step_advantages(group, rl)
-        found += [_of_tokens(rollout, advantages) for rollout, advantages in zip(group, of_steps, strict=True)]
+        for rollout, advantages in zip(group, of_steps, strict=True):
+            found.append([advantages.get(step, 0.0) for step in rollout.sequence.steps])
     return found
 
 
@@ -46,7 +47,3 @@ def _step_advantages(group: Sequence[Rollout], rl: ReinforcementSettings) -> lis
         for number, reward in rewards.items():
             found[number][step] = (reward - mean) / spread
     return found
-
-
-def _of_tokens(rollout: Rollout, advantages: dict[int, float]) -> list[float]:
-    return [advantages.get(step, 0.0) for step in rollout.sequence.steps]

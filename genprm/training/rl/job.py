@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from genprm.modes import Mode
 from genprm.profiles import MachineSettings, machine_settings
-from genprm.settings import EngineSettings, ReinforcementSettings, SandboxSettings, TrainingSettings
-from genprm.training.job import TrainingJob, read_job
+from genprm.settings import EngineSettings, ReinforcementSettings, TrainingSettings
+from genprm.training.job import TrainingJob
 from genprm.training.launch import run_job
 from genprm.training.report import TrainingReport
 from genprm.training.rl.episodes import LabelledCase
@@ -55,22 +53,6 @@ class ReinforcementJob(TrainingJob):
         """The job as `write` writes it."""
         machine = {name: section.model_dump(mode="json") for name, section in self.machine._asdict().items()}
         return {**TrainingJob.described(self), "machine": machine}
-
-
-def read_reinforcement_job(path: Path) -> ReinforcementJob:
-    """The job that `ReinforcementJob.write` wrote."""
-    job, machine = read_job(path), json.loads(path.read_text())["machine"]
-    sections = EngineSettings.model_validate(machine["engine"]), SandboxSettings.model_validate(machine["sandbox"])
-    return ReinforcementJob(
-        job.base, job.settings, job.mask_code_output, job.out_dir, job.manifest, MachineSettings(*sections)
-    )
-
-
-def read_cases(path: Path) -> Iterator[LabelledCase]:
-    """The cases that `genprm.training.job.write_examples` wrote."""
-    with path.open() as file:
-        for line in file:
-            yield LabelledCase(**json.loads(line))
 
 
 def check_count(job: ReinforcementJob, count: int, which: str = "") -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from genprm.tables import from_dict
 from genprm.training.rl.episodes import Episode
 
 EPISODES_FILE = "episodes.json"
@@ -70,22 +71,9 @@ def episode_points(history: Sequence[Mapping[str, float]]) -> list[EpisodePoint]
 
 
 def _point(logs: Mapping[str, float]) -> EpisodePoint:
-    return EpisodePoint(
-        step=int(logs["step"]),
-        reward=logs["reward"],
-        signal=1 - logs["frac_reward_zero_std"],
-        right=logs["right"],
-        false_alarm=logs.get("false_alarm"),
-        missed=logs.get("missed"),
-        malformed=logs["malformed"],
-        length=logs["length"],
-        tokens=logs["tokens"],
-        code_blocks=logs["code_blocks"],
-        code_runs=logs.get("code_runs"),
-        clipped=logs.get("clip_ratio/region_mean"),
-        entropy=logs.get("entropy"),
-        kl=logs.get("kl"),
-    )
+    logged = {field.name: logs.get(field.name) for field in fields(EpisodePoint)}
+    signal, clipped = 1 - logs["frac_reward_zero_std"], logs.get("clip_ratio/region_mean")
+    return from_dict(EpisodePoint, {**logged, "signal": signal, "clipped": clipped})
 
 
 def write_points(points: Sequence[EpisodePoint], checkpoint: Path) -> None:

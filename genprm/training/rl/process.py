@@ -29,12 +29,12 @@ from genprm.modes import Mode
 from genprm.sandbox import open_sandbox
 from genprm.settings import ReinforcementSettings, VerifierSettings
 from genprm.training.fit import check_training
-from genprm.training.job import EXAMPLES_FILE
-from genprm.training.process import run_read
+from genprm.training.job import EXAMPLES_FILE, read_examples
+from genprm.training.process import run
 from genprm.training.resume import ResumeStates
 from genprm.training.rl.credit import token_advantages
 from genprm.training.rl.episodes import LabelledCase
-from genprm.training.rl.job import ReinforcementJob, check_count, read_cases, read_reinforcement_job
+from genprm.training.rl.job import ReinforcementJob, check_count
 from genprm.training.rl.lines import RewardLines
 from genprm.training.rl.order import GroupOrder
 from genprm.training.rl.points import EpisodePoint, episode_points, measures_of, write_points
@@ -253,7 +253,7 @@ class JudgingMachine:
 
 def train(job: ReinforcementJob) -> None:
     """Judge, learn, and save."""
-    read = list(read_cases(job.work_dir / EXAMPLES_FILE))
+    read = list(read_examples(job.work_dir / EXAMPLES_FILE, LabelledCase))
     check_memory(job)
     machine = JudgingMachine(job)
     try:
@@ -296,4 +296,4 @@ def tokens_in(points: Sequence[EpisodePoint], job: ReinforcementJob) -> dict[str
 
 
 if __name__ == "__main__":
-    run_read(train, read_reinforcement_job, sys.argv[1:])
+    run(train, ReinforcementJob, sys.argv[1:])

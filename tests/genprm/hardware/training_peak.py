@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genprm.settings import TrainingSettings
 from genprm.training.job import TrainingJob
-from genprm.training.tokens import EncodedConversation, EncodedSet
+from genprm.training.tokens import EncodedRow, EncodedSet
 from tests.genprm.hardware.live_tensors import held, most_allocated
 
 
@@ -26,7 +26,7 @@ def training_peak(base: Path, settings: TrainingSettings, work: Path, length: in
     join(settings.processes)
     chance, vocabulary = random.Random(0), load_config(str(base)).vocab_size
     rows = [[chance.randrange(vocabulary) for _ in range(length)] for _ in range(2 * settings.batch_size)]
-    encoded = EncodedSet([EncodedConversation(str(number), ids, ids) for number, ids in enumerate(rows)], [])
+    encoded = EncodedSet([EncodedRow(ids, ids) for ids in rows], [])
     trainer = build_trainer(job, encoded, load_tokenizer(str(base)))
     torch.set_num_threads(1)
     gc.collect()  # what an earlier training left must not be freed while this one is watched

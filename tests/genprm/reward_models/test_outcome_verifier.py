@@ -6,7 +6,7 @@ import pytest
 
 from genprm.reward_models.outcome_verifier import OutcomeVerifier
 from genprm.reward_models.think_prm import TRAINED_HERE
-from genprm.training.outcome_data import outcome_critiques
+from genprm.training.recipes.outcome import outcome_critiques
 from genprm.training.think_data import verification_chains
 from tests.genprm.reward_models.test_think_prm import engine
 from tests.genprm.training.test_think_data import FORM, STEPS, rationale, solution

@@ -16,12 +16,8 @@ from genprm.records import Message, Provenance, Rationale, StepwiseSolution, Tra
 from genprm.settings import EngineSettings, TrainingSettings
 from genprm.training import TrainingJob, TrainingReport, progress_of
 from genprm.training.discriminative import train_discriminative
-from genprm.training.discriminative_data import (
-    LabelledSolution,
-    labelled_solutions,
-    read_solutions,
-)
-from genprm.training.job import write_examples
+from genprm.training.discriminative_data import LabelledSolution, labelled_solutions
+from genprm.training.job import read_examples, write_examples
 from tests.genprm.reward_models.conftest import open_model
 
 SETTINGS = TrainingSettings(
@@ -64,7 +60,7 @@ def test_labels_are_those_of_the_conversations_up_to_the_first_error() -> None:
 
 def test_solutions_survive_the_way_to_the_training_process(tmp_path: Path) -> None:
     write_examples(SOLUTIONS, tmp_path / "solutions.jsonl")
-    assert list(read_solutions(tmp_path / "solutions.jsonl")) == SOLUTIONS
+    assert list(read_examples(tmp_path / "solutions.jsonl", LabelledSolution)) == SOLUTIONS
 
 
 def binary_cross_entropy(network: Any, tokenizer: Any, solutions: list[LabelledSolution]) -> float:

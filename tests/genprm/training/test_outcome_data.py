@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genprm.records import Message, TrainingExample
-from genprm.training.outcome_data import outcome_critiques
+from genprm.training.recipes.outcome import outcome_critiques
 from genprm.training.think_data import verification_chains
 from tests.genprm.training.test_think_data import FORM, rationale, solution
 

@@ -11,7 +11,7 @@ import pytest
 
 from genprm.engines.base import EngineError
 from genprm.records import Message, TrainingExample
-from genprm.training.tokens import IGNORED, EncodedConversation, encode_conversation, encode_conversations
+from genprm.training.tokens import IGNORED, EncodedRow, encode_conversation, encode_conversations
 
 TURN = """<analyze>
 Let's see 1: 1 + 1
@@ -33,7 +33,7 @@ print(1 + 1)
 """
 
 
-def loss_texts(tokenizer: Any, row: EncodedConversation) -> list[str]:
+def loss_texts(tokenizer: Any, row: EncodedRow) -> list[str]:
     """The stretches of text that carry loss."""
     pairs = zip(row.input_ids, row.labels, strict=True)
     return [
@@ -108,15 +108,15 @@ def test_every_prompt_of_the_verifier_is_a_prefix_of_the_training_tokens(
 def test_too_long_conversations_are_dropped_whole_and_named(
     tokenizer: Any, examples: list[TrainingExample]
 ) -> None:
-    lengths = {row.id: len(row.input_ids) for row in encode_conversations(tokenizer, examples, 10_000, False).rows}
+    whole = encode_conversations(tokenizer, examples, 10_000, False)
+    lengths = {example.id: len(row.input_ids) for example, row in zip(examples, whole.rows, strict=True)}
     limit = sorted(lengths.values())[4]
 
     encoded = encode_conversations(tokenizer, examples, limit, mask_code_output=False)
 
     assert sorted(encoded.dropped) == sorted(name for name, length in lengths.items() if length > limit)
-    assert {row.id: len(row.input_ids) for row in encoded.rows} == {
-        name: length for name, length in lengths.items() if length <= limit
-    }
+    fitting = [example for example in examples if lengths[example.id] <= limit]
+    assert encoded.rows == [encode_conversation(tokenizer, example, False) for example in fitting]
 
 
 def test_nothing_left_is_an_error(tokenizer: Any, examples: list[TrainingExample]) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from genprm.miniature.foundry.analyses import analysis_text
-from genprm.miniature.foundry.documents import MODES, Judge, recital_document, verify_document
+from genprm.miniature.foundry.documents import Judge, recital_document, verify_document
 from genprm.miniature.foundry.policy_samples import Samples
 from genprm.miniature.foundry.recipe import Diet, Recipe
 from genprm.miniature.foundry.stream import Kitchen, batches, encode
@@ -49,7 +49,7 @@ def test_full_conversation_is_exactly_the_format() -> None:
 
 
 def test_modes_have_their_parts() -> None:
-    parts = {mode: texts(mode, Judge(slip=0.0)) for mode in MODES}
+    parts = {mode: texts(mode, Judge(slip=0.0)) for mode in ("full", "cot", "code", "text", "direct")}
     for mode, (whole, learnt) in parts.items():
         assert ("<analyze>" in whole) == (mode in ("full", "cot", "text"))
         assert ("```python" in whole) == (mode in ("full", "code", "text"))

@@ -21,8 +21,9 @@ from genprm.hardware.training_memory import Place, training_memory
 from genprm.profiles import MachineSettings, load_profile
 from genprm.settings import EngineSettings, LoraSettings, ReinforcementSettings, SandboxSettings, TrainingSettings
 from genprm.training import fit
+from genprm.training.job import read_job
 from genprm.training.rl.episodes import Episode, LabelledCase
-from genprm.training.rl.job import ReinforcementJob, read_reinforcement_job
+from genprm.training.rl.job import ReinforcementJob
 from genprm.training.rl.recording import TokenSequence
 from genprm.training.rl.rollouts import Rollout
 
@@ -312,5 +313,5 @@ def test_memory_is_that_of_contexts_and_updates_as_they_are_trained(
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     job = ReinforcementJob("base", TrainingSettings(rl=RL), True, tmp_path / "out", {"inference_mode": "full"})
     job.work_dir.mkdir()
-    assert read_reinforcement_job(job.write()) == job
+    assert read_job(job.write(), ReinforcementJob) == job
     assert "machine" not in job.content(), "on which machine it is trained decides nothing"
