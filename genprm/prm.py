@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
@@ -310,9 +309,7 @@ class GenPRM:
     def __enter__(self) -> GenPRM:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -18,7 +18,6 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 
 from genprm.answers.comparison import SAME_NUMBER, SAME_TEXT, UndecidedError, compare, undecided
 from genprm.answers.forms import described, parse_form
@@ -145,9 +144,7 @@ class AnswerChecker:
     def __enter__(self) -> AnswerChecker:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def _rule(self, reference: str, given: str) -> str | None:

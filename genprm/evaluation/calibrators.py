@@ -30,7 +30,6 @@ class Calibrator(Protocol):
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards in [0, 1], of the same shape."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,11 +87,9 @@ class Paths(Protocol):
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
         """A path over a solution by its number from 0; None where there is none."""
-        ...
 
     def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
         """Keep a finished path, in place of a shorter one."""
-        ...
 
 
 class NoPaths:

@@ -41,15 +41,12 @@ class Machine(Protocol):
     @property
     def live_paths(self) -> int:
         """Verification paths that are judged at a time."""
-        ...
 
     def engine(self, model: str) -> Engine:
         """The engine of a model."""
-        ...
 
     def sandbox(self) -> Sandbox:
         """Where model-written code runs."""
-        ...
 
     def here(self, model: str) -> EngineSettings:
         """Precision and context of a model whose network is loaded in this process, for forward passes.
@@ -57,7 +54,6 @@ class Machine(Protocol):
         Raises:
             InputError: this machine's models are elsewhere.
         """
-        ...
 
 
 Opener: TypeAlias = Callable[[str, Machine, Asking], RewardModel]

@@ -51,15 +51,12 @@ class RunningZygote(Protocol):
     @property
     def control(self) -> socket.socket:
         """The supervisor's end of the connected control socket (sequenced packets)."""
-        ...
 
     def problem(self) -> str | None:
         """Why the zygote ended; None while it runs."""
-        ...
 
     def stop(self) -> None:
         """Close the control socket and leave no process. Idempotent."""
-        ...
 
 
 class ZygoteHost(Protocol):
@@ -68,7 +65,6 @@ class ZygoteHost(Protocol):
     @property
     def level(self) -> int:
         """The isolation level of the sessions."""
-        ...
 
     def start(self, settings: SandboxSettings) -> RunningZygote:
         """Start a zygote; returns at once or when it is connected, not when its libraries are loaded.
@@ -76,7 +72,6 @@ class ZygoteHost(Protocol):
         Raises:
             OSError, SandboxError: it cannot be started; the message says why.
         """
-        ...
 
 
 def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSettings, level: int) -> list[str]:

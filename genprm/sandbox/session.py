@@ -25,27 +25,21 @@ class ProcessSource(Protocol):
 
     def slot(self) -> asyncio.Semaphore:
         """The semaphore that a session holds while it runs a block."""
-        ...
 
     async def process(self) -> Child:
         """A process, once there is a place for it."""
-        ...
 
     async def replacement(self) -> Child:
         """Another process for a session that has a place already."""
-        ...
 
     def rest(self, session: LocalSession) -> None:
         """Note that the session has a process and nothing to run: its place may be given to another."""
-        ...
 
     def wake(self, session: LocalSession) -> None:
         """Note that the session is about to use its process."""
-        ...
 
     def release(self, session: LocalSession) -> None:
         """Note that the session has no process any more."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,15 +110,12 @@ class Workshop(Protocol):
 
     def critic(self, name: str) -> tuple[str, Critic]:
         """A critic, and what identifies its weights."""
-        ...
 
     def policy(self) -> tuple[str, Engine]:
         """The policy, and what identifies its weights."""
-        ...
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the loop that the engines live on."""
-        ...
 
 
 Key = Callable[[str, str, Refinement], str]

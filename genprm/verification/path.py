@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from types import TracebackType
 from typing import Protocol
 
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
@@ -164,9 +163,7 @@ class VerificationPath:
     async def __aenter__(self) -> VerificationPath:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         await self.close()
 
     def prompt(self, messages: Sequence[Message], opening: str) -> str:
