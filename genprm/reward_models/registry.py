@@ -61,10 +61,6 @@ Opener: TypeAlias = Callable[[str, Machine, Asking], RewardModel]
 InputError for options that the model does not support."""
 
 
-def _never(directory: Path) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """How one kind of checkpoint is opened.
@@ -77,7 +73,7 @@ class Adapter:
     name: str
     open: Opener
     published: Mapping[str, float | None]
-    recognises: Callable[[Path], bool] = _never
+    recognises: Callable[[Path], bool] = lambda directory: False
 
 
 class Found(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from genprm.journal import Journal
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution
-from genprm.reward_models.base import NoPaths, Paths
+from genprm.reward_models.base import Paths
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
 from genprm.training.report import TrainingReport
@@ -89,4 +89,4 @@ class Recipe(ABC):
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Where the paths that a model of this kind samples are kept."""
-        return NoPaths()
+        return Paths()
