@@ -13,12 +13,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from genprm.intervals import RESAMPLES, Difference, Floats, Interval, percentile_interval
-from genprm.records import NO_ERROR
+from genprm.records import NO_ERROR, Prediction
 from genprm.verification.rewards import THRESHOLD, first_error
 
 
-class LabelledCase(Protocol):
-    """A case whose first wrong step is known."""
+class PredictedCase(Protocol):
+    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
 
     @property
     def id(self) -> str: ...
@@ -26,20 +26,8 @@ class LabelledCase(Protocol):
     def subset(self) -> str: ...
     @property
     def label(self) -> int: ...
-
-
-class PredictedCase(LabelledCase, Protocol):
-    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
-
     @property
     def prediction(self) -> int | None: ...
-
-
-class PathsCase(LabelledCase, Protocol):
-    """A case with the rewards of each of its verification paths."""
-
-    @property
-    def path_rewards(self) -> Sequence[Sequence[float]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +82,7 @@ def voted(cases: Iterable[PredictedCase]) -> list[Judged]:
     return [Judged(case.id, case.subset, case.label, (case.prediction,)) for case in cases]
 
 
-def single_paths(cases: Iterable[PathsCase], threshold: float = THRESHOLD) -> list[Judged]:
+def single_paths(cases: Iterable[Prediction], threshold: float = THRESHOLD) -> list[Judged]:
     """Cases with the prediction of every verification path on its own (Pass@1 is the mean over them)."""
     return [
         Judged(case.id, case.subset, case.label, tuple(first_error(path, threshold) for path in case.path_rewards))
