@@ -140,14 +140,11 @@ def find_adapter(model: str) -> Found:
         for published, threshold in adapter.published.items():
             if model == published or called == published.rpartition("/")[2]:
                 return Found(adapter, threshold)
-    named = _adapter_in_manifest(directory) if local else None
-    if named is not None:
-        return Found(named, THRESHOLD)
+    own = None
     if local:
-        for adapter in adapters().values():
-            if adapter.recognises(directory):
-                return Found(adapter, THRESHOLD)
-    return Found(adapter_named(VERIFIER), THRESHOLD)
+        recognised = (adapter for adapter in adapters().values() if adapter.recognises(directory))
+        own = _adapter_in_manifest(directory) or next(recognised, None)
+    return Found(own or adapter_named(VERIFIER), THRESHOLD)
 
 
 def _adapter_in_manifest(directory: Path) -> Adapter | None:

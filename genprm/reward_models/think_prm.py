@@ -268,8 +268,8 @@ class ThinkPRM(GenerativeRewardModel):
                 seed=derived_seed(settings.seed, name, number, turn, "think"),
             )
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
-            last = turn == settings.rounds - 1
-            path.text += thought.text if settings.keep_end and last and _ended(thought) else _until_stop(thought)
+            ended = turn == settings.rounds - 1 and thought.stop == THOUGHT_END
+            path.text += thought.text if settings.keep_end and ended else _until_stop(thought)
             path.empty &= not _until_stop(thought).strip()
             path.count(thought, first=turn == 0)
 
@@ -280,10 +280,6 @@ class ThinkPRM(GenerativeRewardModel):
         path.tokens += answer.tokens
         path.outcome, verdict = read_outcome(answer.top_logprobs)
         path.undecided = verdict == "none"
-
-
-def _ended(thought: Completion) -> bool:
-    return thought.stop == THOUGHT_END
 
 
 def _until_stop(thought: Completion) -> str:
