@@ -54,7 +54,9 @@ class CarriedJournal(Journal):
     def put(self, key: str, value: Any) -> None:
         """Append a JSON-like value. It survives the end of this process at once, a power cut from the next sync on,
         and the loss of the machine once it is carried."""
-        self._require_carried()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
         super().put(key, value)
 
     def close(self) -> None:
@@ -76,11 +78,6 @@ class CarriedJournal(Journal):
                 self._failure = None
             except Exception as error:  # raised by the next `put`, unless a later attempt has succeeded by then
                 self._failure = error
-
-    def _require_carried(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
 
     def _carry(self) -> None:
         # Rows may be put meanwhile, so `_end` is read once, and the file is read through a handle of its own.

@@ -41,7 +41,7 @@ def percentile_interval(resampled: Sequence[float] | Floats) -> Interval:
 
 
 def paired_difference(
-    differences: Sequence[Sequence[float]], scale: float = 100.0, resamples: int = RESAMPLES, seed: int = 0
+    differences: Sequence[Sequence[float]], scale: float = 100.0, resamples: int = RESAMPLES
 ) -> Difference:
     """The mean of item-wise differences with its 95 % bootstrap interval.
 
@@ -61,7 +61,7 @@ def paired_difference(
         raise ValueError("no items to compare; at least one is needed")
     sums = np.array([sum(group) for group in groups], dtype=np.float64)
     sizes = np.array([len(group) for group in groups], dtype=np.float64)
-    picks = np.random.default_rng(seed).integers(0, len(groups), size=(resamples, len(groups)))
+    picks = np.random.default_rng(0).integers(0, len(groups), size=(resamples, len(groups)))
     drawn = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
     low, high = percentile_interval(drawn)
     return Difference(scale * float(sums.sum() / sizes.sum()), Interval(scale * low, scale * high))

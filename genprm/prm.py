@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
@@ -116,16 +115,6 @@ def engine_settings(engine: str) -> EngineSettings:
     return EngineSettings.model_validate({"backend": engine})
 
 
-def _counted(progress: Callable[[int], None] | None) -> Callable[[int, Result], None]:
-    """Return a callback for results that calls `progress(1)`, if there is a `progress`."""
-
-    def finished(index: int, result: Result) -> None:
-        if progress is not None:
-            progress(1)
-
-    return finished
-
-
 class GenPRM:
     """A generative process reward model, ready to score solutions.
 
@@ -207,10 +196,11 @@ class GenPRM:
         solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], None] = lambda finished: None,
     ) -> list[Result]:
         """Like `score`, for many (problem, steps) at once, in order; `progress(1)` after each."""
-        return self._background.run(self._score_many(solutions, votes, mode, _counted(progress))).result()
+        scoring = self._score_many(solutions, votes, mode, lambda index, result: progress(1))
+        return self._background.run(scoring).result()
 
     def score_each(
         self, solutions: Sequence[tuple[str, Iterable[str]]], votes: int = 1, mode: Mode | None = None
@@ -243,10 +233,10 @@ class GenPRM:
         solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], None] = lambda finished: None,
     ) -> list[Result]:
         """`score_many` as a coroutine."""
-        scoring = self._score_many(solutions, votes, mode, _counted(progress))
+        scoring = self._score_many(solutions, votes, mode, lambda index, result: progress(1))
         return await asyncio.wrap_future(self._background.run(scoring))
 
     async def _score_many(
@@ -310,9 +300,7 @@ class GenPRM:
     def __enter__(self) -> GenPRM:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

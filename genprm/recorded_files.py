@@ -102,9 +102,6 @@ def _files(path: Path) -> Mapping[str, Path]:
 
 def _recorded(file: Path) -> RecordedFile:
     state = file.stat()
-    return RecordedFile(size=state.st_size, modified=state.st_mtime_ns, sha256=_sha256(file))
-
-
-def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return RecordedFile(size=state.st_size, modified=state.st_mtime_ns, sha256=sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -15,6 +14,7 @@ from genprm.journaled_sampler import Batch, JournaledSampler, Row
 from genprm.records import Problem, SampledProblem, Solution
 from genprm.seeds import derived_seed
 from genprm.settings import SolutionSettings
+from genprm.tables import from_dict, to_dict
 
 Flaw = Literal["truncated", "misnumbered", "one step"]
 """Why a path is invalid."""
@@ -73,12 +73,12 @@ class PathSource:
                 "model": settings.model,
                 "first": first,
                 "seed": seed,
-                "paths": [dataclasses.asdict(path) for path in paths],
+                "paths": [to_dict(path) for path in paths],
             }
 
         asked = Batch(problem.problem, problem.answer, settings.prefill, seed, count)
         row = await self._sampler.row("paths with prompt tokens", asked, grade)
-        return [SampledPath(**{**path, "steps": tuple(path["steps"])}) for path in row["paths"]]
+        return [from_dict(SampledPath, path) for path in row["paths"]]
 
 
 def next_batch(sampled: int, settings: SolutionSettings) -> int:

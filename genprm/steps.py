@@ -78,11 +78,9 @@ class StepFormat(Protocol):
 
     def split(self, text: str) -> list[str] | None:
         """The steps of a solution in order, each with its header; None when it is not written in such steps."""
-        ...
 
     def header(self, number: int) -> str:
         """What the step with this 1-based number begins with, at the start of a line."""
-        ...
 
 
 class NumberedSteps:

@@ -32,31 +32,23 @@ class TableError(InputError):
     """A table on disk cannot be read as what it should be; the message names the file."""
 
 
-_SCALARS: dict[Any, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-}
+_SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 def _arrow_type(annotation: Any) -> pa.DataType:
     if annotation in _SCALARS:
         return _SCALARS[annotation]
-    origin = typing.get_origin(annotation)
-    if origin is list:
-        return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
-    if _is_word(annotation):
+    inner = typing.get_args(annotation)
+    if typing.get_origin(annotation) is list:
+        return pa.list_(_arrow_type(inner[0]))
+    if isinstance(annotation, types.UnionType):
+        (given,) = set(inner) - {types.NoneType}
+        return _arrow_type(given)
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return pa.string()
-    if origin is types.UnionType:
-        return _arrow_type(_without_none(annotation))
     if dataclasses.is_dataclass(annotation):
         return pa.struct(list(schema_of(typing.cast(type, annotation))))
     raise TypeError(f"no column type for {annotation!r}")
-
-
-def _is_word(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, StrEnum)
 
 
 def schema_of(record: type) -> pa.Schema:
@@ -74,11 +66,6 @@ def to_table(record: type[R], rows: Iterable[R]) -> pa.Table:
     """Rows of one record type as an Arrow table with exactly that type's schema."""
     dicts = [dataclasses.asdict(typing.cast(Any, row)) for row in rows]
     return pa.Table.from_pylist(dicts, schema=schema_of(record))
-
-
-def _without_none(annotation: Any) -> Any:
-    (inner,) = (one for one in typing.get_args(annotation) if one is not type(None))
-    return inner
 
 
 @cache

@@ -7,6 +7,7 @@ worker process with a limit on CPU time, so that no input can hang the caller an
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -15,10 +16,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 
 from genprm.answers.comparison import SAME_NUMBER, SAME_TEXT, UndecidedError, compare, undecided
 from genprm.answers.forms import described, parse_form
@@ -86,7 +85,7 @@ class AnswerChecker:
         self._worker: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
-        self._known: OrderedDict[tuple[str, str], str | None] = OrderedDict()
+        self._remembered = functools.lru_cache(maxsize=REMEMBERED)(self._ask)
 
     def equivalent(self, reference: str, given: str | None) -> bool:
         """Whether `given` means the same as the reference answer. No answer (None) never does.
@@ -145,20 +144,12 @@ class AnswerChecker:
     def __enter__(self) -> AnswerChecker:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def _rule(self, reference: str, given: str) -> str | None:
-        pair = (reference, given)
         with self._lock:
-            if pair not in self._known:
-                self._known[pair] = self._ask(reference, given)
-                if len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(pair)
-            return self._known[pair]
+            return self._remembered(reference, given)
 
     def _ask(self, reference: str, given: str) -> str | None:
         worker = self._worker

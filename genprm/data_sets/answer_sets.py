@@ -17,7 +17,6 @@ from genprm.data_sets.problems import (
 )
 from genprm.data_sets.rows import InputError
 from genprm.data_sets.sources import DataSource, source_rows
-from genprm.records import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,3 @@ def load_answer_set(name: str, data_dir: Path | None = None) -> ProblemSet:
         raise InputError(f"answer set {name!r} is unknown, allowed: {', '.join(ANSWER_SETS)}")
     chosen = ANSWER_SETS[name]
     return read_problems(source_rows(chosen.source, data_dir), name, chosen.question, chosen.answer)
-
-
-def load_answer_problems(name: str, data_dir: Path | None = None) -> list[Problem]:
-    """`load_answer_set` without the counts."""
-    return load_answer_set(name, data_dir).problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genprm.answers.checker import boxed_answer, hashed_answer
 from genprm.data_sets.files import file_rows, names_file
@@ -23,10 +23,8 @@ from genprm.data_sets.rows import id_field as read_id
 from genprm.data_sets.sources import DataSource, hub_rows
 from genprm.data_sets.written_solutions import problem_column, read_solution
 from genprm.records import NO_ERROR, BenchmarkCase
+from genprm.settings import EvaluationSettings, ImportedSet, ProblemSettings, RowSettings
 from genprm.splitting.free_text import AUTO
-
-if TYPE_CHECKING:
-    from genprm.settings import EvaluationSettings, ImportedSet, ProblemSettings, RowSettings
 
 _ANSWER = ("answer", "final_answer", "target", "solution")
 

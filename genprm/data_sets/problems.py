@@ -78,11 +78,10 @@ def shard_of(problem_id: str, shards: int) -> int:
     return int(hashlib.sha256(problem_id.encode()).hexdigest()[:15], 16) % shards
 
 
-def stated_answer(*names: str) -> AnswerReader:
-    """The answer is the first of these fields that a row has: a string, or a number (27.0 is read as 27)."""
+def stated_answer(name: str) -> AnswerReader:
+    """The answer is this field: a string, or a number (27.0 is read as 27)."""
 
     def read(row: Mapping[str, Any], where: str) -> str:
-        name = next((name for name in names if name in row), names[0])
         value = required(row, name, where, "a string or a number")
         if isinstance(value, float) and value.is_integer():
             value = int(value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, get_args
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field
 
 from genprm.evaluation.calibration import (
     BINS,
@@ -30,7 +31,15 @@ class Calibrator(Protocol):
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards in [0, 1], of the same shape."""
-        ...
+
+
+def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
+    if np.any(np.diff(values) < 0):
+        raise ValueError("must never fall")
+    return values
+
+
+_Rewards = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1), AfterValidator(_rising)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,10 @@ class TemperatureScaling:
     array([0.5  , 0.75 , 0.999])
     """
 
-    temperature: float
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    map: Literal["temperature"] = field(default="temperature", kw_only=True)
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards."""
@@ -61,12 +73,22 @@ class IsotonicCalibration:
     where rewards above 0.5 were mostly wrong, or the other way round. Source: Zadrozny and Elkan, KDD 2002.
     """
 
-    rewards: tuple[float, ...]
-    calibrated: tuple[float, ...]
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    map: Literal["isotonic"] = field(default="isotonic", kw_only=True)
+    rewards: _Rewards
+    calibrated: _Rewards
+
+    def __post_init__(self) -> None:
+        if len(self.rewards) != len(self.calibrated):
+            raise ValueError(f"{len(self.rewards)} rewards have {len(self.calibrated)} calibrated ones")
 
     def __call__(self, rewards: Floats) -> Floats:
         """Calibrated rewards."""
         return np.interp(rewards, self.rewards, self.calibrated)
+
+
+Fitted: TypeAlias = TemperatureScaling | IsotonicCalibration
 
 
 def fit_temperature(labelled: LabelledRewards) -> TemperatureScaling:
@@ -105,7 +127,7 @@ def fit_isotonic(labelled: LabelledRewards) -> IsotonicCalibration:
     return IsotonicCalibration(tuple(rewards.tolist()), tuple(fitted.tolist()))
 
 
-FITS: dict[str, Callable[[LabelledRewards], TemperatureScaling | IsotonicCalibration]] = {
+FITS: dict[str, Callable[[LabelledRewards], Fitted]] = {
     "temperature": fit_temperature,
     "isotonic": fit_isotonic,
 }

@@ -13,14 +13,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from genprm.intervals import RESAMPLES, Difference, Floats, Interval, percentile_interval
-from genprm.records import NO_ERROR
-from genprm.verification.rewards import first_error
-
-THRESHOLD = 0.5
+from genprm.records import NO_ERROR, Prediction
+from genprm.verification.rewards import THRESHOLD, first_error
 
 
-class LabelledCase(Protocol):
-    """A case whose first wrong step is known."""
+class PredictedCase(Protocol):
+    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
 
     @property
     def id(self) -> str: ...
@@ -28,20 +26,8 @@ class LabelledCase(Protocol):
     def subset(self) -> str: ...
     @property
     def label(self) -> int: ...
-
-
-class PredictedCase(LabelledCase, Protocol):
-    """What scoring needs of a case; `genprm.records.Prediction` and `PredictionRow` have it."""
-
     @property
     def prediction(self) -> int | None: ...
-
-
-class PathsCase(LabelledCase, Protocol):
-    """A case with the rewards of each of its verification paths."""
-
-    @property
-    def path_rewards(self) -> Sequence[Sequence[float]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +66,15 @@ class BenchmarkScore:
     mean_f1_spread: float | None
 
 
-def f1(error_acc: float, correct_acc: float) -> float:
-    """Harmonic mean of the two accuracies; 0 when both are 0.
+def f1(error_acc: Floats, correct_acc: Floats) -> Floats:
+    """Harmonic means of pairs of accuracies; 0 where both are 0.
 
-    >>> round(f1(67.7, 94.0), 1)
-    78.7
+    >>> f1(np.array([67.7, 0.0]), np.array([94.0, 0.0])).round(1).tolist()
+    [78.7, 0.0]
     """
     total = error_acc + correct_acc
-    return 2 * error_acc * correct_acc / total if total else 0.0
+    means: Floats = 2 * error_acc * correct_acc / np.where(total > 0, total, 1.0)
+    return means
 
 
 def voted(cases: Iterable[PredictedCase]) -> list[Judged]:
@@ -95,15 +82,10 @@ def voted(cases: Iterable[PredictedCase]) -> list[Judged]:
     return [Judged(case.id, case.subset, case.label, (case.prediction,)) for case in cases]
 
 
-def single_paths(cases: Iterable[PathsCase], threshold: float = THRESHOLD) -> list[Judged]:
+def single_paths(cases: Iterable[Prediction], threshold: float = THRESHOLD) -> list[Judged]:
     """Cases with the prediction of every verification path on its own (Pass@1 is the mean over them)."""
     return [
-        Judged(
-            case.id,
-            case.subset,
-            case.label,
-            tuple(first_error(path, threshold) for path in case.path_rewards),
-        )
+        Judged(case.id, case.subset, case.label, tuple(first_error(path, threshold) for path in case.path_rewards))
         for case in cases
     ]
 
@@ -142,12 +124,6 @@ def _by_subset(cases: Sequence[Judged]) -> dict[str, _Strata]:
     }
 
 
-def _f1s(error_acc: Floats, correct_acc: Floats) -> Floats:
-    total = error_acc + correct_acc
-    f1: Floats = 2 * error_acc * correct_acc / np.where(total > 0, total, 1.0)
-    return f1
-
-
 def _resampled_accuracy(hits: Floats, resamples: int, generator: np.random.Generator) -> Floats:
     """Accuracy of each path in percent on cases drawn with replacement: resamples x paths."""
     cases = len(hits)
@@ -167,9 +143,8 @@ def _resampled_f1(strata: Mapping[str, _Strata], resamples: int, seed: int) -> d
         error, correct = strata[name]
         if len(error) and len(correct):
             generator = np.random.default_rng([seed, *name.encode()])
-            result[name] = _f1s(
-                _resampled_accuracy(error, resamples, generator), _resampled_accuracy(correct, resamples, generator)
-            )
+            drawn = (_resampled_accuracy(hits, resamples, generator) for hits in (error, correct))
+            result[name] = f1(*drawn)
     return result
 
 
@@ -182,7 +157,7 @@ def _accuracy(hits: Floats) -> float | None:
 
 
 def _path_f1(strata: _Strata) -> Floats:
-    return _f1s(100 * strata.error.mean(axis=0), 100 * strata.correct.mean(axis=0))
+    return f1(100 * strata.error.mean(axis=0), 100 * strata.correct.mean(axis=0))
 
 
 def score(cases: Sequence[Judged], resamples: int = RESAMPLES, seed: int = 0) -> BenchmarkScore:
@@ -214,14 +189,12 @@ def score(cases: Sequence[Judged], resamples: int = RESAMPLES, seed: int = 0) ->
     return BenchmarkScore(subsets, float(overall.mean()), percentile_interval(resampled), _spread(overall))
 
 
-def score_predictions(cases: Iterable[PredictedCase], resamples: int = RESAMPLES, seed: int = 0) -> BenchmarkScore:
+def score_predictions(cases: Iterable[PredictedCase], resamples: int = RESAMPLES) -> BenchmarkScore:
     """`score` of cases with one prediction each."""
-    return score(voted(cases), resamples, seed)
+    return score(voted(cases), resamples)
 
 
-def f1_difference(
-    first: Sequence[Judged], second: Sequence[Judged], resamples: int = RESAMPLES, seed: int = 0
-) -> Difference:
+def f1_difference(first: Sequence[Judged], second: Sequence[Judged], resamples: int = RESAMPLES) -> Difference:
     """Mean F1 of `first` minus that of `second` with a paired bootstrap interval: both see the same drawn cases.
 
     Raises:
@@ -235,7 +208,7 @@ def f1_difference(
         raise ValueError("the two sets of predictions disagree about labels")
     joined = [Judged(a.id, a.subset, a.label, a.predictions + b.predictions) for a, b in pairs]
     strata = _by_subset(joined)
-    drawn = _resampled_f1(strata, resamples, seed)
+    drawn = _resampled_f1(strata, resamples, seed=0)
     if not drawn:
         raise ValueError("no subset has both solutions with an error and solutions without")
     split = len(first[0].predictions)

@@ -1,4 +1,4 @@
-"""Reads predictions of any model from JSON lines, for scoring (`genprm score`)."""
+"""Reads predictions of any model from rows, for scoring (`genprm score`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from genprm.data_sets.rows import (
     Row,
     bad_field,
     id_field,
-    json_rows,
     names,
     shares_field,
     shown,
@@ -76,15 +75,6 @@ def _prediction(row: Mapping[str, Any], label: int, where: str) -> int | None:
         return _from_rewards(row, label, where)
     found = names(row)
     raise InputError(f"{where}: field 'prediction' is missing, allowed: 'prediction' or 'rewards' (found: {found})")
-
-
-def read_predictions(lines: Iterable[str], source: str = "input") -> list[PredictionRow]:
-    """`parse_predictions` for JSON lines.
-
-    Raises:
-        InputError: a line is not such a row, an id comes twice in a subset, or there are no rows.
-    """
-    return parse_predictions(json_rows(lines, source), source)
 
 
 def parse_predictions(placed: Iterable[Row], source: str) -> list[PredictionRow]:

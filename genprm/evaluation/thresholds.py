@@ -33,10 +33,7 @@ def tune_threshold(rewards: Sequence[Sequence[float]], labels: Sequence[int]) ->
     # A step is wrong when its reward is strictly below the threshold: above the largest reward all steps are.
     candidates[-1] = np.nextafter(values[-1], np.inf)
     right = (bounds[:, :1] < candidates) & (candidates <= bounds[:, 1:])
-    scores = [
-        f1(float(error), float(fine))
-        for error, fine in zip(right[wrong].mean(axis=0), right[~wrong].mean(axis=0), strict=True)
-    ]
+    scores = f1(right[wrong].mean(axis=0), right[~wrong].mean(axis=0))
     return float(candidates[int(np.argmax(scores))])
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from genprm.modes import Mode
 from genprm.records import StepVerification, StepwiseSolution, Verification, VoteReading
@@ -82,27 +82,16 @@ class VerdictCounts:
         return VerdictCounts(**{name: count + getattr(other, name) for name, count in fields.items()})
 
 
-class Paths(Protocol):
-    """A store of finished paths, as JSON: those of earlier runs are found in it, new ones are kept in it."""
+class Paths:
+    """A store of finished paths, as JSON: those of earlier runs are found in it, new ones are kept in it. This one
+    finds nothing and keeps nothing."""
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
         """A path over a solution by its number from 0; None where there is none."""
-        ...
-
-    def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
-        """Keep a finished path, in place of a shorter one."""
-        ...
-
-
-class NoPaths:
-    """A store that finds nothing and keeps nothing."""
-
-    def get(self, solution: StepwiseSolution, number: int) -> Any | None:
-        """None."""
         return None
 
     def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
-        """Forget it."""
+        """Keep a finished path, in place of a shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +112,7 @@ class Asking:
     until: float | None = None
     texts: bool = False
     kept_texts: int = 0
-    paths: Paths = field(default_factory=NoPaths)
+    paths: Paths = field(default_factory=Paths)
     preset: Preset | None = None
     changes: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ and `process_eval.sh` of PRIME-RL/ImplicitPRM).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -16,14 +17,7 @@ from genprm.engines.loading import load_tokenizer
 from genprm.engines.prompts import Prompt
 from genprm.records import Message
 from genprm.reward_models.base import Asking, RewardModel
-from genprm.reward_models.layouts import (
-    REPLY,
-    MarkedTokens,
-    Response,
-    around_replies,
-    numbered,
-    token_at,
-)
+from genprm.reward_models.layouts import REPLY, MarkedTokens, Response, around_replies, numbered, token_at
 from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_votes, register
 from genprm.settings import EngineSettings, EurusSettings
 
@@ -94,10 +88,7 @@ def load_eurus(model: str, settings: EngineSettings, asked: EurusSettings | None
             f"model {model!r} has {sizes[0]} token ids, its reference {reference!r} has {sizes[1]}; "
             "a reference shares the vocabulary"
         )
-
-    def layout(problem: str, steps: Sequence[str]) -> Response:
-        return response_rows(tokenizer, model, problem, steps, released)
-
+    layout = partial(response_rows, tokenizer, model, released=released)
     return ImplicitRewardModel(model, (network, other), layout, asked.beta, settings)
 
 
@@ -113,10 +104,4 @@ def open_eurus(model: str, machine: Machine, asking: Asking) -> RewardModel:
     return load_eurus(model, machine.here(model), asked_with(asking, EurusSettings()))
 
 
-register(
-    Adapter(
-        "eurus",
-        open_eurus,
-        {"PRIME-RL/EurusPRM-Stage1": None, "PRIME-RL/EurusPRM-Stage2": 0.5005},
-    )
-)
+register(Adapter("eurus", open_eurus, {"PRIME-RL/EurusPRM-Stage1": None, "PRIME-RL/EurusPRM-Stage2": 0.5005}))

@@ -151,9 +151,8 @@ def open_genprm(model: str, machine: Machine, asking: Asking) -> GenPRMRewardMod
         EngineError: no such model, or it cannot be loaded.
         SandboxError: the isolation asked for is not available.
     """
-    mode, settings = asking.mode, asking.verifier
-    if asking.preset is not None or asking.changes:
-        settings = asked_otherwise(model, asking.system, asking.preset, asking.changes)
+    mode = asking.mode
+    settings = asked_otherwise(model, asking.system, asking.preset, asking.changes) or asking.verifier
     if mode is None or settings is None:
         manifest = model_manifest(model, asking.system, settings)
         mode, settings = mode or manifest.inference_mode, manifest.verifier

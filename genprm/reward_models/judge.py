@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from genprm.engines.base import Completion, ContextFull, Engine, Sampling
+from genprm.engines.base import Completion, ContextFull, Engine
 from genprm.event_loops import together
 from genprm.records import NO_ERROR, Message, StepwiseSolution
 from genprm.reward_models.base import Asking, RewardModel, SolutionScore, VerdictCounts
@@ -18,6 +18,7 @@ from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
 from genprm.settings import JudgeSettings, SamplingSettings
+from genprm.steps import sampling_of
 from genprm.verification.rewards import UNDECIDED
 from genprm.verification.voting import majority_rewards
 
@@ -141,7 +142,8 @@ class LLMJudge(GenerativeRewardModel):
         prompt = self.engine.render([Message("user", prompt_text(problem, steps))], prefill="")
         name = case_id(problem, steps)
         try:
-            requests = [self.engine.complete(prompt, self._request(name, path)) for path in range(self._votes)]
+            seeds = [derived_seed(self._seed, name, path, 0, "critique") for path in range(self._votes)]
+            requests = [self.engine.complete(prompt, sampling_of(self._sampling, seed)) for seed in seeds]
             critiques = [critique for (critique,) in await together(requests)]
         except ContextFull:  # all critiques have the same prompt
             critiques = [Completion("", 0, "length")] * self._votes
@@ -156,15 +158,6 @@ class LLMJudge(GenerativeRewardModel):
             tokens=sum(critique.tokens for critique in critiques),
             verdict=vote(boxes, len(steps)),
             unjudged=[] if readable else list(range(len(steps))),
-        )
-
-    def _request(self, name: str, path: int) -> Sampling:
-        return Sampling(
-            max_tokens=self._sampling.max_tokens,
-            temperature=self._sampling.temperature,
-            top_p=self._sampling.top_p,
-            top_k=self._sampling.top_k,
-            seed=derived_seed(self._seed, name, path, 0, "critique"),
         )
 
 

@@ -14,14 +14,14 @@ from genprm.journal import Journal, row_key
 from genprm.manifest import read_manifest
 from genprm.named_journal import open_journal
 from genprm.records import StepwiseSolution
-from genprm.reward_models.base import Asking
+from genprm.reward_models.base import Asking, Paths
 from genprm.reward_models.registry import VERIFIER, find_adapter
 
 KEPT_VERSION = "1"
 """Version of the paths in a journal that a user names; raise it when a verifier judges in another way."""
 
 
-class JournaledPaths:
+class JournaledPaths(Paths):
     """Paths in a journal. The number of votes is not part of a key, so a run with more votes finds the paths of
     earlier runs."""
 
@@ -30,12 +30,10 @@ class JournaledPaths:
         self._key = key
 
     def get(self, solution: StepwiseSolution, number: int) -> Any | None:
-        """A path from the journal; None where it is not there."""
         key = self._key(solution, number)
         return self._journal.get(key) if key in self._journal else None
 
     def put(self, solution: StepwiseSolution, number: int, path: Any) -> None:
-        """Put a path in the journal, in place of a shorter one."""
         self._journal.put(self._key(solution, number), path)
 
 

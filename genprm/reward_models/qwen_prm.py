@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from genprm.engines.loading import load_tokenizer
@@ -46,10 +47,8 @@ def load_qwen(model: str, settings: EngineSettings) -> RewardModel:
     tokenizer, body = load_tokenizer(model), load_body(model, settings, "score.")
     mark_token(tokenizer, model, STEP_END)
     head = load_head(model, body, two_layer_head(body.config.hidden_size, 2), "score.")
-    reading = second_class_reading(head)
-    return ForwardRewardModel(
-        model, body, lambda problem, steps: qwen_rows(tokenizer, model, problem, steps), reading, settings
-    )
+    layout = partial(qwen_rows, tokenizer, model)
+    return ForwardRewardModel(model, body, layout, second_class_reading(head), settings)
 
 
 register(

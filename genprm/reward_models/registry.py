@@ -41,15 +41,12 @@ class Machine(Protocol):
     @property
     def live_paths(self) -> int:
         """Verification paths that are judged at a time."""
-        ...
 
     def engine(self, model: str) -> Engine:
         """The engine of a model."""
-        ...
 
     def sandbox(self) -> Sandbox:
         """Where model-written code runs."""
-        ...
 
     def here(self, model: str) -> EngineSettings:
         """Precision and context of a model whose network is loaded in this process, for forward passes.
@@ -57,16 +54,11 @@ class Machine(Protocol):
         Raises:
             InputError: this machine's models are elsewhere.
         """
-        ...
 
 
 Opener: TypeAlias = Callable[[str, Machine, Asking], RewardModel]
 """Opens weights (a directory or hub id) on a machine. Raises EngineError for files that are missing or wrong, and
 InputError for options that the model does not support."""
-
-
-def _never(directory: Path) -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ class Adapter:
     name: str
     open: Opener
     published: Mapping[str, float | None]
-    recognises: Callable[[Path], bool] = _never
+    recognises: Callable[[Path], bool] = lambda directory: False
 
 
 class Found(NamedTuple):
@@ -148,14 +140,11 @@ def find_adapter(model: str) -> Found:
         for published, threshold in adapter.published.items():
             if model == published or called == published.rpartition("/")[2]:
                 return Found(adapter, threshold)
-    named = _adapter_in_manifest(directory) if local else None
-    if named is not None:
-        return Found(named, THRESHOLD)
+    own = None
     if local:
-        for adapter in adapters().values():
-            if adapter.recognises(directory):
-                return Found(adapter, THRESHOLD)
-    return Found(adapter_named(VERIFIER), THRESHOLD)
+        recognised = (adapter for adapter in adapters().values() if adapter.recognises(directory))
+        own = _adapter_in_manifest(directory) or next(recognised, None)
+    return Found(own or adapter_named(VERIFIER), THRESHOLD)
 
 
 def _adapter_in_manifest(directory: Path) -> Adapter | None:

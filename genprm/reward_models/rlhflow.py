@@ -60,14 +60,8 @@ def load_rlhflow(model: str, settings: EngineSettings) -> RewardModel:
 
     tokenizer, network = load_tokenizer(model), load_causal(model, settings)
     plus, minus = (token_id(tokenizer, model, token) for token in "+-")
-    reading = two_token_reading(network, plus, minus)
-    return ForwardRewardModel(
-        model,
-        network.base_model,
-        lambda problem, steps: plus_turn_rows(tokenizer, model, problem, steps),
-        reading,
-        settings,
-    )
+    layout, reading = functools.partial(plus_turn_rows, tokenizer, model), two_token_reading(network, plus, minus)
+    return ForwardRewardModel(model, network.base_model, layout, reading, settings)
 
 
 register(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from genprm.engines.base import EngineError
@@ -34,10 +35,8 @@ def load_skywork(model: str, settings: EngineSettings) -> RewardModel:
     if tokenizer.bos_token is None:
         raise EngineError(f"model {model!r}: the tokenizer has no BOS token, with which its input begins")
     head = load_head(model, body, linear_head(body.config.hidden_size, 1), "v_head.summary.")
-    reading = sigmoid_reading(head)
-    return ForwardRewardModel(
-        model, body, lambda problem, steps: skywork_rows(tokenizer, problem, steps), reading, settings
-    )
+    layout = partial(skywork_rows, tokenizer)
+    return ForwardRewardModel(model, body, layout, sigmoid_reading(head), settings)
 
 
 register(

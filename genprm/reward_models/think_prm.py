@@ -20,7 +20,7 @@ from genprm.engines.chat import before_turn
 from genprm.event_loops import together
 from genprm.manifest import read_manifest
 from genprm.records import Message, StepwiseSolution
-from genprm.reward_models.base import Asking, NoPaths, Paths, RewardModel, SolutionScore, VerdictCounts
+from genprm.reward_models.base import Asking, Paths, RewardModel, SolutionScore, VerdictCounts
 from genprm.reward_models.generative import GenerativeRewardModel
 from genprm.reward_models.registry import Adapter, Machine, asked_with, refuse_mode, register
 from genprm.seeds import case_id, derived_seed
@@ -214,7 +214,7 @@ class ThinkPRM(GenerativeRewardModel):
         self._temperature = sampled if self._settings.temperature is None else self._settings.temperature
         self._read = read_in_order if self._settings.verdicts == "in order" else read_by_heading
         self._generation_prompt = generation_prompt
-        self._paths = paths or NoPaths()
+        self._paths = paths or Paths()
 
     async def judge(self, solution: StepwiseSolution) -> SolutionScore:
         """Write all paths at once."""
@@ -268,8 +268,8 @@ class ThinkPRM(GenerativeRewardModel):
                 seed=derived_seed(settings.seed, name, number, turn, "think"),
             )
             (thought,) = await self.engine.complete(prompt + path.text, sampling)
-            last = turn == settings.rounds - 1
-            path.text += thought.text if settings.keep_end and last and _ended(thought) else _until_stop(thought)
+            ended = turn == settings.rounds - 1 and thought.stop == THOUGHT_END
+            path.text += thought.text if settings.keep_end and ended else _until_stop(thought)
             path.empty &= not _until_stop(thought).strip()
             path.count(thought, first=turn == 0)
 
@@ -280,10 +280,6 @@ class ThinkPRM(GenerativeRewardModel):
         path.tokens += answer.tokens
         path.outcome, verdict = read_outcome(answer.top_logprobs)
         path.undecided = verdict == "none"
-
-
-def _ended(thought: Completion) -> bool:
-    return thought.stop == THOUGHT_END
 
 
 def _until_stop(thought: Completion) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from genprm.engines.base import EngineError
@@ -29,10 +30,8 @@ def load_token_classifier(model: str, settings: EngineSettings) -> RewardModel:
 
     tokenizer, body = load_tokenizer(model), load_body(model, settings, "score.")
     head = load_head(model, body, linear_head(body.config.hidden_size, 2), "score.")
-    reading = second_class_reading(head)
-    return ForwardRewardModel(
-        model, body, lambda problem, steps: newline_rows(tokenizer, problem, steps), reading, settings
-    )
+    layout = partial(newline_rows, tokenizer)
+    return ForwardRewardModel(model, body, layout, second_class_reading(head), settings)
 
 
 def is_token_classifier(directory: Path) -> bool:

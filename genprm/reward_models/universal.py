@@ -9,6 +9,7 @@ token (EOS). A checkpoint that holds anything else is refused with the names and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from genprm.engines.base import EngineError
@@ -61,10 +62,8 @@ def load_universal(model: str, settings: EngineSettings) -> RewardModel:
     size = body.config.hidden_size
     empty = linear_head(size, 1, bias="bias" in tensors) if "weight" in tensors else two_layer_head(size, 1)
     head = load_head(model, body, empty, _HEAD)
-    reading = sigmoid_reading(head)
-    return ForwardRewardModel(
-        model, body, lambda problem, steps: prefix_rows(tokenizer, model, problem, steps), reading, settings
-    )
+    layout = partial(prefix_rows, tokenizer, model)
+    return ForwardRewardModel(model, body, layout, sigmoid_reading(head), settings)
 
 
 register(Adapter("universal", from_forward_passes(load_universal), {"infly/Universal-PRM-7B": THRESHOLD}))

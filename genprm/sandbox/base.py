@@ -47,11 +47,9 @@ class Session(Protocol):
 
     async def run(self, code: str) -> Execution:
         """Run one block. Never raises for what the code does."""
-        ...
 
     async def close(self) -> None:
         """Kill the session's processes."""
-        ...
 
 
 class Sandbox(Protocol):
@@ -65,8 +63,6 @@ class Sandbox(Protocol):
     def description(self) -> dict[str, object]:
         """What a run's record says of the sandbox: level, limits, versions of Python and of the loaded libraries.
         May start processes, so it must not be called from inside an event loop."""
-        ...
 
     async def close(self) -> None:
         """Kill every session."""
-        ...

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from genprm.extras import how_to_install
 from genprm.sandbox.base import SandboxError
-from genprm.sandbox.hosts import ENVIRONMENT, INSIDE, zygote_arguments
+from genprm.sandbox.hosts import ENVIRONMENT, INSIDE, hung_up, zygote_arguments
 from genprm.sandbox.local import LIVE_SESSIONS
 from genprm.settings import SandboxSettings
 
@@ -108,14 +108,7 @@ class ZygoteContainer:
 
     def problem(self) -> str | None:
         """What the container said last, once its zygote is gone; None while the zygote is there."""
-        try:
-            if self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                return None
-        except BlockingIOError:
-            return None
-        except OSError:
-            pass  # gone, like an end of file
-        return self._output.obituary()
+        return self._output.obituary() if hung_up(self.control) else None
 
     def stop(self) -> None:
         """End the zygote; return when the container is removed. Idempotent."""

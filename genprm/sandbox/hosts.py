@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -51,15 +52,12 @@ class RunningZygote(Protocol):
     @property
     def control(self) -> socket.socket:
         """The supervisor's end of the connected control socket (sequenced packets)."""
-        ...
 
     def problem(self) -> str | None:
         """Why the zygote ended; None while it runs."""
-        ...
 
     def stop(self) -> None:
         """Close the control socket and leave no process. Idempotent."""
-        ...
 
 
 class ZygoteHost(Protocol):
@@ -68,7 +66,6 @@ class ZygoteHost(Protocol):
     @property
     def level(self) -> int:
         """The isolation level of the sessions."""
-        ...
 
     def start(self, settings: SandboxSettings) -> RunningZygote:
         """Start a zygote; returns at once or when it is connected, not when its libraries are loaded.
@@ -76,7 +73,16 @@ class ZygoteHost(Protocol):
         Raises:
             OSError, SandboxError: it cannot be started; the message says why.
         """
-        ...
+
+
+def hung_up(control: socket.socket) -> bool:
+    """Whether a zygote is gone. (It sends nothing after its greeting.)"""
+    try:
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def zygote_arguments(python: str, inside: str, address: str, settings: SandboxSettings, level: int) -> list[str]:
@@ -112,9 +118,10 @@ class ProcessHost:
 
 
 class ZygoteProcess:
-    """A zygote that is a child process, or the only child of one."""
+    """A zygote that is a child process, or the only child of one. `command` makes its command line from the address
+    of the control socket."""
 
-    def __init__(self, command: CommandFor) -> None:
+    def __init__(self, command: Callable[[str], list[str]]) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         try:
@@ -154,9 +161,3 @@ class ZygoteProcess:
             self._process.kill()
             self._process.wait()
         self._said.close()
-
-
-class CommandFor(Protocol):
-    """Makes a command line from the address of the control socket."""
-
-    def __call__(self, address: str, /) -> list[str]: ...

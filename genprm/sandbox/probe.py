@@ -111,8 +111,7 @@ def _user_ids() -> Primitive:
         return Primitive(name, "", "not root")
     if lockdown.can_drop_uid():
         return Primitive(name, "at every level")
-    where = "at level 1; at others the interpreter lies in a directory that is private to root"
-    return Primitive(name, where)
+    return Primitive(name, "at level 1; at others the interpreter lies in a directory that is private to root")
 
 
 _TRIALS = {

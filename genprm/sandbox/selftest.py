@@ -60,11 +60,12 @@ print(json.dumps(went_through))
 """
 
 
-async def holes(child: Child, level: int, settings: SandboxSettings) -> dict[str, str]:
-    """What is wrong with each attempt of the level; an empty text where it ended as it should.
+async def require(child: Child, level: int, settings: SandboxSettings) -> None:
+    """Refuse a sandbox with a hole.
 
     Raises:
-        SandboxError: the session did not get to the end of the attempts.
+        SandboxError: an attempt of the level did not end as it should, and the message names it; or the session did
+            not get to the end of the attempts.
     """
     wanted = {name: attempt for name, attempt in ATTEMPTS.items() if level in attempt.levels}
     script = _SCRIPT.format(
@@ -77,23 +78,10 @@ async def holes(child: Child, level: int, settings: SandboxSettings) -> dict[str
     if outcome.kind != "ok":
         raise SandboxError(f"self-test ended with {outcome.kind}: {outcome.detail or 'no reason given'}")
     went_through = json.loads(outcome.output)
-    found = {}
-    for name, attempt in wanted.items():
-        if attempt.forbidden and name in went_through:
-            found[name] = "let through"
-        elif not attempt.forbidden and name not in went_through:
-            found[name] = "not possible"
-        else:
-            found[name] = ""
-    return found
-
-
-async def require(child: Child, level: int, settings: SandboxSettings) -> None:
-    """Refuse a sandbox with a hole.
-
-    Raises:
-        SandboxError: an attempt did not end as it should; the message names it.
-    """
-    wrong = [f"{name}: {problem}" for name, problem in (await holes(child, level, settings)).items() if problem]
+    wrong = [
+        f"{name}: {'let through' if attempt.forbidden else 'not possible'}"
+        for name, attempt in wanted.items()
+        if attempt.forbidden == (name in went_through)
+    ]
     if wrong:
         raise SandboxError(f"self-test failed: {'; '.join(wrong)}")

@@ -18,34 +18,29 @@ TRIES = 3
 """How many times a block is tried when the zygote dies while it runs."""
 
 _FINISHED = ("ok", "error", "exit")
+_ENDINGS = {
+    "error": "Code execute Error: {}",
+    "exit": "{}",
+    "timeout": "Code execute time out: {}",
+    "killed_timeout": "Code execute time out: {}",
+    "killed_output": "Code execute Error: OutputLimit: too much output",
+    "died": "Code execute Error: ProcessDied: exit status {}",
+    "protocol_violation": "Code execute Error: ProtocolViolation: the code wrote to the interpreter's own "
+    "descriptors",
+}
+"""The line that the model sees, with the detail of the outcome, where a block did not end normally."""
 
 
 class ProcessSource(Protocol):
-    """Where sessions get their processes, of which a limited number may live at a time."""
+    """Where sessions get their processes, of which a limited number may live at a time: a `LocalSandbox`
+    (`genprm.sandbox.local`), which says what each of these does."""
 
-    def slot(self) -> asyncio.Semaphore:
-        """The semaphore that a session holds while it runs a block."""
-        ...
-
-    async def process(self) -> Child:
-        """A process, once there is a place for it."""
-        ...
-
-    async def replacement(self) -> Child:
-        """Another process for a session that has a place already."""
-        ...
-
-    def rest(self, session: LocalSession) -> None:
-        """Note that the session has a process and nothing to run: its place may be given to another."""
-        ...
-
-    def wake(self, session: LocalSession) -> None:
-        """Note that the session is about to use its process."""
-        ...
-
-    def release(self, session: LocalSession) -> None:
-        """Note that the session has no process any more."""
-        ...
+    def slot(self) -> asyncio.Semaphore: ...
+    async def process(self) -> Child: ...
+    async def replacement(self) -> Child: ...
+    def rest(self, session: LocalSession) -> None: ...
+    def wake(self, session: LocalSession) -> None: ...
+    def release(self, session: LocalSession) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +197,4 @@ def shown(outcome: Outcome) -> str:
 
 def ending(outcome: Outcome) -> str:
     """The line on how a block ended; empty where it ended normally."""
-    return _last_line(outcome).encode("utf-8", "replace").decode()
-
-
-def _last_line(outcome: Outcome) -> str:
-    if outcome.kind == "error":
-        return f"Code execute Error: {outcome.detail}"
-    if outcome.kind == "exit":
-        return outcome.detail
-    if outcome.kind in ("timeout", "killed_timeout"):
-        return f"Code execute time out: {outcome.detail}"
-    if outcome.kind == "killed_output":
-        return "Code execute Error: OutputLimit: too much output"
-    if outcome.kind == "died":
-        return f"Code execute Error: ProcessDied: exit status {outcome.detail}"
-    if outcome.kind == "protocol_violation":
-        return "Code execute Error: ProtocolViolation: the code wrote to the interpreter's own descriptors"
-    return ""
+    return _ENDINGS.get(outcome.kind, "").format(outcome.detail).encode("utf-8", "replace").decode()

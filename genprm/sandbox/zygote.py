@@ -14,7 +14,7 @@ import warnings
 from genprm.sandbox import selftest
 from genprm.sandbox.base import SandboxError, ZygoteGoneError
 from genprm.sandbox.child import Child
-from genprm.sandbox.hosts import RunningZygote, ZygoteHost
+from genprm.sandbox.hosts import RunningZygote, ZygoteHost, hung_up
 from genprm.settings import SandboxSettings
 
 _START_SECONDS = 60.0
@@ -37,7 +37,7 @@ class Zygote:
     def running(self) -> bool:
         """Whether there is a zygote that has not ended."""
         running = self._running
-        return running is not None and running.problem() is None and not _hung_up(running.control)
+        return running is not None and running.problem() is None and not hung_up(running.control)
 
     def start(self) -> None:
         """Make sure that a zygote runs whose sessions passed the self-test. Takes a second: not for an event loop.
@@ -155,16 +155,6 @@ class Zygote:
         """End the zygote; the kernel kills the sessions it still has. Idempotent."""
         with self._lock:
             self._stop()
-
-
-def _hung_up(control: socket.socket) -> bool:
-    """Whether the zygote is gone. (It sends nothing after its greeting.)"""
-    try:
-        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
 
 
 def _problem(running: RunningZygote) -> str:

@@ -147,18 +147,14 @@ def accuracy_at(problems: Sequence[Sequence[Candidate]], n: int, selector: Selec
 
 
 def curve(
-    problems: Sequence[Sequence[Candidate]],
-    sizes: Sequence[int],
-    selector: Selector,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    problems: Sequence[Sequence[Candidate]], sizes: Sequence[int], selector: Selector, resamples: int = RESAMPLES
 ) -> list[Point]:
     """Accuracy over N, with bootstrap intervals over problems.
 
     Raises:
         ValueError: no problems, or one with fewer candidates than the largest size.
     """
-    picks = _picks(len(problems), resamples, seed)
+    picks = _picks(len(problems), resamples)
     points = []
     for n in sizes:
         shares = np.array(accuracy_at(problems, n, selector))
@@ -175,7 +171,6 @@ def accuracy_difference(
     n: int,
     selectors: tuple[Selector, Selector],
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Difference:
     """Accuracy at N of the first selector on `problems` minus that of the second on `others`, in points.
 
@@ -186,16 +181,16 @@ def accuracy_difference(
     """
     if len(problems) != len(others):
         raise ValueError(f"{len(problems)} problems cannot be paired with {len(others)}")
-    picks = _picks(len(problems), resamples, seed)
+    picks = _picks(len(problems), resamples)
     first, second = selectors
     gains = np.array(accuracy_at(problems, n, first)) - np.array(accuracy_at(others, n, second))
     return Difference(100.0 * float(gains.mean()), _interval(gains, picks))
 
 
-def _picks(count: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
+def _picks(count: int, resamples: int) -> npt.NDArray[np.int64]:
     if not count:
         raise ValueError("no problems to choose solutions for; at least one is needed")
-    return np.random.default_rng(seed).integers(0, count, size=(resamples, count))
+    return np.random.default_rng(0).integers(0, count, size=(resamples, count))
 
 
 def _interval(values: Floats, picks: npt.NDArray[np.int64]) -> Interval:

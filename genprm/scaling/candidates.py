@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from genprm.data_sets.answer_sets import load_answer_problems
+from genprm.data_sets.answer_sets import load_answer_set
 from genprm.data_sets.problems import problem_id
 from genprm.domains.base import AnswerCheck, Grader
 from genprm.engines.base import Engine
@@ -28,7 +28,7 @@ def answer_problems(name: str, settings: ScalingSettings, data_dir: Path | None 
         InputError: no such set, it cannot be had, or a row is wrong.
     """
     if name != MINIATURE:
-        return load_answer_problems(name, data_dir)[: settings.limit]
+        return load_answer_set(name, data_dir).problems[: settings.limit]
     from genprm.miniature.world.generation import generate_problems
 
     # A seed of its own, so that these are not the problems of the benchmark that judges are measured on.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from genprm.engines.base import ContextFull, Engine
 from genprm.records import NO_ERROR, Message, StepwiseSolution, Verification
@@ -29,10 +29,8 @@ class Critique(NamedTuple):
     executions: int = 0
 
 
-class Critic(Protocol):
-    """Finds the first wrong step of a solution."""
-
-    async def __call__(self, case_id: str, problem: str, steps: Sequence[str]) -> Critique: ...
+Critic = Callable[[str, str, Sequence[str]], Awaitable[Critique]]
+"""Finds the first wrong step of a solution, given the name of the case, the problem and the steps."""
 
 
 class RewardCritic:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from genprm.domains.base import Domain, Grader
@@ -14,6 +14,7 @@ from genprm.scaling.critics import Critic, Critique
 from genprm.seeds import derived_seed
 from genprm.settings import RefinementSettings
 from genprm.steps import sampling_of, step_prefill
+from genprm.tables import record_codec
 
 T = TypeVar("T")
 
@@ -110,15 +111,12 @@ class Workshop(Protocol):
 
     def critic(self, name: str) -> tuple[str, Critic]:
         """A critic, and what identifies its weights."""
-        ...
 
     def policy(self) -> tuple[str, Engine]:
         """The policy, and what identifies its weights."""
-        ...
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the loop that the engines live on."""
-        ...
 
 
 Key = Callable[[str, str, Refinement], str]
@@ -202,12 +200,7 @@ def begin(row: SampledSolution, answer: str) -> Refinement:
     return Refinement(row.id, row.problem, answer, (first,))
 
 
-def _attempt(values: dict[str, Any]) -> Attempt:
-    """Restore a rewrite from the journal, which holds it without a critique."""
-    return Attempt(**{**values, "steps": tuple(values["steps"])})
-
-
-_ATTEMPTS: Codec[Attempt] = Codec(asdict, _attempt)
+_ATTEMPTS = record_codec(Attempt)
 _CRITIQUES: Codec[Critique] = Codec(list, lambda value: Critique(*value))
 
 

@@ -25,7 +25,6 @@ class StepPolicy(Protocol):
 
     async def next_step(self, problem: str, steps: Sequence[str], n: int, seed: int) -> list[SampledStep]:
         """`n` samples of the step that follows `steps`; they depend on the arguments alone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,12 @@ class JudgedPath(Protocol):
 
     async def judge(self, step: str) -> StepJudgement:
         """Judge the next step."""
-        ...
 
     def fork(self) -> JudgedPath:
         """A copy of the solution, to go on in another way."""
-        ...
 
     async def close(self) -> None:
         """Free what it holds; it can still be forked."""
-        ...
 
 
 class StepJudge(Protocol):
@@ -59,7 +55,6 @@ class StepJudge(Protocol):
 
     def start(self, problem: str) -> JudgedPath:
         """A solution without steps, to be judged from its first step on."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

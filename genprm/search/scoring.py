@@ -124,8 +124,5 @@ def problem_of(prompt_or_messages: Any) -> str:
         return asked(prompt_or_messages, "prompt")
     unwrap = getattr(prompt_or_messages, "to_chat_messages", None)
     messages = list(unwrap() if unwrap is not None else prompt_or_messages)
-    return asked([one if isinstance(one, dict) else _as_mapping(one) for one in messages], "prompt")
-
-
-def _as_mapping(message: Any) -> dict[str, Any]:
-    return {"role": message.role, "content": message.content}
+    read = [one if isinstance(one, dict) else {"role": one.role, "content": one.content} for one in messages]
+    return asked(read, "prompt")

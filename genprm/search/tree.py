@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from genprm.engines.base import ContextFull
 from genprm.event_loops import together
@@ -91,7 +91,7 @@ class Node:
     ended: bool = False
     given_up: bool = False
     refuted: bool = False
-    drawn: int = field(default=0)
+    drawn: int = 0
 
     @property
     def open(self) -> bool:

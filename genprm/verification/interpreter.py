@@ -27,7 +27,7 @@ def released_output(execution: Execution) -> str:
     """
     if execution.status in _OUT_OF_TIME:
         return _TIME_OUT
-    failed = execution.status not in _FINISHED or execution.status == "error"
+    failed = execution.status not in ("ok", "exit")
     return (execution.ending if failed and execution.ending else execution.output).strip()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from dataclasses import replace
 from typing import Protocol
 
 from genprm.engines.base import Completion, ContextFull, Engine, EngineError, Sampling
@@ -20,6 +20,7 @@ from genprm.records import Message, StepVerification, Verification
 from genprm.sandbox.base import Execution, Sandbox, SandboxError
 from genprm.seeds import derived_seed
 from genprm.settings import VerifierSettings
+from genprm.steps import sampling_of
 from genprm.verification.conversation import (
     ANALYZE_CLOSE,
     CODE_CLOSE,
@@ -164,9 +165,7 @@ class VerificationPath:
     async def __aenter__(self) -> VerificationPath:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         await self.close()
 
     def prompt(self, messages: Sequence[Message], opening: str) -> str:
@@ -179,16 +178,9 @@ class VerificationPath:
         self, prompt: str, index: int, stage: str, max_tokens: int, stop: tuple[str, ...]
     ) -> Completion:
         """Let the model go on writing."""
-        sampling = self.settings.sampling
-        request = Sampling(
-            max_tokens=max_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            stop=stop,
-            seed=derived_seed(self.settings.seed, self._case_id, self._path, index, stage),
-        )
-        return await self._request(prompt, request)
+        seed = derived_seed(self.settings.seed, self._case_id, self._path, index, stage)
+        sampling = sampling_of(self.settings.sampling, seed)
+        return await self._request(prompt, replace(sampling, max_tokens=max_tokens, stop=stop))
 
     async def next_token(self, prompt: str) -> Completion:
         """The most probable next token, with the log-probabilities around it."""

@@ -13,6 +13,8 @@ VERDICT_LOGPROBS = 20
 """Most probable tokens looked at where the verdict is due (as in the published evaluation)."""
 UNDECIDED = 0.5
 """Reward of a step without a verdict."""
+THRESHOLD = 0.5
+"""A step is wrong when its reward is below this (ProcessBench)."""
 DIGITS = 6
 """Decimals of a reward: as many as do not depend on the other requests of its batch (docs/engines.md)."""
 NO_VERDICT: tuple[float, Verdict] = (UNDECIDED, "none")
@@ -80,14 +82,10 @@ def is_decided(reward: float, tau: float) -> bool:
     return min(reward, 1 - reward) <= tau
 
 
-def first_error(rewards: Sequence[float], threshold: float = 0.5) -> int:
+def first_error(rewards: Sequence[float], threshold: float = THRESHOLD) -> int:
     """0-based index of the first reward below `threshold`, -1 if there is none (ProcessBench).
 
     >>> first_error([0.9, 0.5, 0.2, 0.1])
     2
     """
     return next((index for index, reward in enumerate(rewards) if reward < threshold), NO_ERROR)
-
-
-THRESHOLD = 0.5
-"""A step is wrong when its reward is below this (ProcessBench)."""

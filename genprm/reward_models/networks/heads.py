@@ -39,20 +39,12 @@ def load_head(model: str, body: Any, head: Any, prefix: str) -> Any:
 
 def sigmoid_reading(head: Any) -> Reading:
     """The sigmoid of a head with one output."""
-
-    def reading(states: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(head(states).float()).squeeze(-1)
-
-    return reading
+    return lambda states: torch.sigmoid(head(states).float()).squeeze(-1)
 
 
 def second_class_reading(head: Any) -> Reading:
     """P(right) of a head with two outputs, wrong and right."""
-
-    def reading(states: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(head(states).float(), dim=-1)[:, 1]
-
-    return reading
+    return lambda states: torch.softmax(head(states).float(), dim=-1)[:, 1]
 
 
 def two_token_reading(network: Any, plus: int, minus: int) -> Reading:

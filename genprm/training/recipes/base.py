@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from genprm.journal import Journal
 from genprm.modes import Mode
 from genprm.records import StepwiseSolution
-from genprm.reward_models.base import NoPaths, Paths
+from genprm.reward_models.base import Paths
 from genprm.settings import TrainingSettings, VerifierSettings
 from genprm.training.job import TrainingJob
 from genprm.training.launch import run_training
@@ -91,4 +91,4 @@ class Recipe:
 
     def paths(self, journal: Journal, keys: PathKeys) -> Paths:
         """Where the paths that a model of this kind samples are kept."""
-        return NoPaths()
+        return Paths()

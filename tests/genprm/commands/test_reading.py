@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from genprm.commands.reading import read_objects
 from genprm.data_sets.rows import InputError, json_rows, text_field, texts_field
-from genprm.evaluation.predictions import parse_predictions, read_predictions
+from genprm.evaluation.predictions import parse_predictions
 from genprm.labels.progress import label_rows
 from genprm.settings import LabelVariant
 
@@ -53,7 +53,7 @@ FORMS: dict[str, Callable[[Path], Any]] = {
 def test_rows_are_the_same_in_every_form(tmp_path: Path, form: str) -> None:
     path = tmp_path / form
     FORMS[form](path)
-    expected = read_predictions(LINES.split("\n"))
+    expected = parse_predictions(json_rows(LINES.split("\n"), "input"), "input")
     assert parse_predictions(read_objects(str(path)), form) == expected
 
 
@@ -101,6 +101,10 @@ OBJECTS = st.dictionaries(st.sampled_from(FIELDS), JSON | st.lists(st.floats(0, 
 ANY_LINES = st.lists(OBJECTS.map(json.dumps) | JSON.map(json.dumps) | st.text(), max_size=4)
 
 
+def _predicted(lines: list[str]) -> None:
+    parse_predictions(json_rows(lines, "input"), "input")
+
+
 def _judged(lines: list[str]) -> None:
     for where, row in json_rows(lines, "input"):
         text_field(row, "problem", where)
@@ -114,7 +118,7 @@ def _labelled(lines: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("read", [read_predictions, _labelled, _judged])
+@pytest.mark.parametrize("read", [_predicted, _labelled, _judged])
 @settings(max_examples=1500, deadline=None)
 @given(lines=ANY_LINES)
 def test_any_text_is_read_or_refused_in_one_line(read: Callable[[list[str]], Any], lines: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genprm.data_sets.answer_sets import ANSWER_SETS, load_answer_problems, load_answer_set
+from genprm.data_sets.answer_sets import ANSWER_SETS, load_answer_set
 from genprm.data_sets.problems import load_problems, problem_id
 from genprm.data_sets.rows import InputError
 from genprm.records import BenchmarkCase
@@ -25,7 +25,7 @@ def test_every_row_of_a_set_is_a_problem_with_an_answer(data_dir: Path, name: st
 
 
 def test_answers_are_read_from_where_each_set_has_them(data_dir: Path) -> None:
-    first = {name: load_answer_problems(name, data_dir)[0].answer for name in ANSWER_SETS}
+    first = {name: load_answer_set(name, data_dir).problems[0].answer for name in ANSWER_SETS}
     assert first == {
         "math500": r"\left( 3, \frac{\pi}{2} \right)",
         "math-test": "2",  # from the box in the solution
@@ -34,12 +34,12 @@ def test_answers_are_read_from_where_each_set_has_them(data_dir: Path) -> None:
         "minerva": "1.6",
         "gsm8k": "18",  # from "#### 18"
     }
-    assert all("," not in problem.answer for problem in load_answer_problems("gsm8k", data_dir))  # one is "2,125"
+    assert all("," not in problem.answer for problem in load_answer_set("gsm8k", data_dir))  # one is "2,125"
 
 
 def test_training_and_evaluation_problems_hardly_overlap(data_dir: Path, processbench: list[BenchmarkCase]) -> None:
     train = {problem.id for problem in load_problems(ProblemSettings(source="math-train"), data_dir)}
-    shared = {name: len(train & {p.id for p in load_answer_problems(name, data_dir)}) for name in ANSWER_SETS}
+    shared = {name: len(train & {p.id for p in load_answer_set(name, data_dir)}) for name in ANSWER_SETS}
     assert shared == dict.fromkeys(ANSWER_SETS, 0) | {"math-test": 2}
     assert len(train & {problem_id(case.problem) for case in processbench}) == 2
 

@@ -6,8 +6,12 @@ import json
 
 import pytest
 
-from genprm.data_sets.rows import InputError
-from genprm.evaluation.predictions import PredictionRow, read_predictions
+from genprm.data_sets.rows import InputError, json_rows
+from genprm.evaluation.predictions import PredictionRow, parse_predictions
+
+
+def read_predictions(lines: list[str], source: str = "input") -> list[PredictionRow]:
+    return parse_predictions(json_rows(lines, source), source)
 
 
 def line(**fields: object) -> str:

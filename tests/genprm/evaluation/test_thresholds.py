@@ -25,7 +25,7 @@ def score(rewards: list[list[float]], labels: list[int], threshold: float) -> fl
     right = {True: [], False: []}
     for row, label in zip(rewards, labels, strict=True):
         right[label == -1].append(first_error(row, threshold) == label)
-    return f1(*(sum(hits) / len(hits) for hits in (right[False], right[True])))
+    return float(f1(*(sum(hits) / len(hits) for hits in (right[False], right[True]))))
 
 
 @given(solutions=SOLUTIONS)

@@ -62,7 +62,7 @@ def test_a_threshold_that_the_authors_tune_is_tuned_on_gsm8k(skywork: Any, bench
         right: dict[bool, list[bool]] = {True: [], False: []}
         for row in rows:
             right[row["label"] == -1].append(predict(row) == row["label"])
-        return f1(*(sum(hits) / len(hits) for hits in right.values()))
+        return float(f1(*(sum(hits) / len(hits) for hits in right.values())))
 
     rewards = sorted({reward for row in rows for reward in row["rewards"]})
     best = max(score(lambda row, t=t: first_error(row["rewards"], t)) for t in [*rewards, 1.0])
