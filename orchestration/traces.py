@@ -71,6 +71,18 @@ def log_traces(client: TracingClient, target: TraceTarget, verified: Verified, c
     return len(made)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one span tells; with a `failure` it is shown as failed."""
+
+    name: str
+    kind: str
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+    failure: str = ""
+
+
 @dataclass(slots=True)
 class _Trace:
     """One path over one case."""
@@ -131,10 +143,8 @@ class _Trace:
     def spans(self) -> Iterator[Span]:
         """The solution, each judged step, and what was done about it, in order."""
         row, path = self.row, self.path
-        yield self._span(
+        solution = _Part(
             "solution",
-            0,
-            None,
             "CHAIN",
             inputs={"problem": row.problem, "steps": row.steps},
             outputs={"first_error": self.predicted, "rewards": [step.reward for step in path.steps]},
@@ -148,81 +158,51 @@ class _Trace:
                 **self._tags(),
             },
         )
+        yield self._span(solution, 0, None)
         number = 1
         for index, step in enumerate(path.steps):
             parent = number
             for part in self._step(index, step):
-                yield self._span(number=number, parent=0 if number == parent else parent, **part)
+                yield self._span(part, number, parent=0 if number == parent else parent)
                 number += 1
 
-    def _step(self, index: int, step: StepVerification) -> list[dict[str, Any]]:
-        text, written = self.row.steps[index], {"analysis": step.analysis, "code": step.code}
+    def _step(self, index: int, step: StepVerification) -> list[_Part]:
+        asked, written = {"step": self.row.steps[index]}, {"analysis": step.analysis, "code": step.code}
         verdict = {"verdict": step.verdict, "reward": step.reward}
-        parts = [
-            {
-                "name": f"step {index}",
-                "kind": "CHAIN",
-                "inputs": {"step": text},
-                "outputs": verdict,
-                "attributes": {"label": _label(index, self.row.label), "tokens": step.tokens},
-            },
-            {
-                "name": "write",
-                "kind": "LLM",
-                "inputs": {"step": text},
-                "outputs": {name: value for name, value in written.items() if value},
-                "attributes": {"mlflow.llm.model": self.verified.model, "tokens": step.tokens},
-            },
-            {
-                "name": "run",
-                "kind": "TOOL",
-                "inputs": {"code": step.code},
-                "outputs": {"output": step.output},
-                "attributes": {"executions": step.executions},
-                "failure": ", ".join(one for one in step.executions if one != "ok"),
-            },
-            {
-                "name": "judge",
-                "kind": "EVALUATOR",
-                "inputs": {"step": text},
-                "outputs": verdict,
-                "attributes": {**verdict, "forced": step.forced, "missing": step.verdict == "none"},
-                "failure": "no verdict could be had" if step.verdict == "none" else "",
-            },
-        ]
-        skipped = {"write": not any(written.values()), "run": not step.executions}
-        return [part for part in parts if not skipped.get(str(part["name"]), False)]
+        labelled = {"label": _label(index, self.row.label), "tokens": step.tokens}
+        parts = [_Part(f"step {index}", "CHAIN", asked, verdict, labelled)]
+        if any(written.values()):
+            shown = {name: value for name, value in written.items() if value}
+            by_model = {"mlflow.llm.model": self.verified.model, "tokens": step.tokens}
+            parts.append(_Part("write", "LLM", asked, shown, by_model))
+        if step.executions:
+            failure = ", ".join(one for one in step.executions if one != "ok")
+            ran = {"executions": step.executions}
+            parts.append(_Part("run", "TOOL", {"code": step.code}, {"output": step.output}, ran, failure))
+        missing = step.verdict == "none"
+        judged = {**verdict, "forced": step.forced, "missing": missing}
+        failure = "no verdict could be had" if missing else ""
+        return [*parts, _Part("judge", "EVALUATOR", asked, verdict, judged, failure)]
 
-    def _span(
-        self,
-        name: str,
-        number: int,
-        parent: int | None,
-        kind: str,
-        *,
-        inputs: Mapping[str, Any],
-        outputs: Mapping[str, Any],
-        attributes: Mapping[str, Any],
-        failure: str = "",
-    ) -> Span:
+    def _span(self, part: _Part, number: int, parent: int | None) -> Span:
         from mlflow.entities import Span
 
         known = {
             "mlflow.traceRequestId": self.id,
-            "mlflow.spanType": kind,
-            "mlflow.spanInputs": inputs,
-            "mlflow.spanOutputs": outputs,
-            **attributes,
+            "mlflow.spanType": part.kind,
+            "mlflow.spanInputs": part.inputs,
+            "mlflow.spanOutputs": part.outputs,
+            **part.attributes,
         }
         return Span.from_dict(
             {
                 "trace_id": self.id,
                 "span_id": _span_id(number),
                 "parent_span_id": None if parent is None else _span_id(parent),
-                "name": name,
+                "name": part.name,
                 "start_time_unix_nano": self.start + number,
                 "end_time_unix_nano": self.start + number,
-                "status": {"code": "ERROR" if failure else "OK", "message": failure},
+                "status": {"code": "ERROR" if part.failure else "OK", "message": part.failure},
                 "attributes": {key: json.dumps(value) for key, value in known.items()},
             }
         )
