@@ -115,6 +115,11 @@ def engine_settings(engine: str) -> EngineSettings:
     return EngineSettings.model_validate({"backend": engine})
 
 
+def _counted(progress: Callable[[int], None] | None) -> Callable[[int, Result], None]:
+    """A callback for results that calls `progress(1)`, if there is a `progress`."""
+    return lambda index, result: progress(1) if progress else None
+
+
 class GenPRM:
     """A generative process reward model, ready to score solutions.
 
@@ -196,10 +201,10 @@ class GenPRM:
         solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
-        progress: Callable[[int], None] = lambda finished: None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[Result]:
         """Like `score`, for many (problem, steps) at once, in order; `progress(1)` after each."""
-        scoring = self._score_many(solutions, votes, mode, lambda index, result: progress(1))
+        scoring = self._score_many(solutions, votes, mode, _counted(progress))
         return self._background.run(scoring).result()
 
     def score_each(
@@ -233,10 +238,10 @@ class GenPRM:
         solutions: Sequence[tuple[str, Iterable[str]]],
         votes: int = 1,
         mode: Mode | None = None,
-        progress: Callable[[int], None] = lambda finished: None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[Result]:
         """`score_many` as a coroutine."""
-        scoring = self._score_many(solutions, votes, mode, lambda index, result: progress(1))
+        scoring = self._score_many(solutions, votes, mode, _counted(progress))
         return await asyncio.wrap_future(self._background.run(scoring))
 
     async def _score_many(
