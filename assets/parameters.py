@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.artifact import OWNERS
 from assets.partitions import Pipeline
 from genprm.data_sets.files import file_version, names_file
 from genprm.engines.versions import weights_version
@@ -204,7 +205,7 @@ def define(pipeline: Pipeline) -> list[dg.AssetSpec]:
             partitions_def=dg.StaticPartitionsDefinition(list(versions)),
             group_name=PARAMETERS,
             kinds={"yaml"},
-            owners=["team:genprm"],
+            owners=OWNERS,
             description=f"{_DESCRIPTIONS[section]} Section `{section}` of profile `{pipeline.profile.name}`; "
             "its data version is a fingerprint of the values.",
         )
