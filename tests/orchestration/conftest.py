@@ -167,12 +167,18 @@ def house(home: Path) -> Iterator[House]:
 
 
 @contextmanager
-def databases(instance: dg.DagsterInstance) -> Iterator[dict[str, sqlite3.Connection]]:
-    """The records of an instance that keeps them in memory."""
+def databases(instance: dg.DagsterInstance, folder: Path) -> Iterator[list[tuple[Any, sqlite3.Connection]]]:
+    """The records of an instance that keeps them in memory, each database beside a file for it."""
     events_of: Any = instance.event_log_storage
     runs_of: Any = instance.run_storage
-    with events_of.index_connection() as events, runs_of.connect() as runs:
-        yield {"events": events.connection.dbapi_connection, "runs": runs.connection.dbapi_connection}
+    with (
+        events_of.index_connection() as events,
+        runs_of.connect() as runs,
+        closing(sqlite3.connect(folder / "events.db")) as kept_events,
+        closing(sqlite3.connect(folder / "runs.db")) as kept_runs,
+    ):
+        connections = (held.connection.dbapi_connection for held in (events, runs))
+        yield list(zip(connections, (kept_events, kept_runs), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -188,10 +194,9 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             unfinished = shared / "unfinished-home"
             with fake_house(unfinished) as house:
                 house.make()
-                with databases(house.instance) as records:
-                    for name, records_of in records.items():
-                        with closing(sqlite3.connect(unfinished / f"{name}.db")) as kept:
-                            records_of.backup(kept)
+                with databases(house.instance, unfinished) as records:
+                    for in_memory, kept in records:
+                        in_memory.backup(kept)
             unfinished.rename(finished)
     return finished
 
@@ -201,10 +206,9 @@ def finished_house(finished_home: Path, home: Path) -> Iterator[House]:
     """A house of one's own in which everything was made."""
     shutil.copytree(finished_home, home)
     with fake_house(home) as house:
-        with databases(house.instance) as records:
-            for name, records_of in records.items():
-                with closing(sqlite3.connect(home / f"{name}.db")) as kept:
-                    kept.backup(records_of)
+        with databases(house.instance, home) as records:
+            for in_memory, kept in records:
+                kept.backup(in_memory)
         yield house
 
 
