@@ -102,10 +102,8 @@ class _Training:
             return 0.0
         shape = self._shape
         ends = shape.embedding * (1 if shape.tied or not self._generative else 2)
-        # gloo's thread may keep the buffer of a gather until it has another.
-        copies = 1 if self._place.is_gpu else 2
         gradient = (FLOAT + self._number) * shape.block if self._settings.lora is None else 0
-        return 2 * self._number * shape.block + copies * FLOAT * ends + gradient
+        return 2 * self._number * shape.block + FLOAT * ends + gradient
 
     def _gradients(self, when_alone: float) -> float:
         """Gradients that are there already: all of them where an update has several batches, else `when_alone`."""

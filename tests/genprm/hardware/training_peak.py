@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gc
 import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from genprm.settings import TrainingSettings
 from genprm.training.job import TrainingJob
@@ -31,6 +36,26 @@ def training_peak(base: Path, settings: TrainingSettings, work: Path, length: in
     torch.set_num_threads(1)
     gc.collect()  # what an earlier training left must not be freed while this one is watched
     before = sum(held(weight) for weight in trainer.model.parameters())
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled, settled():
         trainer.train()
     return before + most_allocated(profiled)
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Collectives after which gloo's thread has let go of their tensors.
+
+    Torch counts what a thread frees only where the thread is watched, and gloo's is not: what it is the last to
+    hold would count for ever. So the thread that waits holds each collective a moment longer.
+    """
+    from torch.distributed import Work
+
+    wait = Work.wait
+
+    def wait_longer(work: Work, *arguments: Any) -> bool:
+        done = wait(work, *arguments)
+        time.sleep(0.01)
+        return bool(done)
+
+    with patch.object(Work, "wait", wait_longer):
+        yield
