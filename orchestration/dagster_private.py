@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -54,13 +54,23 @@ def latest_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
 
 
 @contextmanager
-def runs_of_location(instance: dg.DagsterInstance, location: str, job: str) -> Iterator[None]:
+def runs_of_location(instance: dg.DagsterInstance, location: str, job: dg.JobDefinition) -> Iterator[None]:
     """Make runs of a job that this process executes in the block belong to a code location, like runs launched from
-    the web pages. Runs without a location appear in no timeline and in no job's history."""
+    the web pages. Runs without a location appear in no timeline and in no job's history.
+
+    A run of an `artifact_job` records the artifact. `execute_in_process(asset_selection=...)` would record it too,
+    but select all checks of the artifact anew.
+    """
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME)
-    origin = RemoteJobOrigin(repository, job)
+    recorded: dict[str, Any] = {"remote_job_origin": RemoteJobOrigin(repository, job.name)}
+    if job.asset_selection:
+        recorded["asset_selection"] = job.asset_selection
     create = instance.create_run_for_job
-    instance.create_run_for_job = partial(create, remote_job_origin=origin)  # type: ignore[method-assign]
+
+    def create_here(**arguments: Any) -> dg.DagsterRun:
+        return create(**{**arguments, **recorded})
+
+    instance.create_run_for_job = create_here  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:

@@ -177,8 +177,6 @@ def _take_orders(
 
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, tags: dict[str, str]) -> Outcome:
     """Run an order in this process."""
-    import dagster as dg
-
     from orchestration.checks import SYNC_REPORT
     from orchestration.dagster_private import artifact_job, runs_of_location
 
@@ -188,11 +186,10 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, order: Order, ta
     else:
         job = artifact_job(defs, order.artifact)
         tags = {**tags, ARTIFACT_TAG: order.artifact, REASON_TAG: order.reason[:TAG_CHARACTERS]}
-    with runs_of_location(instance, LOCATION, job.name):
+    with runs_of_location(instance, LOCATION, job):
         result = job.execute_in_process(
             instance=instance,
             partition_key=order.partition,
-            asset_selection=None if order.artifact is None else [dg.AssetKey.from_user_string(order.artifact)],
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

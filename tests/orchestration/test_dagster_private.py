@@ -63,6 +63,19 @@ def test_an_artifact_is_made_with_the_checks_of_its_own_step_only() -> None:
     assert [check.check_name for check in result.get_asset_check_evaluations()] == ["own"]
 
 
+def test_a_run_records_its_location_and_artifact_and_makes_no_more_checks_for_it() -> None:
+    job = dagster_private.artifact_job(DEFINITIONS, "number")
+    with dg.DagsterInstance.ephemeral() as instance:
+        with dagster_private.runs_of_location(instance, "a_location", job):
+            result = job.execute_in_process(instance=instance)
+        assert [check.check_name for check in result.get_asset_check_evaluations()] == ["own"]
+        run = result.dagster_run
+        assert run.asset_selection == {number.key}
+        assert run.remote_job_origin is not None
+        assert run.remote_job_origin.repository_origin.code_location_origin.location_name == "a_location"
+        assert job.execute_in_process(instance=instance).dagster_run.remote_job_origin is None
+
+
 def test_the_resolver_tells_missing_from_fresh_and_stale() -> None:
     graph = DEFINITIONS.resolve_asset_graph()
     assert isinstance(graph, dagster_private.AssetGraph)

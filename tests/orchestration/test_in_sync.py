@@ -118,6 +118,16 @@ def test_refresh_leaves_everything_alone_when_it_is_launched_together_with_other
     assert made == {dg.AssetKey("problems")}
 
 
+def test_a_run_of_one_partition_does_not_look_at_all_others(made_once: House) -> None:
+    """`in_sync` looks at every partition that an artifact is made from. After each of them it would cost their
+    number squared; the runner makes one report when all are made."""
+    look(made_once)
+    ended = execute(made_once.defs, made_once.instance, Order("solutions", "0-of-2"), SESSION)
+    events = made_once.instance.all_logs(ended.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    checked = {event.get_dagster_event().asset_check_evaluation_data.check_name for event in events}
+    assert checked == {"right_shard", "both_kinds", "two_steps"}
+
+
 def test_a_run_of_the_terminal_belongs_to_the_code_location_and_names_its_asset(made_once: House) -> None:
     look(made_once)
     ended = execute(made_once.defs, made_once.instance, Order("problems", None, "for a test"), SESSION)
