@@ -77,14 +77,14 @@ class BackgroundLoop:
             if self._stopped:
                 return
             self._stopped = True
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(cancel_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-async def _cancel_others() -> None:
-    """Cancel all other tasks of the loop, so that nobody waits for work of a loop that has stopped."""
+async def cancel_others() -> None:
+    """Cancel all other tasks of the running loop, and wait until they have ended."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

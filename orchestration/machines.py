@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from genprm.engines import is_served, open_engine
 from genprm.engines.base import Engine
 from genprm.engines.copies.devices import Devices, visible_devices, wanted_devices
+from genprm.event_loops import cancel_others
 from genprm.sandbox.base import Sandbox
 from genprm.settings import EngineSettings, SandboxSettings
 from orchestration.leases import Lease, take
@@ -133,11 +134,15 @@ class LocalMachines:
         return self._engine_settings
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed."""
+        """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed.
+
+        An interrupt leaves the coroutine unfinished; it is cancelled first, for nobody would hear how it fails.
+        """
         loop = self._loop()
         try:
             return loop.run(work)
         except BaseException:
+            loop.run(cancel_others())
             self.release()
             raise
 

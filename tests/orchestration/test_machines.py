@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import tempfile
@@ -50,6 +51,28 @@ def test_one_engine_is_open_unless_several_are_asked_for_at_once(opened: list[st
     local.engine("critic")
     assert opened == ["critic"]
     local.release()
+
+
+def test_an_interrupt_cancels_the_work_before_its_engine_is_closed(opened: list[str]) -> None:
+    """Else the work fails with the engine, and its traceback is printed where nobody waits for it."""
+    local = LocalMachines(EngineSettings(), SandboxSettings())
+    local.engine("policy")
+    open_when_cancelled: list[str] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    async def judge() -> None:
+        asyncio.get_running_loop().call_soon(interrupt)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            open_when_cancelled.extend(opened)
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        local.run(judge())
+    assert open_when_cancelled == ["policy"]
 
 
 def leased(tmp_path: Path) -> list[str]:
