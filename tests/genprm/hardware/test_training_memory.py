@@ -157,7 +157,7 @@ def test_the_peak_of_real_training_is_foretold(llama: Path, tmp_path: Path, sett
 def test_the_peak_of_each_of_two_processes_is_foretold(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings
 ) -> None:
-    """Over gloo, which on some runs keeps one more buffer of embeddings and head than on others."""
+    """By the larger of the two."""
     from genprm.engines.loading import load_config
 
     measurable(settings)
