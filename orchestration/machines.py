@@ -134,15 +134,11 @@ class LocalMachines:
         return self._engine_settings
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed.
-
-        An interrupt leaves the coroutine unfinished; it is cancelled first, for nobody would hear how it fails.
-        """
+        """Run a coroutine to its end. One loop serves all calls; after a failure engines and sandbox are closed."""
         loop = self._loop()
         try:
             return loop.run(work)
         except BaseException:
-            loop.run(cancel_others())
             self.release()
             raise
 
@@ -157,6 +153,7 @@ class LocalMachines:
         self._engines, self._sandbox = {}, None
 
         async def close() -> None:
+            await cancel_others()  # an interrupt leaves work unfinished, and nobody would hear how it fails
             for engine in engines:
                 await engine.close()
             if sandbox is not None:
