@@ -36,6 +36,7 @@ from genprm.commands import (
     view,
 )
 from genprm.extras import extra_with, how_to_install
+from genprm.quick_start import collect_seldom
 from genprm.registry import installed_entry_points
 
 GROUP = "genprm.commands"
@@ -232,6 +233,7 @@ _mount()
 
 def main() -> None:
     """The `genprm` program."""
+    collect_seldom()
     app()
 
 

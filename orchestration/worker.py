@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from genprm.full_disk import full_disk
 from genprm.parents import die_with
+from genprm.quick_start import collect_seldom
 from genprm.settings import Profile
 from orchestration.needs import Needs
 from orchestration.staleness import Node
@@ -126,6 +127,7 @@ class Worker:
 
 def serve(connection: Connection, profile: Profile, definitions: str, session: str, parent: int) -> None:
     """What the process does: orders in, outcomes out, until the parent closes the connection or dies."""
+    collect_seldom()
     os.setpgrp()  # a Ctrl-C in the terminal is for the parent, which passes it on once
     die_with(parent)
     warnings.simplefilter("ignore")

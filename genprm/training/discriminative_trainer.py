@@ -1,4 +1,4 @@
-"""The training process of the discriminative model: `python -m genprm.training.discriminative_trainer JOB.json`.
+"""The training process of the discriminative model.
 
 Binary cross-entropy of a two-class head at the end of each labelled step (paper eq. 1), through transformers'
 trainer.
@@ -6,8 +6,8 @@ trainer.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,9 +17,8 @@ from genprm.engines.loading import load_config, load_network, load_tokenizer
 from genprm.reward_models.layouts import newline_rows
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.fit import check_training, longest_row
-from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
+from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples, read_job
 from genprm.training.lora import in_float32
-from genprm.training.process import run
 from genprm.training.sharded_trainer import ShardedTraining
 from genprm.training.sharding import join, sharded
 from genprm.training.tokens import IGNORED, EncodedRow, EncodedSet
@@ -165,5 +164,6 @@ def train(job: TrainingJob) -> None:
     finish(job, build_trainer(job, encoded, tokenizer), encoded, lambda: build_model(job))
 
 
-if __name__ == "__main__":
-    run(train, TrainingJob, sys.argv[1:])
+def main(job_file: Path) -> None:
+    """Train the job in `job_file`."""
+    train(read_job(job_file, TrainingJob))

@@ -107,8 +107,8 @@ def run_job(
 
 
 def _modules(module: str, processes: int) -> list[str]:
-    """The module to run: the training itself, or the launcher that starts the training as several processes."""
-    return [module] if processes == 1 else ["genprm.training.processes", module]
+    """What to run: the training itself, or the launcher that starts the training as several processes."""
+    return ["genprm.training" if processes == 1 else "genprm.training.processes", module]
 
 
 def _prepare(job: TrainingJob, examples: Sequence[Example], log: Callable[[str], None]) -> None:

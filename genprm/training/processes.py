@@ -113,7 +113,7 @@ def start(module: str, job_file: Path, endpoint: str, number: int | None) -> Non
         **_meeting(number),
     )
     try:
-        elastic_launch(config, sys.executable)("-m", module, str(job_file))
+        elastic_launch(config, sys.executable)("-m", "genprm.training", module, str(job_file))
     except SignalException:
         sys.exit(INTERRUPTED)
     except ChildFailedError as error:

@@ -1,11 +1,11 @@
-"""The training process of generative models: `python -m genprm.training.sft JOB.json`.
+"""The training process of generative models.
 
 TRL's SFTTrainer on conversations that `genprm.training.tokens` has already turned into ids and labels.
 """
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM
@@ -14,9 +14,8 @@ from trl import SFTConfig, SFTTrainer
 from genprm.engines.loading import load_network, load_tokenizer
 from genprm.records import TrainingExample
 from genprm.training.fit import check_training, longest_row
-from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples
+from genprm.training.job import EXAMPLES_FILE, TrainingJob, read_examples, read_job
 from genprm.training.lora import in_float32
-from genprm.training.process import run
 from genprm.training.sharded_trainer import ShardedTraining
 from genprm.training.sharding import join, sharded
 from genprm.training.tokens import EncodedSet, encode_conversations
@@ -78,5 +77,6 @@ def train(job: TrainingJob) -> None:
     finish(job, build_trainer(job, encoded, tokenizer), encoded, lambda: build_model(job))
 
 
-if __name__ == "__main__":
-    run(train, TrainingJob, sys.argv[1:])
+def main(job_file: Path) -> None:
+    """Train the job in `job_file`."""
+    train(read_job(job_file, TrainingJob))

@@ -17,6 +17,7 @@ from typing import Any
 
 from genprm.engines.base import Completion, ContextFull, EngineDead, EngineError, Sampling
 from genprm.engines.prompts import Prompt
+from genprm.quick_start import collect_seldom
 from genprm.settings import EngineSettings
 
 LONGEST = 2**30
@@ -87,6 +88,7 @@ async def _run(model: str, settings: EngineSettings, say: Say) -> None:
 
 
 def main() -> None:
+    collect_seldom()
     model, settings = sys.argv[1:]
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a library prints must not get between the answers.

@@ -1,4 +1,4 @@
-"""The process of reinforcement learning: `python -m genprm.training.rl.process JOB.json`.
+"""The process of reinforcement learning.
 
 TRL's GRPOTrainer on verifications of our own: it takes the tokens of a whole conversation with a mask of those that
 the model wrote, so that prompts, results of code and later steps of the solution carry no loss.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,8 +29,7 @@ from genprm.modes import Mode
 from genprm.sandbox import open_sandbox
 from genprm.settings import ReinforcementSettings, VerifierSettings
 from genprm.training.fit import check_training
-from genprm.training.job import EXAMPLES_FILE, read_examples
-from genprm.training.process import run
+from genprm.training.job import EXAMPLES_FILE, read_examples, read_job
 from genprm.training.resume import ResumeStates
 from genprm.training.rl.credit import token_advantages
 from genprm.training.rl.episodes import LabelledCase
@@ -295,5 +294,6 @@ def tokens_in(points: Sequence[EpisodePoint], job: ReinforcementJob) -> dict[str
     }
 
 
-if __name__ == "__main__":
-    run(train, ReinforcementJob, sys.argv[1:])
+def main(job_file: Path) -> None:
+    """Train the job in `job_file`."""
+    train(read_job(job_file, ReinforcementJob))
