@@ -22,7 +22,7 @@ from genprm.settings import EngineSettings
 from genprm.store import TableStore
 from tests.genprm.chance_policy import ChancePolicy, problem
 
-FEW, MANY = 12, 120
+FEW, MANY = 10, 100
 RECORDS: dict[str, type] = {"solutions": Solution, "mc_scores": StepScores}
 IN_FLIGHT = 8
 
@@ -107,7 +107,7 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[s
     """A shard of few problems, as many shards as make ten times the problems, and one shard of them all."""
     tracemalloc.start()
     try:
-        made(tmp_path_factory.mktemp("first"), 10, 1)  # what is imported and cached with the first one
+        made(tmp_path_factory.mktemp("first"), 3, 1)  # what is imported and cached with the first one
         yield {
             "few": made(tmp_path_factory.mktemp("few"), FEW, 1),
             "shards": made(tmp_path_factory.mktemp("shards"), MANY, 10),

@@ -18,12 +18,11 @@ from genprm.engines.loading import check_weights
 from genprm.records import TrainingExample
 from genprm.reward_models.registry import adapters, find_adapter
 from genprm.settings import EngineSettings, TrainingSettings
-from genprm.training.discriminative import train_discriminative
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.job import TrainingJob
-from genprm.training.launch import run_training
 from tests.genprm.engines.conftest import write_model
 from tests.genprm.reward_models.conftest import open_model
+from tests.genprm.training.train_here import train_here
 
 SETTINGS = EngineSettings(backend="transformers", dtype="float32", max_context=256)
 Tensors = dict[str, torch.Tensor]
@@ -161,14 +160,16 @@ def test_a_token_classifier_refuses(place: Path) -> None:
 def test_training_does_not_start_from_a_base_without_a_layer(
     kind: str, place: Path, tmp_path: Path, example: TrainingExample
 ) -> None:
+    from genprm.training import discriminative_trainer, sft
+
     without("layers.1.")(place)
     settings = TrainingSettings(max_length=512, precision="fp32")
     out = tmp_path / "out"
     solution = LabelledSolution("a", "1 + 1?", ["Step 1: 2"], [1])
     job = TrainingJob(str(place), settings, False, out)
-    train = {
-        "generative": lambda: run_training([example], job, {}, print),
-        "discriminative": lambda: train_discriminative([solution], job, {}, print),
+    train: Callable[[], object] = {
+        "generative": lambda: train_here(sft.train, [example], job),
+        "discriminative": lambda: train_here(discriminative_trainer.train, [solution], job),
     }[kind]
     with pytest.raises(EngineError, match="12 missing") as raised:
         train()

@@ -57,6 +57,7 @@ def test_the_battery_as_a_plain_user(tmp_path_factory: pytest.TempPathFactory) -
         "-p",
         "no:cacheprovider",
         "--basetemp=/tmp/genprm-plain-user",
+        "--numprocesses=2",
         *tests,
     ]
     command = shlex.join(["env", "HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", *arguments, "-rs"])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import pytest
 
 from genprm.records import TrainingExample
 from genprm.settings import LoraSettings, TrainingSettings
-from genprm.training import TrainingJob, TrainingReport, run_training
-from genprm.training.discriminative import train_discriminative
+from genprm.training import TrainingJob, TrainingReport
 from genprm.training.discriminative_data import LabelledSolution
-from genprm.training.job import EXAMPLES_FILE, write_examples
+from genprm.training.job import EXAMPLES_FILE, Example, write_examples
+from genprm.training.launch import run_job
+from tests.genprm.training.train_here import train_here
 
+GENERATIVE = "genprm.training.sft"
 SETTINGS = TrainingSettings(
     epochs=5, learning_rate=1e-2, batch_size=4, device_batch_size=2, max_length=512, precision="fp32"
 )
@@ -25,8 +28,27 @@ LABELLED = [
     for n in range(10)
 ]
 
-Training: TypeAlias = Callable[[Path, Callable[[str], None]], TrainingReport]
-"""Trains into a directory, with its lines going to a function."""
+
+class Training(NamedTuple):
+    """A training by the module `process`, of `base` on `examples`."""
+
+    process: str
+    examples: Sequence[Example]
+    base: Path
+    settings: TrainingSettings
+
+    def started(self, out: Path, log: Callable[[str], None]) -> TrainingReport:
+        """Train into `out` in a process, whose lines go to `log`."""
+        return run_job(self.process, self.examples, self._job(out), {}, log)
+
+    def undisturbed(self, out: Path) -> TrainingReport:
+        """Train into `out`: in the process of the test, unless it takes several."""
+        if self.settings.processes > 1:
+            return self.started(out, ignore)
+        return train_here(importlib.import_module(self.process).train, self.examples, self._job(out))
+
+    def _job(self, out: Path) -> TrainingJob:
+        return TrainingJob(str(self.base), self.settings, self.process == GENERATIVE, out)
 
 
 def ignore(line: str) -> None:
@@ -41,48 +63,36 @@ def interrupt(line: str) -> None:
 
 @pytest.fixture(params=["generative", "discriminative", "lora", "8 bits, two processes"])
 def training(request: Any, base_model: Path, body: Path, examples: list[TrainingExample]) -> Training:
-    def generative(out: Path, log: Callable[[str], None]) -> TrainingReport:
-        return run_training(examples, TrainingJob(str(base_model), SETTINGS, True, out), {}, log)
-
-    def discriminative(out: Path, log: Callable[[str], None]) -> TrainingReport:
-        return train_discriminative(LABELLED, TrainingJob(str(body), SETTINGS, False, out), {}, log)
-
-    def lora(out: Path, log: Callable[[str], None]) -> TrainingReport:
-        settings = SETTINGS.model_copy(update={"lora": LoraSettings(rank=4, alpha=8, dropout=0.1)})
-        return run_training(examples, TrainingJob(str(base_model), settings, True, out), {}, log)
-
-    def eight_bits(out: Path, log: Callable[[str], None]) -> TrainingReport:
+    kind = str(request.param)
+    if kind == "discriminative":
+        return Training("genprm.training.discriminative_trainer", LABELLED, body, SETTINGS)
+    changes: dict[str, Any] = {}
+    if kind == "lora":
+        changes = {"lora": LoraSettings(rank=4, alpha=8, dropout=0.1)}
+    elif kind == "8 bits, two processes":
         pytest.importorskip("torchao", reason="torchao is not installed")
-        settings = SETTINGS.model_copy(update={"optimizer": "adamw-8bit", "processes": 2})
-        return run_training(examples, TrainingJob(str(base_model), settings, True, out), {}, log)
-
-    kinds = {
-        "generative": generative,
-        "discriminative": discriminative,
-        "lora": lora,
-        "8 bits, two processes": eight_bits,
-    }
-    return kinds[request.param]
+        changes = {"optimizer": "adamw-8bit", "processes": 2}
+    return Training(GENERATIVE, examples, base_model, SETTINGS.model_copy(update=changes))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_same_data_same_weights_also_after_an_interruption(training: Training, tmp_path: Path) -> None:
     homes = tmp_path / "undisturbed", tmp_path / "interrupted"
-    undisturbed = training(homes[0], ignore)
+    undisturbed = training.undisturbed(homes[0])
 
     with pytest.raises(InterruptedError):
-        training(homes[1], interrupt)
+        training.started(homes[1], interrupt)
     assert not homes[1].exists()
     lines: list[str] = []
-    resumed = training(homes[1], lines.append)
+    resumed = training.started(homes[1], lines.append)
 
     assert "continuing an interrupted run of the same job" in lines
     assert not any(line.startswith("step 1/") for line in lines)
     weights = [(report.checkpoint / "model.safetensors").read_bytes() for report in (undisturbed, resumed)]
     assert weights[0] == weights[1]
     assert resumed.losses == undisturbed.losses
-    assert not list(tmp_path.glob(".*.work"))
+    assert not homes[1].with_name(".interrupted.work").exists()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from genprm.manifest import read_manifest
 from genprm.records import TrainingExample
 from genprm.settings import TrainingSettings, TurnFormat, VerifierSettings
 from genprm.training import TrainingError, TrainingJob, TrainingReport, progress_of, run_training
+from tests.genprm.training.train_here import train_here
 
 SETTINGS = TrainingSettings(
     epochs=3,
@@ -60,20 +62,20 @@ def test_labels_reach_the_model_token_by_token(
 def test_without_padding_a_batch_is_one_row_and_the_losses_are_the_same(
     base_model: Path, tokenizer: Any, examples: list[TrainingExample], tmp_path: Path
 ) -> None:
-    from genprm.training.sft import build_trainer
+    from genprm.training import sft
     from genprm.training.tokens import encode_conversations
 
     encoded = encode_conversations(tokenizer, examples, max_length=512, mask_code_output=True)
     settings = SETTINGS.model_copy(update={"padding_free": True})
     job = TrainingJob(str(base_model), settings, True, tmp_path / "row", {})
-    batches = list(build_trainer(job, encoded, tokenizer).get_train_dataloader())
+    batches = list(sft.build_trainer(job, encoded, tokenizer).get_train_dataloader())
     assert all(len(batch["input_ids"]) == 1 for batch in batches)
     held = sum(batch["input_ids"].numel() for batch in batches)
     assert held == sum(len(row.input_ids) for row in encoded.rows)
 
-    padded = train(examples, base_model, tmp_path / "padded")
-    behind = train(examples, base_model, tmp_path / "behind", settings={"padding_free": True})
-    expected = [point.loss for point in padded.losses]
+    padded = TrainingJob(str(base_model), SETTINGS, True, tmp_path / "padded")
+    expected = [point.loss for point in train_here(sft.train, examples, padded).losses]
+    behind = train_here(sft.train, examples, replace(job, out_dir=tmp_path / "behind"))
     assert [point.loss for point in behind.losses] == pytest.approx(expected, abs=1e-4)
 
 

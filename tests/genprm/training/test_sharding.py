@@ -15,23 +15,13 @@ from genprm.records import TrainingExample
 from genprm.settings import LoraSettings, ReinforcementSettings, TrainingSettings
 from genprm.training import TrainingError, TrainingJob, TrainingReport, run_training
 from genprm.training.discriminative import train_discriminative
-from genprm.training.job import EXAMPLES_FILE, write_examples
 from tests.genprm.training.test_resume import LABELLED, SETTINGS, ignore
+from tests.genprm.training.train_here import train_here
 from tests.genprm.training.two_processes import in_two_processes
 
 ONE = SETTINGS.model_copy(update={"epochs": 20.0, "learning_rate": 1e-3})
 TWO = ONE.model_copy(update={"processes": 2})
 pytestmark = pytest.mark.timeout(900)
-
-
-def alone(train: Callable[[TrainingJob], None], examples: list[Any], job: TrainingJob) -> TrainingReport:
-    """A training in this process."""
-    from genprm.training import read_report
-
-    job.work_dir.mkdir(parents=True)
-    write_examples(examples, job.work_dir / EXAMPLES_FILE)
-    train(job)
-    return read_report(job.out_dir)
 
 
 def same_losses(one: TrainingReport, two: TrainingReport) -> None:
@@ -59,7 +49,7 @@ def test_two_processes_learn_what_one_learns(
 
     from genprm.training import sft
 
-    report = alone(sft.train, examples, TrainingJob(str(base_model), ONE, True, tmp_path / "one"))
+    report = train_here(sft.train, examples, TrainingJob(str(base_model), ONE, True, tmp_path / "one"))
 
     same_losses(report, undisturbed)
     files = [sorted(file.name for file in one.checkpoint.iterdir()) for one in (report, undisturbed)]
@@ -79,7 +69,8 @@ def test_heads_and_adapters_too(body: Path, tmp_path: Path) -> None:
         for settings in (ONE, TWO)
     ]
     same_losses(
-        alone(discriminative_trainer.train, LABELLED, jobs[0]), train_discriminative(LABELLED, jobs[1], {}, ignore)
+        train_here(discriminative_trainer.train, LABELLED, jobs[0]),
+        train_discriminative(LABELLED, jobs[1], {}, ignore),
     )
     assert (tmp_path / "2" / "adapter" / "adapter_model.safetensors").is_file()
 

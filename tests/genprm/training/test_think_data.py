@@ -13,11 +13,12 @@ from genprm.miniature.foundry.tokenizer import build_tokenizer
 from genprm.records import Message, Provenance, Rationale, StepVerification, Verification
 from genprm.reward_models.think_prm import OPENING, QUESTION, question, read_verdicts
 from genprm.settings import EngineSettings, TrainingSettings, TurnFormat
-from genprm.training import TrainingJob, run_training
+from genprm.training import TrainingJob
 from genprm.training.discriminative_data import LabelledSolution
 from genprm.training.think_data import verification_chains
 from genprm.training.tokens import encode_conversation
 from tests.genprm.reward_models.conftest import CHATML, QWEN_SPECIAL, byte_tokenizer, open_model, write_checkpoint
+from tests.genprm.training.train_here import train_here
 
 FORM = TurnFormat(analyze_lead="Let's analyze the Paragraph {number} step by step: ")
 STEPS = ["Step 1: 3 + 4 = 7.", "Step 2: 7 - 1 = 5.", "Step 3: The answer is 5."]
@@ -119,6 +120,8 @@ def test_what_is_asked_is_what_was_trained_on_token_for_token(made_by: Callable[
 async def test_a_model_that_learnt_chains_verifies_whole_solutions(
     folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    from genprm.training import sft
+
     tokenizer = byte_tokenizer(QWEN_SPECIAL, eos_token="<|im_end|>", chat_template=CHATML)
     base = write_checkpoint(folder("base"), tokenizer, "Qwen2")
     rationales = [rationale(["a", "b", "c"], -1, "x"), rationale(["a", "b"], 1, "y")]
@@ -128,7 +131,7 @@ async def test_a_model_that_learnt_chains_verifies_whole_solutions(
     )
     out = tmp_path / "out"
     job = TrainingJob(base.path, settings, False, out, {"adapter": "thinkprm"})
-    report = run_training(examples, job, {}, print)
+    report = train_here(sft.train, examples, job)
     assert (report.examples, report.dropped) == (2, 0)
     assert report.losses[-1].loss < report.losses[0].loss / 2
     model: Any = open_model(str(out), EngineSettings(backend="transformers", max_context=1024), votes=2)

@@ -16,6 +16,7 @@ from genprm.training import TrainingReport
 from genprm.training.rl.episodes import LabelledCase
 from genprm.training.rl.job import ReinforcementJob, train_further
 from genprm.training.rl.points import read_points
+from tests.genprm.training.train_here import train_here
 
 SETTINGS = TrainingSettings(
     rl=ReinforcementSettings(
@@ -42,6 +43,24 @@ LONG = LabelledCase("long", "How many nuts? " * 1000, ["Step 1: 4 nuts."], -1)
 """Its problem fills the context."""
 
 
+def job_of(out: Path, settings: TrainingSettings, mode: Mode) -> ReinforcementJob:
+    """Training the miniature's rationale model into `out`."""
+    profile = load_profile("miniature")
+    manifest = {
+        "inference_mode": mode,
+        "verifier": profile.rationales.verifier.model_dump(mode="json"),
+        "model": "further",
+    }
+    return ReinforcementJob(
+        resolve_model("miniature/rationale"),
+        settings,
+        False,
+        out,
+        manifest,
+        MachineSettings(profile.engine, profile.sandbox),
+    )
+
+
 def train(
     out: Path,
     log: Callable[[str], None],
@@ -50,21 +69,7 @@ def train(
     mode: Mode = Mode.DIRECT,
 ) -> TrainingReport:
     """By default the miniature judges directly, so that no code is run."""
-    profile = load_profile("miniature")
-    manifest = {
-        "inference_mode": mode,
-        "verifier": profile.rationales.verifier.model_dump(mode="json"),
-        "model": "further",
-    }
-    job = ReinforcementJob(
-        resolve_model("miniature/rationale"),
-        settings,
-        False,
-        out,
-        manifest,
-        MachineSettings(profile.engine, profile.sandbox),
-    )
-    return train_further(cases, job, {}, log)
+    return train_further(cases, job_of(out, settings, mode), {}, log)
 
 
 def interrupt(line: str) -> None:
@@ -75,8 +80,10 @@ def interrupt(line: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_same_cases_same_weights_also_after_an_interruption(tmp_path: Path) -> None:
+    from genprm.training.rl import process
+
     homes = tmp_path / "undisturbed", tmp_path / "interrupted"
-    undisturbed = train(homes[0], lambda line: None)
+    undisturbed = train_here(process.train, CASES, job_of(homes[0], SETTINGS, Mode.DIRECT))
     with pytest.raises(InterruptedError):
         train(homes[1], interrupt, cases=[LONG, *CASES])
     assert not homes[1].exists()
