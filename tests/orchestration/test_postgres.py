@@ -28,7 +28,8 @@ SMALL = {
     "problems.limit": "4",
     "training.modes": "[]",
     "evaluation.subsets": "[short]",
-    "evaluation.limit": "8",
+    "evaluation.limit": "4",
+    "evaluation.votes": "2",
     "evaluation.other_votes": "2",
     "runner.workers": "1",
 }

@@ -22,6 +22,8 @@ POLICY, TRAINED = "miniature/policy", "miniature.main.full"
 SMALL = {
     "problems.limit": "4",
     "problems.shards": "1",
+    "monte_carlo.tiers": "[]",
+    "monte_carlo.rollouts_otherwise": "4",
     "labels.variants": "{}",
     "training.epochs": "1",
     "training.modes": "[full]",

@@ -55,21 +55,18 @@ async def drawn(engine: Engine) -> list[Completion]:
 
 
 @pytest.mark.slow
-def test_two_copies_say_what_one_says(engine: Engine, backend: str, weights: str) -> None:
+def test_two_copies_say_what_one_says_and_both_work(engine: Engine, backend: str, weights: str) -> None:
     with opened(backend, weights) as alone:
         expected = asyncio.run(drawn(alone))
-    for one, other in zip(expected, asyncio.run(drawn(engine)), strict=True):
+    found = asyncio.run(drawn(engine))
+    for one, other in zip(expected, found, strict=True):
         assert (one.text, one.tokens, one.prompt_tokens) == (other.text, other.tokens, other.prompt_tokens)
         for first, second in zip(one.top_logprobs, other.top_logprobs, strict=True):
             assert first == pytest.approx(second, abs=1e-4)
-
-
-@pytest.mark.slow
-async def test_both_copies_work_and_prompts_are_counted_once(engine: Engine) -> None:
-    done = await drawn(engine)
     assert len(copies(engine)) == 2
     assert all(replica.prompt_tokens_seen > 0 for replica in engine._copies)  # type: ignore[attr-defined]
-    assert engine.prompt_tokens_seen == sum(completion.prompt_tokens for completion in done)  # type: ignore[attr-defined]
+    seen = engine.prompt_tokens_seen  # type: ignore[attr-defined]
+    assert seen == sum(completion.prompt_tokens for completion in found), "prompts are counted once"
 
 
 @pytest.mark.slow
@@ -133,15 +130,6 @@ def test_a_model_that_cannot_be_loaded_is_refused_in_the_words_of_one_copy(model
     assert set(psutil.Process().children()) <= set(before)
 
 
-@pytest.mark.slow
-def test_closing_leaves_no_process(model: str) -> None:
-    with opened("transformers copied", model) as engine:
-        asyncio.run(drawn(engine))
-        processes = copies(engine)
-        assert len(processes) == 2
-    assert not any(process.is_running() for process in processes)
-
-
 OWNER = """
 import sys, time
 from genprm.engines import open_engine
@@ -173,13 +161,12 @@ def _runs(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_each_process_sees_the_devices_that_are_its_own(model: str) -> None:
-    settings = EMBEDDED.model_copy(update={"replicas": 2})
-    with closing_engine(open_engine(model, settings, Devices(("4", "7")))) as engine:
-        assert [process.environ()["CUDA_VISIBLE_DEVICES"] for process in copies(engine)] == ["4", "7"]
-
-
-@contextlib.contextmanager
-def closing_engine(engine: Engine) -> Iterator[Engine]:
-    yield engine
-    asyncio.run(engine.close())
+def test_each_process_sees_the_devices_that_are_its_own_and_closing_leaves_none(model: str) -> None:
+    engine = open_engine(model, EMBEDDED.model_copy(update={"replicas": 2}), Devices(("4", "7")))
+    processes = copies(engine)
+    try:
+        assert [process.environ()["CUDA_VISIBLE_DEVICES"] for process in processes] == ["4", "7"]
+        asyncio.run(drawn(engine))
+    finally:
+        asyncio.run(engine.close())
+    assert not any(process.is_running() for process in processes)

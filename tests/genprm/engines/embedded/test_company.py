@@ -13,7 +13,7 @@ from genprm.sandbox import open_sandbox
 from genprm.speed.verifier import miniature_solutions
 from genprm.verification.verifier import Verifier
 
-SOLUTIONS = miniature_solutions(6)
+SOLUTIONS = miniature_solutions(4)
 VOTES = 2
 
 
