@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 COUNTED = """
-import atexit, gc, json
+import atexit, gc
 from genprm.quick_start import collect_seldom, importing
 
 looks = []

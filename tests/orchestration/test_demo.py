@@ -13,7 +13,6 @@ from genprm.store import profile_store
 
 SMALL = {
     "problems.limit": "16",
-    "monte_carlo.tiers": "[]",
     "training.epochs": "1",
     "training.modes": "[full, direct]",
     "evaluation.limit": "8",

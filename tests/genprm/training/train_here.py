@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,4 +15,5 @@ def train_here(train: Callable[[Job], None], examples: Sequence[Any], job: Job) 
     job.work_dir.mkdir(parents=True)
     write_examples(examples, job.work_dir / EXAMPLES_FILE)
     train(job)
+    shutil.rmtree(job.work_dir)
     return read_report(job.out_dir)
